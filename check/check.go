@@ -1,0 +1,104 @@
+// Package check decides what a history proves.
+//
+// A checker is a pure function of the ops it is given: no file, no clock, no
+// process. Ops whose outcome is unknown widen its answer to a [Range]; they
+// never add to the blame. A checker that saw too little says
+// [Inconclusive], which is also the zero [Verdict], so that a check that was
+// skipped, forgotten or cut short can never read as a pass.
+package check
+
+import "fmt"
+
+// A Verdict is the answer to a claim.
+type Verdict uint8
+
+const (
+	Inconclusive Verdict = iota // it could not be decided
+	Holds                       // what was recorded agrees with the claim
+	Refuted                     // what was recorded contradicts the claim
+)
+
+// String returns "inconclusive", "holds" or "refuted".
+func (v Verdict) String() string {
+	switch v {
+	case Holds:
+		return "holds"
+	case Refuted:
+		return "refuted"
+	default:
+		return "inconclusive"
+	}
+}
+
+// MarshalText returns the verdict as in [Verdict.String].
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText accepts exactly what [Verdict.MarshalText] returns.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "holds":
+		*v = Holds
+	case "refuted":
+		*v = Refuted
+	case "inconclusive":
+		*v = Inconclusive
+	default:
+		return fmt.Errorf("verdict %q is none of holds, refuted, inconclusive", text)
+	}
+	return nil
+}
+
+// Merge returns the verdict on a claim that must hold in both parts: refuted
+// wins over inconclusive, inconclusive over holds.
+func Merge(a, b Verdict) Verdict {
+	switch {
+	case a == Refuted || b == Refuted:
+		return Refuted
+	case a == Inconclusive || b == Inconclusive:
+		return Inconclusive
+	default:
+		return Holds
+	}
+}
+
+// A Range is what is known of a count when some ops are unknown: it lies
+// between Min and Max, both included.
+type Range struct {
+	Min int64 `json:"min"`
+	Max int64 `json:"max"`
+}
+
+// Exactly returns the range that holds only n.
+func Exactly(n int64) Range { return Range{Min: n, Max: n} }
+
+// String returns "7", or "7–9" where the count is not known exactly.
+func (r Range) String() string {
+	if r.Min == r.Max {
+		return fmt.Sprint(r.Min)
+	}
+	return fmt.Sprintf("%d–%d", r.Min, r.Max)
+}
+
+// Above judges the claim "the count is greater than limit".
+func (r Range) Above(limit int64) Verdict {
+	switch {
+	case r.Min > limit:
+		return Holds
+	case r.Max <= limit:
+		return Refuted
+	default:
+		return Inconclusive
+	}
+}
+
+// Below judges the claim "the count is less than limit".
+func (r Range) Below(limit int64) Verdict {
+	switch {
+	case r.Max < limit:
+		return Holds
+	case r.Min >= limit:
+		return Refuted
+	default:
+		return Inconclusive
+	}
+}

@@ -1,0 +1,111 @@
+// Package history records what clients asked a system to do and what they were
+// told in return.
+//
+// A history is the ledger: it is kept outside the database and is the only
+// thing that a checker may look at. It says nothing about how the operations
+// were produced, so one checker serves a live run, a file on disk and a
+// hand-written test.
+//
+// Two ideas carry the package. An [Op] ends with an [Outcome], and an answer
+// that was lost is [Unknown], never [Failed]: it may have taken effect. And an
+// op has three times: when it was due (Intended), when it was sent (Invoked)
+// and when its client stopped waiting (Returned), so that a late request
+// cannot hide the wait that its user had (coordinated omission).
+//
+// The package stores histories as JSON Lines; see [Writer] and [Reader]. It
+// draws no conclusions: that is the work of package check.
+package history
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Outcome says what a client knows about an op once it is over. The zero
+// Outcome is Unknown, so that an op nobody filled in can never count as a
+// success or as a clean failure.
+type Outcome uint8
+
+const (
+	Unknown Outcome = iota // no answer, or one that proves nothing: it may have taken effect
+	OK                     // acknowledged: it took effect
+	Failed                 // refused: it certainly had no effect
+)
+
+// String returns "unknown", "ok" or "failed".
+func (o Outcome) String() string {
+	switch o {
+	case OK:
+		return "ok"
+	case Failed:
+		return "failed"
+	default:
+		return "unknown"
+	}
+}
+
+// MarshalText returns the outcome as in [Outcome.String].
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText accepts exactly what [Outcome.MarshalText] returns.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "ok":
+		*o = OK
+	case "failed":
+		*o = Failed
+	case "unknown":
+		*o = Unknown
+	default:
+		return fmt.Errorf("outcome %q is none of ok, failed, unknown", text)
+	}
+	return nil
+}
+
+// What an op can ask for, the value of [Op.Func].
+const (
+	Increment = "increment"  // add one to the counter Key; Value is what the node says it became
+	Write     = "write"      // insert one row tagged Key; Value is its row id
+	Read      = "read"       // read the counter Key; Value is what it was
+	Purchase  = "purchase"   // take Amount of the item Key; Value is the stock left
+	Transfer  = "transfer"   // move Amount from the account Key to the account To
+	Reset     = "reset"      // set the counter Key to Value, before the load
+	FinalRead = "final-read" // read the counter Key after the load, from outside the nodes
+)
+
+// A Value is a number that an op may or may not carry. A history written by
+// someone else may lack it, and 0 is a value like any other.
+type Value struct {
+	Int64 int64
+	Valid bool
+}
+
+// Some returns the valid Value n.
+func Some(n int64) Value { return Value{Int64: n, Valid: true} }
+
+// An Op is one operation as its client saw it. Times count from the start of
+// the recording on a monotonic clock.
+type Op struct {
+	Index   int    // position in the history, by invocation, from 0
+	Process int    // the logical client that issued it; one op at a time each; -1 is the recorder itself
+	Node    string // the node that answered or, where none did, the node that was asked; may be empty
+	Func    string // what was asked: Increment, Write, …
+	Key     string // the counter, item, account or row tag it was asked of
+	To      string // the other account of a Transfer
+	Amount  int64  // the quantity of a Purchase or the sum of a Transfer
+	Value   Value  // what the answer said; see the Func
+
+	Intended time.Duration // when it was due
+	Invoked  time.Duration // when it was sent
+	Returned time.Duration // when its client had the answer or stopped waiting for it
+
+	Attempts int     // how often the node tried, its first try included; 0 where it did not say
+	Outcome  Outcome // what the client knows
+	Status   int     // HTTP status; 0 where there was no answer
+	Code     string  // why it is not OK: SQLITE_BUSY, TIMEOUT, …; empty when OK
+	Extended string  // SQLite's extended result code by name (https://sqlite.org/rescode.html); may be empty
+}
+
+// Latency is the time the user waited: from the moment the op was due, not
+// from the moment an overloaded client got round to sending it.
+func (op *Op) Latency() time.Duration { return op.Returned - op.Intended }

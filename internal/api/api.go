@@ -1,0 +1,144 @@
+// Package api holds the words that node, balancer and clients say to each
+// other over HTTP: paths, bodies, error codes and headers. It decides nothing.
+//
+// The contract is the seed's, made exact. Success is 200. A refused lock is 503
+// with CodeBusy or CodeTimeout, and a 4xx is the caller's mistake: after
+// either, nothing has changed. After any other answer, or none, the caller
+// does not know; see [Certain].
+package api
+
+import "net/http"
+
+// Paths of a node. Behind the balancer, "/app-2" in front of one of them asks
+// node app-2 for it.
+const (
+	PathIncrement = "/api/increment"
+	PathWrite     = "/api/write"
+	PathCounter   = "/api/counter"
+	PathPurchase  = "/api/purchase"
+	PathTransfer  = "/api/transfer"
+	PathHealth    = "/health"
+	PathMetrics   = "/metrics"
+	PathHold      = "/lab/hold"
+	PathCrash     = "/lab/crash"
+	PathReset     = "/lab/reset"
+	PathSettings  = "/lab/settings"
+)
+
+// Codes of an [Error] that are not SQLite's own result codes.
+const (
+	CodeBusy    = "SQLITE_BUSY"    // refused at once
+	CodeTimeout = "SQLITE_TIMEOUT" // refused after the node had waited its whole busy_timeout
+
+	CodeInvalidArgument  = "INVALID_ARGUMENT"       // 400: the body or query; Field names the culprit
+	CodeNotFound         = "NOT_FOUND"              // 404
+	CodeMethodNotAllowed = "METHOD_NOT_ALLOWED"     // 405, with Allow
+	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds
+	CodeTooLarge         = "BODY_TOO_LARGE"         // 413
+	CodeMediaType        = "UNSUPPORTED_MEDIA_TYPE" // 415
+	CodeLabOnly          = "LAB_ONLY"               // 403: /lab/… without --lab
+	CodeOverloaded       = "OVERLOADED"             // 503: too many requests in flight, this one was not begun
+	CodeStopping         = "STOPPING"               // 503: the node is shutting down, this one was not begun
+	CodeNoNode           = "NO_NODE"                // 503: the balancer reached no node, so none has seen the request
+	CodeNodeLost         = "NODE_LOST"              // 502: the node was sent the request and went away before it answered
+	CodeNodeTimeout      = "NODE_TIMEOUT"           // 504: the node was sent the request and did not answer in time
+)
+
+// Codes that a client gives to an op that got no answer.
+const (
+	CodeClientTimeout = "CLIENT_TIMEOUT"     // unknown: the client stopped waiting
+	CodeConnLost      = "CONNECTION_LOST"    // unknown: the connection broke after the request was sent
+	CodeConnRefused   = "CONNECTION_REFUSED" // failed: no connection, so nothing was sent
+	CodeBadAnswer     = "BAD_ANSWER"         // unknown: the answer was not HTTP or not the contract's JSON
+)
+
+// HeaderAttempts tells how often the node tried to do what was asked, its
+// first try included. It is set on every answer to a request under /api/.
+const HeaderAttempts = "Contend-Attempts"
+
+// IncrementRequest asks for one to be added to the counter Key.
+type IncrementRequest struct {
+	Key string `json:"key"`
+}
+
+// IncrementResponse tells what the counter became.
+type IncrementResponse struct {
+	Success   bool   `json:"success"`
+	Value     int64  `json:"value"`
+	Container string `json:"container"`
+}
+
+// WriteRequest asks for one row holding Data.
+type WriteRequest struct {
+	Data string `json:"data"`
+}
+
+// WriteResponse tells the row's id and how long it took, in ms.
+type WriteResponse struct {
+	Success   bool    `json:"success"`
+	ID        int64   `json:"id"`
+	Duration  float64 `json:"duration"`
+	Container string  `json:"container"`
+}
+
+// CounterResponse answers GET /api/counter?key=.
+type CounterResponse struct {
+	Key   string `json:"key"`
+	Value int64  `json:"value"`
+}
+
+// PurchaseRequest asks for Quantity pieces of Item.
+type PurchaseRequest struct {
+	Item     string `json:"item"`
+	Quantity int64  `json:"quantity"`
+}
+
+// PurchaseResponse tells the stock left.
+type PurchaseResponse struct {
+	Success   bool   `json:"success"`
+	Item      string `json:"item"`
+	Left      int64  `json:"left"`
+	Container string `json:"container"`
+}
+
+// TransferRequest asks for Amount to go from one account to another.
+type TransferRequest struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Amount int64  `json:"amount"`
+}
+
+// TransferResponse acknowledges a transfer.
+type TransferResponse struct {
+	Success   bool   `json:"success"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Amount    int64  `json:"amount"`
+	Container string `json:"container"`
+}
+
+// HealthResponse answers GET /health of a node: "healthy" with 200 or
+// "unhealthy" with 503, after a real query.
+type HealthResponse struct {
+	Status    string `json:"status"`
+	Container string `json:"container"`
+	DBPath    string `json:"dbPath"`
+	Error     string `json:"error,omitempty"`
+}
+
+// Error is the body of every answer that is not a success.
+type Error struct {
+	Error     string  `json:"error"`              // one sentence for people
+	Code      string  `json:"code"`               // one of the codes above or a primary SQLite code
+	Extended  string  `json:"extended,omitempty"` // SQLite's extended result code by name
+	Field     string  `json:"field,omitempty"`    // the field at fault, with CodeInvalidArgument
+	Container string  `json:"container,omitempty"`
+	Duration  float64 `json:"duration"` // ms from the request's arrival
+}
+
+// Certain reports whether an answer with the given HTTP status proves that a
+// write it refuses had no effect. It is true for 4xx and 503; an unexpected
+// error (500) or a gateway's (502, 504) proves nothing.
+func Certain(status int) bool {
+	return status >= 400 && status < 500 || status == http.StatusServiceUnavailable
+}

@@ -1,0 +1,80 @@
+// Package load sends a workload's calls at the times that an arrival pattern
+// says, and records what came of each as a history.
+//
+// Two rules make its figures worth something. Latency counts from the moment a
+// call was due, so a stalled server cannot hide behind a client that waited
+// politely. And a call is sent once: an answer that did not come is recorded
+// as unknown and never asked for again.
+package load
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/workload"
+)
+
+// An Arrival says when calls are sent.
+type Arrival string
+
+const (
+	Burst    Arrival = "burst"    // all Requests at once, a connection each
+	Sequence Arrival = "sequence" // each client makes its share of Requests back to back
+	Closed   Arrival = "closed"   // each client makes calls back to back until Duration is over
+	Open     Arrival = "open"     // calls come at Rate whatever the answers do; Clients send them
+)
+
+// A Spec is a load. Which fields count depends on Arrival.
+type Spec struct {
+	Arrival  Arrival       `json:"arrival"`
+	Clients  int           `json:"clients"`              // logical clients, a connection each; Burst: as many as Requests
+	Requests int           `json:"requests,omitempty"`   // Burst, Sequence: how many in all
+	Rate     float64       `json:"rate_per_s,omitempty"` // Open: arrivals a second
+	Duration time.Duration `json:"-"`                    // Closed, Open: how long
+	Timeout  time.Duration `json:"-"`                    // a client stops waiting after this; 0 means DefaultTimeout
+}
+
+// DefaultTimeout is how long a client waits for an answer.
+const DefaultTimeout = 30 * time.Second
+
+// Validate returns an error that names the first field that does not fit the arrival.
+func (s Spec) Validate() error {
+	switch s.Arrival {
+	case Burst:
+		if s.Requests < 1 || s.Clients != s.Requests {
+			return fmt.Errorf("burst: want as many clients as requests, have %d and %d", s.Clients, s.Requests)
+		}
+	case Sequence:
+		if s.Clients < 1 || s.Requests < s.Clients || s.Requests%s.Clients != 0 {
+			return fmt.Errorf("sequence: %d requests do not divide over %d clients", s.Requests, s.Clients)
+		}
+	case Closed, Open:
+		if s.Clients < 1 || s.Duration <= 0 {
+			return fmt.Errorf("%s: want clients and a duration, have %d and %s", s.Arrival, s.Clients, s.Duration)
+		}
+		if s.Arrival == Open && s.Rate <= 0 {
+			return fmt.Errorf("open: want a rate above 0, have %g", s.Rate)
+		}
+	default:
+		return fmt.Errorf("arrival %q is none of burst, sequence, closed, open", s.Arrival)
+	}
+	return nil
+}
+
+// A Client makes one call at a time over a connection of its own. Do fills in
+// everything of the op that the answer decides (Outcome, Status, Code, Value,
+// Node, …) and returns when it has the answer or ctx is done; it never sends a
+// call twice. Times are the driver's business.
+type Client interface {
+	Connect(ctx context.Context) error // before the load starts, so that dialling is not part of the first op
+	Do(ctx context.Context, call *workload.Call) history.Op
+	Close() error
+}
+
+// A Result is what a load did.
+type Result struct {
+	Ops     []history.Op // by Invoked; Index is the position
+	Dropped int          // Open: arrivals that were due and never sent, because the load ended before a client was free
+}

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Transaction is how a read and the write that depends on it are grouped.
+type Transaction string
+
+const (
+	Separate  Transaction = "separate"  // no transaction: a read, then a write, each committed on its own
+	Deferred  Transaction = "deferred"  // BEGIN DEFERRED: the read's lock is upgraded by the write
+	Immediate Transaction = "immediate" // BEGIN IMMEDIATE: the write lock before the read
+	Exclusive Transaction = "exclusive" // BEGIN EXCLUSIVE: in a rollback journal, it bars readers too
+	Atomic    Transaction = "atomic"    // one statement reads and writes
+)
+
+// Transactions lists every transaction style, least careful first.
+var Transactions = []Transaction{Separate, Deferred, Immediate, Exclusive, Atomic}
+
+// A Journal is SQLite's journal_mode (https://sqlite.org/pragma.html#pragma_journal_mode).
+type Journal string
+
+const (
+	Delete   Journal = "DELETE"
+	Truncate Journal = "TRUNCATE"
+	Persist  Journal = "PERSIST"
+	WAL      Journal = "WAL"
+)
+
+// Journals lists the journal modes a node can be asked for.
+var Journals = []Journal{Delete, Truncate, Persist, WAL}
+
+// A Synchronous is SQLite's synchronous setting (https://sqlite.org/pragma.html#pragma_synchronous).
+type Synchronous string
+
+const (
+	Off    Synchronous = "OFF"
+	Normal Synchronous = "NORMAL"
+	Full   Synchronous = "FULL"
+	Extra  Synchronous = "EXTRA"
+)
+
+// Synchronouses lists the settings in SQLite's own order, so that the index is
+// the number that PRAGMA synchronous answers.
+var Synchronouses = []Synchronous{Off, Normal, Full, Extra}
+
+// Milliseconds is a duration as it stands in settings and JSON.
+type Milliseconds int64
+
+// Duration returns ms as a time.Duration.
+func (ms Milliseconds) Duration() time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// A Discipline is everything a node decides about how it uses its database.
+// The zero Discipline is not valid; start from [Red] or [Green].
+type Discipline struct {
+	Driver      string       `json:"driver"` // "modernc"
+	Journal     Journal      `json:"journal"`
+	Synchronous Synchronous  `json:"synchronous"`
+	BusyTimeout Milliseconds `json:"busy_timeout_ms"` // 0: refuse at once
+	Transaction Transaction  `json:"transaction"`
+	Think       Milliseconds `json:"think_ms"` // between the read and the write
+	Retries     int          `json:"retries"`  // further attempts after a refused one
+	Backoff     Backoff      `json:"backoff"`
+	Writer      string       `json:"writer"` // "direct"
+	Pool        int          `json:"pool"`   // connections a node opens, at start
+}
+
+// DefaultPool is enough for a quarter of 100 simultaneous requests to have a
+// connection each, so that they meet in SQLite and not in a queue before it.
+const DefaultPool = 32
+
+// Red is the seed's Red phase: what its failing tests ran into. No WAL, no
+// patience, no transaction around the read and the write, and the seed's own
+// 10 ms between them.
+func Red() Discipline {
+	return Discipline{
+		Driver: "modernc", Journal: Delete, Synchronous: Full, BusyTimeout: 0,
+		Transaction: Separate, Think: 10, Writer: "direct", Pool: DefaultPool,
+	}
+}
+
+// Green is the seed's Green phase: its mitigation, setting by setting.
+func Green() Discipline {
+	return Discipline{
+		Driver: "modernc", Journal: WAL, Synchronous: Full, BusyTimeout: 5000,
+		Transaction: Exclusive, Think: 10, Retries: 3,
+		Backoff: Backoff{Base: time.Second, Max: 5 * time.Second},
+		Writer:  "direct", Pool: DefaultPool,
+	}
+}
+
+// Preset returns the discipline called name: "red" or "green".
+func Preset(name string) (Discipline, error) {
+	switch name {
+	case "red":
+		return Red(), nil
+	case "green":
+		return Green(), nil
+	}
+	return Discipline{}, fmt.Errorf("preset %q is neither red nor green", name)
+}
+
+// Validate returns an error that names the first setting that is not valid.
+func (d Discipline) Validate() error {
+	switch {
+	case d.Driver != "modernc":
+		return fmt.Errorf("driver %q: only modernc is built in", d.Driver)
+	case !slices.Contains(Journals, d.Journal):
+		return fmt.Errorf("journal %q is none of %s", d.Journal, list(Journals))
+	case !slices.Contains(Synchronouses, d.Synchronous):
+		return fmt.Errorf("synchronous %q is none of %s", d.Synchronous, list(Synchronouses))
+	case !slices.Contains(Transactions, d.Transaction):
+		return fmt.Errorf("transaction %q is none of %s", d.Transaction, list(Transactions))
+	case d.BusyTimeout < 0 || d.BusyTimeout > 3_600_000:
+		return fmt.Errorf("busy_timeout %d ms is not within 0 and 3600000", d.BusyTimeout)
+	case d.Think < 0 || d.Think > 60_000:
+		return fmt.Errorf("think %d ms is not within 0 and 60000", d.Think)
+	case d.Retries < 0 || d.Retries > 100:
+		return fmt.Errorf("retries %d is not within 0 and 100", d.Retries)
+	case d.Writer != "direct":
+		return fmt.Errorf("writer %q: only direct is built in", d.Writer)
+	case d.Pool < 1 || d.Pool > 1024:
+		return fmt.Errorf("pool %d is not within 1 and 1024", d.Pool)
+	}
+	return d.Backoff.validate()
+}
+
+func list[T ~string](all []T) string {
+	var words []string
+	for _, x := range all {
+		words = append(words, string(x))
+	}
+	return strings.Join(words, ", ")
+}
+
+// A Backoff is how long to wait before a retry: Base·2ⁱ before retry i (from
+// 0), never more than Max, and with Jitter a uniform choice between 0 and
+// that ("full jitter", Brooker, https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+// The zero Backoff does not wait.
+type Backoff struct {
+	Base, Max time.Duration
+	Jitter    bool
+}
+
+// Delay returns the wait before retry i, drawing its jitter from rng.
+func (b Backoff) Delay(i int, rng *rand.Rand) time.Duration {
+	d := b.Base
+	for ; i > 0 && d < b.Max; i-- {
+		d *= 2
+	}
+	d = min(d, b.Max)
+	if b.Jitter && d > 0 {
+		d = time.Duration(rng.Int64N(int64(d) + 1))
+	}
+	return d
+}
+
+// String returns "none", or BASE..MAX as in "1s..5s", with "+jitter" behind it.
+func (b Backoff) String() string {
+	if b == (Backoff{}) {
+		return "none"
+	}
+	s := b.Base.String() + ".." + b.Max.String()
+	if b.Jitter {
+		s += "+jitter"
+	}
+	return s
+}
+
+// MarshalText returns the backoff as in [Backoff.String].
+func (b Backoff) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText accepts what [Backoff.String] returns.
+func (b *Backoff) UnmarshalText(text []byte) error {
+	var parsed Backoff
+	s := string(text)
+	if s != "none" {
+		s, parsed.Jitter = strings.CutSuffix(s, "+jitter")
+		base, limit, ok := strings.Cut(s, "..")
+		var errBase, errMax error
+		parsed.Base, errBase = time.ParseDuration(base)
+		parsed.Max, errMax = time.ParseDuration(limit)
+		if !ok || errBase != nil || errMax != nil {
+			return fmt.Errorf(`backoff %q is not "none" or like "1s..5s" or "1s..5s+jitter"`, text)
+		}
+	}
+	if err := parsed.validate(); err != nil {
+		return err
+	}
+	*b = parsed
+	return nil
+}
+
+func (b Backoff) validate() error {
+	if b.Base < 0 || b.Max < b.Base || b.Max > time.Hour {
+		return fmt.Errorf("backoff %s: want 0 ≤ base ≤ max ≤ 1h", b)
+	}
+	return nil
+}
