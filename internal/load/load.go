@@ -5,6 +5,10 @@
 // call was due, so a stalled server cannot hide behind a client that waited
 // politely. And a call is sent once: an answer that did not come is recorded
 // as unknown and never asked for again.
+//
+// [Run] drives a load through a [Client] for each logical client; [HTTP] makes
+// clients that speak to a node or a balancer. The package decides neither what
+// is asked (package workload) nor what the history proves (package check).
 package load
 
 import (
@@ -23,7 +27,7 @@ const (
 	Burst    Arrival = "burst"    // all Requests at once, a connection each
 	Sequence Arrival = "sequence" // each client makes its share of Requests back to back
 	Closed   Arrival = "closed"   // each client makes calls back to back until Duration is over
-	Open     Arrival = "open"     // calls come at Rate whatever the answers do; Clients send them
+	Open     Arrival = "open"     // calls come at Rate, evenly spaced, whatever the answers do; Clients send them
 )
 
 // A Spec is a load. Which fields count depends on Arrival.
@@ -39,8 +43,14 @@ type Spec struct {
 // DefaultTimeout is how long a client waits for an answer.
 const DefaultTimeout = 30 * time.Second
 
+// maxArrivals bounds the memory of an open load: a history of as many ops takes 2 GB.
+const maxArrivals = 10_000_000
+
 // Validate returns an error that names the first field that does not fit the arrival.
 func (s Spec) Validate() error {
+	if s.Timeout < 0 {
+		return fmt.Errorf("%s: want a timeout of 0 or more, have %s", s.Arrival, s.Timeout)
+	}
 	switch s.Arrival {
 	case Burst:
 		if s.Requests < 1 || s.Clients != s.Requests {
@@ -54,8 +64,8 @@ func (s Spec) Validate() error {
 		if s.Clients < 1 || s.Duration <= 0 {
 			return fmt.Errorf("%s: want clients and a duration, have %d and %s", s.Arrival, s.Clients, s.Duration)
 		}
-		if s.Arrival == Open && s.Rate <= 0 {
-			return fmt.Errorf("open: want a rate above 0, have %g", s.Rate)
+		if s.Arrival == Open && !(s.Rate > 0 && s.Rate*s.Duration.Seconds() <= maxArrivals) {
+			return fmt.Errorf("open: want a rate above 0 and at most %d arrivals, have %g a second for %s", maxArrivals, s.Rate, s.Duration)
 		}
 	default:
 		return fmt.Errorf("arrival %q is none of burst, sequence, closed, open", s.Arrival)
@@ -65,11 +75,15 @@ func (s Spec) Validate() error {
 
 // A Client makes one call at a time over a connection of its own. Do fills in
 // everything of the op that the answer decides (Outcome, Status, Code, Value,
-// Node, …) and returns when it has the answer or ctx is done; it never sends a
-// call twice. Times are the driver's business.
+// Node, …) and never sends a call twice. Times are the driver's business.
+//
+// Connect and Do are told what time it is, and return when they are done, at
+// timeout after now, or when ctx is done. All calls of a client get the same
+// ctx, and the timeout stands beside it: a context for every op would cost a
+// good part of what sending it does.
 type Client interface {
-	Connect(ctx context.Context) error // before the load starts, so that dialling is not part of the first op
-	Do(ctx context.Context, call *workload.Call) history.Op
+	Connect(ctx context.Context, now time.Time, timeout time.Duration) error // before the load starts, so that dialling is not part of the first op
+	Do(ctx context.Context, call *workload.Call, now time.Time, timeout time.Duration) history.Op
 	Close() error
 }
 

@@ -1,8 +1,11 @@
 // Package workload decides what clients ask of the nodes, and reads what they
 // are told in return. It sends nothing: package load does.
 //
-// A workload draws chance only from the generator it is given, so that a seed
-// names a run: two runs with one seed send the same calls.
+// Two ideas carry it. A workload draws chance only from the generator it is
+// given, so that a seed names a run: two runs with one seed send the same
+// calls. And an answer counts for no more than it proves: [Call.Answer] takes a
+// success only from a whole and fitting body, a refusal only where the status
+// says that nothing changed, and calls all the rest unknown.
 package workload
 
 import (

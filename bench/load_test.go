@@ -1,0 +1,264 @@
+//go:build bench
+
+// Package bench measures contend's own parts against well-known tools. Its
+// tests need those tools and a quiet machine, and assert ratios only:
+//
+//	go test -tags bench -run TestLoadDriver -v ./bench
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/workload"
+)
+
+const (
+	loadConnections = 64
+	loadSeconds     = 2
+	loadRounds      = 5
+
+	maxOfWrk = 1.5  // our CPU per request, as a multiple of wrk's
+	minOfHey = 0.25 // and of hey's
+)
+
+// The test binary runs itself as the server and as our generator, with these
+// variables set.
+const (
+	loadRoleEnv = "CONTEND_BENCH_LOAD_ROLE" // "server" or "driver"
+	loadURLEnv  = "CONTEND_BENCH_LOAD_URL"
+)
+
+// TestLoadDriver holds the load driver against wrk and hey: 64 connections in
+// a closed loop, posting the same small body to the same trivial server. The
+// three take turns, so that a noisy moment meets all of them.
+func TestLoadDriver(t *testing.T) {
+	for _, tool := range []string{"wrk", "hey"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missingLoadTool(t, tool)
+		}
+	}
+	url := startLoadServer(t)
+	generators := []struct {
+		name string
+		run  func(*testing.T, string) loadFigures
+	}{{"contend", runDriver}, {"wrk", runWrk}, {"hey", runHey}}
+
+	rounds := map[string][]loadFigures{}
+	for round := range loadRounds {
+		for _, g := range generators {
+			f := g.run(t, url)
+			t.Logf("round %d  %-8s %6.2f µs CPU a request, %7.0f requests/s", round+1, g.name, f.cpu, f.rate)
+			rounds[g.name] = append(rounds[g.name], f)
+		}
+	}
+	ours, wrk, hey := loadMedian(rounds["contend"]), loadMedian(rounds["wrk"]), loadMedian(rounds["hey"])
+	t.Logf("median of %d: contend %.2f, wrk %.2f, hey %.2f µs CPU a request", loadRounds, ours.cpu, wrk.cpu, hey.cpu)
+	t.Logf("median of %d: contend %.0f, wrk %.0f, hey %.0f requests/s", loadRounds, ours.rate, wrk.rate, hey.rate)
+	t.Logf("CPU: contend/wrk %.2f (at most %.2f), contend/hey %.2f (at most %.2f)", ours.cpu/wrk.cpu, maxOfWrk, ours.cpu/hey.cpu, minOfHey)
+	if ours.cpu > maxOfWrk*wrk.cpu {
+		t.Errorf("CPU per request is %.2f times wrk's, want at most %.2f", ours.cpu/wrk.cpu, maxOfWrk)
+	}
+	if ours.cpu > minOfHey*hey.cpu {
+		t.Errorf("CPU per request is %.2f times hey's, want at most %.2f", ours.cpu/hey.cpu, minOfHey)
+	}
+}
+
+func missingLoadTool(t *testing.T, tool string) {
+	t.Helper()
+	message := fmt.Sprintf("%s is not on PATH: install the package %q (Debian, Ubuntu) and run again", tool, tool)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+}
+
+// loadFigures is what one run of a generator cost and did.
+type loadFigures struct {
+	cpu  float64 // µs of user and system time a request
+	rate float64 // requests a second
+}
+
+func loadMedian(all []loadFigures) loadFigures {
+	var cpu, rate []float64
+	for _, f := range all {
+		cpu, rate = append(cpu, f.cpu), append(rate, f.rate)
+	}
+	slices.Sort(cpu)
+	slices.Sort(rate)
+	return loadFigures{cpu: cpu[len(cpu)/2], rate: rate[len(rate)/2]}
+}
+
+func runDriver(t *testing.T, url string) loadFigures {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadProcess$", "-test.v=false")
+	cmd.Env = append(os.Environ(), loadRoleEnv+"=driver", loadURLEnv+"="+url)
+	return measureLoad(t, cmd, `(\d+) ok of (\d+)`)
+}
+
+func runWrk(t *testing.T, url string) loadFigures {
+	script := filepath.Join(t.TempDir(), "post.lua")
+	text := fmt.Sprintf("wrk.method = 'POST'\nwrk.body = '%s'\nwrk.headers['Content-Type'] = 'application/json'\n", loadBody())
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("wrk", "-t2", "-c"+strconv.Itoa(loadConnections), fmt.Sprintf("-d%ds", loadSeconds), "-s", script, url+loadCall().Path)
+	return measureLoad(t, cmd, `(\d+) requests in`)
+}
+
+func runHey(t *testing.T, url string) loadFigures {
+	cmd := exec.Command("hey", "-z", fmt.Sprintf("%ds", loadSeconds), "-c", strconv.Itoa(loadConnections),
+		"-m", "POST", "-T", "application/json", "-d", loadBody(), url+loadCall().Path)
+	return measureLoad(t, cmd, `\[200\]\s+(\d+) responses`)
+}
+
+// measureLoad runs cmd and finds in its output how many requests it made.
+func measureLoad(t *testing.T, cmd *exec.Cmd, count string) loadFigures {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("run %s: %v\n%s", cmd, err, out)
+	}
+	match := regexp.MustCompile(count).FindSubmatch(out)
+	if match == nil {
+		t.Fatalf("run %s: no count in its output:\n%s", cmd, out)
+	}
+	if bytes.Contains(out, []byte("Non-2xx")) || len(match) == 3 && !bytes.Equal(match[1], match[2]) {
+		t.Fatalf("run %s: not all requests were answered:\n%s", cmd, out)
+	}
+	n, err := strconv.ParseFloat(string(match[1]), 64)
+	if err != nil || n == 0 {
+		t.Fatalf("run %s: %q requests", cmd, match[1])
+	}
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return loadFigures{cpu: float64(used.Microseconds()) / n, rate: n / loadSeconds}
+}
+
+func loadCall() workload.Call {
+	return workload.Increment{Key: "counter"}.Call(0, 0, nil)
+}
+
+func loadBody() string { return string(loadCall().Body) }
+
+// TestLoadProcess is no test: it is what the processes run that TestLoadDriver starts.
+func TestLoadProcess(t *testing.T) {
+	switch os.Getenv(loadRoleEnv) {
+	case "server":
+		serveLoad(t)
+	case "driver":
+		driveLoad(t, os.Getenv(loadURLEnv))
+	}
+}
+
+// driveLoad is our generator: the whole of it, every op recorded and sorted.
+func driveLoad(t *testing.T, url string) {
+	newClient, err := load.HTTP(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := load.Spec{Arrival: load.Closed, Clients: loadConnections, Duration: loadSeconds * time.Second}
+	res, err := load.Run(context.Background(), spec, load.Options{NewClient: newClient, Workload: workload.Increment{Key: "counter"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := 0
+	for i := range res.Ops {
+		if res.Ops[i].Outcome == history.OK {
+			ok++
+		}
+	}
+	fmt.Printf("%d ok of %d\n", ok, len(res.Ops))
+}
+
+// startLoadServer starts the server in a process of its own, which ends when
+// its standard input does, and returns its URL.
+func startLoadServer(t *testing.T) string {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadProcess$")
+	cmd.Env = append(os.Environ(), loadRoleEnv+"=server")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		io.Copy(io.Discard, stdout)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("stop server: %v", err)
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("start server: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// serveLoad gives every request the same answer, as cheaply as Go can, so that
+// the generators and not the server set the pace.
+func serveLoad(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go answerLoad(conn)
+		}
+	}()
+	io.Copy(io.Discard, os.Stdin)
+	listener.Close()
+}
+
+func answerLoad(conn net.Conn) {
+	defer conn.Close()
+	const body = `{"success":true,"value":17,"container":"app-1"}`
+	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	in := bufio.NewReader(conn)
+	for {
+		length := 0
+		for {
+			line, err := in.ReadSlice('\n')
+			if err != nil {
+				return
+			}
+			if len(line) <= 2 {
+				break
+			}
+			if name, value, ok := bytes.Cut(line, []byte(":")); ok && bytes.EqualFold(name, []byte("Content-Length")) {
+				length, _ = strconv.Atoi(string(bytes.TrimSpace(value)))
+			}
+		}
+		if _, err := in.Discard(length); err != nil {
+			return
+		}
+		if _, err := conn.Write(answer); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/contend/internal/workload"
+)
+
+// Options are what a load needs besides its Spec.
+type Options struct {
+	NewClient func(process int) Client // makes the client of process 0, 1, …; [HTTP] returns one
+	Workload  workload.Workload
+	Seed      uint64 // the n-th call of each process follows from it
+
+	// Progress, where it is not nil, is told ten times a second and once at
+	// the end how many ops are over and how many there will be, 0 where that
+	// is not known (Closed). All calls come from one goroutine and are over
+	// when Run returns.
+	Progress func(done, total int)
+
+	newSleeper func() sleeper // nil: the machine's own
+}
+
+// Run drives the load spec and returns what came of it. Every client connects
+// first; the load's clock starts when all have.
+//
+// An op is due: in a burst at time 0, all of them; in a sequence or a closed
+// load when the answer before it came; in an open load at its place in the
+// schedule, the k-th at k/Rate. Arrivals that find every client busy wait for
+// one in the order they came. Those still waiting when Duration is over are
+// sent as long as clients become free within another Timeout, for a stall at
+// the end of a load must show like any other; the rest is Dropped.
+//
+// When ctx is done no more calls are sent, those in flight end as unknown, and
+// Run returns what there is with the cause of ctx. An error without ops means
+// that spec or opts do not fit, or that a client could not connect.
+func Run(ctx context.Context, spec Spec, opts Options) (Result, error) {
+	if err := spec.Validate(); err != nil {
+		return Result{}, fmt.Errorf("check load: %w", err)
+	}
+	if opts.NewClient == nil || opts.Workload == nil {
+		return Result{}, errors.New("check load: want NewClient and Workload")
+	}
+	r := newRun(spec, opts)
+	defer r.close()
+	if err := r.connect(ctx); err != nil {
+		return Result{}, err
+	}
+	stop := r.report(opts.Progress)
+	defer stop()
+	switch spec.Arrival {
+	case Burst, Sequence:
+		r.share(ctx, spec.Requests/spec.Clients)
+	case Closed:
+		r.closed(ctx)
+	case Open:
+		r.open(ctx, opts.newSleeper)
+	}
+	return r.result(), context.Cause(ctx)
+}
+
+// A run is a load under way.
+type run struct {
+	spec      Spec
+	workload  workload.Workload
+	processes []*process
+	start     time.Time // times count from here
+}
+
+// A process is one logical client. Only its own goroutine touches it, but for
+// done; the results are put together when all goroutines are over, so that no
+// two processes wait for each other.
+type process struct {
+	id      int
+	client  Client
+	rng     *rand.Rand
+	call    workload.Call // the one under way, kept here so that it is no garbage
+	ops     record
+	dropped int
+	done    atomic.Int64 // how many ops are over, for the progress report
+}
+
+func newRun(spec Spec, opts Options) *run {
+	if spec.Timeout == 0 {
+		spec.Timeout = DefaultTimeout
+	}
+	r := &run{spec: spec, workload: opts.Workload}
+	for id := range spec.Clients {
+		r.processes = append(r.processes, &process{
+			id:     id,
+			client: opts.NewClient(id),
+			rng:    rand.New(rand.NewPCG(opts.Seed, uint64(id))),
+			ops:    newRecord(r.expected()),
+		})
+	}
+	return r
+}
+
+// total returns how many ops there will be, 0 where that is not known.
+func (r *run) total() int {
+	switch r.spec.Arrival {
+	case Closed:
+		return 0
+	case Open:
+		return r.arrivals()
+	default:
+		return r.spec.Requests
+	}
+}
+
+// expected returns how many ops a process will make, 0 where that is not known.
+func (r *run) expected() int { return (r.total() + r.spec.Clients - 1) / r.spec.Clients }
+
+// connect connects all clients at once and returns the first error.
+func (r *run) connect(ctx context.Context) error {
+	now := time.Now()
+	errs := make([]error, len(r.processes))
+	r.all(r.each(func(p *process) { errs[p.id] = p.client.Connect(ctx, now, r.spec.Timeout) }))
+	for id, err := range errs {
+		if err != nil {
+			return fmt.Errorf("connect client %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) close() {
+	for _, p := range r.processes {
+		p.client.Close() // the ops are recorded: nothing that it says could change them
+	}
+}
+
+// each returns one task for every process.
+func (r *run) each(fn func(*process)) []func() {
+	var tasks []func()
+	for _, p := range r.processes {
+		tasks = append(tasks, func() { fn(p) })
+	}
+	return tasks
+}
+
+// all runs each task in a goroutine of its own. It opens the gate, and starts
+// the clock, when all of them stand before it; it returns when all are over.
+func (r *run) all(tasks []func()) {
+	gate := make(chan struct{})
+	var ready, over sync.WaitGroup
+	ready.Add(len(tasks))
+	for _, task := range tasks {
+		over.Go(func() {
+			ready.Done()
+			<-gate
+			task()
+		})
+	}
+	ready.Wait()
+	r.start = time.Now()
+	close(gate)
+	over.Wait()
+}
+
+// share has each process make n calls back to back. A burst is the case n = 1.
+func (r *run) share(ctx context.Context, n int) {
+	r.all(r.each(func(p *process) {
+		due := time.Duration(0)
+		for i := 0; i < n && ctx.Err() == nil; i++ {
+			due = r.issue(ctx, p, due)
+		}
+	}))
+}
+
+// closed has each process make calls back to back until Duration is over.
+func (r *run) closed(ctx context.Context) {
+	r.all(r.each(func(p *process) {
+		due := time.Duration(0)
+		for due < r.spec.Duration && ctx.Err() == nil {
+			due = r.issue(ctx, p, due)
+		}
+	}))
+}
+
+// issue makes the next call of p, which was due at the given time, records the
+// op, and returns the time at which it was over.
+func (r *run) issue(ctx context.Context, p *process, due time.Duration) time.Duration {
+	p.call = r.workload.Call(p.id, p.ops.n, p.rng)
+	sent := time.Now()
+	op := p.client.Do(ctx, &p.call, sent, r.spec.Timeout)
+	op.Process = p.id
+	op.Intended = due
+	op.Invoked = sent.Sub(r.start)
+	op.Returned = time.Since(r.start)
+	p.ops.add(&op)
+	p.done.Store(int64(p.ops.n))
+	return op.Returned
+}
+
+// result puts the processes' ops together.
+func (r *run) result() Result {
+	var res Result
+	var records []*record
+	for _, p := range r.processes {
+		res.Dropped += p.dropped
+		records = append(records, &p.ops)
+	}
+	res.Ops = merge(records)
+	return res
+}
+
+// report tells progress how the run is going until the function that it
+// returns is called, which waits for the last word to be said.
+func (r *run) report(progress func(done, total int)) (stop func()) {
+	if progress == nil {
+		return func() {}
+	}
+	tell := func() {
+		done := int64(0)
+		for _, p := range r.processes {
+			done += p.done.Load()
+		}
+		progress(int(done), r.total())
+	}
+	quit := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				tell()
+			case <-quit:
+				tell()
+				return
+			}
+		}
+	})
+	return func() { close(quit); wg.Wait() }
+}

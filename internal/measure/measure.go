@@ -1,0 +1,144 @@
+// Package measure turns a history into figures: how long clients waited, how
+// much got done, and how evenly.
+//
+// Two ideas carry it. A wait counts from the moment an op was due
+// ([history.Op.Latency]), and it counts whatever came of the op: a client that
+// was refused after five seconds has waited five seconds. And a figure is only
+// of what clients did: ops of the recorder itself (process -1) are left out.
+//
+// The package judges nothing, and reads no clock.
+package measure
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"example.com/contend/history"
+)
+
+// A Summary is a distribution of latencies, in milliseconds. Max and Mean are
+// exact. The percentiles are those of an HDR histogram from 1 µs to 1 h with 3
+// digits (https://hdrhistogram.github.io/HdrHistogram/): at most 0.1 % above
+// the exact ones, never above Max. The zero Summary is that of nothing.
+type Summary struct {
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	P999  float64 `json:"p999"`
+	Max   float64 `json:"max"`
+	Mean  float64 `json:"mean"`
+}
+
+// Latency summarizes how long the clients of a history waited, whatever the
+// outcome. Select the ops first for a part of them.
+func Latency(ops []history.Op) Summary {
+	var latencies []time.Duration
+	for i := range ops {
+		if byClient(&ops[i]) {
+			latencies = append(latencies, ops[i].Latency())
+		}
+	}
+	return Durations(latencies)
+}
+
+// The range of the histogram, in µs.
+const (
+	lowest  = 1
+	highest = int64(time.Hour / time.Microsecond)
+	digits  = 3
+)
+
+// Durations summarizes durations. One below 0 counts as 0.
+func Durations(durations []time.Duration) Summary {
+	if len(durations) == 0 {
+		return Summary{}
+	}
+	h := hdrhistogram.New(lowest, highest, digits)
+	var longest time.Duration
+	var sum float64
+	for _, d := range durations {
+		d = max(d, 0)
+		longest = max(longest, d)
+		sum += milliseconds(d)
+		// Clamped into its range, the histogram has no reason to refuse a value.
+		_ = h.RecordValue(min(d.Round(time.Microsecond).Microseconds(), highest))
+	}
+	percentile := func(p float64) float64 {
+		return min(float64(h.ValueAtPercentile(p))/1000, milliseconds(longest))
+	}
+	return Summary{
+		Count: int64(len(durations)),
+		P50:   percentile(50),
+		P90:   percentile(90),
+		P99:   percentile(99),
+		P999:  percentile(99.9),
+		Max:   milliseconds(longest),
+		Mean:  sum / float64(len(durations)),
+	}
+}
+
+// Throughput returns the ok ops a second, between the first op that a client
+// sent and the last answer that one got; 0 where that is no time.
+func Throughput(ops []history.Op) float64 {
+	var first, last time.Duration
+	ok, seen := 0, false
+	for i := range ops {
+		op := &ops[i]
+		if !byClient(op) {
+			continue
+		}
+		if !seen || op.Invoked < first {
+			first = op.Invoked
+		}
+		last = max(last, op.Returned)
+		seen = true
+		if op.Outcome == history.OK {
+			ok++
+		}
+	}
+	if last <= first {
+		return 0
+	}
+	return float64(ok) / (last - first).Seconds()
+}
+
+// Shares returns how many ok ops each node has had, 0 for a node that clients
+// asked or heard of but that did none. Ops without a node are left out.
+func Shares(ops []history.Op) map[string]int {
+	shares := map[string]int{}
+	for i := range ops {
+		op := &ops[i]
+		if !byClient(op) || op.Node == "" {
+			continue
+		}
+		n := 0
+		if op.Outcome == history.OK {
+			n = 1
+		}
+		shares[op.Node] += n
+	}
+	return shares
+}
+
+// Fairness returns the smallest share of a node over the largest: 1 where all
+// did the same, 0 where one did nothing. It is 1 where there are not two nodes
+// to compare, and where no node did anything.
+func Fairness(ops []history.Op) float64 {
+	least, most := -1, 0
+	for _, n := range Shares(ops) {
+		if least < 0 || n < least {
+			least = n
+		}
+		most = max(most, n)
+	}
+	if most == 0 {
+		return 1
+	}
+	return float64(least) / float64(most)
+}
+
+func byClient(op *history.Op) bool { return op.Process >= 0 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

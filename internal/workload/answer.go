@@ -1,0 +1,122 @@
+package workload
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+)
+
+// Answer returns the call's op with what an HTTP answer says of it: Outcome,
+// Status, Attempts, and as far as the body tells them Value, Node, Code and
+// Extended. Attempts is the value of [api.HeaderAttempts], 0 where it is
+// missing.
+//
+// Only status 200 with the contract's JSON is OK; a body that is cut, garbled
+// or speaks of something else is unknown with [api.CodeBadAnswer]. A status
+// that is [api.Certain] is failed whatever the body; where that names no code,
+// the code is "HTTP_" and the status. Everything else is unknown.
+func (c *Call) Answer(status, attempts int, body []byte) history.Op {
+	op := c.Op
+	op.Status, op.Attempts = status, attempts
+	a, err := parse(body)
+	if a.Container != "" {
+		op.Node = a.Container
+	}
+	if status == http.StatusOK {
+		if err == nil && a.confirms(&op) {
+			op.Outcome, op.Value = history.OK, a.result(op.Func)
+		} else {
+			op.Code = api.CodeBadAnswer
+		}
+		return op
+	}
+	op.Code, op.Extended = a.Code, a.Extended
+	if api.Certain(status) {
+		op.Outcome = history.Failed
+		if op.Code == "" {
+			op.Code = "HTTP_" + strconv.Itoa(status)
+		}
+	} else if op.Code == "" {
+		op.Code = api.CodeBadAnswer
+	}
+	return op
+}
+
+// absent is the value of a number that an answer did not have.
+const absent = math.MinInt64
+
+// An answer is any answer of a node: the fields of all of them.
+type answer struct {
+	Success bool  `json:"success"`
+	Value   int64 `json:"value"`
+	ID      int64 `json:"id"`
+	Left    int64 `json:"left"`
+
+	Key    string `json:"key"`
+	Item   string `json:"item"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Amount int64  `json:"amount"`
+
+	Container string `json:"container"`
+	Code      string `json:"code"`
+	Extended  string `json:"extended"`
+}
+
+// blank is an answer that says nothing.
+var blank = answer{Value: absent, ID: absent, Left: absent, Amount: absent}
+
+// parse returns the answer in body, a blank one where there is an error.
+func parse(body []byte) (answer, error) {
+	a := blank
+	if a.scan(body) {
+		return a, nil
+	}
+	return unmarshal(body)
+}
+
+// unmarshal is apart from parse so that only its answer lives on the heap.
+func unmarshal(body []byte) (answer, error) {
+	a := blank
+	if err := json.Unmarshal(body, &a); err != nil {
+		return blank, err
+	}
+	return a, nil
+}
+
+// confirms reports whether a is a whole success that speaks of op and not of
+// some other call: answers can be mixed up on the way.
+func (a *answer) confirms(op *history.Op) bool {
+	switch op.Func {
+	case history.Increment:
+		return a.Success && a.Value != absent
+	case history.Write:
+		return a.Success && a.ID != absent
+	case history.Read:
+		return a.Key == op.Key && a.Value != absent
+	case history.Purchase:
+		return a.Success && a.Item == op.Key && a.Left != absent
+	case history.Transfer:
+		return a.Success && a.From == op.Key && a.To == op.To && a.Amount == op.Amount
+	default:
+		return false
+	}
+}
+
+// result returns the number that a confirming answer to function carries.
+func (a *answer) result(function string) history.Value {
+	switch function {
+	case history.Increment, history.Read:
+		return history.Some(a.Value)
+	case history.Write:
+		return history.Some(a.ID)
+	case history.Purchase:
+		return history.Some(a.Left)
+	default:
+		return history.Value{}
+	}
+}

@@ -1,0 +1,152 @@
+package workload
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+)
+
+// Increment adds one to the counter Key with every call.
+//
+// With Nodes above 0, process p asks node p%Nodes+1 by name. That is the
+// seed's choice in both of its patterns: request i of a burst (process i) goes
+// to app-(i%4+1), and in a sequence each container has a process of its own.
+type Increment struct {
+	Key   string
+	Nodes int // how many nodes to ask by name; 0 asks any node
+}
+
+// Call returns the increment that process sends next.
+func (w Increment) Call(process, _ int, _ *rand.Rand) Call {
+	op := history.Op{Func: history.Increment, Key: w.Key, Node: node(1, w.Nodes, process)}
+	if body, ok := plainBody("key", w.Key); ok {
+		return Call{Op: op, Method: http.MethodPost, Path: address(op.Node, api.PathIncrement), Body: body}
+	}
+	return post(op, api.PathIncrement, api.IncrementRequest{Key: w.Key})
+}
+
+// Read reads the counter Key with every call.
+type Read struct {
+	Key   string
+	Nodes int // as in [Increment]
+}
+
+// Call returns the read that process sends next.
+func (w Read) Call(process, _ int, _ *rand.Rand) Call {
+	op := history.Op{Func: history.Read, Key: w.Key, Node: node(1, w.Nodes, process)}
+	path := address(op.Node, api.PathCounter) + "?key=" + url.QueryEscape(w.Key)
+	return Call{Op: op, Method: http.MethodGet, Path: path}
+}
+
+// Write inserts one row with every call. The row's data begin with a tag that
+// no other call of the run has, and the op's Key is that tag: see [Tag].
+type Write struct {
+	Nodes int // as in [Increment]
+	First int // number of the first of those nodes; 0 means 1
+	Size  int // bytes of random payload after the tag; 0: the data are the tag alone
+}
+
+// Call returns the n-th write of process.
+func (w Write) Call(process, n int, rng *rand.Rand) Call {
+	tag := fmt.Sprintf("%d-%d-%016x", process, n, rng.Uint64())
+	data := tag
+	if w.Size > 0 {
+		data += tagEnd + letters(w.Size, rng)
+	}
+	op := history.Op{Func: history.Write, Key: tag, Node: node(max(w.First, 1), w.Nodes, process)}
+	return post(op, api.PathWrite, api.WriteRequest{Data: data})
+}
+
+const tagEnd = ":"
+
+// Tag returns the tag of a row that a [Write] inserted.
+func Tag(data string) string {
+	tag, _, _ := strings.Cut(data, tagEnd)
+	return tag
+}
+
+// Purchase takes Quantity pieces of Item with every call.
+type Purchase struct {
+	Item     string
+	Quantity int64
+	Nodes    int // as in [Increment]
+}
+
+// Call returns the purchase that process sends next.
+func (w Purchase) Call(process, _ int, _ *rand.Rand) Call {
+	op := history.Op{Func: history.Purchase, Key: w.Item, Amount: w.Quantity, Node: node(1, w.Nodes, process)}
+	return post(op, api.PathPurchase, api.PurchaseRequest{Item: w.Item, Quantity: w.Quantity})
+}
+
+// Transfer moves a random amount between two random accounts with every call.
+type Transfer struct {
+	Accounts []string // at least two
+	Max      int64    // an amount is 1 to Max; 0 means 1
+	Nodes    int      // as in [Increment]
+}
+
+// Call returns the transfer that process sends next. It draws the accounts,
+// which always differ, and the amount.
+func (w Transfer) Call(process, _ int, rng *rand.Rand) Call {
+	from := rng.IntN(len(w.Accounts))
+	to := rng.IntN(len(w.Accounts) - 1)
+	if to >= from {
+		to++
+	}
+	op := history.Op{
+		Func: history.Transfer, Node: node(1, w.Nodes, process),
+		Key: w.Accounts[from], To: w.Accounts[to], Amount: 1 + rng.Int64N(max(w.Max, 1)),
+	}
+	return post(op, api.PathTransfer, api.TransferRequest{From: op.Key, To: op.To, Amount: op.Amount})
+}
+
+// node returns the name of the node that process asks, "" for any.
+func node(first, nodes, process int) string {
+	if nodes == 0 {
+		return ""
+	}
+	return "app-" + strconv.Itoa(first+process%nodes)
+}
+
+// address returns the path that asks node by name, or any node.
+func address(node, path string) string {
+	if node == "" {
+		return path
+	}
+	return "/" + node + path
+}
+
+func post(op history.Op, path string, request any) Call {
+	body, err := json.Marshal(request)
+	if err != nil {
+		panic(err) // the requests hold strings and integers: there is nothing to refuse
+	}
+	return Call{Op: op, Method: http.MethodPost, Path: address(op.Node, path), Body: body}
+}
+
+// plainBody returns the JSON object {name: value} where value needs no escapes.
+func plainBody(name, value string) (body []byte, ok bool) {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
+			return nil, false
+		}
+	}
+	body = make([]byte, 0, len(name)+len(value)+7)
+	body = append(append(append(body, '{', '"'), name...), '"', ':', '"')
+	return append(append(body, value...), '"', '}'), true
+}
+
+func letters(n int, rng *rand.Rand) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte('a' + rng.IntN(26))
+	}
+	return string(b)
+}

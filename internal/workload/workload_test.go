@@ -1,0 +1,138 @@
+package workload_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/workload"
+)
+
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+func TestCalls(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		w       workload.Workload
+		process int
+		want    workload.Call
+	}{
+		{"request 5 of the seed's burst goes to app-2", workload.Increment{Key: "counter", Nodes: 4}, 5, workload.Call{
+			Op:     history.Op{Func: history.Increment, Key: "counter", Node: "app-2"},
+			Method: "POST", Path: "/app-2/api/increment", Body: []byte(`{"key":"counter"}`)}},
+		{"any node", workload.Increment{Key: "counter"}, 5, workload.Call{
+			Op:     history.Op{Func: history.Increment, Key: "counter"},
+			Method: "POST", Path: "/api/increment", Body: []byte(`{"key":"counter"}`)}},
+		{"a key that needs escapes", workload.Increment{Key: "a\"\n在"}, 0, workload.Call{
+			Op:     history.Op{Func: history.Increment, Key: "a\"\n在"},
+			Method: "POST", Path: "/api/increment", Body: []byte(`{"key":"a\"\n在"}`)}},
+		{"read", workload.Read{Key: "a b&c\r\n", Nodes: 2}, 1, workload.Call{
+			Op:     history.Op{Func: history.Read, Key: "a b&c\r\n", Node: "app-2"},
+			Method: "GET", Path: "/app-2/api/counter?key=a+b%26c%0D%0A"}},
+		{"purchase", workload.Purchase{Item: "book", Quantity: 5}, 0, workload.Call{
+			Op:     history.Op{Func: history.Purchase, Key: "book", Amount: 5},
+			Method: "POST", Path: "/api/purchase", Body: []byte(`{"item":"book","quantity":5}`)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.w.Call(test.process, 0, seeded(1))); diff != "" {
+				t.Error("want -, got +\n" + diff)
+			}
+		})
+	}
+}
+
+// A sequence of the seed: each of 4 processes stays with one container.
+func TestIncrementInSequence(t *testing.T) {
+	w := workload.Increment{Key: "counter", Nodes: 4}
+	for process := range 4 {
+		for n := range 25 {
+			if got, want := w.Call(process, n, seeded(1)).Op.Node, fmt.Sprintf("app-%d", process+1); got != want {
+				t.Fatalf("call %d of process %d goes to %s, want %s", n, process, got, want)
+			}
+		}
+	}
+}
+
+// The seed's lock waiters ask app-2, app-3 and app-4, never the holder.
+func TestWriteFirst(t *testing.T) {
+	w := workload.Write{First: 2, Nodes: 3}
+	var got []string
+	for process := range 4 {
+		got = append(got, w.Call(process, 0, seeded(1)).Op.Node)
+	}
+	if diff := cmp.Diff([]string{"app-2", "app-3", "app-4", "app-2"}, got); diff != "" {
+		t.Error("want -, got +\n" + diff)
+	}
+}
+
+func TestWriteTags(t *testing.T) {
+	for _, size := range []int{0, 20} {
+		w := workload.Write{Size: size}
+		seen := map[string]bool{}
+		for process := range 5 {
+			rng := seeded(uint64(process))
+			for n := range 20 {
+				call := w.Call(process, n, rng)
+				var request api.WriteRequest
+				if err := json.Unmarshal(call.Body, &request); err != nil {
+					t.Fatal(err)
+				}
+				tag := call.Op.Key
+				if workload.Tag(request.Data) != tag || seen[tag] {
+					t.Errorf("data %q: tag %q, want %q and never before", request.Data, workload.Tag(request.Data), tag)
+				}
+				if payload := strings.TrimPrefix(request.Data, tag); size > 0 && len(payload) != 1+size || size == 0 && payload != "" {
+					t.Errorf("data %q: want %d bytes after the tag", request.Data, size)
+				}
+				seen[tag] = true
+			}
+		}
+	}
+}
+
+func TestTransferPicks(t *testing.T) {
+	w := workload.Transfer{Accounts: []string{"a", "b", "c"}, Max: 5, Nodes: 2}
+	pairs, amounts := map[string]bool{}, map[int64]bool{}
+	rng := seeded(1)
+	for n := range 500 {
+		call := w.Call(0, n, rng)
+		op := call.Op
+		if op.Key == op.To || op.Amount < 1 || op.Amount > 5 {
+			t.Fatalf("transfers %d from %s to %s", op.Amount, op.Key, op.To)
+		}
+		if want := fmt.Sprintf(`{"from":%q,"to":%q,"amount":%d}`, op.Key, op.To, op.Amount); string(call.Body) != want {
+			t.Fatalf("body %s, want %s", call.Body, want)
+		}
+		pairs[op.Key+op.To], amounts[op.Amount] = true, true
+	}
+	if len(pairs) != 6 || len(amounts) != 5 {
+		t.Errorf("drew %d pairs and %d amounts, want all 6 and 5", len(pairs), len(amounts))
+	}
+}
+
+func TestSeedNamesTheCalls(t *testing.T) {
+	for _, w := range []workload.Workload{
+		workload.Write{Size: 8},
+		workload.Transfer{Accounts: []string{"a", "b", "c", "d"}, Max: 1000},
+	} {
+		calls := func(seed uint64) (all []workload.Call) {
+			rng := seeded(seed)
+			for n := range 10 {
+				all = append(all, w.Call(1, n, rng))
+			}
+			return all
+		}
+		if diff := cmp.Diff(calls(7), calls(7)); diff != "" {
+			t.Errorf("%T: one seed, two lists of calls:\n%s", w, diff)
+		}
+		if cmp.Equal(calls(7), calls(8)) {
+			t.Errorf("%T: two seeds, one list of calls", w)
+		}
+	}
+}
