@@ -36,7 +36,9 @@ const (
 	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds
 	CodeTooLarge         = "BODY_TOO_LARGE"         // 413
 	CodeMediaType        = "UNSUPPORTED_MEDIA_TYPE" // 415
+	CodeCrossOrigin      = "CROSS_ORIGIN"           // 403: a browser sent it for a page from elsewhere
 	CodeLabOnly          = "LAB_ONLY"               // 403: /lab/… without --lab
+	CodeInternal         = "INTERNAL"               // 500: a mistake in the node itself
 	CodeOverloaded       = "OVERLOADED"             // 503: too many requests in flight, this one was not begun
 	CodeStopping         = "STOPPING"               // 503: the node is shutting down, this one was not begun
 	CodeNoNode           = "NO_NODE"                // 503: the balancer reached no node, so none has seen the request

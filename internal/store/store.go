@@ -31,7 +31,7 @@ type Tx interface {
 	// SetStock makes the stock of item left.
 	SetStock(item string, left int64) error
 	// TakeStock takes quantity of item in a single statement and returns what
-	// is left, or ErrShort where there is not enough.
+	// is left, or ErrShort where there is not enough, or ErrNoSuch.
 	TakeStock(item string, quantity int64) (int64, error)
 	// Balance returns the balance of account, or ErrNoSuch.
 	Balance(account string) (int64, error)
@@ -50,6 +50,9 @@ var (
 	ErrShort  = errors.New("not enough left")
 	ErrNoSuch = errors.New("no such row")
 )
+
+// ErrClosed is returned by a Store that is closing or closed; nothing was begun.
+var ErrClosed = errors.New("database is closed")
 
 // A Store runs attempts against one database. It is safe for concurrent use.
 type Store interface {

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"example.com/contend/internal/node"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/sqlite"
+)
+
+// nodeOptions are the flags of `contend node` that do not go into its Config.
+type nodeOptions struct {
+	listen      string
+	port        string // of PORT; --listen wins
+	allowRemote bool
+	readyFD     int
+}
+
+func newNodeCommand(s streams) *cobra.Command {
+	var o nodeOptions
+	var cfg node.Config
+	cmd := &cobra.Command{
+		Use:   "node --db PATH",
+		Short: "Run one node: the application over a shared SQLite file",
+		Long: `Node serves the lab's application from one SQLite file. Start several on the same
+file to have them contend for it. How a node uses the file is its discipline: a
+preset, and single settings in its place. It is logged at the start, read back
+from SQLite.
+
+The environment speaks where the command line is silent: CONTAINER_ID for --name,
+DB_PATH for --db, PORT for the port of --listen. Logs go to stderr as JSON.
+
+SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight, closes the
+database and exits 0.`,
+		Example: `  contend node --db ./shared.db
+  contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
+  contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab
+  curl -s -d '{"key":"counter"}' http://127.0.0.1:3000/api/increment
+  curl -s 'http://127.0.0.1:3000/metrics?format=prometheus'`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&cfg.DBPath, "db", "", "the database `PATH`, in a directory that exists; made if missing")
+	flags.StringVar(&cfg.Name, "name", "app-1", "the node's name in answers, logs and metrics")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:3000", "the address to listen on; port 0 takes a free one")
+	flags.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
+	discipline := disciplineFlags(flags)
+	flags.IntVar(&cfg.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests worked on at once; more are refused")
+	flags.Uint64Var(&cfg.Seed, "seed", 1, "names the node's random choices (jitter)")
+	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, settings")
+	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once healthy")
+	_ = flags.MarkHidden("ready-fd")
+	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) (err error) {
+		if err := fromEnvironment(flags); err != nil {
+			return err
+		}
+		if cfg.Discipline, err = discipline(); err != nil {
+			return usagef("%w", err)
+		}
+		return serveNode(cmd.Context(), s, o, cfg)
+	})
+	return cmd
+}
+
+// fromEnvironment sets the flags that were not given from the variables that
+// the seed's containers have.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	for _, v := range []struct{ variable, flag, before string }{
+		{"CONTAINER_ID", "name", ""},
+		{"DB_PATH", "db", ""},
+		{"PORT", "listen", "127.0.0.1:"},
+	} {
+		value := os.Getenv(v.variable)
+		if value == "" || flags.Changed(v.flag) {
+			continue
+		}
+		if v.variable == "PORT" {
+			if _, err := net.LookupPort("tcp", value); err != nil {
+				return usagef("PORT=%s: %w", value, err)
+			}
+		}
+		if err := flags.Set(v.flag, v.before+value); err != nil {
+			return usagef("%s=%s: %w", v.variable, value, err)
+		}
+	}
+	return nil
+}
+
+func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) error {
+	if err := checkNode(cfg); err != nil {
+		return err
+	}
+	cfg.Log = slog.New(slog.NewJSONHandler(s.err, nil))
+	cfg.Metrics = node.NewMetrics()
+	cfg.Engine = sqlite.Version()
+	ln, err := listen(o.listen, o.allowRemote)
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, cfg)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	// From here on the kernel accepts connections, and Serve finds them waiting.
+	if err := announce(o.readyFD, ln.Addr()); err != nil {
+		return errors.Join(err, ln.Close(), db.Close())
+	}
+	return node.New(cfg, db).Serve(ctx, ln)
+}
+
+// checkNode finds the mistakes that can be found without touching the database.
+func checkNode(cfg node.Config) error {
+	if cfg.DBPath == "" {
+		return usagef("no database given: say --db PATH, or set DB_PATH")
+	}
+	if cfg.Name == "" || len(cfg.Name) > 64 {
+		return usagef("--name %q is not 1 to 64 bytes long", cfg.Name)
+	}
+	if cfg.MaxInFlight < 1 || cfg.MaxInFlight > 1_000_000 {
+		return usagef("--max-in-flight %d is not within 1 and 1000000", cfg.MaxInFlight)
+	}
+	dir := filepath.Dir(cfg.DBPath)
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return hinted(fmt.Errorf("open %s: directory %s does not exist", cfg.DBPath, dir), "make it first: contend makes no directories for a database")
+	case err != nil:
+		return fmt.Errorf("open %s: %w", cfg.DBPath, err)
+	case !info.IsDir():
+		return fmt.Errorf("open %s: %s is not a directory", cfg.DBPath, dir)
+	}
+	return nil
+}
+
+// openDatabase opens it and asks it a first question.
+func openDatabase(ctx context.Context, cfg node.Config) (*sqlite.DB, error) {
+	db, err := sqlite.Open(ctx, cfg.DBPath, cfg.Discipline, sqlite.Options{LockWait: cfg.Metrics.LockWait})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, &exitError{code: exitInterrupted, err: err}
+		}
+		return nil, hinted(err, openHint(err, cfg.DBPath))
+	}
+	var e *store.Error
+	if err := db.Check(ctx); err != nil && !(errors.As(err, &e) && e.Refused) {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func openHint(err error, path string) string {
+	var setting *sqlite.SettingError
+	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
+		return "another process has the file open in that mode: ask for the same --journal, or end it first"
+	}
+	return filepath.Dir(path) + " must be writable (SQLite makes files beside the database), and the file a database"
+}

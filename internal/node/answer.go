@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+)
+
+// An answer is a status and a body, not yet sent.
+type answer struct {
+	status   int
+	body     any // marshalled to JSON; nil where the handler has sent everything
+	attempts int // under /api/: how often it was tried
+}
+
+func ok(attempts int, body any) answer {
+	return answer{status: http.StatusOK, attempts: attempts, body: body}
+}
+
+// refuse is an answer that the node gives without having begun anything.
+func refuse(status int, code, sentence string) answer {
+	return answer{status: status, body: &api.Error{Error: sentence, Code: code}}
+}
+
+// failure says what err means to the client. The status decides what the
+// client may conclude; see [api.Certain].
+func failure(err error, attempts int) answer {
+	status, body := http.StatusInternalServerError, &api.Error{Error: err.Error(), Code: api.CodeInternal}
+	var bad *invalid
+	var e *store.Error
+	switch {
+	case errors.As(err, &bad):
+		status, body.Code, body.Field = http.StatusBadRequest, api.CodeInvalidArgument, bad.field
+	case errors.Is(err, store.ErrShort):
+		status, body.Code = http.StatusConflict, api.CodeConflict
+	case errors.Is(err, store.ErrNoSuch):
+		status, body.Code = http.StatusNotFound, api.CodeNotFound
+	case errors.Is(err, store.ErrClosed):
+		status, body.Code, body.Error = http.StatusServiceUnavailable, api.CodeStopping, "the node is stopping"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// Only the wait for a connection ends with a context, so this attempt was
+		// not begun, and every one before it was rolled back.
+		status, body.Code, body.Error = http.StatusServiceUnavailable, api.CodeOverloaded, "no connection to the database became free"
+	case errors.As(err, &e):
+		status, *body = databaseFailure(e)
+	}
+	return answer{status: status, body: body, attempts: attempts}
+}
+
+func databaseFailure(e *store.Error) (status int, body api.Error) {
+	switch {
+	case e.Refused && e.TimedOut:
+		return http.StatusServiceUnavailable, api.Error{Error: "Database is busy", Code: api.CodeTimeout, Extended: e.Extended}
+	case e.Refused:
+		return http.StatusServiceUnavailable, api.Error{Error: "Database is busy", Code: api.CodeBusy, Extended: e.Extended}
+	case e.Unsure:
+		return http.StatusInternalServerError, api.Error{Error: "Database error; what was asked may have been done, or a part of it", Code: e.Code, Extended: e.Extended}
+	}
+	return http.StatusInternalServerError, api.Error{Error: "Database error", Code: e.Code, Extended: e.Extended}
+}
+
+// respond sends a.
+func (n *Node) respond(x *exchange, a answer) {
+	if e, isError := a.body.(*api.Error); isError {
+		e.Container, e.Duration = n.cfg.Name, milliseconds(time.Since(x.start))
+	}
+	if a.body == nil {
+		return
+	}
+	body, err := json.Marshal(a.body)
+	if err != nil { // our own types always marshal
+		n.log.Error("marshal answer", "path", x.path, "error", err)
+		a.status, body = http.StatusInternalServerError, nil
+	}
+	if !x.begun {
+		h := x.w.Header()
+		h.Set("Content-Type", "application/json")
+		if strings.HasPrefix(x.path, "/api/") {
+			h.Set(api.HeaderAttempts, strconv.Itoa(a.attempts))
+		}
+		x.w.WriteHeader(a.status)
+	}
+	_, _ = x.w.Write(append(body, '\n')) // a client that has gone is the client's business
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,163 @@
+package node
+
+import (
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+)
+
+// This file is the seed's application. Each handler reads what it depends on,
+// thinks, and writes: whether another node can come in between is the
+// discipline's business. Under store.Atomic there is nothing to come between.
+
+func (n *Node) increment(x *exchange) answer {
+	var key string
+	if err := decode(x.body, text("key", &key, maxName)); err != nil {
+		return failure(err, 0)
+	}
+	var value int64
+	attempts, err := n.update(x, func(tx store.Tx) (err error) {
+		value, err = n.addOne(tx, key)
+		return err
+	})
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, api.IncrementResponse{Success: true, Value: value, Container: n.cfg.Name})
+}
+
+func (n *Node) addOne(tx store.Tx, key string) (int64, error) {
+	if n.atomic() {
+		return tx.AddCounter(key, 1)
+	}
+	value, err := tx.Counter(key)
+	if err != nil {
+		return 0, err
+	}
+	n.think()
+	return value + 1, tx.SetCounter(key, value+1)
+}
+
+func (n *Node) write(x *exchange) answer {
+	var data string
+	if err := decode(x.body, text("data", &data, maxData)); err != nil {
+		return failure(err, 0)
+	}
+	var id int64
+	attempts, err := n.update(x, func(tx store.Tx) (err error) {
+		id, err = tx.Insert(data)
+		return err
+	})
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, api.WriteResponse{
+		Success: true, ID: id, Duration: milliseconds(time.Since(x.start)), Container: n.cfg.Name,
+	})
+}
+
+func (n *Node) counter(x *exchange) answer {
+	var key string
+	if err := decodeQuery(x.query, text("key", &key, maxName)); err != nil {
+		return failure(err, 0)
+	}
+	var value int64
+	attempts, err := n.view(x, func(tx store.Tx) (err error) {
+		value, err = tx.Counter(key)
+		return err
+	})
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, api.CounterResponse{Key: key, Value: value})
+}
+
+func (n *Node) purchase(x *exchange) answer {
+	var item string
+	var quantity int64
+	err := decode(x.body, text("item", &item, maxName), whole("quantity", &quantity, 1, maxQuantity))
+	if err != nil {
+		return failure(err, 0)
+	}
+	var left int64
+	attempts, err := n.update(x, func(tx store.Tx) (err error) {
+		left, err = n.take(tx, item, quantity)
+		return err
+	})
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, api.PurchaseResponse{Success: true, Item: item, Left: left, Container: n.cfg.Name})
+}
+
+func (n *Node) take(tx store.Tx, item string, quantity int64) (left int64, err error) {
+	if n.atomic() {
+		return tx.TakeStock(item, quantity)
+	}
+	stock, err := tx.Stock(item)
+	if err != nil {
+		return 0, err
+	}
+	if stock < quantity {
+		return 0, store.ErrShort
+	}
+	n.think()
+	return stock - quantity, tx.SetStock(item, stock-quantity)
+}
+
+func (n *Node) transfer(x *exchange) answer {
+	var t api.TransferRequest
+	err := decode(x.body, text("from", &t.From, maxName), text("to", &t.To, maxName), whole("amount", &t.Amount, 1, maxQuantity))
+	if err == nil && t.From == t.To {
+		err = &invalid{"to", "must be another account than from"}
+	}
+	if err != nil {
+		return failure(err, 0)
+	}
+	attempts, err := n.update(x, func(tx store.Tx) error { return n.move(tx, t) })
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, api.TransferResponse{
+		Success: true, From: t.From, To: t.To, Amount: t.Amount, Container: n.cfg.Name,
+	})
+}
+
+// move changes two balances and adds a payment. Only a transaction makes the
+// three writes one. Under store.Atomic the balances change in one statement and
+// the payment is another; under store.Separate all three stand alone. Where a
+// later one is refused there, the store says that it is unsure, and the client
+// is told so.
+func (n *Node) move(tx store.Tx, t api.TransferRequest) error {
+	if n.atomic() {
+		if err := tx.Move(t.From, t.To, t.Amount); err != nil {
+			return err
+		}
+		return tx.RecordPayment(t.From, t.To, t.Amount)
+	}
+	from, err := tx.Balance(t.From)
+	if err != nil {
+		return err
+	}
+	to, err := tx.Balance(t.To)
+	if err != nil {
+		return err
+	}
+	if from < t.Amount {
+		return store.ErrShort
+	}
+	n.think()
+	if err := tx.SetBalance(t.From, from-t.Amount); err != nil {
+		return err
+	}
+	if err := tx.SetBalance(t.To, to+t.Amount); err != nil {
+		return err
+	}
+	return tx.RecordPayment(t.From, t.To, t.Amount)
+}
+
+func (n *Node) atomic() bool { return n.cfg.Discipline.Transaction == store.Atomic }
+
+// think is the seed's deliberate delay between the read and the write.
+func (n *Node) think() { time.Sleep(n.cfg.Discipline.Think.Duration()) }

@@ -1,0 +1,105 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"example.com/contend/internal/store"
+)
+
+// connectionWait bounds how long an attempt waits for a connection of the pool.
+const connectionWait = 30 * time.Second
+
+// update makes attempts at fn until one is not refused or the retries are used
+// up, and returns how many it made.
+func (n *Node) update(x *exchange, fn func(store.Tx) error) (attempts int, err error) {
+	return n.try(x, n.db.Update, fn)
+}
+
+// view is update for a fn that only reads.
+func (n *Node) view(x *exchange, fn func(store.Tx) error) (attempts int, err error) {
+	return n.try(x, n.db.View, fn)
+}
+
+type attempt func(context.Context, func(store.Tx) error) error
+
+// try retries only what the store calls refused: an attempt that certainly had
+// no effect. An unsure one would be done twice.
+func (n *Node) try(x *exchange, do attempt, fn func(store.Tx) error) (attempts int, err error) {
+	for {
+		ctx, cancel := context.WithTimeout(x.ctx, connectionWait)
+		err = do(ctx, fn)
+		cancel()
+		attempts++
+		var e *store.Error
+		if !errors.As(err, &e) {
+			return attempts, err
+		}
+		n.note(x, e, attempts)
+		if !e.Refused || attempts > n.cfg.Discipline.Retries || !n.backOff(x.ctx, attempts-1) {
+			return attempts, err
+		}
+		n.metrics.retries.Inc()
+	}
+}
+
+// note logs and counts what the database refused or failed.
+func (n *Node) note(x *exchange, e *store.Error, attempt int) {
+	level, message := slog.LevelWarn, "refused"
+	if e.Refused {
+		n.metrics.refusals.WithLabelValues(e.Extended).Inc()
+	} else {
+		level, message = slog.LevelError, "database error"
+	}
+	n.log.LogAttrs(x.ctx, level, message,
+		slog.String("path", x.path), slog.Int("attempt", attempt),
+		slog.String("code", e.Code), slog.String("extended", e.Extended), slog.String("op", e.Op),
+		slog.Float64("waited_ms", milliseconds(e.Waited)), slog.Bool("timed_out", e.TimedOut),
+		slog.Bool("unsure", e.Unsure), slog.String("error", e.Err.Error()))
+}
+
+// backOff waits before retry i, and reports whether it is still wanted: nobody
+// waits for the answer to a request whose client has gone.
+func (n *Node) backOff(ctx context.Context, i int) bool {
+	timer := time.NewTimer(n.jitter.delay(n.cfg.Discipline.Backoff, i))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// A jitter draws delays for many goroutines from one generator.
+type jitter struct {
+	mu  sync.Mutex
+	rng *rand.Rand
+}
+
+func (j *jitter) delay(b store.Backoff, i int) time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return b.Delay(i, j.rng)
+}
+
+// longest is how long handling a request may take under d: every attempt waits
+// for a connection and in each of its statements for a lock, and every retry
+// waits its turn. Six statements are the most that an attempt has, a transfer's.
+func longest(d store.Discipline) time.Duration {
+	const statements, slack = 6, 10 * time.Second
+	total := slack
+	backoff := d.Backoff
+	backoff.Jitter = false
+	for i := range d.Retries + 1 {
+		total += connectionWait + statements*d.BusyTimeout.Duration() + d.Think.Duration()
+		if i > 0 {
+			total += backoff.Delay(i-1, nil)
+		}
+	}
+	return total
+}

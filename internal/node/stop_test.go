@@ -1,0 +1,154 @@
+package node
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/sqlite"
+)
+
+// Two nodes of their own processes are sent SIGTERM in the middle of a load:
+// every increment that was acknowledged is in the file, and none that was
+// refused.
+func TestNothingAcknowledgedIsLostAtSIGTERM(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared.db")
+	d := quick(func(d *store.Discipline) { d.Think, d.BusyTimeout = 1, 10_000 })
+	nodes := []*process{startProcess(t, "app-1", path, d), startProcess(t, "app-2", path, d)}
+	var acknowledged, unknown atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() { incrementUntilGone(nodes[i%2].url, &acknowledged, &unknown) })
+	}
+	for acknowledged.Load() < 100 {
+		time.Sleep(time.Millisecond)
+	}
+	for _, n := range nodes {
+		must(t, n.cmd.Process.Signal(syscall.SIGTERM))
+	}
+	wg.Wait()
+	for _, n := range nodes {
+		if err := n.cmd.Wait(); err != nil {
+			t.Errorf("node ended with %v\n%s", err, n.log)
+		}
+		if !strings.Contains(n.log.String(), `"msg":"database closed"`) {
+			t.Errorf("the log does not say that the database was closed:\n%s", n.log)
+		}
+	}
+	facts, err := sqlite.Inspect(t.Context(), path)
+	must(t, err)
+	final := facts.Counters["k"]
+	t.Logf("acknowledged %d, unknown %d, final %d", acknowledged.Load(), unknown.Load(), final)
+	if final < acknowledged.Load() || final > acknowledged.Load()+unknown.Load() || facts.Integrity != "ok" {
+		t.Errorf("final %d is not within %d acknowledged and %d unknown", final, acknowledged.Load(), unknown.Load())
+	}
+}
+
+// incrementUntilGone sends increments over one connection until there is none.
+func incrementUntilGone(url string, acknowledged, unknown *atomic.Int64) {
+	transport := &http.Transport{MaxIdleConnsPerHost: 1}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	for {
+		resp, err := client.Post(url+api.PathIncrement, asJSON, strings.NewReader(`{"key":"k"}`))
+		if err != nil {
+			if !strings.Contains(err.Error(), "connection refused") {
+				unknown.Add(1)
+			}
+			return
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		switch {
+		case resp.StatusCode == http.StatusOK && err == nil:
+			acknowledged.Add(1)
+		case !api.Certain(resp.StatusCode):
+			unknown.Add(1)
+		}
+	}
+}
+
+// A request that comes in whole only after SIGTERM is refused, not begun.
+func TestRequestThatComesTooLateIsRefused(t *testing.T) {
+	s := serve(t, quick(nil), func(n *Node) { n.slowGrace = time.Millisecond })
+	release := hold(t, s) // keeps one request in flight, and so the node
+	begun := make(chan reply)
+	go func() {
+		r, _ := try("POST", s.url+api.PathIncrement, `{"key":"k"}`)
+		begun <- r
+	}()
+	awaitInFlight(t, s, 1)
+	conn, err := net.Dial("tcp", s.addr)
+	must(t, err)
+	defer conn.Close()
+	const body = `{"key":"k"}`
+	_, err = io.WriteString(conn, "POST /api/increment HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"+body[:5])
+	must(t, err)
+	for !strings.Contains(send(t, "GET", s.url+api.PathHealth, "").body, "healthy") { // the server has read what came before
+		time.Sleep(time.Millisecond)
+	}
+	stopped := make(chan error)
+	go func() { stopped <- s.stop() }()
+	for !strings.Contains(s.log.String(), `"msg":"stopping"`) {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(20 * time.Millisecond) // the gate closes right after that line
+	_, err = io.WriteString(conn, body[5:])
+	must(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	var e api.Error
+	must(t, json.NewDecoder(resp.Body).Decode(&e))
+	resp.Body.Close()
+	if resp.StatusCode != 503 || e.Code != api.CodeStopping || !resp.Close {
+		t.Errorf("got %d %+v, close %t; want 503 STOPPING and a closed connection", resp.StatusCode, e, resp.Close)
+	}
+	release()
+	if r := <-begun; r.status != 200 {
+		t.Errorf("the request in flight got %d %s", r.status, r.body)
+	}
+	must(t, <-stopped)
+	facts, err := sqlite.Inspect(t.Context(), s.path)
+	must(t, err)
+	if facts.Counters["k"] != 1 {
+		t.Errorf("counter is %d, want the one acknowledged", facts.Counters["k"])
+	}
+}
+
+// A crash on request ends the process in mid-transaction, and takes nothing
+// acknowledged with it.
+func TestCrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared.db")
+	n := startProcess(t, "app-1", path, quick(func(d *store.Discipline) { d.Synchronous = store.Full }))
+	for range 3 {
+		if got := send(t, "POST", n.url+api.PathIncrement, `{"key":"k"}`); got.status != 200 {
+			t.Fatalf("got %d %s", got.status, got.body)
+		}
+	}
+	resp, err := client.Post(n.url+api.PathCrash, asJSON, strings.NewReader(`{"after_ms":1}`))
+	must(t, err)
+	if _, err := io.ReadAll(resp.Body); err == nil {
+		t.Error("the answer to a crash came to its end")
+	}
+	resp.Body.Close()
+	_ = n.cmd.Wait()
+	if status, ok := n.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		t.Errorf("the node ended with %v, want SIGKILL", n.cmd.ProcessState)
+	}
+	facts, err := sqlite.Inspect(t.Context(), path)
+	must(t, err)
+	if facts.Counters["k"] != 3 || facts.Records != 0 || facts.Integrity != "ok" {
+		t.Errorf("facts are %+v", facts)
+	}
+}

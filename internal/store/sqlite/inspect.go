@@ -1,0 +1,149 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+
+	"example.com/contend/internal/store"
+)
+
+// inspectPatience is for a file that, against the rule, someone still uses.
+const inspectPatience = "10000"
+
+// Inspect reads what the database at path says of itself. It is for a process
+// that does not have the file open in any other way, after the nodes have
+// ended: opening the file recovers what a crash left (a hot journal is rolled
+// back, https://sqlite.org/lockingv3.html#hot_journals), closing it checkpoints
+// a WAL. It never creates a file: where there is none, that is the error.
+//
+// A rollback journal's mode is not stored in the file; all of them read DELETE.
+// A damaged database is no error as long as SQLite can tell: Integrity says what
+// it found, and the figures that could not be read are left out.
+func Inspect(ctx context.Context, path string) (facts store.Facts, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("inspect %s: %w", path, err)
+		}
+	}()
+	pool, err := openPool(path, "rw")
+	if err != nil {
+		return facts, err
+	}
+	defer pool.Close()
+	sc, err := pool.Conn(ctx)
+	if err != nil {
+		return facts, describe("open", err)
+	}
+	defer sc.Close()
+	return inspect(ctx, &conn{sc: sc})
+}
+
+func inspect(ctx context.Context, c *conn) (facts store.Facts, err error) {
+	if err := c.set(ctx, "busy_timeout", inspectPatience); err != nil {
+		return facts, err
+	}
+	facts.Engine = "SQLite " + Version()
+	if facts.Integrity, err = integrity(ctx, c.sc); err != nil {
+		return facts, err
+	}
+	mode, err := c.get(ctx, "journal_mode")
+	if err != nil {
+		return facts, err
+	}
+	facts.Journal = store.Journal(strings.ToUpper(mode))
+	err = figures(ctx, c.sc, &facts)
+	if err != nil && facts.Integrity != "ok" {
+		err = nil // integrity_check has said more than this error does
+	}
+	return facts, err
+}
+
+func figures(ctx context.Context, sc *sql.Conn, facts *store.Facts) (err error) {
+	if facts.Counters, err = numbers(ctx, sc, "SELECT key, value FROM counters"); err != nil {
+		return err
+	}
+	if facts.Stock, err = numbers(ctx, sc, "SELECT item, stock FROM inventory"); err != nil {
+		return err
+	}
+	if facts.Balances, err = numbers(ctx, sc, "SELECT name, balance FROM accounts"); err != nil {
+		return err
+	}
+	err = sc.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM data), (SELECT count(*) FROM payments)").
+		Scan(&facts.Records, &facts.Payments)
+	if err != nil {
+		return describe("count rows", err)
+	}
+	return nil
+}
+
+func numbers(ctx context.Context, sc *sql.Conn, query string) (map[string]int64, error) {
+	rows, err := sc.QueryContext(ctx, query)
+	if err != nil {
+		return nil, describe("read table", err)
+	}
+	defer rows.Close()
+	all := make(map[string]int64)
+	for rows.Next() {
+		var key string
+		var n int64
+		if err := rows.Scan(&key, &n); err != nil {
+			return nil, fmt.Errorf("read table: %w", err)
+		}
+		all[key] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, describe("read table", err)
+	}
+	return all, nil
+}
+
+// integrity returns what PRAGMA integrity_check says, line by line. A file that
+// is too damaged to be checked answers with an error, which is a finding as well.
+func integrity(ctx context.Context, sc *sql.Conn) (string, error) {
+	rows, err := sc.QueryContext(ctx, "PRAGMA integrity_check")
+	if err != nil {
+		return damage(err)
+	}
+	defer rows.Close()
+	var lines []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return "", err
+		}
+		lines = append(lines, line)
+	}
+	if err := rows.Err(); err != nil {
+		return damage(err)
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// damage turns CORRUPT and NOTADB into what integrity_check would have said.
+func damage(err error) (string, error) {
+	switch code := resultCode(err); code & 0xff {
+	case 11, 26:
+		return fmt.Sprintf("%s: %v", CodeName(code), err), nil
+	}
+	return "", describe("integrity_check", err)
+}
+
+// Version returns the version of the SQLite library in this program, such as
+// "3.54.1".
+var Version = sync.OnceValue(readVersion)
+
+func readVersion() string {
+	pool, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return "unknown"
+	}
+	defer pool.Close()
+	var version string
+	if err := pool.QueryRow("SELECT sqlite_version()").Scan(&version); err != nil {
+		return "unknown"
+	}
+	return version
+}
