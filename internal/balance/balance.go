@@ -1,0 +1,233 @@
+// Package balance stands before the nodes: it shares the requests to /api/ out
+// among them in turn, and gives /app-2/… to node app-2 alone.
+//
+// Two ideas carry it. A request is sent once: it goes to another node only
+// where nothing of it can have left for the first, whatever its method, so the
+// balancer never doubles a write and never turns "unknown" into "failed". And
+// being reachable is not being well: a node is passed over when it cannot be
+// connected to, never because its /health says that the database is busy. With
+// one database behind all nodes, a lock held for a second would otherwise take
+// every node out and the balancer would answer in the database's place.
+//
+// It does not speak HTTP/2, upgrade connections, pass trailers on, weigh nodes
+// or limit how many requests are in flight. Request bodies are read whole
+// before a node is chosen, and answers of up to 64 KiB before the client sees
+// any of them, so a slow client costs the nodes nothing.
+package balance
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Defaults of a [Config].
+const (
+	DefaultCheckInterval = 500 * time.Millisecond
+	DefaultEjectFor      = 2 * time.Second
+	DefaultTimeout       = 60 * time.Second
+)
+
+// MaxBody is the longest request body taken, in bytes; a longer one is
+// answered 413. MaxNodes is the most nodes that one balancer stands before.
+const (
+	MaxBody  = 1 << 20
+	MaxNodes = 64
+)
+
+// How long the front waits for its clients.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second // header and body
+	writeGrace        = 30 * time.Second // to take the answer, once it is there
+	frontIdleTimeout  = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// A Node is one process to share requests out to.
+type Node struct {
+	Name string // the first part of the paths that are its own: "app-1"
+	Addr string // host:port
+}
+
+// A Config says what to balance. Only Nodes must be set.
+type Config struct {
+	Nodes         []Node
+	CheckInterval time.Duration // between two looks at a node's /health; 0 means DefaultCheckInterval
+	EjectFor      time.Duration // how long a node that refused a connection is passed over; 0 means DefaultEjectFor
+	Timeout       time.Duration // from a request's last byte to its answer's; 0 means DefaultTimeout
+	Logger        *slog.Logger  // told of the start, of ejections and of recoveries; nil means nobody
+}
+
+// A Balancer shares requests out among nodes. Make it with [New].
+type Balancer struct {
+	cfg   Config
+	log   *slog.Logger
+	nodes []*node
+	index map[string]int // by name
+
+	mu   sync.Mutex
+	ring ring // guarded by mu
+
+	// again says whether a request that ended in err may go to another node. It
+	// is [unsent], except where a test shows what a careless rule would do.
+	again func(err error) bool
+}
+
+// New returns a balancer for cfg, or an error that names the first node or
+// setting that cannot be.
+func New(cfg Config) (*Balancer, error) {
+	cfg, err := complete(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("configure balancer: %w", err)
+	}
+	b := &Balancer{
+		cfg:   cfg,
+		log:   cfg.Logger,
+		index: make(map[string]int, len(cfg.Nodes)),
+		ring:  newRing(len(cfg.Nodes)),
+		again: unsent,
+	}
+	for i, n := range cfg.Nodes {
+		b.index[n.Name] = i
+		b.nodes = append(b.nodes, &node{Node: n})
+	}
+	return b, nil
+}
+
+// complete fills in the defaults of cfg and checks it.
+func complete(cfg Config) (Config, error) {
+	for _, d := range []struct {
+		name  string
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{"check interval", &cfg.CheckInterval, DefaultCheckInterval},
+		{"ejection", &cfg.EjectFor, DefaultEjectFor},
+		{"timeout", &cfg.Timeout, DefaultTimeout},
+	} {
+		if *d.value < 0 {
+			return cfg, fmt.Errorf("%s %s is below 0", d.name, *d.value)
+		}
+		if *d.value == 0 {
+			*d.value = d.zero
+		}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg, checkNodes(cfg.Nodes)
+}
+
+// nodeName is a path segment that needs no escaping and starts with a letter.
+var nodeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+// reserved are the first path segments that the balancer gives another meaning.
+var reserved = []string{"api", "health", "metrics", "lab"}
+
+func checkNodes(nodes []Node) error {
+	if len(nodes) < 1 || len(nodes) > MaxNodes {
+		return fmt.Errorf("want 1 to %d nodes, have %d", MaxNodes, len(nodes))
+	}
+	seen := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		if !nodeName.MatchString(n.Name) || slices.Contains(reserved, n.Name) {
+			return fmt.Errorf("node name %q cannot begin a path: want letters, digits, - and _, and none of %q", n.Name, reserved)
+		}
+		if seen[n.Name] {
+			return fmt.Errorf("two nodes are named %s", n.Name)
+		}
+		seen[n.Name] = true
+		host, port, err := net.SplitHostPort(n.Addr)
+		if err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		if host == "" || port == "" || port == "0" {
+			return fmt.Errorf("node %s: address %q lacks a host or a port", n.Name, n.Addr)
+		}
+	}
+	return nil
+}
+
+// Serve accepts connections on ln until ctx is done. Then it stops accepting,
+// finishes the requests in flight (for at most the configured timeout and half
+// a minute), and returns nil once all that it started has ended. It closes ln.
+// Serve may be called once.
+func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
+	checks, stopChecks := context.WithCancel(ctx)
+	var background, conns sync.WaitGroup
+	defer func() {
+		stopChecks()
+		background.Wait()
+		for _, n := range b.nodes {
+			n.pool.close()
+		}
+	}()
+	b.log.Info("balancer started", "listen", ln.Addr().String(), "nodes", addresses(b.cfg.Nodes))
+	for i := range b.nodes {
+		background.Go(func() { b.check(checks, i) })
+	}
+
+	srv := b.server(&conns)
+	served := make(chan error, 1)
+	background.Go(func() { served <- srv.Serve(ln) })
+	select {
+	case err := <-served:
+		_ = srv.Close()
+		conns.Wait()
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	b.shut(srv)
+	<-served     // no connection is accepted after this
+	conns.Wait() // and none is being served after this
+	b.log.Info("balancer stopped")
+	return nil
+}
+
+// server is the front. It counts its connections in conns, so that their
+// goroutines can be waited for.
+func (b *Balancer) server(conns *sync.WaitGroup) *http.Server {
+	return &http.Server{
+		Handler:           b,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      readTimeout + b.cfg.Timeout + writeGrace,
+		IdleTimeout:       frontIdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(b.log.Handler(), slog.LevelWarn),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			switch s {
+			case http.StateNew:
+				conns.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				conns.Done()
+			}
+		},
+	}
+}
+
+// shut lets the requests in flight end, and ends those that do not.
+func (b *Balancer) shut(srv *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), b.cfg.Timeout+writeGrace)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		b.log.Warn("requests cut off", "cause", err.Error())
+		_ = srv.Close()
+	}
+}
+
+// addresses returns the nodes as the command line names them.
+func addresses(nodes []Node) []string {
+	list := make([]string, len(nodes))
+	for i, n := range nodes {
+		list[i] = n.Name + "=" + n.Addr
+	}
+	return list
+}

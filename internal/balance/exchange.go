@@ -1,0 +1,190 @@
+package balance
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxWhole = 64 << 10  // an answer up to this is read whole before the client sees any of it
+	oneWrite = 16 << 10  // a body up to this goes out together with its head
+	maxKept  = 256 << 10 // a buffer above this is not kept for the next exchange
+)
+
+// An exchange is one client's request, ready to be sent to any node, and room
+// for the answer. Its bytes are the same for every node.
+type exchange struct {
+	request  *http.Request
+	deadline time.Time // for the answer's last byte
+
+	head   []byte // and the body too, where that is short
+	body   bytes.Buffer
+	answer bytes.Buffer
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+// newExchange returns an exchange that release gives back.
+func newExchange(r *http.Request) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.request = r
+	return x
+}
+
+func (x *exchange) release() {
+	if x.body.Cap() > maxKept || x.answer.Cap() > maxKept {
+		return
+	}
+	x.request, x.head = nil, x.head[:0]
+	x.body.Reset()
+	x.answer.Reset()
+	exchanges.Put(x)
+}
+
+// readBody reads the whole body of the request. Its error is an
+// *http.MaxBytesError where the body is above MaxBody.
+func (x *exchange) readBody(w http.ResponseWriter) error {
+	r := x.request
+	if r.ContentLength > MaxBody { // before a client that asked first is told to go on
+		return &http.MaxBytesError{Limit: MaxBody}
+	}
+	if r.Body == http.NoBody {
+		return nil
+	}
+	_, err := x.body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
+	return err
+}
+
+// prepare writes the request's head for a node, asking it for path.
+func (x *exchange) prepare(path string, deadline time.Time) {
+	x.deadline = deadline
+	r, h := x.request, x.head[:0]
+	h = append(h, r.Method...)
+	h = append(h, ' ')
+	h = append(h, path...)
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		h = append(h, '?')
+		h = append(h, r.URL.RawQuery...)
+	}
+	h = append(h, " HTTP/1.1\r\n"...)
+	h = appendField(h, "Host", r.Host)
+	h = appendHeader(h, r.Header)
+	h = appendField(h, "X-Forwarded-For", forwardedFor(r))
+	if hasBody(r) {
+		h = append(h, "Content-Length: "...)
+		h = strconv.AppendInt(h, int64(x.body.Len()), 10)
+		h = append(h, "\r\n"...)
+	}
+	h = append(h, "\r\n"...)
+	if x.body.Len() <= oneWrite {
+		h = append(h, x.body.Bytes()...)
+	}
+	x.head = h
+}
+
+// writeTo sends the request and returns how many bytes were taken.
+func (x *exchange) writeTo(c *net.TCPConn) (int64, error) {
+	if x.body.Len() <= oneWrite {
+		n, err := c.Write(x.head)
+		return int64(n), err
+	}
+	parts := net.Buffers{x.head, x.body.Bytes()}
+	return parts.WriteTo(c)
+}
+
+// readAnswer reads an answer's body, but not much more than maxWhole of it.
+func (x *exchange) readAnswer(resp *http.Response) ([]byte, error) {
+	x.answer.Reset()
+	var body io.Reader = resp.Body
+	if resp.ContentLength < 0 || resp.ContentLength > maxWhole {
+		body = io.LimitReader(body, maxWhole+1)
+	}
+	_, err := x.answer.ReadFrom(body)
+	return x.answer.Bytes(), err
+}
+
+// hasBody reports whether a node must be told the body's length, 0 included.
+func hasBody(r *http.Request) bool {
+	if r.Body != http.NoBody {
+		return true
+	}
+	return r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch
+}
+
+func appendHeader(h []byte, header http.Header) []byte {
+	named := connectionNames(header)
+	for k, values := range header {
+		if ownedByHop(k) || ownedByRequest(k) || named[k] {
+			continue
+		}
+		for _, v := range values {
+			h = appendField(h, k, v)
+		}
+	}
+	return h
+}
+
+// appendField needs no check against line breaks: net/http refuses them in
+// what it reads.
+func appendField(h []byte, name, value string) []byte {
+	h = append(h, name...)
+	h = append(h, ": "...)
+	h = append(h, value...)
+	return append(h, "\r\n"...)
+}
+
+// ownedByHop reports whether a header field is about one connection alone, and
+// so is not passed on. See RFC 9110, section 7.6.1.
+func ownedByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// ownedByRequest reports whether prepare writes this field itself, or, with
+// Expect, has answered it.
+func ownedByRequest(name string) bool {
+	switch name {
+	case "Host", "Content-Length", "Expect", "X-Forwarded-For":
+		return true
+	}
+	return false
+}
+
+// connectionNames returns the fields that the Connection field names as its own.
+func connectionNames(header http.Header) map[string]bool {
+	values := header["Connection"]
+	if len(values) == 0 {
+		return nil
+	}
+	names := make(map[string]bool)
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			names[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+		}
+	}
+	return names
+}
+
+// forwardedFor adds the client to those that the request says it came through.
+func forwardedFor(r *http.Request) string {
+	client, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		client = "unknown"
+	}
+	before := r.Header["X-Forwarded-For"]
+	if len(before) == 0 {
+		return client
+	}
+	return strings.Join(before, ", ") + ", " + client
+}

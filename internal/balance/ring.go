@@ -1,0 +1,105 @@
+package balance
+
+import "time"
+
+// How often in a row a check must say the same before it is believed.
+const (
+	fallRefused = 2 // no connection: the node is gone
+	// A connection, but no answer within checkTimeout: the node is frozen, or
+	// its /health waits for the database. Ten of them take 10 s, longer than the
+	// usual busy_timeout of 5 s.
+	fallSilent = 10
+	rise       = 2 // any answer, whatever its status
+)
+
+// A sight is what one check saw of a node.
+type sight int
+
+const (
+	refused  sight = iota // no connection
+	silent                // a connection, but no answer in time
+	answered              // an HTTP answer, whatever its status
+)
+
+// A ring knows whose turn it is. It is a value: it has no clock, no lock and
+// no connections.
+type ring struct {
+	members []member
+	turn    uint64
+}
+
+// A member is what the ring knows of one node.
+type member struct {
+	turn         uint64    // when it was last picked, in picks; the lowest has waited longest
+	ejectedUntil time.Time // passed over until then, because it refused a connection
+	last         sight     // by the latest check
+	streak       int       // how many checks in a row said so
+	down         bool      // by the checks
+	out          bool      // as last told by changes
+}
+
+func newRing(n int) ring { return ring{members: make([]member, n)} }
+
+func (m *member) available(now time.Time) bool {
+	return !m.down && !now.Before(m.ejectedUntil)
+}
+
+// A set holds members by their index.
+type set uint64
+
+func (s set) has(i int) bool { return s&(1<<i) != 0 }
+func (s *set) add(i int)     { *s |= 1 << i }
+
+// pick returns the member that has waited longest of those available and not
+// tried. Where none is available it returns one that is not, for a node that
+// may be back is better than an error; it is false once all were tried.
+func (r *ring) pick(now time.Time, tried set) (int, bool) {
+	best, found, bestUp := 0, false, false
+	for i := range r.members {
+		m := &r.members[i]
+		if tried.has(i) {
+			continue
+		}
+		up := m.available(now)
+		if !found || up && !bestUp || up == bestUp && m.turn < r.members[best].turn {
+			best, found, bestUp = i, true, up
+		}
+	}
+	if found {
+		r.turn++
+		r.members[best].turn = r.turn
+	}
+	return best, found
+}
+
+// eject passes member i over until the given time.
+func (r *ring) eject(i int, until time.Time) { r.members[i].ejectedUntil = until }
+
+// saw takes in what a check saw of member i.
+func (r *ring) saw(i int, s sight) {
+	m := &r.members[i]
+	if m.streak == 0 || m.last != s {
+		m.last, m.streak = s, 0
+	}
+	m.streak++
+	switch {
+	case s == refused && m.streak >= fallRefused, s == silent && m.streak >= fallSilent:
+		m.down = true
+	case s == answered && m.streak >= rise:
+		m.down = false
+	}
+}
+
+// changes returns the members that became available or stopped being so since
+// it was last called.
+func (r *ring) changes(now time.Time) []int {
+	var changed []int
+	for i := range r.members {
+		m := &r.members[i]
+		if out := !m.available(now); out != m.out {
+			m.out = out
+			changed = append(changed, i)
+		}
+	}
+	return changed
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/contend/internal/balance"
+)
+
+// balanceOptions are the flags of `contend balance` that do not go into its Config.
+type balanceOptions struct {
+	listen      string
+	allowRemote bool
+	nodes       []string // NAME=HOST:PORT
+	readyFD     int
+}
+
+func newBalanceCommand(s streams) *cobra.Command {
+	var o balanceOptions
+	var cfg balance.Config
+	cmd := &cobra.Command{
+		Use:   "balance --node NAME=HOST:PORT…",
+		Short: "Stand before the nodes and share the requests out",
+		Long: `Balance gives each request under /api/ to the next node in turn, and one under
+/app-1/ to the node named app-1 alone. Its own /health lists the nodes.
+
+A request is sent once. Another node is tried only where nothing of it was sent:
+503 NO_NODE says that no node has seen it; 502 NODE_LOST and 504 NODE_TIMEOUT
+say that one was sent it, and nobody knows what it did. A node that refuses a
+connection is passed over for a while; one whose database is busy is not.
+
+SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight and exits 0.`,
+		Example: `  contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002
+  curl -s -d '{"key":"counter"}' http://127.0.0.1:8080/api/increment
+  curl -s http://127.0.0.1:8080/app-2/metrics
+  curl -s http://127.0.0.1:8080/health`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
+	flags.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
+	flags.StringArrayVar(&o.nodes, "node", nil, "a node, as `NAME=HOST:PORT`; may be given again")
+	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "how often a node's /health is asked")
+	flags.DurationVar(&cfg.EjectFor, "eject-for", balance.DefaultEjectFor, "how long a node that refused a connection is passed over")
+	flags.DurationVar(&cfg.Timeout, "timeout", balance.DefaultTimeout, "how long a node may take to answer")
+	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once it is listened on")
+	_ = flags.MarkHidden("ready-fd")
+	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
+		return serveBalance(cmd.Context(), s, o, cfg)
+	})
+	return cmd
+}
+
+func serveBalance(ctx context.Context, s streams, o balanceOptions, cfg balance.Config) error {
+	var err error
+	if cfg.Nodes, err = parseNodes(o.nodes); err != nil {
+		return err
+	}
+	cfg.Logger = slog.New(slog.NewJSONHandler(s.err, nil))
+	b, err := balance.New(cfg)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	ln, err := listen(o.listen, o.allowRemote)
+	if err != nil {
+		return err
+	}
+	// From here on the kernel accepts connections, and Serve finds them waiting.
+	if err := announce(o.readyFD, ln.Addr()); err != nil {
+		ln.Close()
+		return err
+	}
+	return b.Serve(ctx, ln)
+}
+
+// parseNodes reads the values of --node.
+func parseNodes(values []string) ([]balance.Node, error) {
+	if len(values) == 0 {
+		return nil, usagef("no node given: say --node NAME=HOST:PORT, once for each node")
+	}
+	nodes := make([]balance.Node, len(values))
+	for i, v := range values {
+		name, addr, ok := strings.Cut(v, "=")
+		if !ok {
+			return nil, usagef("--node %q is not NAME=HOST:PORT", v)
+		}
+		nodes[i] = balance.Node{Name: name, Addr: addr}
+	}
+	return nodes, nil
+}

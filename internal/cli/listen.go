@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+// listen opens addr. Unless allowRemote is set, an address that other machines
+// could reach is a mistake on the command line.
+func listen(addr string, allowRemote bool) (net.Listener, error) {
+	resolved, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, usagef("--listen %s: %w", addr, err)
+	}
+	if !allowRemote && !resolved.IP.IsLoopback() {
+		return nil, &exitError{
+			code: exitUsage,
+			hint: "listen on 127.0.0.1, or say --allow-remote: whoever can connect can write",
+			err:  fmt.Errorf("--listen %s: other machines could reach it", addr),
+		}
+	}
+	// What was judged is what is listened on: a name could mean another address by now.
+	ln, err := net.ListenTCP("tcp", resolved)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("listen on %s: %w", addr, err), "port 0 takes a free port")
+	}
+	return ln, nil
+}
+
+// announce writes addr and a line feed to the inherited descriptor fd and
+// closes it, so that whoever started this process knows where it listens. It
+// does nothing where fd is 0.
+func announce(fd int, addr net.Addr) error {
+	if fd == 0 {
+		return nil
+	}
+	if fd <= 2 {
+		return usagef("--ready-fd %d is not an inherited descriptor above 2", fd)
+	}
+	f := os.NewFile(uintptr(fd), "ready-fd")
+	if _, err := fmt.Fprintln(f, addr); err != nil {
+		f.Close()
+		return fmt.Errorf("announce the address: %w", err)
+	}
+	return f.Close()
+}
