@@ -1,7 +1,9 @@
 // Package cluster starts, kills and awaits the nodes of a system under test.
 //
 // A [Cluster] is what an experiment may do to its nodes, wherever they run.
-// [StartProcesses] runs them as processes of this machine.
+// [StartProcesses] runs them as processes of this machine: nodes must be
+// separate processes, because POSIX locks belong to the process and would not
+// exclude two nodes of one (https://sqlite.org/howtocorrupt.html, section 2.2).
 package cluster
 
 import (
@@ -13,7 +15,7 @@ import (
 // A Node is one member of a cluster.
 type Node struct {
 	Name string // "app-1"
-	URL  string // its own address, not the balancer's
+	URL  string // its own address, not the balancer's: "http://127.0.0.1:40001"
 	Log  string // path of its log file; "" where it has none here
 }
 
@@ -23,9 +25,13 @@ type Cluster interface {
 	URL() string
 	// Nodes returns every node, dead or alive, in order.
 	Nodes() []Node
-	// Stop ends every node in order, waits for each, and returns the first
-	// thing that went wrong. Nothing of the cluster runs after it.
+	// Stop ends the balancer, then every node in order, each by SIGTERM, and
+	// waits for each; what is still there when ctx is done is killed. Nothing
+	// of the cluster runs after it. It returns everything that went wrong, and
+	// does nothing the second time.
 	Stop(ctx context.Context) error
+	// Inspect reads the database from outside the nodes, after Stop.
+	Inspect(ctx context.Context) (store.Facts, error)
 }
 
 // A Killer is a cluster that can lose a node and get it back.
@@ -36,11 +42,16 @@ type Killer interface {
 	Restart(ctx context.Context, node string) error
 }
 
-// A Spec says what to start.
+// A Spec says what to start. The zero value of an optional field is its default.
 type Spec struct {
 	Nodes      int
 	Discipline store.Discipline
-	Dir        string // holds the database (shared.db) and one log file a node; must exist and be empty
+	Dir        string // holds the database and one log file a process; must exist, and have no database yet
 	Seed       uint64 // for the nodes' jitter
 	Lab        bool   // open the nodes' /lab/ paths
+	Listen     string // the balancer's address; "" means a free port of 127.0.0.1
+	Binary     string // the contend to run; "" means this program's own file
 }
+
+// Database is the name of the shared file within [Spec].Dir.
+const Database = "shared.db"

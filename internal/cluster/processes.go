@@ -1,0 +1,217 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/sqlite"
+)
+
+// Processes is a cluster of processes of this machine: N times `contend node`
+// on one database file, and `contend balance` before them. They die with the
+// process that started them.
+type Processes struct {
+	binary   string
+	dir      string
+	nodes    []*process
+	balancer *process
+}
+
+var (
+	_ Cluster = (*Processes)(nil)
+	_ Killer  = (*Processes)(nil)
+)
+
+// StartProcesses starts what spec says and waits until every node and the
+// balancer are healthy. When anything fails, or ctx is done first, what had
+// been started is stopped again.
+func StartProcesses(ctx context.Context, spec Spec) (*Processes, error) {
+	c, err := newProcesses(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.start(ctx, spec.Listen); err != nil {
+		for _, p := range c.all() {
+			p.kill()
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+func newProcesses(spec Spec) (*Processes, error) {
+	if spec.Nodes < 1 {
+		return nil, fmt.Errorf("start cluster: want at least 1 node, have %d", spec.Nodes)
+	}
+	c := &Processes{binary: spec.Binary, dir: spec.Dir}
+	if c.binary == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("start cluster: find this program: %w", err)
+		}
+		c.binary = self
+	}
+	// A path that had a database before could pair this one with an old
+	// journal or WAL (https://sqlite.org/howtocorrupt.html, section 1.4).
+	leftovers, err := filepath.Glob(filepath.Join(spec.Dir, Database+"*"))
+	if err != nil || len(leftovers) > 0 {
+		return nil, fmt.Errorf("start cluster: %s is not fresh: %q is there", spec.Dir, leftovers)
+	}
+	for i := range spec.Nodes {
+		name := "app-" + strconv.Itoa(i+1)
+		c.nodes = append(c.nodes, &process{
+			name: name,
+			args: nodeArgs(name, spec),
+			log:  filepath.Join(spec.Dir, name+".log"),
+		})
+	}
+	return c, nil
+}
+
+func nodeArgs(name string, spec Spec) []string {
+	d := spec.Discipline
+	args := []string{
+		"node", "--name", name, "--db", filepath.Join(spec.Dir, Database),
+		"--driver", d.Driver, "--journal", string(d.Journal), "--synchronous", string(d.Synchronous),
+		"--busy-timeout", strconv.FormatInt(int64(d.BusyTimeout), 10),
+		"--transaction", string(d.Transaction), "--think", strconv.FormatInt(int64(d.Think), 10),
+		"--retries", strconv.Itoa(d.Retries), "--backoff", d.Backoff.String(),
+		"--writer", d.Writer, "--pool", strconv.Itoa(d.Pool),
+		"--seed", strconv.FormatUint(spec.Seed, 10),
+	}
+	if spec.Lab {
+		args = append(args, "--lab")
+	}
+	return args
+}
+
+func (c *Processes) start(ctx context.Context, listen string) error {
+	if err := each(c.nodes, func(p *process) error {
+		return p.start(ctx, c.binary, "127.0.0.1:0")
+	}); err != nil {
+		return err
+	}
+	args := []string{"balance"}
+	for _, p := range c.nodes {
+		args = append(args, "--node", p.name+"="+p.addr)
+	}
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	c.balancer = &process{name: "balancer", args: args, log: filepath.Join(c.dir, "balancer.log")}
+	return c.balancer.start(ctx, c.binary, listen)
+}
+
+// each calls do for every process at once and returns the first error, by the
+// order of the processes: what is wrong with one is mostly wrong with all.
+func each(processes []*process, do func(*process) error) error {
+	errs := make([]error, len(processes))
+	var group sync.WaitGroup
+	for i, p := range processes {
+		group.Go(func() { errs[i] = do(p) })
+	}
+	group.Wait()
+	return cmp.Or(errs...)
+}
+
+// all returns every process in the order in which it is stopped: the balancer
+// first, so that no request meets a node that is going.
+func (c *Processes) all() []*process {
+	if c.balancer == nil {
+		return c.nodes
+	}
+	return append([]*process{c.balancer}, c.nodes...)
+}
+
+// URL is the balancer's.
+func (c *Processes) URL() string { return "http://" + c.balancer.addr }
+
+// Nodes returns every node in order.
+func (c *Processes) Nodes() []Node {
+	var nodes []Node
+	for _, p := range c.nodes {
+		nodes = append(nodes, Node{Name: p.name, URL: "http://" + p.addr, Log: p.log})
+	}
+	return nodes
+}
+
+// Stop ends every process; see [Cluster].
+func (c *Processes) Stop(ctx context.Context) error {
+	var errs []error
+	for _, p := range c.all() {
+		errs = append(errs, p.stop(ctx))
+		p.killed = true // it is gone; a second Stop has nothing to say of it
+	}
+	return errors.Join(errs...)
+}
+
+// Wait returns when a process of the cluster has ended that nobody asked to
+// end, with an error that names it, or when ctx is done, with nil.
+func (c *Processes) Wait(ctx context.Context) error {
+	ended := make(chan *process, len(c.all()))
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	for _, p := range c.all() {
+		group.Go(func() {
+			select {
+			case <-p.done:
+				ended <- p
+			case <-ctx.Done():
+			}
+		})
+	}
+	select {
+	case p := <-ended:
+		return fmt.Errorf("%s ended: %s", p.name, p.lastWords())
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Inspect reads the database in this process, in which nobody has it open.
+func (c *Processes) Inspect(ctx context.Context) (store.Facts, error) {
+	return sqlite.Inspect(ctx, filepath.Join(c.dir, Database))
+}
+
+// Kill sends node SIGKILL and waits until it is gone.
+func (c *Processes) Kill(_ context.Context, node string) error {
+	p, err := c.node(node)
+	if err != nil {
+		return err
+	}
+	if !p.running() {
+		return fmt.Errorf("kill %s: it is not running", node)
+	}
+	p.kill()
+	return nil
+}
+
+// Restart starts node again at its old address and waits until it is healthy.
+func (c *Processes) Restart(ctx context.Context, node string) error {
+	p, err := c.node(node)
+	if err != nil {
+		return err
+	}
+	if p.running() {
+		return fmt.Errorf("restart %s: it is still running", node)
+	}
+	return p.start(ctx, c.binary, p.addr)
+}
+
+func (c *Processes) node(name string) (*process, error) {
+	for _, p := range c.nodes {
+		if p.name == name {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("node %q is not in the cluster", name)
+}

@@ -1,0 +1,286 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/testbin"
+)
+
+var binary string
+
+// parentOf, when set, makes the test binary start a cluster in that directory,
+// print its children's ids and wait to be killed.
+const parentOf = "CONTEND_TEST_CLUSTER_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(parentOf); dir != "" {
+		beParent(dir)
+		return
+	}
+	os.Exit(testbin.Main(&binary, m.Run))
+}
+
+func spec(t *testing.T) Spec {
+	t.Helper()
+	goleak.VerifyNone(t)
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		goleak.VerifyNone(t)
+	})
+	d := store.Red()
+	d.Transaction, d.BusyTimeout, d.Think, d.Pool = store.Immediate, 5000, 0, 4
+	return Spec{Nodes: 3, Discipline: d, Dir: t.TempDir(), Binary: binary}
+}
+
+func start(t *testing.T, s Spec) *Processes {
+	t.Helper()
+	c, err := StartProcesses(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := c.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// increment asks for one through url and returns the status and the container that answered.
+func increment(t *testing.T, url string) (status int, container string) {
+	t.Helper()
+	resp, err := http.Post(url+api.PathIncrement, "application/json", strings.NewReader(`{"key":"k"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct{ Container string }
+	if err := json.Unmarshal(body, &answer); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return resp.StatusCode, answer.Container
+}
+
+func TestNodesShareOneDatabaseBehindTheBalancer(t *testing.T) {
+	c := start(t, spec(t))
+	for i, node := range c.Nodes() {
+		if status, container := increment(t, c.URL()+"/"+node.Name); status != http.StatusOK || container != node.Name {
+			t.Errorf("%s through the balancer: status %d from %q", node.Name, status, container)
+		}
+		if status, _ := increment(t, node.URL); status != http.StatusOK {
+			t.Errorf("node %d itself: status %d", i, status)
+		}
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.all() {
+		if alive(p.cmd.Process.Pid) {
+			t.Errorf("%s is still there after Stop", p.name)
+		}
+	}
+	facts, err := c.Inspect(t.Context())
+	if err != nil || facts.Counters["k"] != 6 || facts.Integrity != "ok" {
+		t.Errorf("Inspect = %+v, %v; want counter 6 and integrity ok", facts, err)
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Errorf("second Stop: %v", err)
+	}
+}
+
+func TestKillAndRestart(t *testing.T) {
+	c := start(t, spec(t))
+	if err := c.Kill(t.Context(), "app-2"); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := increment(t, c.URL()+"/app-2"); status != http.StatusServiceUnavailable {
+		t.Errorf("a killed node answers %d through the balancer, want 503", status)
+	}
+	for range 6 {
+		if status, container := increment(t, c.URL()); status != http.StatusOK || container == "app-2" {
+			t.Errorf("with app-2 gone: status %d from %q", status, container)
+		}
+	}
+	if err := c.Kill(t.Context(), "app-2"); err == nil {
+		t.Error("killed twice without an error")
+	}
+	if err := c.Restart(t.Context(), "app-2"); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := increment(t, c.Nodes()[1].URL); status != http.StatusOK {
+		t.Errorf("the restarted node answers %d", status)
+	}
+	if err := c.Restart(t.Context(), "app-2"); err == nil {
+		t.Error("restarted a running node without an error")
+	}
+}
+
+func TestWaitNamesTheNodeThatEnded(t *testing.T) {
+	c := start(t, spec(t))
+	if err := syscall.Kill(c.nodes[2].cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "app-3") {
+		t.Errorf("Wait = %v, want an error that names app-3", err)
+	}
+	c.nodes[2].killed = true // by this test
+}
+
+func TestStartLeavesNothingWhenItFails(t *testing.T) {
+	s := spec(t)
+	s.Discipline.Pool = 100_000 // refused by the node
+	_, err := StartProcesses(t.Context(), s)
+	if err == nil || !strings.Contains(err.Error(), "app-1") || !strings.Contains(err.Error(), "pool") {
+		t.Errorf("error = %v, want one that names the node and the setting", err)
+	}
+
+	s = spec(t)
+	s.Listen = "192.0.2.1:1" // TEST-NET-1: never an address of this machine
+	if _, err = StartProcesses(t.Context(), s); err == nil || !strings.Contains(err.Error(), "balancer") {
+		t.Errorf("error = %v, want one that names the balancer", err)
+	}
+	if left := children(t); len(left) > 0 {
+		t.Errorf("processes %v are still there", left)
+	}
+}
+
+func TestStartGivesUpWithItsContext(t *testing.T) {
+	cause := errors.New("changed my mind")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if _, err := StartProcesses(ctx, spec(t)); !errors.Is(err, cause) {
+		t.Errorf("error = %v, want the cause", err)
+	}
+	if left := children(t); len(left) > 0 {
+		t.Errorf("processes %v are still there", left)
+	}
+}
+
+func TestADatabasePathIsNotUsedTwice(t *testing.T) {
+	s := spec(t)
+	if err := os.WriteFile(filepath.Join(s.Dir, Database+"-wal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := StartProcesses(t.Context(), s); err == nil || !strings.Contains(err.Error(), "not fresh") {
+		t.Errorf("error = %v, want one that says the directory is not fresh", err)
+	}
+}
+
+// beParent is the process that TestNodesDieWithTheirParent kills.
+func beParent(dir string) {
+	d := store.Green()
+	d.Pool = 2
+	c, err := StartProcesses(context.Background(), Spec{Nodes: 2, Discipline: d, Dir: dir, Binary: os.Getenv("CONTEND_TEST_BINARY")})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	for _, p := range c.all() {
+		fmt.Println(p.cmd.Process.Pid)
+	}
+	fmt.Println("ready")
+	if os.Getenv("CONTEND_TEST_PANIC") != "" {
+		panic("on purpose")
+	}
+	time.Sleep(time.Minute)
+}
+
+func TestNodesDieWithTheirParent(t *testing.T) {
+	for _, how := range []string{"kill -9", "panic"} {
+		t.Run(how, func(t *testing.T) {
+			parent := exec.Command(os.Args[0])
+			parent.Env = append(os.Environ(), parentOf+"="+t.TempDir(), "CONTEND_TEST_BINARY="+binary)
+			if how == "panic" {
+				parent.Env = append(parent.Env, "CONTEND_TEST_PANIC=1")
+			}
+			out, err := parent.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := parent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var pids []int
+			lines := bufio.NewScanner(out)
+			for lines.Scan() && lines.Text() != "ready" {
+				pid, err := strconv.Atoi(lines.Text())
+				if err != nil {
+					t.Fatalf("parent: %s", lines.Text())
+				}
+				pids = append(pids, pid)
+			}
+			if how == "kill -9" {
+				_ = parent.Process.Kill()
+			}
+			_ = parent.Wait()
+			if len(pids) != 3 {
+				t.Fatalf("%d children, want 3", len(pids))
+			}
+			for _, pid := range pids {
+				awaitEnd(t, pid)
+			}
+		})
+	}
+}
+
+// awaitEnd waits until the process pid is gone. The kernel sends the
+// parent-death signal at once; who reaps the orphan may take a moment.
+func awaitEnd(t *testing.T, pid int) {
+	t.Helper()
+	for range 500 {
+		if !alive(pid) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("process %d outlived its parent", pid)
+}
+
+// alive reports whether pid runs; a zombie does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(after, "Z")
+}
+
+// children returns the ids of this process's children.
+func children(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	return pids
+}
