@@ -1,0 +1,90 @@
+// Package archive keeps runs on disk: a directory each, named after the time
+// and what was run, with run.json, the recordings and whatever is drawn from
+// them. `latest` beside them points to the newest.
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/report"
+)
+
+// Names within the directory of runs and within a run.
+const (
+	Latest  = "latest"   // a symbolic link to the newest run
+	RunFile = "run.json" // the run; package report decodes it
+)
+
+// Create makes the directory root/<time>-<name> and returns its path. Where
+// two runs begin in one second the later gets a number behind its name.
+func Create(root, name string, now time.Time) (string, error) {
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return "", fmt.Errorf("make run directory: %w", err)
+	}
+	base := filepath.Join(root, now.Format("20060102T150405")+"-"+name)
+	dir := base
+	for n := 2; ; n++ {
+		err := os.Mkdir(dir, 0o755)
+		if err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("make run directory: %w", err)
+		}
+		dir = base + "-" + strconv.Itoa(n)
+	}
+}
+
+// Save writes run into dir, whole or not at all, and makes dir the latest.
+func Save(dir string, run *experiment.Run) error {
+	path := filepath.Join(dir, RunFile)
+	if err := replace(path, func(temporary string) error {
+		f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		return errors.Join(report.JSON(f, run), f.Sync(), f.Close())
+	}); err != nil {
+		return fmt.Errorf("save run: %w", err)
+	}
+	if err := replace(filepath.Join(filepath.Dir(dir), Latest), func(temporary string) error {
+		return os.Symlink(filepath.Base(dir), temporary)
+	}); err != nil {
+		return fmt.Errorf("link latest run: %w", err)
+	}
+	return nil
+}
+
+// replace makes something under a temporary name and renames it to path, so
+// that nobody ever sees half of it.
+func replace(path string, create func(temporary string) error) error {
+	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	err := create(temporary)
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+	}
+	return err
+}
+
+// Load reads the run at path: its directory, or its run.json.
+func Load(path string) (*experiment.Run, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, RunFile)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("load run: %w", err)
+	}
+	defer f.Close()
+	return report.Decode(f, path)
+}

@@ -1,0 +1,94 @@
+package catalogue
+
+import (
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/store"
+)
+
+// What is expected of 100 increments rests on SQLite's rules where they decide,
+// and on repeated runs where timing does. Either stands where both verdicts
+// were seen, or where the figure came close to the claim's threshold.
+
+// expectBusy says whether more than 30 are refused with SQLITE_BUSY.
+func expectBusy(s experiment.Setup) experiment.Expectation {
+	switch {
+	case !patient(s):
+		return experiment.ExpectHolds
+	case !upgrades(s):
+		// The busy handler is called; what it gives up on is SQLITE_TIMEOUT.
+		return experiment.ExpectRefuted
+	case oneAfterAnother(s) && !wal(s):
+		return experiment.Either // 1–46 refused
+	default:
+		// The upgrade of a read is refused without the busy handler
+		// (https://sqlite.org/lang_transaction.html, section 2.2).
+		return experiment.ExpectHolds
+	}
+}
+
+// expectFew says whether fewer than 70 succeed.
+func expectFew(s experiment.Setup) experiment.Expectation {
+	if starves(s) {
+		return experiment.Either // 64–100 succeeded
+	}
+	return expectBusy(s)
+}
+
+// expectLost says whether an acknowledged increment is lost.
+func expectLost(s experiment.Setup) experiment.Expectation {
+	switch {
+	case s.Discipline.Transaction != store.Separate:
+		return experiment.ExpectRefuted // transactions are serializable (https://sqlite.org/isolation.html)
+	case patient(s):
+		return experiment.ExpectHolds
+	default:
+		return experiment.Either // most are refused; of those that are not, 0–7 are lost
+	}
+}
+
+// expectBelow100 says whether the counter ends below 100: because increments
+// were refused, or because they were lost.
+func expectBelow100(s experiment.Setup) experiment.Expectation {
+	switch {
+	case expectLost(s) == experiment.ExpectHolds:
+		return experiment.ExpectHolds
+	case starves(s):
+		return experiment.Either
+	default:
+		return expectBusy(s)
+	}
+}
+
+// expectAbove50 says whether the counter ends above 50.
+func expectAbove50(s experiment.Setup) experiment.Expectation {
+	switch {
+	case starves(s):
+		return experiment.Either
+	case patient(s) && oneAfterAnother(s) && !wal(s) && (upgrades(s) || s.Discipline.Transaction == store.Separate):
+		return experiment.Either // 54–99 and 25–79
+	case expectBelow100(s) == experiment.ExpectHolds:
+		return experiment.ExpectRefuted
+	default:
+		return experiment.ExpectHolds
+	}
+}
+
+// patient reports whether a refused writer waits before it gives up.
+func patient(s experiment.Setup) bool { return s.Discipline.BusyTimeout > 0 }
+
+// upgrades reports whether a read's lock is upgraded by the write.
+func upgrades(s experiment.Setup) bool { return s.Discipline.Transaction == store.Deferred }
+
+func wal(s experiment.Setup) bool { return s.Discipline.Journal == store.WAL }
+
+func oneAfterAnother(s experiment.Setup) bool { return s.Load.Arrival == load.Sequence }
+
+// starves reports whether some of a burst may wait out their whole patience:
+// all of them poll for one lock, the longest waiting the most rarely, and nobody
+// tries again.
+func starves(s experiment.Setup) bool {
+	t := s.Discipline.Transaction
+	return patient(s) && !oneAfterAnother(s) && s.Discipline.Retries == 0 &&
+		(t == store.Immediate || t == store.Exclusive || t == store.Atomic)
+}

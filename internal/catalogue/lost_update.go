@@ -1,0 +1,61 @@
+package catalogue
+
+import (
+	"fmt"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/experiment"
+)
+
+// lostUpdate is the seed's second problem and its second test: two containers
+// read one value and both write the same successor.
+func lostUpdate() experiment.Experiment {
+	return experiment.Experiment{
+		Name:     "lost-update",
+		Question: "Of 100 increments over four nodes that share one SQLite file, how many are acknowledged and yet missing from the counter?",
+		Claims: []experiment.Claim{{
+			ID:     "lost-update",
+			Text:   "Two containers read the same value, both write its successor, and one acknowledged increment is lost.",
+			TextJA: "期待値: 102 実際値: 101 ❌",
+			Source: seed(58),
+			Check: func(r *experiment.Recording) experiment.Judgement {
+				lost := r.Lost()
+				return experiment.Judgement{
+					Verdict:  lost.Above(0),
+					Measured: fmt.Sprintf("%s lost", lost),
+					Reason:   fmt.Sprintf("%d were acknowledged and the counter says %s: %s lost", r.Counts().OK, r.Final(), lost),
+					Witness:  r.LostWitnesses(),
+				}
+			},
+		}, {
+			ID:     "final-below-100",
+			Text:   "After 100 increments the counter is below 100.",
+			TextJA: "Lost updateにより100未満になることを確認",
+			Source: seed(150),
+			Check:  finalJudgement("less than 100", func(final check.Range) check.Verdict { return final.Below(100) }),
+		}, {
+			ID:     "final-above-50",
+			Text:   "After 100 increments the counter is above 50: the failure is not complete.",
+			TextJA: "完全な失敗ではない",
+			Source: seed(151),
+			Check:  finalJudgement("more than 50", func(final check.Range) check.Verdict { return final.Above(50) }),
+		}},
+		Arms: incrementArms(map[string]func(experiment.Setup) experiment.Expectation{
+			"lost-update":     expectLost,
+			"final-below-100": expectBelow100,
+			"final-above-50":  expectAbove50,
+		}),
+	}
+}
+
+func finalJudgement(wanted string, judge func(check.Range) check.Verdict) func(*experiment.Recording) experiment.Judgement {
+	return func(r *experiment.Recording) experiment.Judgement {
+		final := r.Final()
+		return experiment.Judgement{
+			Verdict:  judge(final),
+			Measured: fmt.Sprintf("final %s", final),
+			Reason: fmt.Sprintf("the counter is %s after %d acknowledged increments; the claim wants %s",
+				final, r.Counts().OK, wanted),
+		}
+	}
+}

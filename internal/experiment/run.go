@@ -1,0 +1,135 @@
+package experiment
+
+import (
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/measure"
+	"example.com/contend/internal/store"
+)
+
+// Schema is the version of the JSON that [Run] marshals to. It changes when a
+// field that scripts may rely on goes away or changes its meaning.
+const Schema = 1
+
+// A Run is everything that one `contend run` found out: the document that is
+// stored as run.json, printed by --json and drawn by package report. docs/json.md
+// documents it field by field.
+type Run struct {
+	Schema      int       `json:"schema"`
+	Contend     Versions  `json:"contend"`
+	Machine     Machine   `json:"machine"`
+	Command     []string  `json:"command"` // what to type to repeat it
+	Seed        uint64    `json:"seed"`
+	Started     time.Time `json:"started"`
+	Seconds     float64   `json:"seconds"`
+	Interrupted bool      `json:"interrupted"` // it was cut short; what is here was finished
+	Experiments []Result  `json:"experiments"`
+	Summary     Summary   `json:"summary"`
+}
+
+// Versions are those of contend and of what its nodes are built with.
+type Versions struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	SQLite  string `json:"sqlite"`
+}
+
+// A Machine is where a run took place.
+type Machine struct {
+	OS         string `json:"os"`
+	Arch       string `json:"arch"`
+	Kernel     string `json:"kernel"`
+	CPUs       int    `json:"cpus"`
+	FileSystem string `json:"file_system"` // that of the database files
+}
+
+// A Result is what one experiment found.
+type Result struct {
+	Name     string      `json:"name"`
+	Question string      `json:"question"`
+	Arms     []ArmResult `json:"arms"`
+}
+
+// An ArmResult is what happened in one arm and what it says of each claim.
+type ArmResult struct {
+	Name         string           `json:"name"`
+	Nodes        int              `json:"nodes"`
+	Discipline   store.Discipline `json:"discipline"`
+	Load         LoadResult       `json:"load"`
+	Recording    string           `json:"recording"`       // its directory, relative to the run's
+	Error        string           `json:"error,omitempty"` // why the arm could not run
+	Seconds      float64          `json:"seconds"`
+	Ops          OpCounts         `json:"ops"`
+	Codes        map[string]int   `json:"codes"`    // refusals and unknowns by code
+	Extended     map[string]int   `json:"extended"` // refusals by SQLite's extended code
+	Attempts     int              `json:"attempts"` // tries that the nodes made, retries included
+	Latency      measure.Summary  `json:"latency_ms"`
+	Throughput   float64          `json:"throughput_per_s"`
+	Acknowledged int64            `json:"acknowledged"`
+	Final        *int64           `json:"final"`    // null where it could not be read
+	Lost         *int64           `json:"lost"`     // acknowledged ops certainly gone; null where final is
+	LostMax      *int64           `json:"lost_max"` // and at most, where unknown ops leave room
+	Integrity    string           `json:"integrity"`
+	Findings     []Finding        `json:"findings"`
+}
+
+// A LoadResult is the load as it was asked for and what became of it.
+type LoadResult struct {
+	load.Spec
+	Seconds float64 `json:"seconds,omitempty"` // Closed, Open: how long it was asked to last
+	Dropped int     `json:"dropped"`           // Open: arrivals that were never sent
+}
+
+// OpCounts counts ops by outcome.
+type OpCounts struct {
+	Total   int `json:"total"`
+	OK      int `json:"ok"`
+	Failed  int `json:"failed"`
+	Unknown int `json:"unknown"`
+}
+
+// A Finding is a claim judged in one arm.
+type Finding struct {
+	Claim    string          `json:"claim"`
+	Text     string          `json:"text"`
+	TextJA   string          `json:"text_ja,omitempty"`
+	Source   string          `json:"source"`
+	Verdict  check.Verdict   `json:"verdict"`
+	Expected Expectation     `json:"expected"`
+	Measured string          `json:"measured"`
+	Reason   string          `json:"reason"`
+	Witness  []check.Witness `json:"witness"`
+}
+
+// Surprise reports whether the verdict is not what the arm expected.
+func (f *Finding) Surprise() bool { return !f.Expected.Met(f.Verdict) }
+
+// A Summary counts findings.
+type Summary struct {
+	AsExpected   int `json:"as_expected"`
+	Surprises    int `json:"surprises"`
+	Inconclusive int `json:"inconclusive"`
+}
+
+// Summarize counts the findings of every arm. An inconclusive finding is
+// counted as that alone.
+func Summarize(results []Result) Summary {
+	var s Summary
+	for _, result := range results {
+		for _, arm := range result.Arms {
+			for _, f := range arm.Findings {
+				switch {
+				case f.Verdict == check.Inconclusive:
+					s.Inconclusive++
+				case f.Surprise():
+					s.Surprises++
+				default:
+					s.AsExpected++
+				}
+			}
+		}
+	}
+	return s
+}

@@ -1,0 +1,226 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/store"
+)
+
+// A setting is something that arms may differ in, and how to say it.
+type setting struct {
+	name   string // "journal", for "any journal but WAL"
+	prep   string // what it follows: "with", "in", "at"
+	format string // for its values
+	main   bool   // said of arms without a preset even where that they have none would say it
+	of     func(*experiment.ArmResult) string
+}
+
+// settings lists everything that a run says of an arm's setup, what a reader
+// looks for first first.
+var settings = []setting{
+	{"preset", "with", "%s", true, func(a *experiment.ArmResult) string { return presetWords(a.Name) }},
+	{"transaction", "with", "transaction %s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Transaction) }},
+	{"busy_timeout", "with", "busy_timeout %s", true, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.BusyTimeout) }},
+	{"journal", "in", "%s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Journal) }},
+	{"arrival", "in", "%s", false, func(a *experiment.ArmResult) string { return arrivalWords(a.Load.Arrival) }},
+	{"number of requests", "with", "%s requests", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Requests) }},
+	{"number of clients", "with", "%s clients", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Clients) }},
+	{"rate", "at", "%s arrivals a second", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Rate) }},
+	{"length", "in", "%s s of load", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Seconds) }},
+	{"number of nodes", "on", "%s nodes", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Nodes) }},
+	{"synchronous", "with", "synchronous %s", false, func(a *experiment.ArmResult) string { return string(a.Discipline.Synchronous) }},
+	{"think time", "with", "%s ms of thinking", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Think) }},
+	{"number of retries", "with", "retries %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Retries) }},
+	{"backoff", "with", "backoff %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Backoff.String() }},
+	{"writer", "with", "writer %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Writer }},
+	{"pool", "with", "pool %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Pool) }},
+	{"driver", "with", "driver %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Driver }},
+}
+
+// preset returns the preset that an arm's name says it is: "red/burst" is red.
+// The name decides, not today's settings of that preset: a stored run keeps the
+// words that it was run with.
+func preset(arm string) string {
+	first, _, _ := strings.Cut(arm, "/")
+	if _, err := store.Preset(first); err != nil {
+		return ""
+	}
+	return first
+}
+
+func presetWords(arm string) string {
+	if name := preset(arm); name != "" {
+		return "the " + name + " preset"
+	}
+	return "no preset"
+}
+
+func arrivalWords(a load.Arrival) string {
+	switch a {
+	case load.Burst:
+		return "a burst"
+	case load.Closed:
+		return "a closed loop"
+	case load.Open:
+		return "an open loop"
+	default:
+		return string(a)
+	}
+}
+
+// A factor is a setting that differs among the arms of an experiment.
+type factor struct {
+	setting
+	values []string // in their natural order, where they have one
+}
+
+// A space is an experiment's arms as points: by arm, by factor.
+type space struct {
+	factors []factor
+	points  []point
+}
+
+// newSpace finds the factors of arms. A setting that follows from one named
+// before it is no factor: where every burst has 100 clients and every sequence
+// 4, the arrival has said it; and what only a preset sets, the preset's name
+// says. But "no preset" says little: beside arms that have none, the main
+// settings stand for themselves.
+func newSpace(arms []experiment.ArmResult) space {
+	s := space{points: make([]point, len(arms))}
+	somePlain := slices.ContainsFunc(arms, func(a experiment.ArmResult) bool { return preset(a.Name) == "" })
+	for _, candidate := range settings {
+		said := make([]string, len(arms))
+		for i := range arms {
+			said[i] = candidate.of(&arms[i])
+		}
+		f := factor{setting: candidate, values: distinct(said)}
+		column := make([]int, len(arms))
+		for i := range said {
+			column[i] = slices.Index(f.values, said[i])
+		}
+		if len(f.values) < 2 || !(f.main && somePlain) && s.determines(column) {
+			continue
+		}
+		s.add(f, column)
+	}
+	return s
+}
+
+// distinct returns the different words: numbers by size, transactions the least
+// careful first, all others in the order in which they first come.
+func distinct(words []string) []string {
+	var all []string
+	for _, word := range words {
+		if !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return all
+}
+
+func rank(word string) float64 {
+	if n, err := strconv.ParseFloat(word, 64); err == nil && !math.IsNaN(n) {
+		return n
+	}
+	return float64(slices.Index(store.Transactions, store.Transaction(word)))
+}
+
+func (s *space) sizes() []int {
+	var sizes []int
+	for i := range s.factors {
+		sizes = append(sizes, len(s.factors[i].values))
+	}
+	return sizes
+}
+
+func (s *space) add(f factor, column []int) {
+	s.factors = append(s.factors, f)
+	for i := range s.points {
+		s.points[i] = append(s.points[i], column[i])
+	}
+}
+
+// determines reports whether column follows from a single factor of s.
+func (s *space) determines(column []int) bool {
+	for f := range s.factors {
+		values := map[int]int{}
+		follows := true
+		for i, p := range s.points {
+			if v, seen := values[p[f]]; seen && v != column[i] {
+				follows = false
+			}
+			values[p[f]] = column[i]
+		}
+		if follows {
+			return true
+		}
+	}
+	return false
+}
+
+// words says the condition b: "with busy_timeout 5000 and transaction immediate
+// or exclusive, in WAL". Settings with one value come before those with several,
+// so that no "and" follows an "or".
+func (s *space) words(b box) string {
+	var with, where []string
+	severalWith := false
+	for _, several := range []bool{false, true} {
+		for f, allowed := range b {
+			switch {
+			case allowed == nil || (count(allowed) > 1) != several:
+			case s.factors[f].prep == "with":
+				with = append(with, s.factors[f].words(allowed))
+				severalWith = several
+			default:
+				where = append(where, s.factors[f].prep+" "+s.factors[f].words(allowed))
+			}
+		}
+	}
+	said := strings.Join(where, ", ")
+	switch {
+	case len(with) == 0:
+		return said
+	case len(where) == 0:
+		return "with " + strings.Join(with, " and ")
+	case severalWith:
+		return "with " + strings.Join(with, " and ") + ", " + said
+	default:
+		return "with " + strings.Join(with, " and ") + " " + said
+	}
+}
+
+// words says which values are allowed, or which one is not where that is shorter.
+func (f *factor) words(allowed []bool) string {
+	var yes, no []string
+	for v, value := range f.values {
+		if allowed[v] {
+			yes = append(yes, value)
+		} else {
+			no = append(no, value)
+		}
+	}
+	if allButOne(len(yes), len(f.values)) {
+		return "any " + f.name + " but " + no[0]
+	}
+	if len(yes) == 1 && yes[0] == "1" {
+		return strings.TrimSuffix(fmt.Sprintf(f.format, "1"), "s") // "1 node"
+	}
+	return fmt.Sprintf(f.format, list(yes, "or"))
+}
+
+// list is "a", "a or b", "a, b or c".
+func list(words []string, last string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	n := len(words) - 1
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
+}

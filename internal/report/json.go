@@ -1,0 +1,118 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/experiment"
+)
+
+// JSON writes run as one indented document, the one that docs/json.md
+// documents. Lists and maps that are empty are written as empty and never as
+// null, so that a script can go through them without asking.
+func JSON(w io.Writer, run *experiment.Run) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(complete(run)); err != nil {
+		return fmt.Errorf("encode run: %w", err)
+	}
+	return nil
+}
+
+// complete returns a copy of run that has no nil list or map.
+func complete(run *experiment.Run) *experiment.Run {
+	c := *run
+	c.Command = listed(c.Command)
+	c.Experiments = listed(c.Experiments)
+	for i := range c.Experiments {
+		x := &c.Experiments[i]
+		x.Arms = listed(x.Arms)
+		for j := range x.Arms {
+			completeArm(&x.Arms[j])
+		}
+	}
+	return &c
+}
+
+func completeArm(arm *experiment.ArmResult) {
+	if arm.Codes == nil {
+		arm.Codes = map[string]int{}
+	}
+	if arm.Extended == nil {
+		arm.Extended = map[string]int{}
+	}
+	arm.Findings = listed(arm.Findings)
+	for i := range arm.Findings {
+		arm.Findings[i].Witness = completeWitness(arm.Findings[i].Witness)
+	}
+}
+
+func completeWitness(all []check.Witness) []check.Witness {
+	all = listed(all)
+	for i := range all {
+		all[i].Ops = listed(all[i].Ops)
+	}
+	return all
+}
+
+// listed returns a copy of s that is not nil.
+func listed[T any](s []T) []T { return append([]T{}, s...) }
+
+// Decode reads the document that [JSON] writes. Name is the file's, for the
+// error, which says whether it is no JSON, no run, or a run of another schema.
+// Fields that it does not know are ignored: schema 1 may gain some.
+func Decode(r io.Reader, name string) (*experiment.Run, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read run: %s: %w", name, err)
+	}
+	run, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("decode run: %s: %w", name, err)
+	}
+	return run, nil
+}
+
+func decode(data []byte) (*experiment.Run, error) {
+	var kind struct {
+		Schema      json.RawMessage `json:"schema"`
+		Experiments json.RawMessage `json:"experiments"`
+	}
+	if err := json.Unmarshal(data, &kind); err != nil {
+		return nil, placed(data, err)
+	}
+	var schema int
+	switch err := json.Unmarshal(kind.Schema, &schema); {
+	case err != nil || !bytes.HasPrefix(kind.Experiments, []byte("[")):
+		return nil, errors.New("this is no run: want a schema number and experiments")
+	case schema != experiment.Schema:
+		return nil, fmt.Errorf("this is a run of schema %d; this contend reads schema %d", schema, experiment.Schema)
+	}
+	var run experiment.Run
+	if err := json.Unmarshal(data, &run); err != nil {
+		return nil, placed(data, err)
+	}
+	return &run, nil
+}
+
+// placed adds the line to an error of package json that knows its place.
+func placed(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	var offset int64
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &kind):
+		offset = kind.Offset
+	default:
+		return err
+	}
+	before := data[:min(max(offset, 0), int64(len(data)))]
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(before, []byte("\n")), err)
+}

@@ -1,0 +1,148 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"example.com/contend/internal/experiment"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// golden compares got with a file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs; go test ./internal/report -update rewrites it (-want +got):\n%s", path, diff)
+	}
+}
+
+func drawn(t *testing.T, run *experiment.Run, o Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Terminal(&b, run, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTerminal(t *testing.T) {
+	cut := sampleRun()
+	cut.Interrupted = true
+	cut.Experiments = cut.Experiments[:1]
+	cut.Experiments[0].Arms = cut.Experiments[0].Arms[:4]
+	tests := []struct {
+		name string
+		run  *experiment.Run
+		o    Options
+	}{
+		{"sample", sampleRun(), Options{}},
+		{"colour", sampleRun(), Options{Color: true}},
+		{"narrow", sampleRun(), Options{Width: 72}},
+		{"whole", wholeRun(), Options{}},
+		{"interrupted", cut, Options{}},
+		{"nothing", finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}), Options{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { golden(t, tt.name, drawn(t, tt.run, tt.o)) })
+	}
+}
+
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func TestColourAddsNothing(t *testing.T) {
+	plain, coloured := drawn(t, sampleRun(), Options{}), drawn(t, sampleRun(), Options{Color: true})
+	if plain == coloured {
+		t.Error("colour changes nothing")
+	}
+	if diff := cmp.Diff(plain, trimLines(escapes.ReplaceAllString(coloured, ""))); diff != "" {
+		t.Errorf("without its colours the coloured drawing differs (-plain +coloured):\n%s", diff)
+	}
+}
+
+func trimLines(s string) string { return regexp.MustCompile(" +\n").ReplaceAllString(s, "\n") }
+
+func TestTerminalFitsItsWidth(t *testing.T) {
+	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "whole": wholeRun()} {
+		for _, line := range strings.Split(drawn(t, run, Options{}), "\n") {
+			if w := text.StringWidth(line); w > 120 {
+				t.Errorf("%s: %d columns, want at most 120: %s", name, w, line)
+			}
+		}
+	}
+}
+
+// A run that was stored and read is drawn as it was before.
+func TestStoredRunIsDrawnTheSame(t *testing.T) {
+	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "whole": wholeRun()} {
+		var stored bytes.Buffer
+		if err := JSON(&stored, run); err != nil {
+			t.Fatal(err)
+		}
+		read, err := Decode(&stored, "run.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(drawn(t, run, Options{Color: true}), drawn(t, read, Options{Color: true})); diff != "" {
+			t.Errorf("%s is drawn differently once stored (-before +after):\n%s", name, diff)
+		}
+	}
+}
+
+// What a file says must not reach the terminal as a command.
+func TestTerminalObeysNobody(t *testing.T) {
+	const evil = "\x1b]0;owned\x07\u009b2J\u202egnp.exe\r\n"
+	run := sampleRun()
+	run.Contend.Version, run.Machine.Kernel, run.Command = evil, evil, []string{evil}
+	x := &run.Experiments[1]
+	x.Name, x.Question = evil, evil
+	for i := range x.Arms {
+		arm := &x.Arms[i]
+		arm.Name, arm.Error = evil+arm.Name, evil
+		arm.Discipline.Journal += evil
+		for j := range arm.Findings {
+			f := &arm.Findings[j]
+			f.Claim, f.Text, f.TextJA, f.Source, f.Reason = evil+f.Claim, evil, evil, evil, evil
+			for k := range f.Witness {
+				f.Witness[k].Anomaly, f.Witness[k].Ops[0].Node, f.Witness[k].Ops[1].Func = evil, evil, evil
+			}
+		}
+	}
+	if got := drawn(t, run, Options{}); strings.ContainsAny(got, "\x1b\x07\u009b\u202e\r") {
+		t.Errorf("control characters came through: %q", got)
+	}
+}
+
+type brokenPipe struct{}
+
+var errBroken = errors.New("broken pipe")
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestWritersErrorComesBack(t *testing.T) {
+	if err := Terminal(brokenPipe{}, sampleRun(), Options{}); !errors.Is(err, errBroken) {
+		t.Errorf("Terminal = %v, want the writer's error", err)
+	}
+	if err := JSON(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {
+		t.Errorf("JSON = %v, want the writer's error", err)
+	}
+}

@@ -1,0 +1,114 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/history"
+	"example.com/contend/internal/experiment"
+)
+
+// witnesses shows, for each claim, the smallest proof in the first arm that
+// has any. Several claims may rest on one proof; it is shown once.
+func (p *paper) witnesses(result *experiment.Result, all []judged) {
+	shown := map[string]bool{}
+	for _, c := range all {
+		for i, f := range c.arms {
+			if f == nil || len(f.Witness) == 0 {
+				continue
+			}
+			w := slices.MinFunc(f.Witness, func(a, b check.Witness) int { return len(a.Ops) - len(b.Ops) })
+			key := fmt.Sprint(i, w)
+			if !shown[key] {
+				shown[key] = true
+				p.line("")
+				p.witness(result.Arms[i].Name, f, &w, elsewhere(&c, i))
+			}
+			break
+		}
+	}
+}
+
+// elsewhere counts the proofs of c in the arms after i.
+func elsewhere(c *judged, i int) int {
+	n := 0
+	for _, f := range c.arms[i+1:] {
+		if f != nil {
+			n += len(f.Witness)
+		}
+	}
+	return n
+}
+
+func (p *paper) witness(arm string, f *experiment.Finding, w *check.Witness, elsewhere int) {
+	p.say("", 2, fmt.Sprintf("witness of %s in %s", w.Anomaly, arm), strong)
+	if value, ok := toldTheSame(w.Ops); ok {
+		p.say("", 4, fmt.Sprintf("%s were told %q: %s.", together(len(w.Ops)), fmt.Sprintf("it became %d", value), opList(w.Ops)), nil)
+	} else {
+		p.say("", 4, w.Reason, nil)
+		for i := range w.Ops {
+			p.say("", 6, opWords(&w.Ops[i])+answer(&w.Ops[i]), nil)
+		}
+	}
+	if more := len(f.Witness) - 1; more+elsewhere > 0 {
+		p.say("", 4, fmt.Sprintf("The JSON holds %d more from this arm and %d from other arms.", more, elsewhere), faint)
+	}
+}
+
+// toldTheSame reports whether ops are acknowledged increments that were all
+// told one value, which no two increments can be.
+func toldTheSame(ops []history.Op) (int64, bool) {
+	if len(ops) < 2 {
+		return 0, false
+	}
+	for i := range ops {
+		op := &ops[i]
+		if op.Func != history.Increment || op.Outcome != history.OK || !op.Value.Valid ||
+			op.Value != ops[0].Value || op.Key != ops[0].Key {
+			return 0, false
+		}
+	}
+	return ops[0].Value.Int64, true
+}
+
+func together(n int) string {
+	if n == 2 {
+		return "Both"
+	}
+	return fmt.Sprintf("All %d", n)
+}
+
+func opList(ops []history.Op) string {
+	var words []string
+	for i := range ops {
+		words = append(words, opWords(&ops[i]))
+	}
+	return list(words, "and")
+}
+
+// opWords names an op and when it took place: "op 40 (app-1, 103.2 → 110.9 ms)".
+func opWords(op *history.Op) string {
+	node := op.Node
+	if node == "" {
+		node = "node unknown"
+	}
+	return fmt.Sprintf("op %d (%s, %s → %s ms)", op.Index, node, tenths(op.Invoked), tenths(op.Returned))
+}
+
+func tenths(d time.Duration) string {
+	return fmt.Sprintf("%.1f", float64(d)/float64(time.Millisecond))
+}
+
+// answer says what an op asked for and what it was told.
+func answer(op *history.Op) string {
+	said := ": " + op.Func + " " + op.Key + ", " + op.Outcome.String()
+	if op.Value.Valid {
+		said += fmt.Sprintf(", value %d", op.Value.Int64)
+	}
+	if op.Code != "" {
+		said += ", " + op.Code
+	}
+	return said
+}
