@@ -85,12 +85,12 @@ func Main(args []string, in io.Reader, out, err io.Writer) int {
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
-	return report(s.err, root.ExecuteContext(ctx))
+	return finish(s.err, root.ExecuteContext(ctx))
 }
 
-// report prints err for a person and returns the exit code it asks for. An
+// finish prints err for a person and returns the exit code it asks for. An
 // error that no verb returned is cobra's own: the command line was wrong.
-func report(w io.Writer, err error) int {
+func finish(w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
@@ -145,6 +145,13 @@ and under exactly which settings.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.AddCommand(
+		newRunCommand(s),
+		newReportCommand(s),
+		newCheckCommand(s),
+		newListCommand(s),
+		newUpCommand(s),
+		newNodeCommand(s),
+		newBalanceCommand(s),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
 	return root

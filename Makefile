@@ -1,0 +1,51 @@
+# make demo   does the main job on real processes; needs only Go
+# make test   everything that must hold before a change lands
+# make check  the part of it that takes seconds: format, vet, staticcheck
+# make bench  comparisons, two things in one run: the load client, the balancer, history files
+# make fuzz   every fuzz test for FUZZTIME
+# make help   this
+
+GO         ?= go
+BIN        := bin/contend
+FUZZTIME   ?= 30s
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build demo test check tools bench-tools bench fuzz clean
+
+help:
+	@sed -n 's/^# //p' $(MAKEFILE_LIST)
+
+build:
+	$(GO) build -o $(BIN) ./cmd/contend
+
+demo: build
+	$(BIN) run busy lost-update
+
+check:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags bench ./bench
+	$(STATICCHECK) ./...
+	$(STATICCHECK) -tags bench ./bench
+	sh scripts/tidy.sh
+
+# Race tests of every package, then the demo once, its JSON read by a program
+# that is not ours and its database by a SQLite that is not ours.
+test: tools check build
+	$(GO) test -race ./...
+	sh scripts/demo-test.sh $(BIN)
+
+tools:
+	sh scripts/need.sh jq:jq sqlite3:sqlite3
+
+bench-tools:
+	sh scripts/need.sh jq:jq wrk:wrk hey:hey nginx:nginx-light
+
+bench: bench-tools
+	$(GO) test -tags bench -count=1 -v -timeout 20m ./bench
+
+fuzz:
+	sh scripts/fuzz.sh $(FUZZTIME)
+
+clean:
+	rm -rf bin

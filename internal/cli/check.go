@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/contend/check"
+	"example.com/contend/history"
+)
+
+// A checker is one way to judge a history.
+type checker struct {
+	name, short, long, example string
+	judge                      func(name string, ops iter.Seq[history.Op]) judged
+}
+
+// judged is what a checker says of one history.
+type judged struct {
+	verdict  check.Verdict
+	document any             // for --json
+	text     func(io.Writer) // for people
+}
+
+// checkers are what `contend check` knows.
+var checkers = []checker{counterChecker}
+
+// A checkDocument is what --json prints.
+type checkDocument struct {
+	Schema    int           `json:"schema"`
+	Checker   string        `json:"checker"`
+	Verdict   check.Verdict `json:"verdict"` // on all histories together
+	Histories []any         `json:"histories"`
+}
+
+func newCheckCommand(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check CHECKER HISTORY…",
+		Short: "Judge a recorded history again, or one of your own",
+		Long: `check judges what a history file proves, and names the fewest operations that
+prove it. A history has one operation a line, as JSON; docs/history.md tells how
+to write one with a client of your own. "-" reads from standard input.
+
+Exit codes: 0 the claim holds, 1 it is refuted, 3 it could not be decided,
+2 the command line was wrong, 4 a history could not be read.`,
+		Example: `  contend check counter runs/latest/recordings/*/history.jsonl
+  contend check counter --final hits=97 mine.jsonl     # where nobody recorded a final read
+  zcat old.jsonl.gz | contend check counter --json - | jq '.histories[].counters[].lost'`,
+		Args:                       cobra.ArbitraryArgs,
+		FParseErrWhitelist:         cobra.FParseErrWhitelist{UnknownFlags: true}, // they belong to the misspelt checker
+		SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return unknownChecker(cmd, args)
+		},
+	}
+	for _, c := range checkers {
+		cmd.AddCommand(newCheckerCommand(s, c))
+	}
+	return cmd
+}
+
+func unknownChecker(cmd *cobra.Command, args []string) error {
+	var names []string
+	for _, c := range checkers {
+		names = append(names, c.name)
+	}
+	there := "there is: " + strings.Join(names, ", ")
+	if len(args) == 0 {
+		return usagef("no checker given; %s", there)
+	}
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return usagef("unknown checker %q, did you mean %s? %s", args[0], like[0], there)
+	}
+	return usagef("unknown checker %q; %s", args[0], there)
+}
+
+func newCheckerCommand(s streams, c checker) *cobra.Command {
+	var asJSON bool
+	var initial, final knownValues
+	cmd := &cobra.Command{
+		Use:     c.name + " HISTORY…",
+		Short:   c.short,
+		Long:    c.long,
+		Example: c.example,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("check %s: no history given; - reads standard input", c.name)
+			}
+			if len(args) > 1 && (initial.given() || final.given()) {
+				return usagef("--initial and --final are for one history, not for %d", len(args))
+			}
+			return nil
+		},
+		RunE: verb(func(cmd *cobra.Command, args []string) error {
+			return checkHistories(cmd.Context(), s, c, args, amendment{initial: initial, final: final}, asJSON)
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().Var(&initial, "initial", "where a counter began, if no reset was recorded; repeatable; KEY may be left out where there is one")
+	cmd.Flags().Var(&final, "final", "where a counter ended, if no final read was recorded; likewise")
+	return cmd
+}
+
+// checkHistories judges each file on its own, and stops at the first that
+// cannot be read: a verdict on the others would pass for one on all.
+func checkHistories(ctx context.Context, s streams, c checker, paths []string, a amendment, asJSON bool) error {
+	all := checkDocument{Schema: 1, Checker: c.name, Verdict: check.Holds}
+	for i, path := range paths {
+		j, err := checkHistory(ctx, s, c, path, a)
+		if err != nil {
+			return err
+		}
+		all.Verdict = check.Merge(all.Verdict, j.verdict)
+		all.Histories = append(all.Histories, j.document)
+		if !asJSON {
+			checkText(s.out, paths, i, j)
+		}
+	}
+	if asJSON {
+		if err := checkJSON(s.out, all); err != nil {
+			return fmt.Errorf("write answer: %w", err)
+		}
+	}
+	return verdictError(all.Verdict)
+}
+
+// checkHistory judges one file.
+func checkHistory(ctx context.Context, s streams, c checker, path string, a amendment) (judged, error) {
+	in, name := s.in, "stdin"
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return judged{}, err
+		}
+		defer f.Close()
+		in, name = f, path
+	}
+	r := history.NewReader(interruptible(ctx, in), name)
+	j := c.judge(path, a.apply(r.Ops()))
+	switch err := r.Err(); {
+	case ctx.Err() != nil:
+		return judged{}, &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+	case errors.Is(err, history.ErrTruncated):
+		return judged{}, hinted(err, "its recorder was cut short; what comes before that line can be judged: head -n -1 HISTORY | contend check "+c.name+" -")
+	case err != nil:
+		return judged{}, err
+	}
+	return j, a.check()
+}
+
+// interruptible returns a reader of in that ends when ctx is done, also while
+// nothing comes to be read.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		if f, ok := in.(*os.File); ok {
+			awaitReadable(ctx, f)
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return in.Read(p)
+	})
+}
+
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// checkText prints what was found in the i-th of several histories.
+func checkText(w io.Writer, paths []string, i int, j judged) {
+	if i > 0 {
+		fmt.Fprintln(w)
+	}
+	if len(paths) > 1 {
+		fmt.Fprintf(w, "%s\n", paths[i])
+	}
+	j.text(w)
+}
+
+func checkJSON(w io.Writer, all checkDocument) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(all)
+}
+
+// verdictError returns the exit code of a verdict on a claim that should hold.
+func verdictError(v check.Verdict) error {
+	switch v {
+	case check.Holds:
+		return nil
+	case check.Refuted:
+		return &exitError{code: exitSurprise}
+	default:
+		return &exitError{code: exitInconclusive}
+	}
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/contend/history"
+)
+
+// knownValues are the values of counters that a flag tells: KEY=N, again and
+// again, or once N for the only counter there is.
+type knownValues struct {
+	only  history.Value
+	byKey map[string]int64
+}
+
+func (k *knownValues) given() bool { return k.only.Valid || len(k.byKey) > 0 }
+
+// of returns the value of one counter.
+func (k *knownValues) of(key string) (int64, bool) {
+	if n, ok := k.byKey[key]; ok {
+		return n, true
+	}
+	return k.only.Int64, k.only.Valid
+}
+
+// Set is for pflag. A key may hold an equals sign.
+func (k *knownValues) Set(text string) error {
+	key, number := "", text
+	cut := strings.LastIndexByte(text, '=')
+	if cut >= 0 {
+		key, number = text[:cut], text[cut+1:]
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return fmt.Errorf("want KEY=N with a whole number N, have %q", text)
+	}
+	if k.only.Valid || cut < 0 && len(k.byKey) > 0 {
+		return fmt.Errorf("a number without a key stands alone")
+	}
+	if cut < 0 {
+		k.only = history.Some(n)
+		return nil
+	}
+	if _, twice := k.byKey[key]; twice {
+		return fmt.Errorf("key %q is given twice", key)
+	}
+	if k.byKey == nil {
+		k.byKey = map[string]int64{}
+	}
+	k.byKey[key] = n
+	return nil
+}
+
+func (k *knownValues) String() string { return "" }
+func (k *knownValues) Type() string   { return "KEY=N" }
+
+// An amendment adds to a history what its recorder left out and the user
+// knows: a reset before the first op of a counter, a final read after the last.
+type amendment struct {
+	initial, final knownValues
+	seen           map[string]bool
+	problem        error
+}
+
+func (a *amendment) apply(ops iter.Seq[history.Op]) iter.Seq[history.Op] {
+	if !a.initial.given() && !a.final.given() {
+		return ops
+	}
+	a.seen = map[string]bool{}
+	return func(yield func(history.Op) bool) {
+		end := time.Duration(0)
+		next := 0
+		for op := range ops {
+			end, next = max(end, op.Returned), max(next, op.Index+1)
+			a.compare(&op)
+			if n, ok := a.initial.of(op.Key); a.first(&op) && ok {
+				if !yield(history.Op{Process: -1, Func: history.Reset, Key: op.Key, Value: history.Some(n), Outcome: history.OK}) {
+					return
+				}
+			}
+			if !yield(op) {
+				return
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(a.seen)) {
+			if n, ok := a.final.of(key); ok && !yield(history.Op{
+				Index: next, Process: -1, Func: history.FinalRead, Key: key, Value: history.Some(n),
+				Intended: end, Invoked: end, Returned: end, Outcome: history.OK,
+			}) {
+				return
+			}
+		}
+	}
+}
+
+// first reports whether op is the first increment of its counter.
+func (a *amendment) first(op *history.Op) bool {
+	if op.Func != history.Increment || a.seen[op.Key] {
+		return false
+	}
+	a.seen[op.Key] = true
+	return true
+}
+
+// compare notes where the user and the history both claim to know.
+func (a *amendment) compare(op *history.Op) {
+	if a.problem != nil || op.Outcome == history.Failed {
+		return
+	}
+	if _, told := a.initial.of(op.Key); told && op.Func == history.Reset {
+		a.problem = usagef("--initial: the history has a reset of %q itself, op %d", op.Key, op.Index)
+	}
+	if _, told := a.final.of(op.Key); told && op.Func == history.FinalRead {
+		a.problem = usagef("--final: the history has a final read of %q itself, op %d", op.Key, op.Index)
+	}
+}
+
+// check returns what was wrong with the flags, once the history has been read.
+func (a *amendment) check() error {
+	if a.problem != nil {
+		return a.problem
+	}
+	for _, f := range []struct {
+		flag   string
+		values knownValues
+	}{{"--initial", a.initial}, {"--final", a.final}} {
+		if f.values.only.Valid && len(a.seen) > 1 {
+			return usagef("%s: the history has %d counters, say which: KEY=N", f.flag, len(a.seen))
+		}
+		for _, key := range slices.Sorted(maps.Keys(f.values.byKey)) {
+			if !a.seen[key] {
+				return usagef("%s: the history has no increment of %q", f.flag, key)
+			}
+		}
+	}
+	return nil
+}

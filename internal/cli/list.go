@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"example.com/contend/internal/catalogue"
+	"example.com/contend/internal/experiment"
+)
+
+func newListCommand(s streams) *cobra.Command {
+	var arms, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list [EXPERIMENT…]",
+		Short: "Show the experiments, their claims and their arms",
+		Long: `List shows what contend can run: each experiment's question, its claims with the
+place where each is made, and its arms with what is expected of each claim there.`,
+		Example: `  contend list
+  contend list lost-update --arms
+  contend list --json | jq -r '.experiments[].arms[].name'`,
+		RunE: verb(func(_ *cobra.Command, names []string) error {
+			experiments, err := catalogue.Named(names)
+			if err != nil {
+				return usagef("%w", err)
+			}
+			if asJSON {
+				return listJSON(s.out, experiments)
+			}
+			listText(s.out, experiments, arms)
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&arms, "arms", false, "also every arm, and what is expected of each claim there")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func listText(w io.Writer, experiments []experiment.Experiment, arms bool) {
+	for i, x := range experiments {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s\n  %s\n  claims\n", x.Name, x.Question)
+		for _, claim := range x.Claims {
+			fmt.Fprintf(w, "    %-18s %s\n%24s%s (%s)\n", claim.ID, claim.Text, "", claim.TextJA, claim.Source)
+		}
+		if !arms {
+			fmt.Fprintf(w, "  %d arms, %s … %s (--arms shows all)\n", len(x.Arms), x.Arms[0].Name, x.Arms[len(x.Arms)-1].Name)
+			continue
+		}
+		listArms(w, x)
+	}
+}
+
+// listArms prints a row for each arm and a column for each claim.
+func listArms(w io.Writer, x experiment.Experiment) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	fmt.Fprint(table, "  arms, and what is expected there")
+	for _, claim := range x.Claims {
+		fmt.Fprintf(table, "\t%s", claim.ID)
+	}
+	fmt.Fprintln(table)
+	for _, arm := range x.Arms {
+		fmt.Fprintf(table, "    %s", arm.Name)
+		for _, claim := range x.Claims {
+			fmt.Fprintf(table, "\t%s", arm.Expect[claim.ID])
+		}
+		fmt.Fprintln(table)
+	}
+}
+
+// The document of `contend list --json`.
+type (
+	listing struct {
+		Schema      int                `json:"schema"`
+		Experiments []listedExperiment `json:"experiments"`
+	}
+	listedExperiment struct {
+		Name     string        `json:"name"`
+		Question string        `json:"question"`
+		Claims   []listedClaim `json:"claims"`
+		Arms     []listedArm   `json:"arms"`
+	}
+	listedClaim struct {
+		Claim  string `json:"claim"`
+		Text   string `json:"text"`
+		TextJA string `json:"text_ja"`
+		Source string `json:"source"`
+	}
+	listedArm struct {
+		Name     string                            `json:"name"`
+		Expected map[string]experiment.Expectation `json:"expected"`
+	}
+)
+
+func listJSON(w io.Writer, experiments []experiment.Experiment) error {
+	doc := listing{Schema: experiment.Schema}
+	for _, x := range experiments {
+		listed := listedExperiment{Name: x.Name, Question: x.Question}
+		for _, claim := range x.Claims {
+			listed.Claims = append(listed.Claims, listedClaim{claim.ID, claim.Text, claim.TextJA, claim.Source})
+		}
+		for _, arm := range x.Arms {
+			listed.Arms = append(listed.Arms, listedArm{arm.Name, arm.Expect})
+		}
+		doc.Experiments = append(doc.Experiments, listed)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(doc)
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"example.com/contend/internal/store"
+)
+
+func TestDisciplineFlags(t *testing.T) {
+	green, red := store.Green(), store.Red()
+	changed := red
+	changed.Journal, changed.BusyTimeout, changed.Transaction = store.WAL, 250, store.Deferred
+	changed.Retries, changed.Backoff = 2, store.Backoff{Base: time.Second, Max: 4 * time.Second, Jitter: true}
+	for name, c := range map[string]struct {
+		args  []string
+		want  store.Discipline
+		wrong string // what the error names; "" where there is none
+	}{
+		"nothing given": {nil, green, ""},
+		"red":           {[]string{"--preset", "red"}, red, ""},
+		"settings in the preset's place": {[]string{"--journal", "wal", "--preset", "red", "--busy-timeout", "250",
+			"--transaction", "Deferred", "--retries", "2", "--backoff", "1s..4s+jitter"}, changed, ""},
+		"no such preset":      {[]string{"--preset", "blue"}, red, "--preset"},
+		"no such journal":     {[]string{"--journal", "memory"}, red, "journal"},
+		"no such transaction": {[]string{"--transaction", "serial"}, red, "transaction"},
+		"malformed backoff":   {[]string{"--backoff", "1s"}, red, "--backoff"},
+		"out of range":        {[]string{"--pool", "0"}, red, "pool"},
+		"another driver":      {[]string{"--driver", "mattn"}, red, "driver"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+			discipline := disciplineFlags(fs)
+			if err := fs.Parse(c.args); err != nil {
+				t.Fatal(err)
+			}
+			got, err := discipline()
+			switch {
+			case c.wrong == "" && (err != nil || got != c.want):
+				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
+			case c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)):
+				t.Errorf("error is %v, want one about %s", err, c.wrong)
+			}
+		})
+	}
+}
+
+// runLine runs the command line as a person would, until ctx is done.
+func runLine(ctx context.Context, args ...string) (code int, out, errs string) {
+	var stdout, stderr bytes.Buffer
+	code = run(ctx, args, streams{strings.NewReader(""), &stdout, &stderr})
+	return code, stdout.String(), stderr.String()
+}
+
+func TestNodeSaysWhatIsWrong(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "shared.db")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no database":        {nil, exitUsage, "say --db PATH, or set DB_PATH"},
+		"no directory":       {[]string{"--db", "/nowhere/at/all/x.db"}, exitCannotRun, "hint: make it first"},
+		"an argument":        {[]string{"--db", db, "x.db"}, exitUsage, "x.db"},
+		"a wrong setting":    {[]string{"--db", db, "--journal", "memory"}, exitUsage, `journal "MEMORY" is none of`},
+		"a wrong name":       {[]string{"--db", db, "--name", ""}, exitUsage, "--name"},
+		"in flight":          {[]string{"--db", db, "--max-in-flight", "0"}, exitUsage, "--max-in-flight 0"},
+		"every interface":    {[]string{"--db", db, "--listen", ":0"}, exitUsage, "--allow-remote"},
+		"an address in use":  {[]string{"--db", db, "--listen", taken.Addr().String()}, exitCannotRun, "address already in use"},
+		"a directory for db": {[]string{"--db", t.TempDir(), "--listen", "127.0.0.1:0"}, exitCannotRun, "SQLITE_CANTOPEN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := runLine(t.Context(), append([]string{"node"}, c.args...)...)
+			if code != c.code || !strings.Contains(errs, c.says) || out != "" {
+				t.Errorf("exit %d, stdout %q, stderr:\n%s\nwant exit %d and %q", code, out, errs, c.code, c.says)
+			}
+		})
+	}
+}
+
+// What the command line says stands above what the environment says.
+func TestNodeReadsTheSeedsEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("CONTAINER_ID", "app-7")
+	t.Setenv("DB_PATH", filepath.Join(dir, "env.db"))
+	t.Setenv("PORT", "0")
+	for name, c := range map[string]struct {
+		args []string
+		says []string
+	}{
+		"environment alone": {nil, []string{`"container":"app-7"`, "env.db"}},
+		"flags above it":    {[]string{"--name", "app-8", "--db", filepath.Join(dir, "flag.db")}, []string{`"container":"app-8"`, "flag.db"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			code, _, errs := runLine(ctx, append([]string{"node", "--pool", "1"}, c.args...)...)
+			if code != exitOK {
+				t.Errorf("exit %d:\n%s", code, errs)
+			}
+			for _, want := range append(c.says, `"address":"127.0.0.1:`, `"msg":"database closed"`) {
+				if !strings.Contains(errs, want) {
+					t.Errorf("no %s in\n%s", want, errs)
+				}
+			}
+		})
+	}
+	t.Setenv("PORT", "99999")
+	if code, _, errs := runLine(t.Context(), "node"); code != exitUsage || !strings.Contains(errs, "PORT=99999") {
+		t.Errorf("exit %d:\n%s", code, errs)
+	}
+}

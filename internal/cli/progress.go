@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"example.com/contend/internal/experiment"
+)
+
+// A progress tells on stderr what is running, how far it is and how long it
+// will still take: as one line drawn again and again on a terminal, as one
+// plain line a recording elsewhere.
+type progress struct {
+	w       io.Writer
+	quiet   bool
+	started time.Time
+
+	bars *mpb.Progress // nil where w is no terminal
+	bar  *mpb.Bar
+
+	mu   sync.Mutex // the bar is drawn by a goroutine of mpb
+	now  experiment.Progress
+	last int // number of the recording announced last
+}
+
+func newProgress(w io.Writer, quiet bool) *progress {
+	p := &progress{w: w, quiet: quiet, started: time.Now()}
+	if !quiet && isTerminal(w) {
+		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(100*time.Millisecond))
+	}
+	return p
+}
+
+// observe takes what the engine is doing.
+func (p *progress) observe(now experiment.Progress) {
+	if p.quiet {
+		return
+	}
+	p.mu.Lock()
+	p.now = now
+	p.mu.Unlock()
+	switch {
+	case p.bars == nil && p.last != now.Number:
+		p.last = now.Number
+		fmt.Fprintf(p.w, "%d of %d  %s %s  %s\n", now.Number, now.Of, now.Experiment, now.Arm, p.left())
+	case p.bars != nil:
+		p.draw(now)
+	}
+}
+
+func (p *progress) draw(now experiment.Progress) {
+	if p.bar == nil {
+		p.bar = p.bars.New(int64(now.Of), mpb.BarStyle().Rbound("]"),
+			mpb.BarWidth(24),
+			mpb.BarRemoveOnComplete(),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + p.line() })),
+		)
+	}
+	if now.Phase == "recorded" {
+		p.bar.SetCurrent(int64(now.Number))
+	}
+}
+
+// line is what stands beside the bar.
+func (p *progress) line() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	phase := p.now.Phase
+	if p.now.Total > 0 {
+		phase = fmt.Sprintf("%s %d/%d", phase, p.now.Done, p.now.Total)
+	}
+	return fmt.Sprintf("%d/%d %s %s: %s  %s", p.now.Number, p.now.Of, p.now.Experiment, p.now.Arm, phase, p.left())
+}
+
+// left estimates the time left from how long the recordings so far took.
+func (p *progress) left() string {
+	done := p.now.Number - 1
+	if done < 1 {
+		return ""
+	}
+	each := time.Since(p.started) / time.Duration(done)
+	left := each * time.Duration(p.now.Of-done)
+	return fmt.Sprintf("about %s left", max(left.Round(time.Second), time.Second))
+}
+
+// close ends the drawing and waits for it.
+func (p *progress) close() {
+	if p.bar != nil {
+		p.bar.Abort(true)
+	}
+	if p.bars != nil {
+		p.bars.Wait()
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

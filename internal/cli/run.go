@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/contend/internal/archive"
+	"example.com/contend/internal/catalogue"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/report"
+)
+
+// runOptions are the flags of `contend run`.
+type runOptions struct {
+	arms  []string
+	dir   string
+	seed  uint64
+	json  bool
+	quiet bool
+	color string
+}
+
+func newRunCommand(s streams) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [EXPERIMENT…]",
+		Short: "Run experiments on real nodes and judge their claims in every arm",
+		Long: `Run starts real nodes that share one real SQLite file behind a balancer, drives
+them over HTTP, keeps a ledger of what was acknowledged, and judges each claim
+in each arm. Without a name it runs every experiment; contend list shows them.
+
+Everything is kept in runs/<time>-<name>/: run.json, and for each recording its
+history, its database and the logs of its nodes. Ctrl-C stops the load, judges
+what there is and stores it; a second Ctrl-C leaves at once.`,
+		Example: `  contend run busy lost-update
+  contend run lost-update --arm separate/5000 --arm immediate/5000
+  contend run busy --seed 7 --json | jq .summary`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, x := range catalogue.All() {
+				names = append(names, x.Name+"\t"+x.Question)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: verb(func(cmd *cobra.Command, names []string) error {
+			if !cmd.Flags().Changed("seed") {
+				o.seed = uint64(rand.Uint32())
+			}
+			return runExperiments(cmd.Context(), s, names, o)
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.arms, "arm", nil, "only arms whose name begins so, part by part, each part a glob: \"separate/*/WAL\" (repeatable)")
+	flags.StringVar(&o.dir, "dir", "runs", "where runs are kept")
+	flags.Uint64Var(&o.seed, "seed", 0, "names every random choice, so that a run can be repeated (default: a random one)")
+	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
+	colorFlag(flags, &o.color)
+	return cmd
+}
+
+func runExperiments(ctx context.Context, s streams, names []string, o runOptions) error {
+	color, err := useColor(o.color, s.out)
+	if err != nil {
+		return err
+	}
+	experiments, err := choose(names, o.arms)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	started := time.Now()
+	dir, err := archive.Create(o.dir, runName(names), started)
+	if err != nil {
+		return hinted(err, "--dir names a directory that can be written")
+	}
+	shown := newProgress(s.err, o.quiet)
+	engine := &experiment.Engine{Dir: dir, Seed: o.seed, Start: startProcesses, Observe: shown.observe}
+	results, cut := engine.Run(ctx, experiments)
+	shown.close()
+
+	run := &experiment.Run{
+		Schema: experiment.Schema, Contend: versions(), Machine: machine(dir),
+		Command: command(names, o), Seed: o.seed, Started: started.UTC().Truncate(time.Second),
+		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
+		Experiments: results, Summary: experiment.Summarize(results),
+	}
+	err = errors.Join(archive.Save(dir, run), draw(s, run, o.json, color))
+	if err != nil {
+		return err
+	}
+	if !o.quiet {
+		fmt.Fprintf(s.err, "stored in %s; `contend report %s` draws it again\n", dir, dir)
+	}
+	return verdict(run)
+}
+
+// draw prints the run as JSON or for the terminal.
+func draw(s streams, run *experiment.Run, json, color bool) error {
+	if json {
+		return report.JSON(s.out, run)
+	}
+	return report.Terminal(s.out, run, report.Options{Color: color})
+}
+
+func startProcesses(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
+	c, err := cluster.StartProcesses(ctx, spec)
+	if err != nil {
+		return nil, err // not c: a nil *Processes in an interface is not nil
+	}
+	return c, nil
+}
+
+// choose returns the experiments called names with the arms that match.
+func choose(names, patterns []string) ([]experiment.Experiment, error) {
+	experiments, err := catalogue.Named(names)
+	if err != nil || len(patterns) == 0 {
+		return experiments, err
+	}
+	matched := map[string]bool{}
+	for i := range experiments {
+		var arms []experiment.Arm
+		for _, arm := range experiments[i].Arms {
+			for _, pattern := range patterns {
+				ok, err := armMatches(pattern, arm.Name)
+				if err != nil {
+					return nil, err
+				}
+				if ok {
+					matched[pattern] = true
+					arms = append(arms, arm)
+					break
+				}
+			}
+		}
+		experiments[i].Arms = arms
+	}
+	for _, pattern := range patterns {
+		if !matched[pattern] {
+			return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them", pattern)
+		}
+	}
+	return experiments, nil
+}
+
+// armMatches reports whether the first parts of an arm's name match the
+// pattern's parts, each a glob of package path.
+func armMatches(pattern, name string) (bool, error) {
+	want, have := strings.Split(pattern, "/"), strings.Split(name, "/")
+	if len(want) > len(have) {
+		return false, nil
+	}
+	for i := range want {
+		ok, err := path.Match(want[i], have[i])
+		if err != nil {
+			return false, fmt.Errorf("--arm %q: %w", pattern, err)
+		}
+		if !ok {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func runName(names []string) string {
+	if len(names) == 0 {
+		return "all"
+	}
+	return strings.Join(names, "+")
+}
+
+// command is what to type to repeat the run.
+func command(names []string, o runOptions) []string {
+	args := append([]string{"contend", "run"}, names...)
+	for _, arm := range o.arms {
+		args = append(args, "--arm", arm)
+	}
+	return append(args, "--seed", strconv.FormatUint(o.seed, 10))
+}

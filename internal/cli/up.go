@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/contend/internal/archive"
+	"example.com/contend/internal/cluster"
+)
+
+// How long `contend up` waits for its nodes to be healthy, and to end.
+const (
+	upPatience   = 60 * time.Second
+	downPatience = 30 * time.Second
+)
+
+func newUpCommand(s streams) *cobra.Command {
+	var spec cluster.Spec
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start the system and leave it running, to aim your own client at",
+		Long: `Up starts nodes that share one SQLite file, with a balancer before them, and
+prints their URLs and commands that work. The database and the logs are kept in
+runs/<time>-up/.
+
+Ctrl-C stops it: every node finishes what it has begun and closes the database.
+The exit code is then 0; it is 4 where a process ended that should not have.`,
+		Example: `  contend up
+  contend up --preset red --nodes 2 --listen 127.0.0.1:0
+  contend up --transaction separate --busy-timeout 5000 --lab`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&spec.Nodes, "nodes", 4, "how many nodes")
+	flags.StringVar(&spec.Listen, "listen", "127.0.0.1:8080", "the balancer's address, of this machine only; port 0 takes a free one")
+	flags.StringVar(&dir, "dir", "runs", "where the run's directory is made")
+	flags.Uint64Var(&spec.Seed, "seed", 1, "names the nodes' random choices (jitter)")
+	flags.BoolVar(&spec.Lab, "lab", false, "open the nodes' /lab/ paths: hold, crash, reset, settings")
+	discipline := disciplineFlags(flags)
+	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
+		var err error
+		if spec.Discipline, err = discipline(); err != nil {
+			return usagef("%w", err)
+		}
+		if spec.Nodes < 1 || spec.Nodes > 64 {
+			return usagef("--nodes %d is not within 1 and 64", spec.Nodes)
+		}
+		if spec.Dir, err = archive.Create(dir, "up", time.Now()); err != nil {
+			return hinted(err, "--dir names a directory that can be written")
+		}
+		return up(cmd.Context(), s, spec)
+	})
+	return cmd
+}
+
+func up(ctx context.Context, s streams, spec cluster.Spec) error {
+	fmt.Fprintf(s.err, "starting %d nodes\n", spec.Nodes)
+	starting, cancel := context.WithTimeoutCause(ctx, upPatience, fmt.Errorf("not healthy within %s", upPatience))
+	defer cancel()
+	c, err := cluster.StartProcesses(starting, spec)
+	if err != nil {
+		if ctx.Err() != nil {
+			return &exitError{code: exitInterrupted, err: err}
+		}
+		return hinted(err, "where the address is in use, --listen 127.0.0.1:0 takes a free port")
+	}
+	printSystem(s.out, c, spec)
+	lost := c.Wait(ctx)
+	fmt.Fprintln(s.err, "stopping")
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), downPatience)
+	defer cancel()
+	return errors.Join(lost, c.Stop(stopping))
+}
+
+// printSystem prints what runs where, and commands to try it with.
+func printSystem(w io.Writer, c *cluster.Processes, spec cluster.Spec) {
+	d := spec.Discipline
+	fmt.Fprintf(w, "balancer  %s\n", c.URL())
+	for _, node := range c.Nodes() {
+		fmt.Fprintf(w, "%-8s  %s  log %s\n", node.Name, node.URL, node.Log)
+	}
+	fmt.Fprintf(w, "database  %s  (%s, synchronous %s, busy_timeout %d ms, transaction %s, think %d ms, %d retries)\n\n",
+		filepath.Join(spec.Dir, cluster.Database), d.Journal, d.Synchronous, d.BusyTimeout, d.Transaction, d.Think, d.Retries)
+	fmt.Fprintf(w, "curl -s -d '{\"key\":\"counter\"}' %s/api/increment\n", c.URL())
+	fmt.Fprintf(w, "curl -s -d '{\"key\":\"counter\"}' %s/app-1/api/increment\n", c.URL())
+	fmt.Fprintf(w, "curl -s '%s/api/counter?key=counter'\n", c.URL())
+	fmt.Fprintf(w, "curl -s '%s/app-1/metrics'\n", c.URL())
+	if spec.Lab {
+		fmt.Fprintf(w, "curl -s -d '{\"ms\":5000}' %s/app-1/lab/hold\n", c.URL())
+	}
+	fmt.Fprintf(w, "\nCtrl-C stops it.\n")
+}

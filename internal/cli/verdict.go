@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"errors"
+
+	"example.com/contend/internal/experiment"
+)
+
+// exitCode is what a run comes to, the same whether it was just made or is
+// drawn again.
+//
+// Interrupted comes first: arms are missing, so no other code would tell the
+// whole. A surprise comes before an arm that could not run, because it stands
+// whatever that arm would have said, and is what one runs contend to hear. An
+// arm that could not run comes before an inconclusive finding, because it is
+// the reason of inconclusive findings of its own, and the one to mend first.
+func exitCode(run *experiment.Run) int {
+	s := experiment.Summarize(run.Experiments)
+	switch {
+	case run.Interrupted:
+		return exitInterrupted
+	case s.Surprises > 0:
+		return exitSurprise
+	case someArmBroke(run):
+		return exitCannotRun
+	case s.Inconclusive > 0:
+		return exitInconclusive
+	default:
+		return exitOK
+	}
+}
+
+func someArmBroke(run *experiment.Run) bool {
+	for _, result := range run.Experiments {
+		for i := range result.Arms {
+			if result.Arms[i].Error != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// verdict is the error with which a verb ends that has shown run: nil when all
+// was as expected. What the answer on stdout has said, it does not say again.
+func verdict(run *experiment.Run) error {
+	switch code := exitCode(run); code {
+	case exitOK:
+		return nil
+	case exitCannotRun:
+		return &exitError{code: code, err: errors.New("some arms could not run: the report names them and says why")}
+	default:
+		return &exitError{code: code}
+	}
+}

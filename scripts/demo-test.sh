@@ -1,0 +1,48 @@
+#!/bin/sh
+# demo-test.sh CONTEND: run the demo as a user would, and have its answer read
+# by programs that are not ours: jq reads the JSON, sqlite3 the databases.
+set -eu
+contend=$1
+runs=$(mktemp -d)
+trap 'rm -rf "$runs"' EXIT
+
+for tool in jq sqlite3; do
+	command -v $tool >/dev/null 2>&1 || {
+		echo "not checked here: the demo's answer, because there is no $tool" >&2
+		[ "${CI:-}" != true ]
+		exit
+	}
+done
+
+"$contend" run busy lost-update --dir "$runs" --json >"$runs/out.json"
+
+say() { echo "demo: $1"; }
+holds() { # holds SENTENCE JQ-EXPRESSION
+	jq -e "$2" "$runs/out.json" >/dev/null || { say "does not hold: $1"; exit 1; }
+	say "$1"
+}
+arms='[.experiments[] | select(.name == "lost-update").arms[]]'
+holds "the document has schema 1 and no surprise" \
+	'.schema == 1 and .summary.surprises == 0 and .summary.as_expected > 0'
+holds "every request of every arm is accounted for" \
+	"$arms | all(.ops.total == 100 and .ops.ok + .ops.failed + .ops.unknown == 100)"
+holds "read-then-write with busy_timeout 5000 loses acknowledged updates, with witnesses" \
+	"$arms | map(select(.discipline.transaction == \"separate\" and .discipline.busy_timeout_ms == 5000)) | length == 4 and all(.lost > 0 and (.findings[] | select(.claim == \"lost-update\").witness | length > 0))"
+holds "no transaction arm loses anything" \
+	"$arms | map(select(.discipline.transaction != \"separate\")) | length > 30 and all(.lost == 0)"
+holds "a burst without patience has more than 30 refused, in every transaction style" \
+	"$arms | map(select(.discipline.busy_timeout_ms == 0 and .load.arrival == \"burst\")) | length == 11 and all(.codes.SQLITE_BUSY > 30)"
+holds "green refuses nobody" \
+	"$arms | map(select(.name | startswith(\"green/\"))) | length == 2 and all(.ops.ok == 100 and .codes == {})"
+
+jq -r '.experiments[].arms[] | [.recording, .final] | @tsv' "$runs/out.json" | sort -u >"$runs/finals"
+while read -r recording final; do
+	seen=$(sqlite3 "$runs/latest/$recording/shared.db" 'SELECT coalesce(sum(value), 0) FROM counters')
+	[ "$seen" = "$final" ] || { say "sqlite3 reads $seen in $recording, the run says $final"; exit 1; }
+done <"$runs/finals"
+say "sqlite3 agrees with the final value of $(wc -l <"$runs/finals") databases"
+
+"$contend" report "$runs/latest" >"$runs/first"
+"$contend" report "$runs/latest" >"$runs/second"
+cmp "$runs/first" "$runs/second"
+say "the stored run draws the same again"
