@@ -33,8 +33,8 @@ const (
 	loadSeconds     = 2
 	loadRounds      = 5
 
-	maxOfWrk = 1.5  // our CPU per request, as a multiple of wrk's
-	minOfHey = 0.25 // and of hey's
+	maxOfWrk = 1.5     // our CPU per request, as a multiple of wrk's: about 1.2 when this was written
+	maxOfHey = 1.0 / 3 // and of hey's: about 0.25, where wrk itself was at 0.21
 )
 
 // The test binary runs itself as the server and as our generator, with these
@@ -70,12 +70,12 @@ func TestLoadDriver(t *testing.T) {
 	ours, wrk, hey := loadMedian(rounds["contend"]), loadMedian(rounds["wrk"]), loadMedian(rounds["hey"])
 	t.Logf("median of %d: contend %.2f, wrk %.2f, hey %.2f µs CPU a request", loadRounds, ours.cpu, wrk.cpu, hey.cpu)
 	t.Logf("median of %d: contend %.0f, wrk %.0f, hey %.0f requests/s", loadRounds, ours.rate, wrk.rate, hey.rate)
-	t.Logf("CPU: contend/wrk %.2f (at most %.2f), contend/hey %.2f (at most %.2f)", ours.cpu/wrk.cpu, maxOfWrk, ours.cpu/hey.cpu, minOfHey)
+	t.Logf("CPU: contend/wrk %.2f (at most %.2f), contend/hey %.2f (at most %.2f)", ours.cpu/wrk.cpu, maxOfWrk, ours.cpu/hey.cpu, maxOfHey)
 	if ours.cpu > maxOfWrk*wrk.cpu {
 		t.Errorf("CPU per request is %.2f times wrk's, want at most %.2f", ours.cpu/wrk.cpu, maxOfWrk)
 	}
-	if ours.cpu > minOfHey*hey.cpu {
-		t.Errorf("CPU per request is %.2f times hey's, want at most %.2f", ours.cpu/hey.cpu, minOfHey)
+	if ours.cpu > maxOfHey*hey.cpu {
+		t.Errorf("CPU per request is %.2f times hey's, want at most %.2f", ours.cpu/hey.cpu, maxOfHey)
 	}
 }
 

@@ -66,58 +66,60 @@ func ops(short string) []history.Op {
 	return ops
 }
 
+var counterCases = []struct {
+	name, ops   string
+	verdict     check.Verdict
+	lost        check.Range
+	unexplained int64
+	reason      string
+}{
+	{"all there", "=0 +1 +2 +3 !3", check.Holds, check.Exactly(0), 0,
+		`"k" has all of its 3 acknowledged increments: its final value is 3`},
+	{"all there, from 10 on", "=10 +11 +12 !12", check.Holds, check.Exactly(0), 0,
+		`"k" has all of its 2 acknowledged increments: it began at 10 and its final value is 12`},
+	{"the last of two resets counts", "=10 =0 +1 !1", check.Holds, check.Exactly(0), 0, ""},
+	{"the last of two final reads counts", "=0 !0 +1 !1", check.Holds, check.Exactly(0), 0, ""},
+	{"all there, and the unknown one too", "=0 +1 ? !2", check.Holds, check.Exactly(0), 0, ""},
+	{"an unknown one that the values rule out", "=0 +1 +2 ? !2", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0,
+		`"k" lost 0–1 of 2 acknowledged increments: its final value 2 does not tell which unknown ones (1) took effect`},
+	{"no values", "=0 + + !2", check.Holds, check.Exactly(0), 0, ""},
+	{"no values, one lost", "=0 + + !1", check.Refuted, check.Exactly(1), 0,
+		`"k" lost 1 of 2 acknowledged increments: its final value is 1`},
+	{"one value twice", "=0 +1 +1 +2 !2", check.Refuted, check.Exactly(1), 0, ""},
+	{"one value twice, final value never read", "=0 +1 +1 +2", check.Refuted, check.Range{Min: 1, Max: 3}, 0,
+		`"k" lost at least 1 of 3 acknowledged increments, whatever its final value: the values they were told show it`},
+	{"unknown ones fill the gap, not the loss", "=0 +1 +1 +1 ? ? !3", check.Refuted, check.Range{Min: 2, Max: 2}, 0, ""},
+	{"the final value is older than an answer", "=0 +1 +2 +3 !2", check.Refuted, check.Exactly(1), 0, ""},
+	{"nothing left", "=0 +1 +2 !0", check.Refuted, check.Exactly(2), 0, ""},
+	{"nothing acknowledged", "=0 - - ? !0", check.Inconclusive, check.Exactly(0), 0,
+		`no increment of "k" was acknowledged, so none could be lost (2 failed, 1 unknown)`},
+	{"never read", "=0 +1 +2", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0, `the final value of "k" was not read`},
+	{"the final read failed", "=0 +1 !", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0, ""},
+	{"read too early", "=0 +1 !1 +2", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
+		`the final value of "k" was read before its last acknowledged increment had returned`},
+	{"a failed one took effect", "=0 +1 - +3 !3", check.Refuted, check.Range{Min: 0, Max: 2}, 1,
+		`at least 1 of the steps of "k" from 0 to 3 were made by no acknowledged or unknown increment`},
+	{"a failed one took effect, and one was lost", "=0 +1 - +1 !2", check.Refuted, check.Range{Min: 1, Max: 2}, 1, ""},
+	{"one that was told too much, never read", "=0 +5", check.Refuted, check.Range{Min: 0, Max: 1}, 4, ""},
+	{"the final value is below the first", "=5 - !4", check.Refuted, check.Exactly(0), 0,
+		`the final value 4 of "k" is below 5, where it began`},
+	{"told less than it began at", "=5 +3 !6", check.Refuted, check.Range{Min: 1, Max: 1}, 1, ""},
+	{"no reset, began at 0", "+1 +2 !2", check.Holds, check.Exactly(0), 0, ""},
+	{"no reset, lost wherever it began", "+1 +1 !1", check.Refuted, check.Exactly(1), 0, ""},
+	{"no reset, began elsewhere", "+11 +12 !12", check.Inconclusive, check.Range{Min: 0, Max: 2}, 10,
+		`at least 10 of the steps of "k" from 0 to 12 were made by no acknowledged or unknown increment, unless it did not begin at 0: no reset was recorded`},
+	{"no reset, began below 0", "+-2 +-1 !-1", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
+		`nothing can be said of "k": its values show that it did not begin at 0, and no reset was recorded`},
+	{"reset in the midst", "=0 +1 =0 +1 !1", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
+		`nothing can be said of "k": it was reset after increments had begun`},
+	{"reset to nothing", "= +1 !1", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0,
+		`nothing can be said of "k": a reset does not say to which value`},
+	{"as far as numbers go", "=-9223372036854775808 +9223372036854775807 !9223372036854775807", check.Refuted,
+		check.Range{Min: 0, Max: 1}, math.MaxInt64 - 1, ""},
+}
+
 func TestCounter(t *testing.T) {
-	for _, c := range []struct {
-		name, ops   string
-		verdict     check.Verdict
-		lost        check.Range
-		unexplained int64
-		reason      string
-	}{
-		{"all there", "=0 +1 +2 +3 !3", check.Holds, check.Exactly(0), 0,
-			`"k" has all of its 3 acknowledged increments: its final value is 3`},
-		{"all there, from 10 on", "=10 +11 +12 !12", check.Holds, check.Exactly(0), 0,
-			`"k" has all of its 2 acknowledged increments: it began at 10 and its final value is 12`},
-		{"the last of two resets counts", "=10 =0 +1 !1", check.Holds, check.Exactly(0), 0, ""},
-		{"the last of two final reads counts", "=0 !0 +1 !1", check.Holds, check.Exactly(0), 0, ""},
-		{"all there, and the unknown one too", "=0 +1 ? !2", check.Holds, check.Exactly(0), 0, ""},
-		{"an unknown one that the values rule out", "=0 +1 +2 ? !2", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0,
-			`"k" lost 0–1 of 2 acknowledged increments: its final value 2 does not tell which unknown ones (1) took effect`},
-		{"no values", "=0 + + !2", check.Holds, check.Exactly(0), 0, ""},
-		{"no values, one lost", "=0 + + !1", check.Refuted, check.Exactly(1), 0,
-			`"k" lost 1 of 2 acknowledged increments: its final value is 1`},
-		{"one value twice", "=0 +1 +1 +2 !2", check.Refuted, check.Exactly(1), 0, ""},
-		{"one value twice, final value never read", "=0 +1 +1 +2", check.Refuted, check.Range{Min: 1, Max: 3}, 0,
-			`"k" lost at least 1 of 3 acknowledged increments, whatever its final value: the values they were told show it`},
-		{"unknown ones fill the gap, not the loss", "=0 +1 +1 +1 ? ? !3", check.Refuted, check.Range{Min: 2, Max: 2}, 0, ""},
-		{"the final value is older than an answer", "=0 +1 +2 +3 !2", check.Refuted, check.Exactly(1), 0, ""},
-		{"nothing left", "=0 +1 +2 !0", check.Refuted, check.Exactly(2), 0, ""},
-		{"nothing acknowledged", "=0 - - ? !0", check.Inconclusive, check.Exactly(0), 0,
-			`no increment of "k" was acknowledged, so none could be lost (2 failed, 1 unknown)`},
-		{"never read", "=0 +1 +2", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0, `the final value of "k" was not read`},
-		{"the final read failed", "=0 +1 !", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0, ""},
-		{"read too early", "=0 +1 !1 +2", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
-			`the final value of "k" was read before its last acknowledged increment had returned`},
-		{"a failed one took effect", "=0 +1 - +3 !3", check.Refuted, check.Range{Min: 0, Max: 2}, 1,
-			`at least 1 of the steps of "k" from 0 to 3 were made by no acknowledged or unknown increment`},
-		{"a failed one took effect, and one was lost", "=0 +1 - +1 !2", check.Refuted, check.Range{Min: 1, Max: 2}, 1, ""},
-		{"one that was told too much, never read", "=0 +5", check.Refuted, check.Range{Min: 0, Max: 1}, 4, ""},
-		{"the final value is below the first", "=5 - !4", check.Refuted, check.Exactly(0), 0,
-			`the final value 4 of "k" is below 5, where it began`},
-		{"told less than it began at", "=5 +3 !6", check.Refuted, check.Range{Min: 1, Max: 1}, 1, ""},
-		{"no reset, began at 0", "+1 +2 !2", check.Holds, check.Exactly(0), 0, ""},
-		{"no reset, lost wherever it began", "+1 +1 !1", check.Refuted, check.Exactly(1), 0, ""},
-		{"no reset, began elsewhere", "+11 +12 !12", check.Inconclusive, check.Range{Min: 0, Max: 2}, 10,
-			`at least 10 of the steps of "k" from 0 to 12 were made by no acknowledged or unknown increment, unless it did not begin at 0: no reset was recorded`},
-		{"no reset, began below 0", "+-2 +-1 !-1", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
-			`nothing can be said of "k": its values show that it did not begin at 0, and no reset was recorded`},
-		{"reset in the midst", "=0 +1 =0 +1 !1", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
-			`nothing can be said of "k": it was reset after increments had begun`},
-		{"reset to nothing", "= +1 !1", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0,
-			`nothing can be said of "k": a reset does not say to which value`},
-		{"as far as numbers go", "=-9223372036854775808 +9223372036854775807 !9223372036854775807", check.Refuted,
-			check.Range{Min: 0, Max: 1}, math.MaxInt64 - 1, ""},
-	} {
+	for _, c := range counterCases {
 		t.Run(c.name, func(t *testing.T) {
 			got := check.Counter(slices.Values(ops(c.ops)))
 			one := got.Counters[0]

@@ -260,18 +260,24 @@ func simulate(rng *rand.Rand, clients, ops int, racy bool) simulation {
 		value, owner = f.value+1, op.Index
 		s.ops = append(s.ops, op)
 	}
-	kept := map[int]bool{}
-	for at := owner; at >= 0; at = chain[at] {
-		kept[at] = true
-	}
-	for _, op := range s.ops {
-		if op.Outcome == history.OK && !kept[op.Index] {
-			s.lost++
-		}
-	}
+	s.lost = offChain(s.ops, chain, owner)
 	s.ops = append(s.ops, history.Op{Index: len(s.ops), Process: -1, Func: history.FinalRead, Key: "k",
 		Value: history.Some(value), Outcome: history.OK})
 	return s
+}
+
+// offChain counts the acknowledged increments that the last one does not rest on.
+func offChain(ops []history.Op, parents map[int]int, last int) (lost int64) {
+	kept := map[int]bool{}
+	for at := last; at >= 0; at = parents[at] {
+		kept[at] = true
+	}
+	for _, op := range ops {
+		if op.Outcome == history.OK && !kept[op.Index] {
+			lost++
+		}
+	}
+	return lost
 }
 
 // No verdict on a counter whose true losses are known is ever wrong; and the

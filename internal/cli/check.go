@@ -103,8 +103,8 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().Var(&initial, "initial", "where a counter began, if no reset was recorded; repeatable; KEY may be left out where there is one")
-	cmd.Flags().Var(&final, "final", "where a counter ended, if no final read was recorded; likewise")
+	cmd.Flags().Var(&initial, "initial", "where a counter began, if no reset was recorded; N alone for the only one")
+	cmd.Flags().Var(&final, "final", "where a counter ended, if no final read was recorded; N alone for the only one")
 	return cmd
 }
 

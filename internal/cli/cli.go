@@ -134,7 +134,7 @@ and under exactly which settings.`,
   contend up --preset green           # four nodes behind a balancer, to aim your own client at`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Version:       contendVersion(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(s.err)
 			_ = cmd.Help()

@@ -21,7 +21,6 @@ import (
 // nodeOptions are the flags of `contend node` that do not go into its Config.
 type nodeOptions struct {
 	listen      string
-	port        string // of PORT; --listen wins
 	allowRemote bool
 	readyFD     int
 }

@@ -10,31 +10,15 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"example.com/contend/internal/testbin"
 )
 
-// binaryDir holds the real contend, built once. The scripts run that and not
-// this test's own binary, because contend starts itself again for its nodes.
-var binaryDir string
+// binary is the real contend, built once. The scripts run that and not this
+// test's own binary, because contend starts itself again for its nodes.
+var binary string
 
-func TestMain(m *testing.M) {
-	os.Exit(testMain(m))
-}
-
-func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "contend-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "contend"), "example.com/contend/cmd/contend")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build contend: %v\n%s", err, out)
-		return 1
-	}
-	binaryDir = dir
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(testbin.Main(&binary, m.Run)) }
 
 // Each file of testdata/script is a session at a terminal. Beside the commands
 // of testscript there are:
@@ -47,7 +31,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("PATH", binaryDir+string(filepath.ListSeparator)+env.Getenv("PATH"))
+			env.Setenv("PATH", filepath.Dir(binary)+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
@@ -75,7 +59,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func TestCheckInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(binaryDir, "contend"), "check", "counter", "-")
+	cmd := exec.CommandContext(ctx, binary, "check", "counter", "-")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,8 @@ The exit code is then 0; it is 4 where a process ended that should not have.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&spec.Nodes, "nodes", 4, "how many nodes")
-	flags.StringVar(&spec.Listen, "listen", "127.0.0.1:8080", "the balancer's address, of this machine only; port 0 takes a free one")
+	flags.StringVar(&spec.Listen, "listen", "127.0.0.1:8080", "the balancer's address; port 0 takes a free one")
+	flags.BoolVar(&spec.AllowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	flags.StringVar(&dir, "dir", "runs", "where the run's directory is made")
 	flags.Uint64Var(&spec.Seed, "seed", 1, "names the nodes' random choices (jitter)")
 	flags.BoolVar(&spec.Lab, "lab", false, "open the nodes' /lab/ paths: hold, crash, reset, settings")
@@ -52,6 +53,12 @@ The exit code is then 0; it is 4 where a process ended that should not have.`,
 		if spec.Nodes < 1 || spec.Nodes > 64 {
 			return usagef("--nodes %d is not within 1 and 64", spec.Nodes)
 		}
+		// Opened only to see that it can be, before four nodes have started for nothing.
+		ln, err := listen(spec.Listen, spec.AllowRemote)
+		if err != nil {
+			return err
+		}
+		ln.Close()
 		if spec.Dir, err = archive.Create(dir, "up", time.Now()); err != nil {
 			return hinted(err, "--dir names a directory that can be written")
 		}
@@ -69,7 +76,7 @@ func up(ctx context.Context, s streams, spec cluster.Spec) error {
 		if ctx.Err() != nil {
 			return &exitError{code: exitInterrupted, err: err}
 		}
-		return hinted(err, "where the address is in use, --listen 127.0.0.1:0 takes a free port")
+		return err
 	}
 	printSystem(s.out, c, spec)
 	lost := c.Wait(ctx)

@@ -44,13 +44,14 @@ type Killer interface {
 
 // A Spec says what to start. The zero value of an optional field is its default.
 type Spec struct {
-	Nodes      int
-	Discipline store.Discipline
-	Dir        string // holds the database and one log file a process; must exist, and have no database yet
-	Seed       uint64 // for the nodes' jitter
-	Lab        bool   // open the nodes' /lab/ paths
-	Listen     string // the balancer's address; "" means a free port of 127.0.0.1
-	Binary     string // the contend to run; "" means this program's own file
+	Nodes       int
+	Discipline  store.Discipline
+	Dir         string // holds the database and one log file a process; must exist, and have no database yet
+	Seed        uint64 // for the nodes' jitter
+	Lab         bool   // open the nodes' /lab/ paths
+	Listen      string // the balancer's address; "" means a free port of 127.0.0.1
+	AllowRemote bool   // let Listen be an address that other machines can reach
+	Binary      string // the contend to run; "" means this program's own file
 }
 
 // Database is the name of the shared file within [Spec].Dir.

@@ -37,7 +37,7 @@ func StartProcesses(ctx context.Context, spec Spec) (*Processes, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.start(ctx, spec.Listen); err != nil {
+	if err := c.start(ctx, spec); err != nil {
 		for _, p := range c.all() {
 			p.kill()
 		}
@@ -75,6 +75,9 @@ func newProcesses(spec Spec) (*Processes, error) {
 	return c, nil
 }
 
+// anyPort lets the kernel choose; the child tells which it was.
+const anyPort = "127.0.0.1:0"
+
 func nodeArgs(name string, spec Spec) []string {
 	d := spec.Discipline
 	args := []string{
@@ -92,9 +95,9 @@ func nodeArgs(name string, spec Spec) []string {
 	return args
 }
 
-func (c *Processes) start(ctx context.Context, listen string) error {
+func (c *Processes) start(ctx context.Context, spec Spec) error {
 	if err := each(c.nodes, func(p *process) error {
-		return p.start(ctx, c.binary, "127.0.0.1:0")
+		return p.start(ctx, c.binary, anyPort)
 	}); err != nil {
 		return err
 	}
@@ -102,11 +105,11 @@ func (c *Processes) start(ctx context.Context, listen string) error {
 	for _, p := range c.nodes {
 		args = append(args, "--node", p.name+"="+p.addr)
 	}
-	if listen == "" {
-		listen = "127.0.0.1:0"
+	if spec.AllowRemote {
+		args = append(args, "--allow-remote")
 	}
 	c.balancer = &process{name: "balancer", args: args, log: filepath.Join(c.dir, "balancer.log")}
-	return c.balancer.start(ctx, c.binary, listen)
+	return c.balancer.start(ctx, c.binary, cmp.Or(spec.Listen, anyPort))
 }
 
 // each calls do for every process at once and returns the first error, by the

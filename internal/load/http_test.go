@@ -147,7 +147,12 @@ func (c *caller) do(ctx context.Context, timeout time.Duration) history.Op {
 	call := workload.Write{Nodes: 1}.Call(0, c.n, rand.New(rand.NewPCG(1, uint64(c.n))))
 	c.n++
 	ahead := time.Duration(c.n) * time.Second
-	return c.client.Do(ctx, &call, time.Now().Add(ahead), timeout-ahead)
+	start := time.Now()
+	op := c.client.Do(ctx, &call, start.Add(ahead), timeout-ahead)
+	if time.Since(start) >= patient/2 {
+		c.t.Errorf("call %d: waited %s with a timeout of %s", c.n-1, time.Since(start), timeout)
+	}
+	return op
 }
 
 // want makes the next call and checks what comes of it.
@@ -164,7 +169,7 @@ func (c *caller) want(timeout time.Duration, outcome history.Outcome, code strin
 }
 
 const (
-	patient = time.Minute
+	patient = 20 * time.Second
 	hasty   = 30 * time.Millisecond
 )
 

@@ -129,7 +129,6 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		n.log.Info("stopping")
 		n.drain(srv)
 		err = <-ended
 	case err = <-ended: // the listener broke
@@ -147,6 +146,7 @@ func (n *Node) drain(srv *http.Server) {
 	n.gate.Lock()
 	n.stopping = true
 	n.gate.Unlock()
+	n.log.Info("stopping") // from here on, nothing more is begun
 	patience, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

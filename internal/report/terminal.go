@@ -62,7 +62,7 @@ func (p *paper) head(run *experiment.Run) {
 		m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"), m.FileSystem), nil)
 	p.say("", 0, fmt.Sprintf("seed %d, started %s, took %.1f s", run.Seed, run.Started.Format(time.RFC3339), run.Seconds), nil)
 	if len(run.Command) > 0 {
-		p.say("", 0, "again with: "+commandLine(run.Command), nil)
+		p.line(plain("again with: " + commandLine(run.Command))) // in one line, to be copied
 	}
 }
 

@@ -52,8 +52,8 @@ func (p *paper) witness(arm string, f *experiment.Finding, w *check.Witness, els
 			p.say("", 6, opWords(&w.Ops[i])+answer(&w.Ops[i]), nil)
 		}
 	}
-	if more := len(f.Witness) - 1; more+elsewhere > 0 {
-		p.say("", 4, fmt.Sprintf("The JSON holds %d more from this arm and %d from other arms.", more, elsewhere), faint)
+	if more := len(f.Witness) - 1 + elsewhere; more > 0 {
+		p.say("", 4, fmt.Sprintf("run.json holds %d more.", more), faint)
 	}
 }
 

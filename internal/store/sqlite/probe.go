@@ -50,12 +50,9 @@ func (db *DB) Pragmas(ctx context.Context) (map[string]string, error) {
 	defer func() { db.pool <- c }()
 	settings := make(map[string]string)
 	for _, pragma := range []string{"journal_mode", "synchronous", "busy_timeout"} {
-		if settings[pragma], err = c.get(ctx, pragma); err != nil {
+		if settings[pragma], err = c.get(always, pragma); err != nil {
 			return nil, err
 		}
 	}
 	return settings, nil
 }
-
-// Discipline returns what the DB was opened with.
-func (db *DB) Discipline() store.Discipline { return db.d }

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/archive"
+	"example.com/contend/internal/experiment"
+)
+
+// program is the real contend with args, its runs kept in dir.
+func program(dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = dir
+	return cmd
+}
+
+// ofRun returns the ids of processes whose command line names dir: the nodes
+// of runs that are kept there.
+func ofRun(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, file := range files {
+		if line, _ := os.ReadFile(file); bytes.Contains(line, []byte(dir)) {
+			found = append(found, file)
+		}
+	}
+	return found
+}
+
+func TestInterruptedRunIsJudgedAndStored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := program(dir, "run", "lost-update", "--seed", "1", "--dir", filepath.Join(dir, "runs"))
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	progress, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(progress)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "3 of ") {
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	run, err := archive.Load(filepath.Join(dir, "runs", archive.Latest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(run.Experiments[0].Arms); !run.Interrupted || n < 2 || n > 5 {
+		t.Errorf("interrupted: %t, %d arms; want what was done before the signal", run.Interrupted, n)
+	}
+	if !strings.Contains(out.String(), "INTERRUPTED") {
+		t.Errorf("the report does not say that it was cut short:\n%s", out.String())
+	}
+	if left := ofRun(t, dir); len(left) > 0 {
+		t.Errorf("left running: %v", left)
+	}
+}
+
+// asked is what a run's clients sent, without what came of it.
+func asked(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, archive.Latest, "recordings", "*", experiment.HistoryFile))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no history in %s (%v)", dir, err)
+	}
+	var all []string
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		reader := history.NewReader(f, file)
+		for op := range reader.Ops() {
+			if op.Process >= 0 {
+				all = append(all, fmt.Sprint(filepath.Base(filepath.Dir(file)), op.Process, op.Node, op.Func, op.Key))
+			}
+		}
+		if err := reader.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(all) // the order of arrival is the machine's
+	return all
+}
+
+func TestTwoRunsOfOneSeedSendTheSameOps(t *testing.T) {
+	t.Parallel()
+	var sent [2][]string
+	for i := range sent {
+		dir := t.TempDir()
+		out, err := program(dir, "run", "busy", "--seed", "7", "--arm", "immediate/0/WAL", "-q", "--dir", dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		sent[i] = asked(t, dir)
+	}
+	if len(sent[0]) != 200 {
+		t.Errorf("%d ops, want 100 in each of two arms", len(sent[0]))
+	}
+	if diff := cmp.Diff(sent[0], sent[1]); diff != "" {
+		t.Errorf("two runs of one seed differ:\n%s", diff)
+	}
+}
+
+// The commands that `contend up` prints are run as they stand.
+func TestUpPrintsCommandsThatWork(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no curl on PATH: apt-get install curl")
+		}
+		t.Skip("not checked: the printed commands, because there is no curl on PATH")
+	}
+	dir := t.TempDir()
+	cmd := program(dir, "up", "--listen", "127.0.0.1:0", "--preset", "red", "--nodes", "2", "--lab")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Ctrl-C") {
+		if line := lines.Text(); strings.HasPrefix(line, "curl ") {
+			tried++
+			answer, err := exec.Command("sh", "-c", strings.ReplaceAll(line, "5000", "50")).Output()
+			if err != nil || !json.Valid(answer) || bytes.Contains(answer, []byte(`"error"`)) {
+				t.Errorf("%s: %v, %s", line, err, answer)
+			}
+		}
+	}
+	if tried < 5 {
+		t.Errorf("%d commands printed, want 5", tried)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after Ctrl-C: %v, want exit code 0", err)
+	}
+	if left := ofRun(t, dir); len(left) > 0 {
+		t.Errorf("left running: %v", left)
+	}
+}
+
+func TestUpDiesWithItsParent(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := program(dir, "up", "--listen", "127.0.0.1:0", "--nodes", "2")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	for range 500 { // the kernel kills them at once; reaping orphans is init's work
+		if len(ofRun(t, dir)) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("outlived a kill -9 of contend up: %v", ofRun(t, dir))
+}
