@@ -34,7 +34,7 @@ const (
 	loadRounds      = 5
 
 	maxOfWrk = 1.5     // our CPU per request, as a multiple of wrk's: about 1.2 when this was written
-	maxOfHey = 1.0 / 3 // and of hey's: about 0.25, where wrk itself was at 0.21
+	maxOfHey = 0.25 // and of hey's; wrk itself is at 0.21
 )
 
 // The test binary runs itself as the server and as our generator, with these
