@@ -33,7 +33,7 @@ const (
 	loadSeconds     = 2
 	loadRounds      = 5
 
-	maxOfWrk = 1.5     // our CPU per request, as a multiple of wrk's: about 1.2 when this was written
+	maxOfWrk = 1.5  // our CPU per request, as a multiple of wrk's: about 1.2 when this was written
 	maxOfHey = 0.25 // and of hey's; wrk itself is at 0.21
 )
 
