@@ -3,6 +3,7 @@
 # make check  the part of it that takes seconds: format, vet, staticcheck
 # make bench  comparisons, two things in one run: the load client, the balancer, history files
 # make fuzz   every fuzz test for FUZZTIME
+# make readme run again what the documents show, and put its output there
 # make help   this
 
 GO         ?= go
@@ -10,10 +11,10 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo test check tools bench-tools bench fuzz clean
+.PHONY: help build demo test check tools bench-tools bench fuzz readme clean
 
 help:
-	@sed -n 's/^# //p' $(MAKEFILE_LIST)
+	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
 
 build:
 	$(GO) build -o $(BIN) ./cmd/contend
@@ -46,6 +47,9 @@ bench: bench-tools
 
 fuzz:
 	sh scripts/fuzz.sh $(FUZZTIME)
+
+readme: build
+	sh scripts/readme.sh
 
 clean:
 	rm -rf bin

@@ -14,9 +14,17 @@ for tool in jq sqlite3; do
 	}
 done
 
-"$contend" run busy lost-update --dir "$runs" --json >"$runs/out.json"
-
 say() { echo "demo: $1"; }
+
+code=0
+"$contend" run busy lost-update --dir "$runs" --json >"$runs/out.json" || code=$?
+if [ "$code" != 0 ]; then
+	say "exit code $code; what was not as expected:"
+	jq -r '.experiments[] | .name as $x | .arms[] | "\($x) \(.name) \(.error // "")" as $arm | .findings[]
+		| select(.verdict == "inconclusive" or (.expected != "either" and .expected != .verdict))
+		| "  \($arm): \(.claim) expected \(.expected), \(.verdict): \(.reason)"' "$runs/out.json"
+	exit 1
+fi
 holds() { # holds SENTENCE JQ-EXPRESSION
 	jq -e "$2" "$runs/out.json" >/dev/null || { say "does not hold: $1"; exit 1; }
 	say "$1"

@@ -18,12 +18,13 @@ func expectBusy(s experiment.Setup) experiment.Expectation {
 	case !upgrades(s):
 		// The busy handler is called; what it gives up on is SQLITE_TIMEOUT.
 		return experiment.ExpectRefuted
-	case oneAfterAnother(s) && !wal(s):
-		return experiment.Either // 1–46 refused
-	default:
+	case wal(s):
 		// The upgrade of a read is refused without the busy handler
 		// (https://sqlite.org/lang_transaction.html, section 2.2).
 		return experiment.ExpectHolds
+	default:
+		// So it is here, but a reader waits before it reads: 1–84 refused.
+		return experiment.Either
 	}
 }
 
@@ -65,8 +66,10 @@ func expectAbove50(s experiment.Setup) experiment.Expectation {
 	switch {
 	case starves(s):
 		return experiment.Either
-	case patient(s) && oneAfterAnother(s) && !wal(s) && (upgrades(s) || s.Discipline.Transaction == store.Separate):
-		return experiment.Either // 54–99 and 25–79
+	case expectBusy(s) == experiment.Either:
+		return experiment.Either // 16–99
+	case expectLost(s) == experiment.ExpectHolds && oneAfterAnother(s) && !wal(s):
+		return experiment.Either // 25–79
 	case expectBelow100(s) == experiment.ExpectHolds:
 		return experiment.ExpectRefuted
 	default:
