@@ -2,7 +2,6 @@ package load
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"example.com/contend/history"
@@ -108,22 +107,46 @@ func (a reference) compare(b reference) int {
 // merge returns the ops of all records, that of process 0 first, by the time
 // they were invoked, and numbers them.
 func merge(records []*record) []history.Op {
+	var runs [][]reference
 	total := 0
-	for _, r := range records {
+	for process, r := range records {
+		run := make([]reference, 0, r.n)
+		for i := range r.n {
+			run = append(run, reference{r.at(i).invoked, int32(process), int32(i)})
+		}
+		runs = append(runs, run)
 		total += r.n
 	}
-	ops := make([]history.Op, total) // may start a collection, which is over when the sort is
-	order := make([]reference, 0, total)
-	for process, r := range records {
-		for i := range r.n {
-			order = append(order, reference{r.at(i).invoked, int32(process), int32(i)})
-		}
-	}
-	slices.SortFunc(order, reference.compare)
-	for i, ref := range order {
+	ops := make([]history.Op, total)
+	for i, ref := range mergeRuns(runs) {
 		r := records[ref.process]
 		ops[i] = r.op(int(ref.process), r.at(int(ref.index)))
 		ops[i].Index = i
 	}
 	return ops
+}
+
+// mergeRuns puts sorted runs together, two and two: a process makes its calls
+// one after another, so its own are in order already.
+func mergeRuns(runs [][]reference) []reference {
+	switch n := len(runs); n {
+	case 0:
+		return nil
+	case 1:
+		return runs[0]
+	default:
+		return mergeTwo(mergeRuns(runs[:n/2]), mergeRuns(runs[n/2:]))
+	}
+}
+
+func mergeTwo(a, b []reference) []reference {
+	merged := make([]reference, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if b[0].compare(a[0]) < 0 {
+			merged, b = append(merged, b[0]), b[1:]
+		} else {
+			merged, a = append(merged, a[0]), a[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
 }
