@@ -37,7 +37,7 @@ test: tools check build
 	sh scripts/demo-test.sh $(BIN)
 
 tools:
-	sh scripts/need.sh jq:jq sqlite3:sqlite3
+	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl
 
 bench-tools:
 	sh scripts/need.sh jq:jq wrk:wrk hey:hey nginx:nginx-light

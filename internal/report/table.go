@@ -166,23 +166,30 @@ func ms(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// notes says, under the table, what its marks and gaps are.
-func (p *paper) notes(result *experiment.Result, all []judged) {
+// notes says, under the table, what its marks and gaps are. Where nothing has
+// been drawn since before, a line keeps them from the table.
+func (p *paper) notes(result *experiment.Result, all []judged, before int) {
+	note := func(head, text string, h hue) {
+		if p.Len() == before {
+			p.line("")
+		}
+		p.say(head, 4, text, h)
+	}
 	for _, c := range all {
 		for i, f := range c.arms {
 			switch {
 			case f == nil:
 			case f.Surprise():
-				p.say("  !", 4, fmt.Sprintf("surprise: %s in %s: expected %s, found %s.%s",
+				note("  !", fmt.Sprintf("surprise: %s in %s: expected %s, found %s.%s",
 					f.Claim, result.Arms[i].Name, f.Expected, f.Verdict, reason(f)), strong)
 			case f.Verdict == check.Inconclusive:
-				p.say("", 4, fmt.Sprintf("inconclusive: %s in %s.%s", f.Claim, result.Arms[i].Name, reason(f)), nil)
+				note("", fmt.Sprintf("inconclusive: %s in %s.%s", f.Claim, result.Arms[i].Name, reason(f)), nil)
 			}
 		}
 	}
 	for i := range result.Arms {
 		if arm := &result.Arms[i]; arm.Error != "" {
-			p.say("", 4, fmt.Sprintf("%s could not run: %s", arm.Name, arm.Error), bad)
+			note("", fmt.Sprintf("%s could not run: %s", arm.Name, arm.Error), bad)
 		}
 	}
 }

@@ -89,11 +89,12 @@ func (p *paper) experiment(result *experiment.Result, first bool) {
 	}
 	all := claims(result)
 	p.table(result, all)
-	p.line("")
+	before := p.Len()
 	if first {
+		p.line("")
 		p.say("", 2, legend, faint)
 	}
-	p.notes(result, all)
+	p.notes(result, all, before)
 	s := newSpace(result.Arms)
 	for i := range all {
 		p.line("")
