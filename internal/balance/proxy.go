@@ -30,7 +30,7 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.serveHealth(w, r)
 	default:
 		fail(w, http.StatusNotFound, api.CodeNotFound, arrived, fmt.Sprintf(
-			"the balancer has no %s: /api/… is for any node, and /%s%s would ask %[2]s alone", path, b.nodes[0].Name, rest))
+			"the balancer has no %s: /api/… is for any node, and /%s%s would ask %[2]s alone", path, b.nodes[0].Name, path))
 	}
 }
 

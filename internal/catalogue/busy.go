@@ -3,6 +3,7 @@ package catalogue
 import (
 	"fmt"
 
+	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
 )
 
@@ -17,12 +18,8 @@ func busy() experiment.Experiment {
 			TextJA: "大量のBUSYエラーが発生することを確認",
 			Source: seed(122),
 			Check: func(r *experiment.Recording) experiment.Judgement {
-				refused := r.RefusedAtOnce()
-				return experiment.Judgement{
-					Verdict:  refused.Above(30),
-					Measured: fmt.Sprintf("%s refused", refused),
-					Reason:   fmt.Sprintf("%s of %d were refused with SQLITE_BUSY; the claim wants more than 30", refused, increments),
-				}
+				n := r.RefusedAtOnce()
+				return counted(n, "were refused with SQLITE_BUSY", n.Above(30), "more than 30")
 			},
 		}, {
 			ID:     "success-under-70",
@@ -30,17 +27,22 @@ func busy() experiment.Experiment {
 			TextJA: "大量のBUSYエラーが発生することを確認",
 			Source: seed(123),
 			Check: func(r *experiment.Recording) experiment.Judgement {
-				ok := r.Succeeded()
-				return experiment.Judgement{
-					Verdict:  ok.Below(70),
-					Measured: fmt.Sprintf("%s ok", ok),
-					Reason:   fmt.Sprintf("%s of %d succeeded; the claim wants fewer than 70", ok, increments),
-				}
+				n := r.Succeeded()
+				return counted(n, "succeeded", n.Below(70), "fewer than 70")
 			},
 		}},
 		Arms: incrementArms(map[string]func(experiment.Setup) experiment.Expectation{
 			"busy-over-30":     expectBusy,
 			"success-under-70": expectFew,
 		}),
+	}
+}
+
+// counted is the judgement on a claim about how many of the increments met an end.
+func counted(n check.Range, end string, v check.Verdict, wanted string) experiment.Judgement {
+	return experiment.Judgement{
+		Verdict:  v,
+		Measured: fmt.Sprintf("%s %s", n, end),
+		Reason:   fmt.Sprintf("%s of %d %s; the claim wants %s", n, increments, end, wanted),
 	}
 }

@@ -32,13 +32,17 @@ func lostUpdate() experiment.Experiment {
 			Text:   "After 100 increments the counter is below 100.",
 			TextJA: "Lost updateにより100未満になることを確認",
 			Source: seed(150),
-			Check:  finalJudgement("less than 100", func(final check.Range) check.Verdict { return final.Below(100) }),
+			Check: func(r *experiment.Recording) experiment.Judgement {
+				return ended(r, r.Final().Below(100), "less than 100")
+			},
 		}, {
 			ID:     "final-above-50",
 			Text:   "After 100 increments the counter is above 50: the failure is not complete.",
 			TextJA: "完全な失敗ではない",
 			Source: seed(151),
-			Check:  finalJudgement("more than 50", func(final check.Range) check.Verdict { return final.Above(50) }),
+			Check: func(r *experiment.Recording) experiment.Judgement {
+				return ended(r, r.Final().Above(50), "more than 50")
+			},
 		}},
 		Arms: incrementArms(map[string]func(experiment.Setup) experiment.Expectation{
 			"lost-update":     expectLost,
@@ -48,14 +52,12 @@ func lostUpdate() experiment.Experiment {
 	}
 }
 
-func finalJudgement(wanted string, judge func(check.Range) check.Verdict) func(*experiment.Recording) experiment.Judgement {
-	return func(r *experiment.Recording) experiment.Judgement {
-		final := r.Final()
-		return experiment.Judgement{
-			Verdict:  judge(final),
-			Measured: fmt.Sprintf("final %s", final),
-			Reason: fmt.Sprintf("the counter is %s after %d acknowledged increments; the claim wants %s",
-				final, r.Counts().OK, wanted),
-		}
+// ended is the judgement on a claim about the counter's final value.
+func ended(r *experiment.Recording, v check.Verdict, wanted string) experiment.Judgement {
+	return experiment.Judgement{
+		Verdict:  v,
+		Measured: fmt.Sprintf("final %s", r.Final()),
+		Reason: fmt.Sprintf("the counter is %s after %d acknowledged increments; the claim wants %s",
+			r.Final(), r.Counts().OK, wanted),
 	}
 }

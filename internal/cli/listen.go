@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -23,6 +24,10 @@ func listen(addr string, allowRemote bool) (net.Listener, error) {
 	// What was judged is what is listened on: a name could mean another address by now.
 	ln, err := net.ListenTCP("tcp", resolved)
 	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // the rest of it says the address again
+		}
 		return nil, hinted(fmt.Errorf("listen on %s: %w", addr, err), "port 0 takes a free port")
 	}
 	return ln, nil
