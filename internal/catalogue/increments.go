@@ -2,12 +2,17 @@ package catalogue
 
 import (
 	"fmt"
+	"time"
 
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
+
+// patience is how long a client waits: longer than green may take, which is
+// four times its busy_timeout and 1, 2 and 4 s between.
+const patience = 45 * time.Second
 
 // The seed's load: 100 increments of one key over four containers.
 const (
@@ -18,8 +23,8 @@ const (
 // arrivals are the two ways in which 100 increments come. The seed's is the
 // burst; the sequence shows how much of an answer is the arrival's doing.
 var arrivals = []load.Spec{
-	{Arrival: load.Burst, Clients: increments, Requests: increments},
-	{Arrival: load.Sequence, Clients: nodes, Requests: increments},
+	{Arrival: load.Burst, Clients: increments, Requests: increments, Timeout: patience},
+	{Arrival: load.Sequence, Clients: nodes, Requests: increments, Timeout: patience},
 }
 
 // incrementArms returns the arms in which 100 increments run: the seed's red
@@ -46,11 +51,11 @@ func incrementArms(expect map[string]func(experiment.Setup) experiment.Expectati
 	}
 	add("red", store.Red())
 	for _, transaction := range store.Transactions {
-		for _, patience := range []store.Milliseconds{0, 5000} {
+		for _, timeout := range []store.Milliseconds{0, 5000} {
 			for _, journal := range []store.Journal{store.Delete, store.WAL} {
 				d := store.Red()
-				d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, patience, journal, 0
-				add(fmt.Sprintf("%s/%d/%s", transaction, patience, journal), d)
+				d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, timeout, journal, 0
+				add(fmt.Sprintf("%s/%d/%s", transaction, timeout, journal), d)
 			}
 		}
 	}

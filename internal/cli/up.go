@@ -30,8 +30,9 @@ func newUpCommand(s streams) *cobra.Command {
 prints their URLs and commands that work. The database and the logs are kept in
 runs/<time>-up/.
 
-Ctrl-C stops it: every node finishes what it has begun and closes the database.
-The exit code is then 0; it is 4 where a process ended that should not have.`,
+A node that ends, killed or by itself, is reported, and the others go on. Ctrl-C
+stops them all: every node finishes what it has begun and closes the database.
+The exit code is then 0, or 4 where a process had ended before.`,
 		Example: `  contend up
   contend up --preset red --nodes 2 --listen 127.0.0.1:0
   contend up --transaction separate --busy-timeout 5000 --lab`,
@@ -79,11 +80,15 @@ func up(ctx context.Context, s streams, spec cluster.Spec) error {
 		return err
 	}
 	printSystem(s.out, c, spec)
-	lost := c.Wait(ctx)
+	var lost error
+	none := c.Watch(ctx, func(err error) {
+		lost = errors.Join(lost, err)
+		fmt.Fprintf(s.err, "%v; the others go on\n", err)
+	})
 	fmt.Fprintln(s.err, "stopping")
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), downPatience)
 	defer cancel()
-	return errors.Join(lost, c.Stop(stopping))
+	return errors.Join(lost, none, c.Stop(stopping))
 }
 
 // printSystem prints what runs where, and commands to try it with.

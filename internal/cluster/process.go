@@ -158,9 +158,18 @@ func (p *process) stop(ctx context.Context) error {
 		return fmt.Errorf("stop %s: killed, it had not ended: %w", p.name, context.Cause(ctx))
 	}
 	if p.err != nil {
-		return fmt.Errorf("stop %s: %w: %s", p.name, p.err, p.lastWords())
+		return fmt.Errorf("stop %s: %s", p.name, p.fate())
 	}
 	return nil
+}
+
+// fate says how the child ended: which signal ended it or, where it ended by
+// itself, with which words.
+func (p *process) fate() string {
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return fmt.Sprintf("%s (log: %s)", p.cmd.ProcessState, p.log)
+	}
+	return fmt.Sprintf("%s: %s", p.cmd.ProcessState, p.lastWords())
 }
 
 // lastWords returns the last line of the child's log that is no hint, and

@@ -155,29 +155,43 @@ func (c *Processes) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Wait returns when a process of the cluster has ended that nobody asked to
-// end, with an error that names it, or when ctx is done, with nil.
-func (c *Processes) Wait(ctx context.Context) error {
-	ended := make(chan *process, len(c.all()))
+// Watch calls ended, with an error that says how, for each process that ends
+// while nobody asked it to. It returns nil when ctx is done, and an error when
+// nothing is left to ask: the balancer has ended, or every node.
+func (c *Processes) Watch(ctx context.Context, ended func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
+	gone := make(chan *process)
 	for _, p := range c.all() {
 		group.Go(func() {
 			select {
 			case <-p.done:
-				ended <- p
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case gone <- p:
 			case <-ctx.Done():
 			}
 		})
 	}
-	select {
-	case p := <-ended:
-		return fmt.Errorf("%s ended: %s", p.name, p.lastWords())
-	case <-ctx.Done():
-		return nil
+	for nodes := len(c.nodes); nodes > 0; {
+		select {
+		case p := <-gone:
+			err := fmt.Errorf("%s ended: %s", p.name, p.fate())
+			if p == c.balancer {
+				return err
+			}
+			p.killed = true // by whom is not known, but it has been told of
+			ended(err)
+			nodes--
+		case <-ctx.Done():
+			return nil
+		}
 	}
+	return errors.New("no node is left")
 }
 
 // Inspect reads the database in this process, in which nobody has it open.

@@ -139,15 +139,32 @@ func TestKillAndRestart(t *testing.T) {
 	}
 }
 
-func TestWaitNamesTheNodeThatEnded(t *testing.T) {
+func TestWatchTellsOfEachNodeThatEnds(t *testing.T) {
 	c := start(t, spec(t))
-	if err := syscall.Kill(c.nodes[2].cmd.Process.Pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	ended := make(chan error)
+	left := make(chan error)
+	go func() { left <- c.Watch(t.Context(), func(err error) { ended <- err }) }()
+	for _, i := range []int{2, 0, 1} {
+		if err := syscall.Kill(c.nodes[i].cmd.Process.Pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		want := c.nodes[i].name + " ended: signal: killed"
+		if err := <-ended; !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("told %q, want %q", err, want)
+		}
 	}
-	if err := c.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "app-3") {
-		t.Errorf("Wait = %v, want an error that names app-3", err)
+	if err := <-left; err == nil {
+		t.Error("no error when no node is left")
 	}
-	c.nodes[2].killed = true // by this test
+}
+
+func TestWatchEndsWithItsContext(t *testing.T) {
+	c := start(t, spec(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Watch(ctx, func(err error) { t.Error(err) }); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestStartLeavesNothingWhenItFails(t *testing.T) {
