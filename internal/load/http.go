@@ -97,11 +97,10 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 			return end(call, history.Failed, api.CodeConnRefused)
 		}
 	}
+	c.conn.used = now
 	c.conn.waitUntil(deadline)
 	op, keep := c.exchange(call)
-	if keep {
-		c.conn.idleSince = time.Now()
-	} else {
+	if !keep {
 		c.Close()
 	}
 	return op
@@ -177,8 +176,7 @@ type conn struct {
 	tcp     *net.TCPConn
 	in      *bufio.Reader
 	release func() bool
-
-	idleSince time.Time // when the last answer had come; zero before
+	used    time.Time // when the last call was sent
 
 	deadline time.Time // when waits end
 	armed    time.Time // when the socket ends them; never later, see [conn.rearm]
@@ -255,16 +253,16 @@ func (c *conn) rearm(err error) bool {
 	return true
 }
 
-// backToBack is how long a connection may have been idle to count as fit
-// without a look. In a closed loop it is microseconds, in which there is
-// nothing to see yet.
+// backToBack is how soon one call follows another when a connection counts as
+// fit without a look. It was idle for less than that: in a closed loop for
+// microseconds, in which there is nothing to see yet.
 const backToBack = time.Millisecond
 
 // fit reports whether the connection can take a call now: it is open and has
 // nothing to read. A server may close it at any time between two calls; to
 // send first and see then would make an unknown op of a call that no one got.
 func (c *conn) fit(now time.Time) bool {
-	if now.Sub(c.idleSince) < backToBack {
+	if now.Sub(c.used) < backToBack {
 		return true
 	}
 	c.silent = false
