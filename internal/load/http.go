@@ -82,47 +82,50 @@ func (c *HTTPClient) Close() error {
 	return conn.Close()
 }
 
-// Do sends call once and returns what came of it. Where no byte could be sent
+// Do sends call once and fills in what came of it. Where no byte could be sent
 // the op is failed with [api.CodeConnRefused]. After that, anything but a
 // whole answer makes it unknown, with [api.CodeClientTimeout] after timeout or
 // at the end of ctx, [api.CodeBadAnswer] where the answer is not HTTP or is
 // larger than 1 MiB, and else [api.CodeConnLost].
-func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time, timeout time.Duration) history.Op {
+func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time, timeout time.Duration) {
 	deadline := now.Add(timeout)
 	if c.conn != nil && !c.conn.fit(now) {
 		c.Close()
 	}
 	if c.conn == nil {
 		if err := c.dial(ctx, deadline); err != nil {
-			return end(call, history.Failed, api.CodeConnRefused)
+			end(call, history.Failed, api.CodeConnRefused)
+			return
 		}
 	}
 	c.conn.used = now
 	c.conn.waitUntil(deadline)
-	op, keep := c.exchange(call)
-	if !keep {
+	if keep := c.exchange(call); !keep {
 		c.Close()
 	}
-	return op
 }
 
 // exchange sends call over the connection and reads the answer. Keep tells
 // whether the connection can serve another call.
-func (c *HTTPClient) exchange(call *workload.Call) (op history.Op, keep bool) {
+func (c *HTTPClient) exchange(call *workload.Call) (keep bool) {
 	c.out = c.target.appendRequest(c.out[:0], call)
 	if n, err := c.conn.Write(c.out); err != nil {
 		if n == 0 {
-			return end(call, history.Failed, api.CodeConnRefused), false
+			end(call, history.Failed, api.CodeConnRefused)
+		} else {
+			end(call, history.Unknown, codeOf(err))
 		}
-		return end(call, history.Unknown, codeOf(err)), false
+		return false
 	}
 	runtime.Gosched() // the answer cannot be here yet: other clients may send first, at less cost than a wait in vain
 	a, err := readAnswer(c.conn.in, c.body)
 	if err != nil {
-		return end(call, history.Unknown, codeOf(err)), false
+		end(call, history.Unknown, codeOf(err))
+		return false
 	}
 	c.body = a.body[:0]
-	return call.Answer(a.status, a.attempts, a.body), a.keep && c.conn.in.Buffered() == 0
+	call.Answer(a.status, a.attempts, a.body)
+	return a.keep && c.conn.in.Buffered() == 0
 }
 
 func (c *HTTPClient) dial(ctx context.Context, deadline time.Time) error {
@@ -152,11 +155,9 @@ func (t *target) appendRequest(b []byte, call *workload.Call) []byte {
 	return append(b, call.Body...)
 }
 
-// end returns the op of a call that got no answer.
-func end(call *workload.Call, outcome history.Outcome, code string) history.Op {
-	op := call.Op
-	op.Outcome, op.Code = outcome, code
-	return op
+// end fills in the op of a call that got no answer.
+func end(call *workload.Call, outcome history.Outcome, code string) {
+	call.Op.Outcome, call.Op.Code = outcome, code
 }
 
 // codeOf returns the code for an error that came after the call was sent.

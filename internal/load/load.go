@@ -73,8 +73,8 @@ func (s Spec) Validate() error {
 	return nil
 }
 
-// A Client makes one call at a time over a connection of its own. Do fills in
-// everything of the op that the answer decides (Outcome, Status, Code, Value,
+// A Client makes one call at a time over a connection of its own. Do fills in,
+// in call.Op, everything that the answer decides (Outcome, Status, Code, Value,
 // Node, …) and never sends a call twice. Times are the driver's business.
 //
 // Connect and Do are told what time it is, and return when they are done, at
@@ -83,7 +83,7 @@ func (s Spec) Validate() error {
 // good part of what sending it does.
 type Client interface {
 	Connect(ctx context.Context, now time.Time, timeout time.Duration) error // before the load starts, so that dialling is not part of the first op
-	Do(ctx context.Context, call *workload.Call, now time.Time, timeout time.Duration) history.Op
+	Do(ctx context.Context, call *workload.Call, now time.Time, timeout time.Duration)
 	Close() error
 }
 

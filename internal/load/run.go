@@ -189,12 +189,13 @@ func (r *run) closed(ctx context.Context) {
 func (r *run) issue(ctx context.Context, p *process, due time.Duration) time.Duration {
 	p.call = r.workload.Call(p.id, p.ops.n, p.rng)
 	sent := time.Now()
-	op := p.client.Do(ctx, &p.call, sent, r.spec.Timeout)
+	p.client.Do(ctx, &p.call, sent, r.spec.Timeout)
+	op := &p.call.Op
 	op.Process = p.id
 	op.Intended = due
 	op.Invoked = sent.Sub(r.start)
 	op.Returned = time.Since(r.start)
-	p.ops.add(&op)
+	p.ops.add(op)
 	p.done.Store(int64(p.ops.n))
 	return op.Returned
 }

@@ -10,7 +10,7 @@ import (
 	"example.com/contend/internal/api"
 )
 
-// Answer returns the call's op with what an HTTP answer says of it: Outcome,
+// Answer fills in what an HTTP answer says of the call's op: Outcome,
 // Status, Attempts, and as far as the body tells them Value, Node, Code and
 // Extended. Attempts is the value of [api.HeaderAttempts], 0 where it is
 // missing.
@@ -19,20 +19,20 @@ import (
 // or speaks of something else is unknown with [api.CodeBadAnswer]. A status
 // that is [api.Certain] is failed whatever the body; where that names no code,
 // the code is "HTTP_" and the status. Everything else is unknown.
-func (c *Call) Answer(status, attempts int, body []byte) history.Op {
-	op := c.Op
+func (c *Call) Answer(status, attempts int, body []byte) {
+	op := &c.Op
 	op.Status, op.Attempts = status, attempts
 	a, err := parse(body)
 	if a.Container != "" {
 		op.Node = a.Container
 	}
 	if status == http.StatusOK {
-		if err == nil && a.confirms(&op) {
+		if err == nil && a.confirms(op) {
 			op.Outcome, op.Value = history.OK, a.result(op.Func)
 		} else {
 			op.Code = api.CodeBadAnswer
 		}
-		return op
+		return
 	}
 	op.Code, op.Extended = a.Code, a.Extended
 	if api.Certain(status) {
@@ -43,7 +43,6 @@ func (c *Call) Answer(status, attempts int, body []byte) history.Op {
 	} else if op.Code == "" {
 		op.Code = api.CodeBadAnswer
 	}
-	return op
 }
 
 // absent is the value of a number that an answer did not have.

@@ -71,7 +71,9 @@ func TestAnswer(t *testing.T) {
 		{"200 with another amount", transfer, 200, `{"success":true,"from":"a","to":"b","amount":4}`, bad},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			op := test.call.Answer(test.status, 3, []byte(test.body))
+			call := test.call
+			call.Answer(test.status, 3, []byte(test.body))
+			op := call.Op
 			got := result{op.Outcome, op.Value, op.Node, op.Code, op.Extended}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error("want -, got +\n" + diff)
@@ -143,7 +145,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(`null`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		for _, call := range []Call{increment, read, write, purchase, transfer} {
-			op := call.Answer(status, 0, body)
+			call.Answer(status, 0, body)
+			op := call.Op
 			ok, failed := op.Outcome == history.OK, op.Outcome == history.Failed
 			if ok && (status != 200 || !json.Valid(body)) || failed != api.Certain(status) || ok != (op.Code == "") {
 				t.Fatalf("%s, %d %q: %+v", call.Op.Func, status, body, op)
