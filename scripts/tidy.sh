@@ -3,12 +3,9 @@
 # because a test of a dependency wants a module that we do not need.
 set -eu
 copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
 cp go.mod go.sum "$copy"
-go mod tidy -e 2>/dev/null
-status=0
+trap 'cp "$copy/go.mod" "$copy/go.sum" .; rm -rf "$copy"' EXIT
+go mod tidy -e >"$copy/said" 2>&1 || { cat "$copy/said"; exit 1; }
 for file in go.mod go.sum; do
-	cmp -s "$file" "$copy/$file" || { echo "$file is not tidy: run go mod tidy -e"; status=1; }
-	cp "$copy/$file" "$file"
+	cmp -s "$file" "$copy/$file" || { echo "$file is not tidy: run go mod tidy -e"; exit 1; }
 done
-exit $status

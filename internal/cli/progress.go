@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,7 +50,8 @@ func (p *progress) observe(now experiment.Progress) {
 	switch {
 	case p.bars == nil && p.last != now.Number:
 		p.last = now.Number
-		fmt.Fprintf(p.w, "%d of %d  %s %s  %s\n", now.Number, now.Of, now.Experiment, now.Arm, p.left())
+		line := fmt.Sprintf("%d of %d  %s %s  %s", now.Number, now.Of, now.Experiment, now.Arm, p.left())
+		fmt.Fprintln(p.w, strings.TrimSpace(line))
 	case p.bars != nil:
 		p.draw(now)
 	}

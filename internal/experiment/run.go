@@ -24,7 +24,7 @@ type Run struct {
 	Seed        uint64    `json:"seed"`
 	Started     time.Time `json:"started"`
 	Seconds     float64   `json:"seconds"`
-	Interrupted bool      `json:"interrupted"` // it was cut short; what is here was finished
+	Interrupted bool      `json:"interrupted"` // it was cut short: arms may be missing, and the last one may be incomplete
 	Experiments []Result  `json:"experiments"`
 	Summary     Summary   `json:"summary"`
 }

@@ -50,7 +50,7 @@ func Terminal(w io.Writer, run *experiment.Run, o Options) error {
 	return nil
 }
 
-const interrupted = "INTERRUPTED: what follows was finished before the run was cut short."
+const interrupted = "INTERRUPTED: this run was cut short. The last arm below may be incomplete."
 
 func (p *paper) head(run *experiment.Run) {
 	if run.Interrupted {
