@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -172,25 +174,18 @@ func setText(op *Op, f field, s string) *fieldError {
 	return nil
 }
 
-const funcs = "increment, write, read, purchase, transfer, reset, final-read"
+// known lists what an op can ask for.
+var known = []string{
+	Increment, Write, Read, Purchase, Transfer, Total,
+	Reset, FinalRead, FinalRow, Crash, Recovered,
+}
 
-// funcNamed returns the constant that s spells, or "".
+var funcs = strings.Join(known, ", ")
+
+// funcNamed returns the constant that s spells, so that s itself need not be kept, or "".
 func funcNamed(s string) string {
-	switch s {
-	case Increment:
-		return Increment
-	case Write:
-		return Write
-	case Read:
-		return Read
-	case Purchase:
-		return Purchase
-	case Transfer:
-		return Transfer
-	case Reset:
-		return Reset
-	case FinalRead:
-		return FinalRead
+	if i := slices.Index(known, s); i >= 0 {
+		return known[i]
 	}
 	return ""
 }

@@ -64,13 +64,19 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 
 // What an op can ask for, the value of [Op.Func].
 const (
-	Increment = "increment"  // add one to the counter Key; Value is what the node says it became
-	Write     = "write"      // insert one row tagged Key; Value is its row id
-	Read      = "read"       // read the counter Key; Value is what it was
-	Purchase  = "purchase"   // take Amount of the item Key; Value is the stock left
-	Transfer  = "transfer"   // move Amount from the account Key to the account To
-	Reset     = "reset"      // set the counter Key to Value, before the load
-	FinalRead = "final-read" // read the counter Key after the load, from outside the nodes
+	Increment = "increment" // add one to the counter Key; Value is what the node says it became
+	Write     = "write"     // insert one row tagged Key; Value is its row id
+	Read      = "read"      // read the counter Key; Value is what it was
+	Purchase  = "purchase"  // take Amount of the item Key; Value is the stock left
+	Transfer  = "transfer"  // move Amount from the account Key to the account To
+	Total     = "total"     // add up all balances in one transaction; Key is "balances", Value the sum
+
+	// What the recorder itself does, as process -1.
+	Reset     = "reset"      // set the counter, the stock of the item or the balance of the account Key to Value, before the load
+	FinalRead = "final-read" // read the counter, stock or balance Key after the load, from outside the nodes
+	FinalRow  = "final-row"  // find the row tagged Key after the load; Value is its row id
+	Crash     = "crash"      // the node called Key was killed at Invoked and was serving again at Returned
+	Recovered = "recovered"  // count all rows while no node ran, after a crash; Key is "data", Value how many
 )
 
 // A Value is a number that an op may or may not carry. A history written by

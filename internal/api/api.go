@@ -17,11 +17,13 @@ const (
 	PathCounter   = "/api/counter"
 	PathPurchase  = "/api/purchase"
 	PathTransfer  = "/api/transfer"
+	PathTotal     = "/api/total"
 	PathHealth    = "/health"
 	PathMetrics   = "/metrics"
 	PathHold      = "/lab/hold"
 	PathCrash     = "/lab/crash"
 	PathReset     = "/lab/reset"
+	PathSession   = "/lab/session"
 	PathSettings  = "/lab/settings"
 )
 
@@ -117,6 +119,13 @@ type TransferResponse struct {
 	To        string `json:"to"`
 	Amount    int64  `json:"amount"`
 	Container string `json:"container"`
+}
+
+// TotalResponse answers GET /api/total: the sum of all balances, read in one
+// transaction, and how many accounts there are.
+type TotalResponse struct {
+	Total    int64 `json:"total"`
+	Accounts int64 `json:"accounts"`
 }
 
 // HealthResponse answers GET /health of a node: "healthy" with 200 or

@@ -22,10 +22,10 @@ var layers = [][]string{
 	{"internal/report", "internal/catalogue"},
 	{"internal/experiment"},
 	{"internal/cluster"},
-	{"internal/load", "internal/balance", "internal/node"},
+	{"internal/load", "internal/balance", "internal/node", "internal/script"},
 	{"internal/workload", "internal/store/sqlite"},
 	{"internal/measure", "internal/store", "check"},
-	{"internal/api", "history"},
+	{"internal/api", "internal/trace", "history"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them.
@@ -39,6 +39,7 @@ var pure = map[string][]string{
 	"internal/measure": {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/report":  {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/api":     {"os", "os/exec", "net", "syscall"},
+	"internal/trace":   {"os", "os/exec", "net", "net/http", "syscall"},
 }
 
 func TestImportsPointDownward(t *testing.T) {

@@ -309,7 +309,7 @@ func TestValidate(t *testing.T) {
 
 // The seed names the calls of every process, and another seed names others.
 func TestSeed(t *testing.T) {
-	w := workload.Transfer{Accounts: []string{"a", "b", "c", "d", "e"}, Max: 100}
+	w := workload.Transfer{Accounts: 5, Max: 100}
 	calls := func(seed uint64) map[int][]string {
 		all := map[int][]string{}
 		synctest.Test(t, func(t *testing.T) {

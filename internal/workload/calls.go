@@ -87,22 +87,25 @@ func (w Purchase) Call(process, _ int, _ *rand.Rand) Call {
 
 // Transfer moves a random amount between two random accounts with every call.
 type Transfer struct {
-	Accounts []string // at least two
-	Max      int64    // an amount is 1 to Max; 0 means 1
-	Nodes    int      // as in [Increment]
+	Accounts int   // how many there are, called as [Account] says; at least two
+	Max      int64 // an amount is 1 to Max; 0 means 1
+	Nodes    int   // as in [Increment]
 }
+
+// Account returns the name of account i, from 0: "account-1".
+func Account(i int) string { return "account-" + strconv.Itoa(i+1) }
 
 // Call returns the transfer that process sends next. It draws the accounts,
 // which always differ, and the amount.
 func (w Transfer) Call(process, _ int, rng *rand.Rand) Call {
-	from := rng.IntN(len(w.Accounts))
-	to := rng.IntN(len(w.Accounts) - 1)
+	from := rng.IntN(w.Accounts)
+	to := rng.IntN(w.Accounts - 1)
 	if to >= from {
 		to++
 	}
 	op := history.Op{
 		Func: history.Transfer, Node: node(1, w.Nodes, process),
-		Key: w.Accounts[from], To: w.Accounts[to], Amount: 1 + rng.Int64N(max(w.Max, 1)),
+		Key: Account(from), To: Account(to), Amount: 1 + rng.Int64N(max(w.Max, 1)),
 	}
 	return post(op, api.PathTransfer, api.TransferRequest{From: op.Key, To: op.To, Amount: op.Amount})
 }

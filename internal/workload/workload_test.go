@@ -97,7 +97,7 @@ func TestWriteTags(t *testing.T) {
 }
 
 func TestTransferPicks(t *testing.T) {
-	w := workload.Transfer{Accounts: []string{"a", "b", "c"}, Max: 5, Nodes: 2}
+	w := workload.Transfer{Accounts: 3, Max: 5, Nodes: 2}
 	pairs, amounts := map[string]bool{}, map[int64]bool{}
 	rng := seeded(1)
 	for n := range 500 {
@@ -119,7 +119,7 @@ func TestTransferPicks(t *testing.T) {
 func TestSeedNamesTheCalls(t *testing.T) {
 	for _, w := range []workload.Workload{
 		workload.Write{Size: 8},
-		workload.Transfer{Accounts: []string{"a", "b", "c", "d"}, Max: 1000},
+		workload.Transfer{Accounts: 4, Max: 1000},
 	} {
 		calls := func(seed uint64) (all []workload.Call) {
 			rng := seeded(seed)
