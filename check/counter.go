@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -82,7 +81,7 @@ func Counter(ops iter.Seq[history.Op]) Counters {
 		}
 		if last == nil || last.key != op.Key { // most histories have one counter
 			if last = counts[op.Key]; last == nil {
-				last = &count{key: op.Key}
+				last = &count{key: op.Key, frame: frame{ops: increments}}
 				counts[op.Key] = last
 			}
 		}
@@ -93,54 +92,10 @@ func Counter(ops iter.Seq[history.Op]) Counters {
 		tallies = append(tallies, c.judge())
 	}
 	slices.SortFunc(tallies, func(a, b Tally) int { return cmp.Compare(a.Key, b.Key) })
-	return together(tallies)
-}
-
-// together judges a whole history. A counter with nothing to lose decides
-// nothing, unless there is no other.
-func together(tallies []Tally) Counters {
-	all := Counters{Verdict: Holds, Counters: tallies}
-	var acknowledged int64
+	var parts []part
 	for _, t := range tallies {
-		acknowledged += t.Acknowledged
-		if t.Acknowledged > 0 || t.Verdict == Refuted {
-			all.Verdict = Merge(all.Verdict, t.Verdict)
-		}
+		parts = append(parts, part{t.Acknowledged, t.Verdict, t.Reason})
 	}
-	if acknowledged == 0 && all.Verdict == Holds {
-		all.Verdict = Inconclusive
-	}
-	switch {
-	case len(tallies) == 0:
-		all.Reason = "the history has no increment"
-	case len(tallies) == 1:
-		all.Reason = tallies[0].Reason
-	case all.Verdict == Holds:
-		all.Reason = fmt.Sprintf("all %d acknowledged increments of %d counters are in their final values",
-			acknowledged, len(tallies))
-	default:
-		all.Reason = firstReason(tallies, all.Verdict)
-	}
-	return all
-}
-
-// firstReason quotes the first counter with verdict v, and says how many there are.
-func firstReason(tallies []Tally, v Verdict) string {
-	n, first := 0, ""
-	for _, t := range tallies {
-		if t.Verdict != v {
-			continue
-		}
-		if n++; n == 1 {
-			first = t.Reason
-		}
-	}
-	return fmt.Sprintf("%d of %d counters %s; the first: %s", n, len(tallies), v.are(), first)
-}
-
-func (v Verdict) are() string {
-	if v == Refuted {
-		return "are refuted"
-	}
-	return "are inconclusive"
+	verdict, reason := together(words{"increment", "counters", "final values"}, parts)
+	return Counters{Verdict: verdict, Reason: reason, Counters: tallies}
 }

@@ -30,12 +30,9 @@ func (c *count) judge() Tally {
 		Key: c.key, Acknowledged: c.acked, Failed: c.failed, Unknown: c.unknown,
 		Lost: Range{0, c.acked}, Witnesses: []Witness{},
 	}}
-	if c.resets && c.spoilt == "" {
-		j.Initial, j.InitialKnown = c.reset.Value.Int64, true
-	}
-	if c.finals && !c.finalEarly {
-		j.Final = c.final.Value
-	}
+	began := c.began()
+	j.Initial, j.InitialKnown = began.Int64, began.Valid
+	j.Final = c.ended()
 	j.survey()
 	if !j.InitialKnown && j.below() {
 		c.spoil("its values show that it did not begin at 0, and no reset was recorded")

@@ -8,15 +8,21 @@ import (
 	"example.com/contend/history"
 )
 
-// A receipt is an acknowledged increment with a value. It holds all of the op
-// that a witness shows, in a third of the memory and without a pointer for the
+// A receipt is an op of a known key. It holds all of the op that a witness
+// shows, but for To, in a third of the memory and without a pointer for the
 // garbage collector to follow: a history may have millions.
 type receipt struct {
-	value                       int64
-	index, process              int
-	intended, invoked, returned time.Duration
-	node                        int32 // position in receipts.nodes
-	attempts, status            int32
+	value, amount                   int64
+	index                           int
+	intended, invoked, returned     time.Duration
+	process, attempts, status, kind int32 // kind: position in receipts.kinds
+}
+
+// A kind is what many receipts have in common.
+type kind struct {
+	function, node, code, extended string
+	outcome                        history.Outcome
+	valued                         bool
 }
 
 // receipts are stored in chunks, since a slice of all would be copied, and
@@ -24,8 +30,8 @@ type receipt struct {
 type receipts struct {
 	chunks [][]receipt
 	n      int
-	nodes  []string
-	node   map[string]int32
+	kinds  []kind
+	kind   map[kind]int32
 }
 
 const chunk = 1 << 12
@@ -40,23 +46,31 @@ func (r *receipts) add(op *history.Op) {
 		r.chunks = append(r.chunks, next)
 	}
 	last := &r.chunks[len(r.chunks)-1]
-	*last = append(*last, receipt{
-		value: op.Value.Int64, index: op.Index, process: op.Process,
-		intended: op.Intended, invoked: op.Invoked, returned: op.Returned,
-		node: r.nodeOf(op.Node), attempts: int32(op.Attempts), status: int32(op.Status),
-	})
+	*last = append(*last, receipt{})
 	r.n++
+	r.set(int32(r.n-1), op)
 }
 
-func (r *receipts) nodeOf(name string) int32 {
-	i, ok := r.node[name]
+// set puts op in the place of receipt i.
+func (r *receipts) set(i int32, op *history.Op) {
+	*r.at(i) = receipt{
+		value: op.Value.Int64, amount: op.Amount, index: op.Index,
+		intended: op.Intended, invoked: op.Invoked, returned: op.Returned,
+		process: int32(op.Process), attempts: int32(op.Attempts), status: int32(op.Status),
+		kind: r.kindOf(op),
+	}
+}
+
+func (r *receipts) kindOf(op *history.Op) int32 {
+	k := kind{op.Func, op.Node, op.Code, op.Extended, op.Outcome, op.Value.Valid}
+	i, ok := r.kind[k]
 	if !ok {
-		if r.node == nil {
-			r.node = map[string]int32{}
+		if r.kind == nil {
+			r.kind = map[kind]int32{}
 		}
-		i = int32(len(r.nodes))
-		r.node[name] = i
-		r.nodes = append(r.nodes, name)
+		i = int32(len(r.kinds))
+		r.kind[k] = i
+		r.kinds = append(r.kinds, k)
 	}
 	return i
 }
@@ -79,12 +93,13 @@ func (r *receipts) sorted() []int32 {
 	return order
 }
 
-// op returns the op of a receipt of the counter key.
+// op returns the op of a receipt of key.
 func (r *receipts) op(key string, i int32) history.Op {
 	t := r.at(i)
+	k := r.kinds[t.kind]
 	return history.Op{
-		Index: t.index, Process: t.process, Node: r.nodes[t.node], Func: history.Increment, Key: key,
-		Value: history.Some(t.value), Intended: t.intended, Invoked: t.invoked, Returned: t.returned,
-		Attempts: int(t.attempts), Outcome: history.OK, Status: int(t.status),
+		Index: t.index, Process: int(t.process), Node: k.node, Func: k.function, Key: key, Amount: t.amount,
+		Value: history.Value{Int64: t.value, Valid: k.valued}, Intended: t.intended, Invoked: t.invoked, Returned: t.returned,
+		Attempts: int(t.attempts), Outcome: k.outcome, Status: int(t.status), Code: k.code, Extended: k.extended,
 	}
 }

@@ -20,6 +20,7 @@ import (
 type checker struct {
 	name, short, long, example string
 	judge                      func(name string, ops iter.Seq[history.Op]) judged
+	amends                     amends // zero: it takes no --initial and --final
 }
 
 // judged is what a checker says of one history.
@@ -30,7 +31,7 @@ type judged struct {
 }
 
 // checkers are what `contend check` knows.
-var checkers = []checker{counterChecker}
+var checkers = []checker{counterChecker, setChecker, stockChecker, bankChecker, durabilityChecker}
 
 // A checkDocument is what --json prints.
 type checkDocument struct {
@@ -52,6 +53,7 @@ Exit codes: 0 the claim holds, 1 it is refuted, 3 it could not be decided,
 2 the command line was wrong, 4 a history could not be read.`,
 		Example: `  contend check counter runs/latest/recordings/*/history.jsonl
   contend check counter --final hits=97 mine.jsonl     # where nobody recorded a final read
+  contend check bank --json mine.jsonl | jq '.histories[].accounts'
   zcat old.jsonl.gz | contend check counter --json - | jq '.histories[].counters[].lost'`,
 		Args:                       cobra.ArbitraryArgs,
 		FParseErrWhitelist:         cobra.FParseErrWhitelist{UnknownFlags: true}, // they belong to the misspelt checker
@@ -99,12 +101,14 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 			return nil
 		},
 		RunE: verb(func(cmd *cobra.Command, args []string) error {
-			return checkHistories(cmd.Context(), s, c, args, amendment{initial: initial, final: final}, asJSON)
+			return checkHistories(cmd.Context(), s, c, args, amendment{of: c.amends, initial: initial, final: final}, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().Var(&initial, "initial", "where a counter began, if no reset was recorded; N alone for the only one")
-	cmd.Flags().Var(&final, "final", "where a counter ended, if no final read was recorded; N alone for the only one")
+	if a := c.amends; a.function != "" {
+		cmd.Flags().Var(&initial, "initial", "where "+a.one+" began, if no reset was recorded; N alone for the only one")
+		cmd.Flags().Var(&final, "final", "where "+a.one+" ended, if no final read was recorded; N alone for the only one")
+	}
 	return cmd
 }
 

@@ -12,8 +12,8 @@ import (
 	"example.com/contend/history"
 )
 
-// knownValues are the values of counters that a flag tells: KEY=N, again and
-// again, or once N for the only counter there is.
+// knownValues are the values of counters or items that a flag tells: KEY=N, again and
+// again, or once N for the only one there is.
 type knownValues struct {
 	only  history.Value
 	byKey map[string]int64
@@ -60,9 +60,17 @@ func (k *knownValues) Set(text string) error {
 func (k *knownValues) String() string { return "" }
 func (k *knownValues) Type() string   { return "KEY=N" }
 
+// amends is what an amendment is of: the things that ops of one function are
+// asked of.
+type amends struct {
+	function  string // history.Increment
+	one, many string // "a counter", "counters"
+}
+
 // An amendment adds to a history what its recorder left out and the user
-// knows: a reset before the first op of a counter, a final read after the last.
+// knows: a reset before the first op of a key, a final read after the last.
 type amendment struct {
+	of             amends
 	initial, final knownValues
 	seen           map[string]bool
 	problem        error
@@ -99,9 +107,9 @@ func (a *amendment) apply(ops iter.Seq[history.Op]) iter.Seq[history.Op] {
 	}
 }
 
-// first reports whether op is the first increment of its counter.
+// first reports whether op is the first of its key.
 func (a *amendment) first(op *history.Op) bool {
-	if op.Func != history.Increment || a.seen[op.Key] {
+	if op.Func != a.of.function || a.seen[op.Key] {
 		return false
 	}
 	a.seen[op.Key] = true
@@ -131,11 +139,11 @@ func (a *amendment) check() error {
 		values knownValues
 	}{{"--initial", a.initial}, {"--final", a.final}} {
 		if f.values.only.Valid && len(a.seen) > 1 {
-			return usagef("%s: the history has %d counters, say which: KEY=N", f.flag, len(a.seen))
+			return usagef("%s: the history has %d %s, say which: KEY=N", f.flag, len(a.seen), a.of.many)
 		}
 		for _, key := range slices.Sorted(maps.Keys(f.values.byKey)) {
 			if !a.seen[key] {
-				return usagef("%s: the history has no increment of %q", f.flag, key)
+				return usagef("%s: the history has no %s of %q", f.flag, a.of.function, key)
 			}
 		}
 	}

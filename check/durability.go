@@ -1,0 +1,167 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"example.com/contend/history"
+)
+
+// Survival is the judgement of [Durability] on a history.
+type Survival struct {
+	Verdict   Verdict `json:"verdict"`
+	Reason    string  `json:"reason"` // one sentence, for people
+	RowCounts         // in JSON: its fields
+
+	Missing   int64     `json:"missing"`    // at least so many acknowledged rows were missing when they were counted after a crash
+	LostAfter int64     `json:"lost_after"` // lost, with no crash after their acknowledgement
+	Crashes   []Crash   `json:"crashes"`    // in the order in which they were made
+	Witnesses []Witness `json:"witnesses"`  // a few of each anomaly, in the order of the history
+}
+
+// A Crash is one kill of a node.
+type Crash struct {
+	Node    string        `json:"node"`
+	Killed  time.Duration `json:"killed"`  // ns since the start of the recording
+	Serving time.Duration `json:"serving"` // ns; when the node served again
+	Lost    int64         `json:"lost"`    // writes certainly lost for which this was the first crash after their acknowledgement
+
+	op   history.Op
+	tags int32 // that were seen before it
+}
+
+// Durability judges whether every acknowledged write of a history outlived the
+// crashes in it. It reads what [Set] reads, and judges it so; and also crashes
+// and the counts of all rows that the recorder made while no node ran.
+//
+// Such a count (a recovered op) that is smaller than the number of writes
+// acknowledged before it proves a loss, whatever was found in the end: rows
+// are never deleted, and others can only add to it. Each lost write is laid at
+// the first crash after its acknowledgement, both by the order of the history
+// and by its times. Which crash took it is not proved by that.
+//
+// Crashes that did not end ok are passed over. Without one that did the verdict
+// is inconclusive, whatever was lost: nothing crashed.
+func Durability(ops iter.Seq[history.Op]) Survival {
+	s := survival{reading: newReading(), crashes: []Crash{}}
+	for op := range ops {
+		s.add(&op)
+	}
+	s.sum()
+	if !s.complete() {
+		s.Lost.Min = min(s.Lost.Max, s.missing)
+	}
+	slices.SortStableFunc(s.crashes, func(a, b Crash) int { return cmp.Compare(a.Killed, b.Killed) })
+	after := s.attribute()
+	verdict, reason := s.decide()
+	judged := Survival{
+		Verdict: verdict, Reason: reason, RowCounts: s.RowCounts,
+		Missing: s.missing, LostAfter: after, Crashes: s.crashes, Witnesses: []Witness{},
+	}
+	if verdict == Refuted {
+		judged.Witnesses = s.witnesses()
+	}
+	return judged
+}
+
+// A survival is a reading with crashes.
+type survival struct {
+	*reading
+	crashes []Crash
+	missing int64
+	counted history.Op // the recovered op that shows most missing
+	before  int64      // writes acknowledged before it
+}
+
+func (s *survival) add(op *history.Op) {
+	switch {
+	case op.Func == history.Crash && op.Outcome == history.OK:
+		s.crashes = append(s.crashes, Crash{
+			Node: op.Key, Killed: op.Invoked, Serving: op.Returned, op: *op, tags: int32(len(s.tags)),
+		})
+	case op.Func == history.Recovered && op.Outcome == history.OK && op.Key == rowsKey && op.Value.Valid:
+		before := s.acknowledgedBy(op.Invoked)
+		if missing := before - max(0, op.Value.Int64); missing > s.missing {
+			s.missing, s.counted, s.before = missing, *op, before
+		}
+	default:
+		s.reading.add(op)
+	}
+}
+
+// acknowledgedBy returns how many of the writes seen so far were acknowledged
+// by t; of several with one tag it may count one.
+func (s *survival) acknowledgedBy(t time.Duration) (n int64) {
+	if s.lastReturned <= t {
+		return s.Acknowledged
+	}
+	for i := range int32(s.ops.n) {
+		if s.tags[i].acked > 0 && s.ops.at(i).returned <= t {
+			n++
+		}
+	}
+	return n
+}
+
+// attribute lays each lost write at a crash, and returns how many are left.
+func (s *survival) attribute() (after int64) {
+	for id, n := range s.lost {
+		if c := s.crashAfter(id); c != nil {
+			c.Lost += n
+		} else {
+			after += n
+		}
+	}
+	return after
+}
+
+// crashAfter returns the first crash after the write of a tag was acknowledged.
+func (s *survival) crashAfter(id int32) *Crash {
+	returned := s.ops.at(id).returned
+	for i := range s.crashes {
+		if c := &s.crashes[i]; id < c.tags && returned <= c.Killed {
+			return c
+		}
+	}
+	return nil
+}
+
+func (s *survival) decide() (Verdict, string) {
+	verdict, reason := s.reading.decide()
+	switch {
+	case len(s.crashes) == 0:
+		return Inconclusive, "nothing crashed"
+	case s.missing > 0 && verdict != Refuted:
+		verdict, reason = Refuted, s.missingReason()
+	case s.missing > 0:
+		reason += ", and " + s.missingReason()
+	}
+	if len(s.crashes) == 1 {
+		return verdict, "1 crash: " + reason
+	}
+	return verdict, fmt.Sprintf("%d crashes: %s", len(s.crashes), reason)
+}
+
+func (s *survival) missingReason() string {
+	return fmt.Sprintf("at least %d rows were missing after a crash: %d were counted, and %d writes had been acknowledged",
+		s.missing, s.counted.Value.Int64, s.before)
+}
+
+func (s *survival) witnesses() []Witness {
+	witnesses := []Witness{}
+	if s.missing > 0 {
+		witnesses = append(witnesses, Witness{Anomaly: "lost write", Reason: s.missingReason(), Ops: []history.Op{s.counted}})
+	}
+	lost := s.lostWitnesses()
+	for i := range lost {
+		w := &lost[i]
+		if c := s.crashAfter(s.ids[w.Ops[0].Key]); c != nil {
+			w.Ops = slices.Insert(w.Ops, 1, c.op)
+			w.Reason += fmt.Sprintf("; %q crashed after it", c.Node)
+		}
+	}
+	return slices.Concat(witnesses, lost, s.beyondWitnesses())
+}
