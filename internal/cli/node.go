@@ -16,12 +16,14 @@ import (
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
+	"example.com/contend/internal/trace"
 )
 
 // nodeOptions are the flags of `contend node` that do not go into its Config.
 type nodeOptions struct {
 	listen      string
 	allowRemote bool
+	trace       string
 	readyFD     int
 }
 
@@ -57,7 +59,8 @@ database and exits 0.`,
 	discipline := disciplineFlags(flags)
 	flags.IntVar(&cfg.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests worked on at once; more are refused")
 	flags.Uint64Var(&cfg.Seed, "seed", 1, "names the node's random choices (jitter)")
-	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, settings")
+	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, session, settings")
+	flags.StringVar(&o.trace, "trace", "", "append one JSON line for each attempt at the database to `FILE`: when it began, had the lock, ended")
 	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once healthy")
 	_ = flags.MarkHidden("ready-fd")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) (err error) {
@@ -96,7 +99,7 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return nil
 }
 
-func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) error {
+func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (err error) {
 	if err := checkNode(cfg); err != nil {
 		return err
 	}
@@ -107,7 +110,13 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) e
 	if err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, cfg)
+	attempts, stopTrace, err := openTrace(o.trace, cfg.Name)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTrace()) }()
+	db, err := openDatabase(ctx, cfg, attempts)
 	if err != nil {
 		ln.Close()
 		return err
@@ -144,8 +153,8 @@ func checkNode(cfg node.Config) error {
 }
 
 // openDatabase opens it and asks it a first question.
-func openDatabase(ctx context.Context, cfg node.Config) (*sqlite.DB, error) {
-	db, err := sqlite.Open(ctx, cfg.DBPath, cfg.Discipline, sqlite.Options{LockWait: cfg.Metrics.LockWait})
+func openDatabase(ctx context.Context, cfg node.Config, attempts func(trace.Attempt)) (*sqlite.DB, error) {
+	db, err := sqlite.Open(ctx, cfg.DBPath, cfg.Discipline, sqlite.Options{LockWait: cfg.Metrics.LockWait, Trace: attempts})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, &exitError{code: exitInterrupted, err: err}

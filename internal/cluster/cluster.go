@@ -17,6 +17,10 @@ type Node struct {
 	Name string // "app-1"
 	URL  string // its own address, not the balancer's: "http://127.0.0.1:40001"
 	Log  string // path of its log file; "" where it has none here
+
+	// Trace is the path of the file that it writes its attempts to, for package
+	// trace to read once it has ended; "" where it writes none.
+	Trace string
 }
 
 // A Cluster is a running system: nodes that share one database, behind a balancer.
@@ -30,7 +34,9 @@ type Cluster interface {
 	// of the cluster runs after it. It returns everything that went wrong, and
 	// does nothing the second time.
 	Stop(ctx context.Context) error
-	// Inspect reads the database from outside the nodes, after Stop.
+	// Inspect reads the database from outside the nodes, while none of them
+	// runs: after Stop, or when every one has been killed. As the next node to
+	// start would, it recovers what a crash has left.
 	Inspect(ctx context.Context) (store.Facts, error)
 }
 
@@ -42,6 +48,19 @@ type Killer interface {
 	Restart(ctx context.Context, node string) error
 }
 
+// A Lookout is a cluster whose files can be looked at while no node runs.
+type Lookout interface {
+	// Left says what the nodes left beside the database. It opens no database.
+	Left() (Left, error)
+}
+
+// Left is what lies beside a database that nobody has open.
+type Left struct {
+	Journal int64 // size of the rollback journal, in bytes; 0 where there is none
+	Hot     bool  // the journal has to be rolled back (https://sqlite.org/lockingv3.html#hot_journals)
+	WAL     int64 // size of the WAL, in bytes; 0 where there is none
+}
+
 // A Spec says what to start. The zero value of an optional field is its default.
 type Spec struct {
 	Nodes       int
@@ -49,6 +68,7 @@ type Spec struct {
 	Dir         string // holds the database and one log file a process; must exist, and have no database yet
 	Seed        uint64 // for the nodes' jitter
 	Lab         bool   // open the nodes' /lab/ paths
+	Trace       bool   // have each node write its attempts to <name>.trace.jsonl in Dir
 	Listen      string // the balancer's address; "" means a free port of 127.0.0.1
 	AllowRemote bool   // let Listen be an address that other machines can reach
 	Binary      string // the contend to run; "" means this program's own file

@@ -22,6 +22,8 @@ type process struct {
 	addr string   // "host:port", known once it has been ready
 	log  string   // path
 
+	trace string // path; "" where it writes none
+
 	cmd    *exec.Cmd
 	done   chan struct{} // closed when the child has been waited for
 	err    error         // of Wait; read it after done

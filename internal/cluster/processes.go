@@ -27,6 +27,7 @@ type Processes struct {
 var (
 	_ Cluster = (*Processes)(nil)
 	_ Killer  = (*Processes)(nil)
+	_ Lookout = (*Processes)(nil)
 )
 
 // StartProcesses starts what spec says and waits until every node and the
@@ -66,11 +67,12 @@ func newProcesses(spec Spec) (*Processes, error) {
 	}
 	for i := range spec.Nodes {
 		name := "app-" + strconv.Itoa(i+1)
-		c.nodes = append(c.nodes, &process{
-			name: name,
-			args: nodeArgs(name, spec),
-			log:  filepath.Join(spec.Dir, name+".log"),
-		})
+		p := &process{name: name, args: nodeArgs(name, spec), log: filepath.Join(spec.Dir, name+".log")}
+		if spec.Trace {
+			p.trace = filepath.Join(spec.Dir, name+".trace.jsonl")
+			p.args = append(p.args, "--trace", p.trace)
+		}
+		c.nodes = append(c.nodes, p)
 	}
 	return c, nil
 }
@@ -140,7 +142,7 @@ func (c *Processes) URL() string { return "http://" + c.balancer.addr }
 func (c *Processes) Nodes() []Node {
 	var nodes []Node
 	for _, p := range c.nodes {
-		nodes = append(nodes, Node{Name: p.name, URL: "http://" + p.addr, Log: p.log})
+		nodes = append(nodes, Node{Name: p.name, URL: "http://" + p.addr, Log: p.log, Trace: p.trace})
 	}
 	return nodes
 }

@@ -44,6 +44,8 @@ func failure(err error, attempts int) answer {
 		status, body.Code = http.StatusNotFound, api.CodeNotFound
 	case errors.Is(err, store.ErrClosed):
 		status, body.Code, body.Error = http.StatusServiceUnavailable, api.CodeStopping, "the node is stopping"
+	case errors.Is(err, store.ErrSessions):
+		status, body.Code = http.StatusServiceUnavailable, api.CodeOverloaded
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// Only the wait for a connection ends with a context, so this attempt was
 		// not begun, and every one before it was rolled back.

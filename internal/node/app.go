@@ -157,6 +157,23 @@ func (n *Node) move(tx store.Tx, t api.TransferRequest) error {
 	return tx.RecordPayment(t.From, t.To, t.Amount)
 }
 
+// total is one statement, so even without a transaction around it, it sees the
+// balances of one moment.
+func (n *Node) total(x *exchange) answer {
+	if err := decodeQuery(x.query); err != nil {
+		return failure(err, 0)
+	}
+	var sum, accounts int64
+	attempts, err := n.view(x, func(tx store.Tx) (err error) {
+		sum, accounts, err = tx.Total()
+		return err
+	})
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, api.TotalResponse{Total: sum, Accounts: accounts})
+}
+
 func (n *Node) atomic() bool { return n.cfg.Discipline.Transaction == store.Atomic }
 
 // think is the seed's deliberate delay between the read and the write.

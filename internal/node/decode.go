@@ -18,6 +18,7 @@ const (
 	maxQuantity = 1e12      // of a purchase or a transfer
 	maxLevel    = 1e15      // of a counter, stock or balance that the lab sets: far from overflow
 	maxLabWait  = 60 * 1000 // ms of a hold, or before a crash
+	maxRows     = 10_000    // that a session writes in one statement
 )
 
 // An invalid argument says which field is wrong and what is wanted of it.

@@ -52,11 +52,13 @@ var routes = map[string]route{
 	api.PathCounter:   {http.MethodGet, false, (*Node).counter},
 	api.PathPurchase:  {http.MethodPost, false, (*Node).purchase},
 	api.PathTransfer:  {http.MethodPost, false, (*Node).transfer},
+	api.PathTotal:     {http.MethodGet, false, (*Node).total},
 	api.PathHealth:    {http.MethodGet, true, (*Node).health},
 	api.PathMetrics:   {http.MethodGet, true, (*Node).metricsPage},
 	api.PathHold:      {http.MethodPost, false, (*Node).hold},
 	api.PathCrash:     {http.MethodPost, false, (*Node).crash},
 	api.PathReset:     {http.MethodPost, false, (*Node).reset},
+	api.PathSession:   {http.MethodPost, false, (*Node).session},
 	api.PathSettings:  {http.MethodGet, false, (*Node).settings},
 }
 

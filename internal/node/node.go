@@ -140,8 +140,9 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 	return n.closeDatabase(err)
 }
 
-// drain waits for everything begun, gives clients that are still talking a
-// little longer, and closes every connection.
+// drain gives back what the lab's sessions hold, waits for everything begun,
+// gives clients that are still talking a little longer, and closes every
+// connection.
 func (n *Node) drain(srv *http.Server) {
 	n.gate.Lock()
 	n.stopping = true
@@ -151,6 +152,9 @@ func (n *Node) drain(srv *http.Server) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		if db, can := n.db.(sessioner); can {
+			db.CloseSessions() // requests of any node may be waiting for their locks
+		}
 		n.begun.Wait()
 		select {
 		case <-time.After(n.slowGrace):

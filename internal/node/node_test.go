@@ -43,6 +43,7 @@ func TestContract(t *testing.T) {
 				{"POST", "/api/transfer", `{"from":"ann","to":"bob","amount":7}`, 409, `"code":"CONFLICT"`},
 				{"POST", "/api/transfer", `{"from":"eve","to":"bob","amount":7}`, 404, `"code":"NOT_FOUND"`},
 				{"POST", "/api/transfer", `{"from":"ann","to":"eve","amount":1}`, 404, `"code":"NOT_FOUND"`},
+				{"GET", "/api/total", "", 200, `{"total":10,"accounts":2}`},
 			} {
 				got := send(t, c.method, s.url+c.path, c.body)
 				if got.status != c.status || !strings.Contains(got.body, c.want) {
@@ -87,6 +88,7 @@ func TestRefusedRequestsChangeNothing(t *testing.T) {
 		"transfer to oneself":      {"POST", "/api/transfer", `{"from":"a","to":"a","amount":1}`, asJSON, 400, api.CodeInvalidArgument, "to"},
 		"unknown parameter":        {"GET", "/api/counter?key=k&value=3", "", "", 400, api.CodeInvalidArgument, "value"},
 		"no parameter":             {"GET", "/api/counter", "", "", 400, api.CodeInvalidArgument, "key"},
+		"a total of something":     {"GET", "/api/total?key=k", "", "", 400, api.CodeInvalidArgument, "key"},
 		"unknown format":           {"GET", "/metrics?format=xml", "", "", 400, api.CodeInvalidArgument, "format"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,7 @@ type Script struct {
 
 // A Step is what one session is told to do, once the step before it is over.
 type Step struct {
-	Session string // "A"; opened by its first step
+	Session string // "A"; it is open before the scene starts
 	Node    string // where it lives: "app-1"
 	Do      string // one of package api's Do constants
 	Name    string // the counter, item or account
@@ -30,11 +30,14 @@ type Step struct {
 	Value   int64
 
 	// Relative makes a set-… step write what the session has last read of Name
-	// plus Value, as an application does.
+	// plus Value, as an application does. Where it has read nothing, because it
+	// was refused, the step is not sent; see [CodeNotRead].
 	Relative bool
 
 	// Apart sends the step without waiting for its answer before the next one
 	// goes out. The session's own next step, and the end of the scene, do wait.
+	// The next step goes out when this one has left; where the database must
+	// have begun with this one first, the next has an After.
 	Apart bool
 
 	// After waits so long before the step is sent.
@@ -43,11 +46,12 @@ type Step struct {
 	Say string // the step in the source's own words; may be empty
 }
 
-// An Event is a step and what came of it. Times count from the scene's start.
+// An Event is a step and what came of it. Times count from the scene's start,
+// which is when every session is open.
 type Event struct {
 	Step
 	Sent, Answered time.Duration
-	Wrote          int64         // what a Relative step wrote
+	Wrote          history.Value // what a set-… step asked to be written
 	Got            history.Value // the answer's value
 	Outcome        history.Outcome
 	Code, Extended string

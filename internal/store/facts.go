@@ -8,10 +8,21 @@ type Facts struct {
 	Stock     map[string]int64 `json:"stock"`     // how many of every item are left
 	Balances  map[string]int64 `json:"balances"`  // the balance of every account
 	Records   int64            `json:"records"`   // rows of table data
+	Rows      []Row            `json:"rows"`      // every row of table data, by id
 	Payments  int64            `json:"payments"`  // rows of the payment history
 	Integrity string           `json:"integrity"` // PRAGMA integrity_check: "ok", or what it found
 	Journal   Journal          `json:"journal"`   // the mode that the file is in
 	Engine    string           `json:"engine"`    // "SQLite 3.54.1"
+
+	// DefaultBusyTimeout is how long a connection of this driver waits for a
+	// lock where nobody has set busy_timeout.
+	DefaultBusyTimeout Milliseconds `json:"default_busy_timeout_ms"`
+}
+
+// A Row is one row of table data.
+type Row struct {
+	ID      int64  `json:"id"`
+	Content string `json:"content"` // its first 64 bytes
 }
 
 // Stats are the seed's figures about a database in use.

@@ -42,6 +42,9 @@ type Tx interface {
 	Move(from, to string, amount int64) error
 	// RecordPayment adds one row to the payment history.
 	RecordPayment(from, to string, amount int64) error
+	// Total returns the sum of all balances and the number of accounts, read
+	// in a single statement.
+	Total() (sum, accounts int64, err error)
 }
 
 // What a Tx answers when the data forbid what was asked. Neither is the
@@ -53,6 +56,9 @@ var (
 
 // ErrClosed is returned by a Store that is closing or closed; nothing was begun.
 var ErrClosed = errors.New("database is closed")
+
+// ErrSessions is returned where a session would be one too many; nothing was begun.
+var ErrSessions = errors.New("too many sessions are open")
 
 // A Store runs attempts against one database. It is safe for concurrent use.
 type Store interface {

@@ -55,6 +55,9 @@ type answer struct {
 	ID      int64 `json:"id"`
 	Left    int64 `json:"left"`
 
+	Total    int64 `json:"total"`
+	Accounts int64 `json:"accounts"`
+
 	Key    string `json:"key"`
 	Item   string `json:"item"`
 	From   string `json:"from"`
@@ -67,7 +70,7 @@ type answer struct {
 }
 
 // blank is an answer that says nothing.
-var blank = answer{Value: absent, ID: absent, Left: absent, Amount: absent}
+var blank = answer{Value: absent, ID: absent, Left: absent, Total: absent, Accounts: absent, Amount: absent}
 
 // parse returns the answer in body, a blank one where there is an error.
 func parse(body []byte) (answer, error) {
@@ -101,6 +104,8 @@ func (a *answer) confirms(op *history.Op) bool {
 		return a.Success && a.Item == op.Key && a.Left != absent
 	case history.Transfer:
 		return a.Success && a.From == op.Key && a.To == op.To && a.Amount == op.Amount
+	case history.Total:
+		return op.Key == balances && a.Total != absent && a.Accounts != absent
 	default:
 		return false
 	}
@@ -115,6 +120,8 @@ func (a *answer) result(function string) history.Value {
 		return history.Some(a.ID)
 	case history.Purchase:
 		return history.Some(a.Left)
+	case history.Total:
+		return history.Some(a.Total)
 	default:
 		return history.Value{}
 	}

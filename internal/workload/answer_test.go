@@ -15,6 +15,7 @@ var (
 	read      = Read{Key: "counter"}.Call(0, 0, nil)
 	write     = Call{Op: history.Op{Func: history.Write, Key: "tag"}}
 	purchase  = Purchase{Item: "book", Quantity: 5}.Call(0, 0, nil)
+	total     = Total{}.Call(0, 0, nil)
 	transfer  = Call{Op: history.Op{Func: history.Transfer, Key: "a", To: "b", Amount: 3}}
 )
 
@@ -44,6 +45,8 @@ func TestAnswer(t *testing.T) {
 		{"purchase", purchase, 200, `{"success":true,"item":"book","left":45,"container":"app-1"}`, result{history.OK, history.Some(45), "app-1", "", ""}},
 		{"transfer", transfer, 200, `{"success":true,"from":"a","to":"b","amount":3,"container":"app-1"}`, result{history.OK, history.Value{}, "app-1", "", ""}},
 
+		{"total", total, 200, `{"total":1000,"accounts":10}`, result{history.OK, history.Some(1000), "", "", ""}},
+
 		{"busy", increment, 503, busy, result{history.Failed, history.Value{}, "app-3", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}},
 		{"sold out", purchase, 409, `{"error":"sold out","code":"CONFLICT","container":"app-1","duration":1}`, result{history.Failed, history.Value{}, "app-1", "CONFLICT", ""}},
 		{"certain, but no node's answer", increment, 503, `<html>`, result{history.Failed, history.Value{}, "app-2", "HTTP_503", ""}},
@@ -68,6 +71,7 @@ func TestAnswer(t *testing.T) {
 		{"200 with another counter's answer", read, 200, `{"key":"other","value":7}`, bad},
 		{"200 with another item's answer", purchase, 200, `{"success":true,"item":"pen","left":45}`, bad},
 		{"200 with another transfer's answer", transfer, 200, `{"success":true,"from":"a","to":"c","amount":3}`, bad},
+		{"200 with half a total", total, 200, `{"total":1000}`, bad},
 		{"200 with another amount", transfer, 200, `{"success":true,"from":"a","to":"b","amount":4}`, bad},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,6 +97,7 @@ func TestScanTakesWhatANodeWrites(t *testing.T) {
 		api.WriteResponse{Success: true, ID: 12, Duration: 0.125, Container: "app-1"},
 		api.CounterResponse{Key: "counter", Value: 3},
 		api.PurchaseResponse{Success: true, Item: "book", Left: 4, Container: "app-1"},
+		api.TotalResponse{Total: 1000, Accounts: 10},
 		api.TransferResponse{Success: true, From: "a", To: "b", Amount: 5, Container: "app-1"},
 		api.Error{Error: "database is locked", Code: api.CodeBusy, Extended: "SQLITE_BUSY", Container: "app-1", Duration: 12},
 	} {
@@ -117,6 +122,7 @@ func FuzzScan(f *testing.F) {
 		`{"duration":0.}`, `{"duration":.5}`, `{"duration":00.5}`, `{"duration":1e400}`, `{"error":"a\"b"}`, `{"error":"\u00e9"}`, "{\"key\":\"\xff\"}",
 		`{"value":1,"value":2}`, `{"value":1,}`, `{}`, `{"value"}`, `{"success":false}`, `{"success":trueish}`, `{"success":true}}`, `{"Value":1}`,
 		`{"code":"SQLITE_BUSY","extended":"SQLITE_BUSY_SNAPSHOT","error":"x","from":"a","to":"b","amount":1,"left":2,"item":"i"}`,
+		`{"total":5,"accounts":2}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -144,7 +150,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(500, []byte(`{"code":""}`))
 	f.Add(200, []byte(`null`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		for _, call := range []Call{increment, read, write, purchase, transfer} {
+		for _, call := range []Call{increment, read, write, purchase, transfer, total} {
 			call.Answer(status, 0, body)
 			op := call.Op
 			ok, failed := op.Outcome == history.OK, op.Outcome == history.Failed

@@ -110,6 +110,35 @@ func (w Transfer) Call(process, _ int, rng *rand.Rand) Call {
 	return post(op, api.PathTransfer, api.TransferRequest{From: op.Key, To: op.To, Amount: op.Amount})
 }
 
+// Total adds up all balances with every call.
+type Total struct {
+	Nodes int // as in [Increment]
+}
+
+// balances is the Key of every total, as history says.
+const balances = "balances"
+
+// Call returns the total that process asks for next.
+func (w Total) Call(process, _ int, _ *rand.Rand) Call {
+	op := history.Op{Func: history.Total, Key: balances, Node: node(1, w.Nodes, process)}
+	return Call{Op: op, Method: http.MethodGet, Path: address(op.Node, api.PathTotal)}
+}
+
+// Mix makes each call one of two workloads', by chance. It is comparable if
+// both of them are.
+type Mix struct {
+	A, B  Workload
+	Share int // of B, in percent of the calls; the rest are A's
+}
+
+// Call draws whose call is next, and returns it.
+func (w Mix) Call(process, n int, rng *rand.Rand) Call {
+	if rng.IntN(100) < w.Share {
+		return w.B.Call(process, n, rng)
+	}
+	return w.A.Call(process, n, rng)
+}
+
 // node returns the name of the node that process asks, "" for any.
 func node(first, nodes, process int) string {
 	if nodes == 0 {

@@ -48,6 +48,10 @@ func (a *answer) scanField(name, b []byte) (rest []byte, ok bool) {
 		return scanInt(&a.Left, b)
 	case "amount":
 		return scanInt(&a.Amount, b)
+	case "total":
+		return scanInt(&a.Total, b)
+	case "accounts":
+		return scanInt(&a.Accounts, b)
 	case "key":
 		return scanString(&a.Key, b)
 	case "item":

@@ -26,6 +26,8 @@ type Call struct {
 // A Workload says what call a client makes next. Call is asked for the n-th
 // call (from 0) of client process, in any order and from several goroutines
 // at once, each with a generator of its own; its answer depends on nothing else.
+// Its dynamic type is comparable, so that a setup which holds one can be a map's key.
 type Workload interface {
 	Call(process, n int, rng *rand.Rand) Call
+	String() string // what is asked, in a few words: "increment one counter"
 }

@@ -35,6 +35,9 @@ func TestCalls(t *testing.T) {
 		{"read", workload.Read{Key: "a b&c\r\n", Nodes: 2}, 1, workload.Call{
 			Op:     history.Op{Func: history.Read, Key: "a b&c\r\n", Node: "app-2"},
 			Method: "GET", Path: "/app-2/api/counter?key=a+b%26c%0D%0A"}},
+		{"total", workload.Total{Nodes: 2}, 1, workload.Call{
+			Op:     history.Op{Func: history.Total, Key: "balances", Node: "app-2"},
+			Method: "GET", Path: "/app-2/api/total"}},
 		{"purchase", workload.Purchase{Item: "book", Quantity: 5}, 0, workload.Call{
 			Op:     history.Op{Func: history.Purchase, Key: "book", Amount: 5},
 			Method: "POST", Path: "/api/purchase", Body: []byte(`{"item":"book","quantity":5}`)}},
@@ -116,10 +119,69 @@ func TestTransferPicks(t *testing.T) {
 	}
 }
 
+func TestMix(t *testing.T) {
+	w := workload.Mix{A: workload.Transfer{Accounts: 3}, B: workload.Total{}, Share: 25}
+	count := map[string]int{}
+	rng := seeded(1)
+	for n := range 2000 {
+		count[w.Call(0, n, rng).Op.Func]++
+	}
+	if totals := count[history.Total]; totals < 400 || totals > 600 || totals+count[history.Transfer] != 2000 {
+		t.Errorf("calls are %v, want about a quarter of totals and else transfers", count)
+	}
+	for share, want := range map[int]string{0: history.Transfer, 100: history.Total} {
+		w.Share = share
+		for n := range 200 {
+			if got := w.Call(0, n, rng).Op.Func; got != want {
+				t.Fatalf("a share of %d %% gave a %s", share, got)
+			}
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	w := workload.Roles{First: 2, A: workload.Write{Nodes: 4}, B: workload.Read{Key: "k", Nodes: 4}}
+	var got []string
+	for process := range 4 {
+		for n := range 2 {
+			op := w.Call(process, n, seeded(1)).Op
+			got = append(got, op.Func+" "+op.Node)
+		}
+	}
+	want := []string{
+		"write app-1", "write app-1", "write app-2", "write app-2",
+		"read app-3", "read app-3", "read app-4", "read app-4",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("want -, got +\n" + diff)
+	}
+	if got, want := w.String(), "the first 2 clients: insert small rows; the others: read one counter"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+	w.First = 1
+	if got, want := w.String(), "the first client: insert small rows; the others: read one counter"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+}
+
+// Workloads stand in the setups that name recordings.
+func TestWorkloadsAreComparable(t *testing.T) {
+	for _, w := range []workload.Workload{
+		workload.Increment{}, workload.Read{}, workload.Write{}, workload.Purchase{}, workload.Transfer{}, workload.Total{},
+		workload.Mix{A: workload.Mix{A: workload.Read{}, B: workload.Write{}}, B: workload.Total{}},
+		workload.Roles{First: 1, A: workload.Write{}, B: workload.Read{}},
+	} {
+		if seen := (map[workload.Workload]bool{w: true}); !seen[w] {
+			t.Errorf("%T is not found under itself", w)
+		}
+	}
+}
+
 func TestSeedNamesTheCalls(t *testing.T) {
 	for _, w := range []workload.Workload{
 		workload.Write{Size: 8},
 		workload.Transfer{Accounts: 4, Max: 1000},
+		workload.Mix{A: workload.Read{}, B: workload.Total{}, Share: 50},
 	} {
 		calls := func(seed uint64) (all []workload.Call) {
 			rng := seeded(seed)

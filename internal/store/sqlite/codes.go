@@ -72,6 +72,10 @@ const (
 	codeProtocol = 15
 )
 
+// codeError is a statement that SQLite does not take, such as a COMMIT where no
+// transaction is open. It has no effect.
+const codeError = 1
+
 func refusal(code int) bool {
 	switch code & 0xff {
 	case codeBusy, codeLocked, codeProtocol:
@@ -88,6 +92,20 @@ func resultCode(err error) int {
 		return e.Code()
 	}
 	return 21
+}
+
+// extended returns the extended result code that err carries, "" where it
+// carries none: an application's own error is no code of SQLite's.
+func extended(err error) string {
+	var e *store.Error
+	var d *driver.Error
+	switch {
+	case errors.As(err, &e):
+		return e.Extended
+	case errors.As(err, &d):
+		return CodeName(d.Code())
+	}
+	return ""
 }
 
 // newError describes err, which a statement met after waiting for so long.

@@ -173,39 +173,53 @@ func (c *conn) exec(s statement, args ...any) error {
 }
 
 // number runs a statement that returns at most one number and reports whether it did.
+func (c *conn) number(s statement, args ...any) (n int64, found bool, err error) {
+	found, err = c.row(s, args, &n)
+	if err != nil {
+		return 0, false, err
+	}
+	return n, found, nil
+}
+
+// row runs a statement that returns at most one row, scans it and reports
+// whether there was one.
 //
 // It steps until the statement is done: outside a transaction, a write with a
 // RETURNING clause has changed its rows at the first step but commits at the
 // last (https://sqlite.org/lang_returning.html), and the refusal of that
 // commit must not be missed.
-func (c *conn) number(s statement, args ...any) (n int64, found bool, err error) {
+func (c *conn) row(s statement, args []any, to ...any) (found bool, err error) {
 	rows, err := c.stmts[s].QueryContext(always, args...)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		found = true
-		if err := rows.Scan(&n); err != nil {
-			return 0, false, err
+		if err := rows.Scan(to...); err != nil {
+			return false, err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return 0, false, err
+		return false, err
 	}
-	return n, found, rows.Close()
+	return found, rows.Close()
 }
 
 // rollback ends the open transaction and reports whether the connection is
 // certainly out of it. After some errors SQLite has rolled back by itself, and
 // ROLLBACK then fails (https://sqlite.org/lang_transaction.html, "Response To
-// Errors Within A Transaction"); a BEGIN that succeeds shows that this is what
-// happened, since transactions do not nest.
+// Errors Within A Transaction").
 func (c *conn) rollback() bool {
-	if c.exec(rollback) == nil {
-		return true
-	}
-	return c.exec(beginDeferred) == nil && c.exec(rollback) == nil
+	return c.exec(rollback) == nil || !c.inTransaction()
+}
+
+// inTransaction reports whether a transaction is open. The driver does not
+// pass sqlite3_get_autocommit on, so it asks with a BEGIN: transactions do not
+// nest, so one fails inside another and changes nothing, and outside it takes
+// no lock (https://sqlite.org/lang_transaction.html).
+func (c *conn) inTransaction() bool {
+	return c.exec(beginDeferred) != nil || c.exec(rollback) != nil
 }
 
 // discard closes the connection whatever state it is in; SQLite rolls back

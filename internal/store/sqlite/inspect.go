@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -42,6 +43,9 @@ func Inspect(ctx context.Context, path string) (facts store.Facts, err error) {
 }
 
 func inspect(ctx context.Context, c *conn) (facts store.Facts, err error) {
+	if facts.DefaultBusyTimeout, err = c.busyTimeout(ctx); err != nil {
+		return facts, err
+	}
 	if err := c.set(ctx, "busy_timeout", inspectPatience); err != nil {
 		return facts, err
 	}
@@ -61,6 +65,19 @@ func inspect(ctx context.Context, c *conn) (facts store.Facts, err error) {
 	return facts, err
 }
 
+// busyTimeout reads how long c waits for a lock.
+func (c *conn) busyTimeout(ctx context.Context) (store.Milliseconds, error) {
+	got, err := c.get(ctx, "busy_timeout")
+	if err != nil {
+		return 0, err
+	}
+	ms, err := strconv.ParseInt(got, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("busy_timeout: %w", err)
+	}
+	return store.Milliseconds(ms), nil
+}
+
 func figures(ctx context.Context, sc *sql.Conn, facts *store.Facts) (err error) {
 	if facts.Counters, err = numbers(ctx, sc, "SELECT key, value FROM counters"); err != nil {
 		return err
@@ -76,7 +93,32 @@ func figures(ctx context.Context, sc *sql.Conn, facts *store.Facts) (err error) 
 	if err != nil {
 		return describe("count rows", err)
 	}
-	return nil
+	facts.Rows, err = rows(ctx, sc)
+	return err
+}
+
+// rowPrefix is how much of a row's content Inspect reads, in bytes.
+const rowPrefix = 64
+
+// rows reads every row of table data. The cast has substr count bytes.
+func rows(ctx context.Context, sc *sql.Conn) ([]store.Row, error) {
+	rows, err := sc.QueryContext(ctx, "SELECT id, substr(CAST(content AS BLOB), 1, ?) FROM data ORDER BY id", rowPrefix)
+	if err != nil {
+		return nil, describe("read rows", err)
+	}
+	defer rows.Close()
+	var all []store.Row
+	for rows.Next() {
+		var r store.Row
+		if err := rows.Scan(&r.ID, &r.Content); err != nil {
+			return nil, fmt.Errorf("read rows: %w", err)
+		}
+		all = append(all, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, describe("read rows", err)
+	}
+	return all, nil
 }
 
 func numbers(ctx context.Context, sc *sql.Conn, query string) (map[string]int64, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/trace"
 )
 
 // Hold takes the write lock, calls taken, keeps the lock for d or until ctx is
@@ -16,11 +17,21 @@ import (
 // the lock as long as the DB's patience. In a rollback journal others can go on
 // reading (the lock is RESERVED), in WAL mode too.
 func (db *DB) Hold(ctx context.Context, d time.Duration, taken func()) error {
-	return db.patiently(ctx, "hold the write lock", func(c *conn) error {
+	began := time.Now()
+	var locked time.Time
+	err := db.patiently(ctx, "hold the write lock", func(c *conn) error {
+		locked = time.Now()
 		taken()
 		db.pause(ctx, d)
 		return errNothing
 	})
+	if db.trace != nil && !errors.Is(err, store.ErrClosed) {
+		db.trace(trace.Attempt{
+			Kind: trace.Hold, Began: began.UnixNano(), Locked: nanoseconds(locked), Ended: time.Now().UnixNano(),
+			Code: extended(err),
+		})
+	}
+	return err
 }
 
 // Crash takes the write lock, writes rows until some of them have left

@@ -79,6 +79,7 @@ const (
 	setBalance
 	moveBalance
 	insertPayment
+	getTotal
 	statements // how many there are
 )
 
@@ -106,4 +107,5 @@ AND (SELECT balance FROM accounts WHERE name = ?1) >= ?3
 AND EXISTS (SELECT 1 FROM accounts WHERE name = ?2)
 RETURNING balance`,
 	insertPayment: "INSERT INTO payments (sender, recipient, amount) VALUES (?, ?, ?) RETURNING id",
+	getTotal:      "SELECT coalesce(sum(balance), 0), count(*) FROM accounts",
 }

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/trace"
 )
 
 // Options are what Open can be told beyond the discipline. The zero value of
@@ -37,6 +38,10 @@ type Options struct {
 	// includes the statement's own work, and outside a transaction its commit.
 	// It is called on the attempt's goroutine, granted or refused.
 	LockWait func(time.Duration)
+	// Trace is told of every attempt once it is over, holds and transactions of
+	// sessions included, with Node left empty. It is called on the attempt's
+	// goroutine. nil means that nobody is told.
+	Trace func(trace.Attempt)
 	// Patience bounds the waits that belong to no request: opening a
 	// connection, and everything for the lab. 0 means DefaultPatience.
 	Patience time.Duration
@@ -54,16 +59,19 @@ type DB struct {
 	d           store.Discipline
 	busyTimeout time.Duration
 	observe     func(time.Duration)
+	trace       func(trace.Attempt) // nil where nobody listens
 	patience    time.Duration
+	path        string
 
 	sql   *sql.DB
 	pool  chan *conn // idle connections; nil stands for one that could not be replaced before Close
 	probe chan *conn // the one connection for Check and Stats
 	lab   sync.RWMutex
 
-	closing chan struct{} // closed when Close begins
-	once    sync.Once
-	closed  error
+	sessions *sessions
+	closing  chan struct{} // closed when Close begins
+	once     sync.Once
+	closed   error
 }
 
 // Open opens d.Pool connections to the file at path, and one more for [DB.Check]
@@ -85,7 +93,8 @@ func Open(ctx context.Context, path string, d store.Discipline, o Options) (*DB,
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db := &DB{
-		d: d, busyTimeout: d.BusyTimeout.Duration(), observe: o.LockWait, patience: o.Patience,
+		d: d, busyTimeout: d.BusyTimeout.Duration(), observe: o.LockWait, trace: o.Trace, patience: o.Patience,
+		path: path, sessions: newSessions(),
 		sql: pool, pool: make(chan *conn, d.Pool), probe: make(chan *conn, 1), closing: make(chan struct{}),
 	}
 	if err := db.dialAll(ctx); err != nil {
@@ -227,6 +236,7 @@ func (db *DB) replace(c *conn) {
 func (db *DB) Close() error {
 	db.once.Do(func() {
 		close(db.closing)
+		db.CloseSessions()
 		db.lab.Lock() // waits for what the lab is doing
 		defer db.lab.Unlock()
 		var errs []error

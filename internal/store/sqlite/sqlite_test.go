@@ -357,10 +357,11 @@ func TestStockAndBalances(t *testing.T) {
 	must(t, db.View(t.Context(), func(tx store.Tx) error {
 		ann, errAnn := tx.Balance("ann")
 		bob, errBob := tx.Balance("bob")
-		if ann != 6 || bob != 4 {
-			t.Errorf("ann has %d and bob %d, want 6 and 4", ann, bob)
+		sum, accounts, errTotal := tx.Total()
+		if ann != 6 || bob != 4 || sum != 10 || accounts != 2 {
+			t.Errorf("ann has %d, bob %d and all %d accounts %d; want 6, 4 and 2 of 10", ann, bob, accounts, sum)
 		}
-		return errors.Join(errAnn, errBob)
+		return errors.Join(errAnn, errBob, errTotal)
 	}))
 }
 
@@ -426,6 +427,20 @@ func TestInspect(t *testing.T) {
 		}
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("stat: %v, want no such file", err)
+		}
+	})
+	t.Run("rows, by id and cut to 64 bytes", func(t *testing.T) {
+		path := file(t)
+		db := open(t, path, discipline(nil), Options{})
+		for _, data := range []string{"1-2-tag:payload", strings.Repeat("x", 63) + "é" + "x", "在"} {
+			must(t, db.Update(t.Context(), func(tx store.Tx) error { _, err := tx.Insert(data); return err }))
+		}
+		must(t, db.Close())
+		facts, err := Inspect(t.Context(), path)
+		must(t, err)
+		want := []store.Row{{ID: 1, Content: "1-2-tag:payload"}, {ID: 2, Content: strings.Repeat("x", 63) + "\xc3"}, {ID: 3, Content: "在"}}
+		if !slices.Equal(facts.Rows, want) || facts.Records != 3 {
+			t.Errorf("%d rows: %+v", facts.Records, facts.Rows)
 		}
 	})
 	t.Run("a path that looks like a URI", func(t *testing.T) {

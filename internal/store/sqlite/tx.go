@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/trace"
 )
 
 var errReadOnly = errors.New("write inside View")
@@ -20,6 +21,8 @@ type tx struct {
 	locked   bool // the write lock is held until the end of the transaction
 	wrote    bool // alone, and something has been committed
 	err      error
+
+	lockedAt time.Time // when the write lock was had; alone, when the latest write was done; zero before
 }
 
 func (t *tx) Counter(key string) (int64, error) {
@@ -86,6 +89,17 @@ func (t *tx) RecordPayment(from, to string, amount int64) error {
 	return err
 }
 
+func (t *tx) Total() (sum, accounts int64, err error) {
+	if t.err != nil {
+		return 0, 0, t.err
+	}
+	start := time.Now()
+	if _, err := t.c.row(getTotal, nil, &sum, &accounts); err != nil {
+		return 0, 0, t.fail("add up balances", err, time.Since(start), false)
+	}
+	return sum, accounts, nil
+}
+
 func (t *tx) mustRead(op string, s statement, key string) (int64, error) {
 	n, found, err := t.read(op, s, key)
 	if err == nil && !found {
@@ -111,7 +125,7 @@ func (t *tx) write(op string, s statement, args ...any) error {
 	}
 	start := time.Now()
 	err := t.c.exec(s, args...)
-	return t.written(op, err, time.Since(start), true)
+	return t.written(op, err, start, true)
 }
 
 func (t *tx) writeReturning(op string, s statement, args ...any) (n int64, changed bool, err error) {
@@ -120,7 +134,7 @@ func (t *tx) writeReturning(op string, s statement, args ...any) (n int64, chang
 	}
 	start := time.Now()
 	n, changed, err = t.c.number(s, args...)
-	return n, changed, t.written(op, err, time.Since(start), changed)
+	return n, changed, t.written(op, err, start, changed)
 }
 
 func (t *tx) writable() error {
@@ -130,8 +144,9 @@ func (t *tx) writable() error {
 	return t.err
 }
 
-// written takes down what came of a write that took so long.
-func (t *tx) written(op string, err error, took time.Duration, changed bool) error {
+// written takes down what came of a write that began at start and is just done.
+func (t *tx) written(op string, err error, start time.Time, changed bool) error {
+	took := time.Since(start)
 	if !t.locked {
 		t.db.observe(took)
 		t.locked = !t.alone
@@ -140,6 +155,9 @@ func (t *tx) written(op string, err error, took time.Duration, changed bool) err
 		return t.fail(op, err, took, true)
 	}
 	t.wrote = t.wrote || t.alone && changed
+	if t.alone || t.lockedAt.IsZero() {
+		t.lockedAt = start.Add(took)
+	}
 	return nil
 }
 
@@ -159,10 +177,28 @@ func (t *tx) fail(op string, err error, waited time.Duration, writing bool) erro
 	return e
 }
 
-// attempt runs fn under a transaction style and reports whether the connection
-// is fit for the next one.
+// attempt runs fn under a transaction style, reports it to the trace, and says
+// whether the connection is fit for the next one.
 func (db *DB) attempt(c *conn, style store.Transaction, readOnly bool, fn func(store.Tx) error) (fit bool, err error) {
 	t := &tx{c: c, db: db, readOnly: readOnly}
+	if db.trace == nil {
+		return t.run(style, fn)
+	}
+	began := time.Now()
+	fit, err = t.run(style, fn)
+	kind := trace.Write
+	if readOnly {
+		kind = trace.ReadOnly
+	}
+	db.trace(trace.Attempt{
+		Kind: kind, Began: began.UnixNano(), Locked: nanoseconds(t.lockedAt), Ended: time.Now().UnixNano(),
+		Code: extended(err),
+	})
+	return fit, err
+}
+
+// run makes the attempt.
+func (t *tx) run(style store.Transaction, fn func(store.Tx) error) (fit bool, err error) {
 	if style == store.Separate || style == store.Atomic {
 		t.alone = true
 		err := fn(t)
@@ -206,6 +242,9 @@ func (t *tx) begin(style store.Transaction) error {
 	if err != nil {
 		return t.fail(b.name, err, took, false)
 	}
+	if style != store.Deferred {
+		t.lockedAt = start.Add(took)
+	}
 	return nil
 }
 
@@ -237,8 +276,16 @@ func (t *tx) rollback(cause error) (fit bool, err error) {
 	}
 	var e *store.Error
 	if !errors.As(cause, &e) {
-		e = &store.Error{Op: "rollback", Code: CodeName(1), Extended: CodeName(1), Err: cause}
+		e = &store.Error{Op: "rollback", Code: CodeName(codeError), Extended: CodeName(codeError), Err: cause}
 	}
 	e.Refused, e.TimedOut, e.Unsure = false, false, true
 	return false, e
+}
+
+// nanoseconds is how a trace says t: since 1970, and 0 for no time.
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
 }

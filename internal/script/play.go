@@ -1,0 +1,198 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+)
+
+// CodeNotRead is the code of a [Step.Relative] step that was not sent, because
+// its session has read nothing that it could be relative to: the read before
+// it was refused. An application could not have gone on either.
+const CodeNotRead = "NOT_READ"
+
+// closePatience bounds the closing of the sessions. One whose last step was
+// cut short may first have to wait out its busy_timeout.
+const closePatience = time.Minute
+
+// Play plays s through the balancer at base, and returns an event for each step
+// that it came to, in the script's order. What the database refuses is an
+// event; an error says that the scene could not be played to its end, because
+// a node was not reached, did not understand, or ctx was done. A step whose
+// answer ctx cut off is Unknown.
+//
+// Every session is opened before the scene starts, so that opening one, which
+// needs the database too, is no part of it. All of them are closed at the end,
+// whatever happened.
+func Play(ctx context.Context, base string, s *Script) (events []Event, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	p := &player{base: base, client: &http.Client{Transport: &http.Transport{}}, stop: stop, actors: map[string]*actor{}}
+	defer p.client.CloseIdleConnections()
+	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
+	if err := p.open(ctx, s); err != nil {
+		return nil, fmt.Errorf("play %s: %w", s.Name, err)
+	}
+	events = p.play(ctx, s)
+	if ctx.Err() != nil {
+		return events, fmt.Errorf("play %s: %w", s.Name, context.Cause(ctx))
+	}
+	return events, nil
+}
+
+// A player plays one script.
+type player struct {
+	base   string
+	client *http.Client
+	stop   context.CancelCauseFunc // ends the scene, because of an error
+	start  time.Time
+	actors map[string]*actor // by session
+}
+
+// An actor is a session on the stage. What it has read belongs to its step in
+// progress.
+type actor struct {
+	session, node string
+	idle          chan struct{}    // closed when its latest step is over
+	read          map[string]int64 // by what and name: "stock cup"
+}
+
+// open opens the sessions of s in the order in which they enter.
+func (p *player) open(ctx context.Context, s *Script) error {
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if a := p.actors[step.Session]; a != nil {
+			if a.node != step.Node {
+				return fmt.Errorf("step %d: session %s lives on %s, not on %s", i+1, step.Session, a.node, step.Node)
+			}
+			continue
+		}
+		a := &actor{session: step.Session, node: step.Node, idle: make(chan struct{}), read: map[string]int64{}}
+		close(a.idle)
+		if _, err := p.ask(ctx, a.node, api.SessionRequest{Session: a.session, Do: api.DoOpen}, nil); err != nil {
+			return fmt.Errorf("open session %s: %w", a.session, err)
+		}
+		p.actors[step.Session] = a
+	}
+	return nil
+}
+
+// close closes every session, all at once: one may be waiting for another's lock.
+func (p *player) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closePatience)
+	defer cancel()
+	failed := make(chan error, len(p.actors))
+	var group sync.WaitGroup
+	for _, a := range p.actors {
+		group.Go(func() {
+			if _, err := p.ask(ctx, a.node, api.SessionRequest{Session: a.session, Do: api.DoClose}, nil); err != nil {
+				failed <- fmt.Errorf("close session %s: %w", a.session, err)
+			}
+		})
+	}
+	group.Wait()
+	close(failed)
+	return <-failed // one of them tells enough; nil where there is none
+}
+
+// play sends the steps of s until they or ctx are done, and waits for the
+// answers to all that it has sent.
+func (p *player) play(ctx context.Context, s *Script) []Event {
+	events := make([]Event, len(s.Steps)) // in one piece: steps that are Apart fill in theirs later
+	var apart sync.WaitGroup
+	defer apart.Wait()
+	p.start = time.Now()
+	for i := range s.Steps {
+		step, a := &s.Steps[i], p.actors[s.Steps[i].Session]
+		if !wait(ctx, step.After) || !a.await(ctx) {
+			return events[:i]
+		}
+		a.idle = make(chan struct{})
+		left := make(chan struct{})
+		act := func() {
+			defer close(a.idle)
+			p.act(ctx, i, step, a, &events[i], sync.OnceFunc(func() { close(left) }))
+		}
+		if !step.Apart {
+			act()
+			continue
+		}
+		apart.Go(act)
+		<-left
+	}
+	return events
+}
+
+// wait waits for d and reports whether ctx is still not done.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// await waits until a's step in progress is over, and reports whether ctx is
+// still not done.
+func (a *actor) await(ctx context.Context) bool {
+	select {
+	case <-a.idle:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// act has a do step i and takes down what comes of it. It calls left when the
+// request has left, at the latest when it returns.
+func (p *player) act(ctx context.Context, i int, step *Step, a *actor, e *Event, left func()) {
+	defer left()
+	e.Step, e.Sent = *step, time.Since(p.start)
+	defer func() { e.Answered = time.Since(p.start) }()
+	request := api.SessionRequest{Session: step.Session, Do: step.Do, Name: step.Name, To: step.To, Value: step.Value}
+	if thing, sets := strings.CutPrefix(step.Do, "set-"); sets {
+		before, known := a.read[thing+" "+step.Name]
+		if step.Relative && !known {
+			e.Outcome, e.Code = history.Failed, CodeNotRead
+			return
+		}
+		if step.Relative {
+			request.Value += before
+		}
+		e.Wrote = history.Some(request.Value)
+	}
+	answer, err := p.ask(ctx, step.Node, request, left)
+	switch {
+	case err == nil:
+		e.take(answer)
+	case ctx.Err() != nil:
+		e.Code = api.CodeClientTimeout
+	default:
+		p.stop(fmt.Errorf("step %d, %s of session %s: %w", i+1, step.Do, step.Session, err))
+	}
+	if thing, reads := strings.CutPrefix(step.Do, "read-"); reads && e.Got.Valid {
+		a.read[thing+" "+step.Name] = e.Got.Int64
+	}
+}
+
+// take fills in what an answer says.
+func (e *Event) take(a reply) {
+	e.Outcome, e.Code, e.Extended, e.Open = a.outcome, a.Code, a.Extended, a.Open
+	e.Got, e.Frames, e.Checkpointed = value(a.Value), value(a.Frames), value(a.Checkpointed)
+	e.Blocked = a.Blocked != nil && *a.Blocked
+}
+
+func value(n *int64) history.Value {
+	if n == nil {
+		return history.Value{}
+	}
+	return history.Some(*n)
+}

@@ -1,0 +1,29 @@
+package workload
+
+import "fmt"
+
+// String says what is asked: "increment one counter".
+func (w Increment) String() string { return "increment one counter" }
+
+// String says what is asked.
+func (w Read) String() string { return "read one counter" }
+
+// String says what is asked, with the payload's size.
+func (w Write) String() string {
+	if w.Size > 0 {
+		return fmt.Sprintf("insert rows of %d bytes", w.Size)
+	}
+	return "insert small rows"
+}
+
+// String says what is asked.
+func (w Purchase) String() string { return fmt.Sprintf("buy %d of one item", w.Quantity) }
+
+// String says what is asked.
+func (w Transfer) String() string { return fmt.Sprintf("transfers among %d accounts", w.Accounts) }
+
+// String says what is asked.
+func (w Total) String() string { return "add up all balances" }
+
+// String says what is asked, and how often each.
+func (w Mix) String() string { return fmt.Sprintf("%v; %d %% %v", w.A, w.Share, w.B) }
