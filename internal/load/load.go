@@ -37,6 +37,7 @@ type Spec struct {
 	Requests int           `json:"requests,omitempty"`   // Burst, Sequence: how many in all
 	Rate     float64       `json:"rate_per_s,omitempty"` // Open: arrivals a second
 	Duration time.Duration `json:"-"`                    // Closed, Open: how long
+	Then     Phase         `json:"then,omitzero"`        // Open: what follows when Duration is over; zero: nothing
 	Timeout  time.Duration `json:"-"`                    // a client stops waiting after this; 0 means DefaultTimeout
 }
 
@@ -64,11 +65,27 @@ func (s Spec) Validate() error {
 		if s.Clients < 1 || s.Duration <= 0 {
 			return fmt.Errorf("%s: want clients and a duration, have %d and %s", s.Arrival, s.Clients, s.Duration)
 		}
-		if s.Arrival == Open && !(s.Rate > 0 && s.Rate*s.Duration.Seconds() <= maxArrivals) {
-			return fmt.Errorf("open: want a rate above 0 and at most %d arrivals, have %g a second for %s", maxArrivals, s.Rate, s.Duration)
-		}
 	default:
 		return fmt.Errorf("arrival %q is none of burst, sequence, closed, open", s.Arrival)
+	}
+	return s.validatePhases()
+}
+
+// validatePhases checks the rates that only an open load has.
+func (s Spec) validatePhases() error {
+	two := s.Then != Phase{}
+	if s.Arrival != Open {
+		if two {
+			return fmt.Errorf("%s: only an open load has a second phase", s.Arrival)
+		}
+		return nil
+	}
+	if !(s.Rate > 0 && s.first().expected() <= maxArrivals) {
+		return fmt.Errorf("open: want a rate above 0 and at most %d arrivals, have %g a second for %s", maxArrivals, s.Rate, s.Duration)
+	}
+	if two && !(s.Then.Rate > 0 && s.Then.Duration > 0 && s.first().expected()+s.Then.expected() <= maxArrivals) {
+		return fmt.Errorf("open: want then a rate and a duration above 0 and at most %d arrivals in all, have %g a second for %s",
+			maxArrivals, s.Then.Rate, s.Then.Duration)
 	}
 	return nil
 }
@@ -89,6 +106,7 @@ type Client interface {
 
 // A Result is what a load did.
 type Result struct {
+	Started time.Time    // when the load's clock began: all times of Ops count from here
 	Ops     []history.Op // by Invoked; Index is the position
 	Dropped int          // Open: arrivals that were due and never sent, because the load ended before a client was free
 }

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"math"
 	"time"
 )
 
@@ -13,21 +12,6 @@ type sleeper interface {
 	release() // gives back what the sleeper holds
 }
 
-// arrivals returns how many calls are due in [0, Duration).
-func (r *run) arrivals() int {
-	n := int(math.Ceil(r.spec.Rate * r.spec.Duration.Seconds()))
-	for n > 1 && r.due(n-1) >= r.spec.Duration { // rounding
-		n--
-	}
-	return n
-}
-
-// due returns when the k-th arrival is due, from 0. It is computed from k
-// alone, so that no rounding adds up.
-func (r *run) due(k int) time.Duration {
-	return time.Duration(float64(k) / r.spec.Rate * float64(time.Second))
-}
-
 // open lets one goroutine keep the schedule and the processes serve it. The
 // channel between them is the queue of arrivals: it has room for all, so that
 // the schedule never waits for the processes.
@@ -35,7 +19,7 @@ func (r *run) open(ctx context.Context, newSleeper func() sleeper) {
 	if newSleeper == nil {
 		newSleeper = newPreciseSleeper
 	}
-	queue := make(chan int, r.arrivals())
+	queue := make(chan int, r.spec.arrivals())
 	serve := r.each(func(p *process) { r.serve(ctx, p, queue) })
 	r.all(append(serve, func() {
 		defer close(queue)
@@ -47,8 +31,8 @@ func (r *run) open(ctx context.Context, newSleeper func() sleeper) {
 func (r *run) schedule(ctx context.Context, queue chan<- int, newSleeper func() sleeper) {
 	s := newSleeper()
 	defer s.release()
-	for k := range r.arrivals() {
-		if !r.waitUntil(ctx, s, r.due(k)) {
+	for k := range r.spec.arrivals() {
+		if !r.waitUntil(ctx, s, r.spec.due(k)) {
 			return
 		}
 		queue <- k
@@ -83,11 +67,11 @@ func (r *run) waitUntil(ctx context.Context, s sleeper, due time.Duration) bool 
 // serve sends what arrives for as long as the load lasts, and counts the rest.
 func (r *run) serve(ctx context.Context, p *process, queue <-chan int) {
 	for k := range queue {
-		if ctx.Err() != nil || time.Since(r.start) >= r.spec.Duration+r.spec.Timeout {
+		if ctx.Err() != nil || time.Since(r.start) >= r.spec.span()+r.spec.Timeout {
 			p.dropped++
 			continue
 		}
-		r.issue(ctx, p, r.due(k))
+		r.issue(ctx, p, r.spec.due(k))
 	}
 }
 

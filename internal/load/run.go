@@ -32,8 +32,9 @@ type Options struct {
 //
 // An op is due: in a burst at time 0, all of them; in a sequence or a closed
 // load when the answer before it came; in an open load at its place in the
-// schedule, the k-th at k/Rate. Arrivals that find every client busy wait for
-// one in the order they came. Those still waiting when Duration is over are
+// schedule, the k-th at k/Rate, and in its second phase the k-th at
+// Duration + k/Then.Rate. Arrivals that find every client busy wait for one in
+// the order they came. Those still waiting when the last phase is over are
 // sent as long as clients become free within another Timeout, for a stall at
 // the end of a load must show like any other; the rest is Dropped.
 //
@@ -108,7 +109,7 @@ func (r *run) total() int {
 	case Closed:
 		return 0
 	case Open:
-		return r.arrivals()
+		return r.spec.arrivals()
 	default:
 		return r.spec.Requests
 	}
@@ -202,7 +203,7 @@ func (r *run) issue(ctx context.Context, p *process, due time.Duration) time.Dur
 
 // result puts the processes' ops together.
 func (r *run) result() Result {
-	var res Result
+	res := Result{Started: r.start}
 	var records []*record
 	for _, p := range r.processes {
 		res.Dropped += p.dropped

@@ -1,0 +1,240 @@
+package logs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// summary is what lines come to, in a log called app-9.
+func summary(t *testing.T, lines ...string) Summary {
+	t.Helper()
+	var tally Tally
+	if err := tally.Read(strings.NewReader(strings.Join(lines, "\n")), "app-9"); err != nil {
+		t.Fatal(err)
+	}
+	return tally.Summary()
+}
+
+func TestSummary(t *testing.T) {
+	got := summary(t,
+		"app-1  | 2026-05-04T03:02:03Z SQLITE_BUSY",
+		"app-1  | 2026-05-04T03:02:01Z SQLITE_BUSY", // lines need not come in the order of time
+		"app-2  | 2026-05-04T03:02:03.5Z SQLITE_BUSY_SNAPSHOT",
+		"app-2  | 2026-05-04T03:02:09Z database disk image is malformed",
+		"app-2  | database is locked SQLITE_TIMEOUT",
+		"app-2  | listening",
+		"an error",
+	)
+	first, last := at(t, "2026-05-04T03:02:01Z"), at(t, "2026-05-04T03:02:03.5Z")
+	broken := at(t, "2026-05-04T03:02:09Z")
+	want := Summary{
+		Logs: 1, Lines: 7, Silent: 1, Refusals: 4, TimedOut: 1, Errors: 2, First: first, Last: last, Untimed: 1,
+		Codes: []CodeCount{
+			{Code: "SQLITE_BUSY", Refusal: true, Lines: 3, First: first, Last: at(t, "2026-05-04T03:02:03Z"), Example: "SQLITE_BUSY"},
+			{Code: "SQLITE_BUSY_SNAPSHOT", Refusal: true, Lines: 1, First: last, Last: last, Example: "SQLITE_BUSY_SNAPSHOT"},
+			{Code: Other, Lines: 1, Example: "an error"},
+			{Code: "SQLITE_CORRUPT", Lines: 1, First: broken, Last: broken, Example: "database disk image is malformed"},
+		},
+		Containers: []ContainerCount{
+			{Container: "app-1", Lines: 2, Refusals: 2, Codes: map[string]int64{"SQLITE_BUSY": 2}},
+			{Container: "app-2", Lines: 4, Refusals: 2, Errors: 1, Codes: map[string]int64{"SQLITE_BUSY": 1, "SQLITE_BUSY_SNAPSHOT": 1, "SQLITE_CORRUPT": 1}},
+			{Container: "app-9", Lines: 1, Errors: 1, Codes: map[string]int64{Other: 1}},
+		},
+		BucketSeconds: 1,
+		Buckets:       []Bucket{{first, 1}, {at(t, "2026-05-04T03:02:03Z"), 2}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("want -, got +\n" + diff)
+	}
+}
+
+// A program that dies prints lines without its name. They belong to the
+// container that the other lines of its prefix, or of its file, name.
+func TestContainersAreCalledAsTheyCallThemselves(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		lines []string
+		want  map[string]int64 // lines by container
+	}{
+		{"one prefix", []string{"app-1_1  | panic: x", "app-1_1  | " + nodeRefused}, map[string]int64{"app-1": 2}},
+		{"one file", []string{"panic: x", nodeRefused, nodeClosed}, map[string]int64{"app-1": 3}},
+		{"a file of several", []string{"panic: x", nodeRefused, `{"container":"app-2"}`}, map[string]int64{"app-1": 1, "app-2": 1, "app-9": 1}},
+		{"a prefix that another's name is", []string{"app-1  | x", `app-1  | {"container":"a"}`, "app-2  | " + nodeRefused}, map[string]int64{"a": 2, "app-1": 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := map[string]int64{}
+			for _, c := range summary(t, test.lines...).Containers {
+				got[c.Container] = c.Lines
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error("want -, got +\n" + diff)
+			}
+		})
+	}
+}
+
+func TestReadBounds(t *testing.T) {
+	long := strings.Repeat("x", MaxLine)
+	for _, test := range []struct {
+		name, in                   string
+		lines, cut, refusals, errs int64
+	}{
+		{"nothing", "", 0, 0, 0, 0},
+		{"no end of line", "SQLITE_BUSY", 1, 0, 1, 0},
+		{"empty lines", "\n\r\n\n", 3, 0, 0, 0},
+		{"as long as can be", long[1:] + "\nSQLITE_BUSY", 2, 0, 1, 0},
+		{"longer, and the code is in the rest", long + "SQLITE_BUSY\nSQLITE_BUSY\n", 2, 1, 1, 0},
+		{"longer, and the code comes first", "panic " + long + long + long + "\n", 1, 1, 0, 1},
+		{"long and without end", "SQLITE_BUSY" + long + long, 1, 1, 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var tally Tally
+			if err := tally.Read(iotest.HalfReader(strings.NewReader(test.in)), "x"); err != nil {
+				t.Fatal(err)
+			}
+			s := tally.Summary()
+			if s.Lines != test.lines || s.Cut != test.cut || s.Refusals != test.refusals || s.Errors != test.errs {
+				t.Errorf("%d lines, %d cut, %d refusals, %d errors; want %d, %d, %d, %d",
+					s.Lines, s.Cut, s.Refusals, s.Errors, test.lines, test.cut, test.refusals, test.errs)
+			}
+		})
+	}
+}
+
+func TestReadErrorKeepsWhatCameBefore(t *testing.T) {
+	broken := errors.New("the disk has gone")
+	var tally Tally
+	err := tally.Read(io.MultiReader(strings.NewReader("SQLITE_BUSY\nSQLITE_BUSY\n"), iotest.ErrReader(broken)), "x")
+	if s := tally.Summary(); err != broken || s.Refusals != 2 {
+		t.Errorf("%d refusals, error %v; want 2 and the reader's", s.Refusals, err)
+	}
+}
+
+// Names and codes that somebody makes up do not fill the memory, and every
+// line is still counted.
+func TestTallyIsBounded(t *testing.T) {
+	var tally Tally
+	const lines = 5 * maxNames
+	for i := range lines {
+		tally.Add(Parse(fmt.Appendf(nil, `{"container":"c%d","code":"SQLITE_BUSY_%d"}`, i, i)), "x")
+		tally.Add(Parse(fmt.Appendf(nil, "p%d  | SQLITE_IOERR_%d", i, i)), "x")
+	}
+	s := tally.Summary()
+	if len(s.Containers) > maxNames+1 || len(s.Codes) > maxNames+len(primary) || len(tally.called) > maxNames {
+		t.Errorf("%d containers and %d codes are told apart", len(s.Containers), len(s.Codes))
+	}
+	if s.Lines != 2*lines || s.Refusals != lines || s.Errors != lines || s.Silent != 0 {
+		t.Errorf("%d lines, %d refusals, %d errors; want %d, half of them each", s.Lines, s.Refusals, s.Errors, 2*lines)
+	}
+}
+
+// Buckets become wider where there are too many, and lose nothing.
+func TestSeriesWidens(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var s series
+	const n = maxBuckets + maxBuckets/10
+	want := map[int64]int64{}
+	for range n {
+		at := rng.Int64N(253_402_300_800) // up to the year 9999
+		s.add(time.Unix(at, 0))
+		want[at]++
+	}
+	if len(s.counts) > maxBuckets || s.width == 1 {
+		t.Fatalf("%d buckets of %d s", len(s.counts), s.width)
+	}
+	if !maps.Equal(widen(want, s.width), s.counts) {
+		t.Error("counted bit by bit is not what it is counted at once")
+	}
+}
+
+func TestWidthsDivideEachOther(t *testing.T) {
+	for width := int64(1); width < 1e12; width = wider(width) {
+		if next := wider(width); next <= width || next%width != 0 {
+			t.Errorf("%d s and then %d s", width, next)
+		}
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	zero := at(t, "2026-05-04T03:00:00Z")
+	for _, test := range []struct {
+		name  string
+		at    []time.Duration
+		rows  int
+		width int64
+		want  []int64
+	}{
+		{"nothing", nil, 5, 1, nil},
+		{"one second", []time.Duration{0, time.Second - 1}, 5, 1, []int64{2}},
+		{"a gap", []time.Duration{0, 3 * time.Second}, 5, 1, []int64{1, 0, 0, 1}},
+		{"too many rows", []time.Duration{0, 9 * time.Second, 10 * time.Second, 49 * time.Second}, 5, 10, []int64{2, 1, 0, 0, 1}},
+		{"a row more than fits", []time.Duration{0, 59 * time.Second, 60 * time.Second}, 6, 30, []int64{1, 1, 1}},
+		{"centuries", []time.Duration{0, 280 * 365 * 24 * time.Hour}, 24, 864_000_000, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var tally Tally
+			for _, d := range test.at {
+				tally.Add(Line{Kind: Refusal, Code: "SQLITE_BUSY", Time: zero.Add(d)}, "x")
+			}
+			s := tally.Summary()
+			rows, width := s.Histogram(test.rows)
+			var got []int64
+			total := int64(0)
+			for _, row := range rows {
+				got = append(got, row.Refusals)
+				total += row.Refusals
+			}
+			if len(rows) > test.rows || width != test.width || total != int64(len(test.at)) {
+				t.Errorf("%d rows of %d s with %d refusals, want at most %d of %d s with %d", len(rows), width, total, test.rows, test.width, len(test.at))
+			}
+			if diff := cmp.Diff(test.want, got); test.want != nil && diff != "" {
+				t.Error("want -, got +\n" + diff)
+			}
+		})
+	}
+}
+
+// A tally agrees with adding up by hand what Parse says, line by line.
+func FuzzTally(f *testing.F) {
+	f.Add(nodeRefused + "\n" + nodeClosed + "\nSQLITE_BUSY\nan error\n\n")
+	f.Add("app-1  | x\napp-1  | " + nodeTimedOut)
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > MaxLine {
+			return // its rest would not be looked at
+		}
+		var tally Tally
+		if err := tally.Read(strings.NewReader(text), "x"); err != nil {
+			t.Fatal(err)
+		}
+		s := tally.Summary()
+		kinds, codes := map[Kind]int64{}, map[string]int64{}
+		for line := range strings.Lines(text) {
+			l := Parse([]byte(line))
+			kinds[l.Kind]++
+			codes[l.Code]++
+		}
+		delete(codes, "")
+		got := map[string]int64{}
+		byContainer := map[string]int64{}
+		for _, c := range s.Codes {
+			got[c.Code] = c.Lines
+		}
+		for _, c := range s.Containers {
+			for code, n := range c.Codes {
+				byContainer[code] += n
+			}
+		}
+		if s.Silent != kinds[Silent] || s.Refusals != kinds[Refusal] || s.Errors != kinds[Error] || !maps.Equal(codes, got) || !maps.Equal(codes, byContainer) {
+			t.Errorf("%q\n%v %v, got %+v", text, kinds, codes, s)
+		}
+	})
+}
