@@ -1,0 +1,214 @@
+package chart
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Lanes shows who was served when: a lane for each node, a bar for each attempt
+// to lock the database. Attempts that overlap lie in rows under each other.
+type Lanes struct {
+	Title, Note string
+	Lanes       []Lane
+	Spans       []Span // faults that concern all lanes, in ms
+}
+
+// A Lane is what one node did. Its spans, in ms, are faults of that node.
+type Lane struct {
+	Name     string
+	Attempts []Attempt
+	Spans    []Span
+}
+
+// An Attempt waited for the lock from Began and, if it got it, held it from
+// Locked to Ended. All are ms from the start of the recording.
+type Attempt struct {
+	Began, Locked, Ended float64
+	Held                 bool   // it got the lock, at Locked
+	Refused              bool   // it was refused, at Ended
+	Text                 string // is added to what it says when it is pointed at: a code, a client
+}
+
+// drawable leaves out attempts whose times cannot be.
+func (a Attempt) drawable() bool {
+	return Linear.holds(a.Began) && Linear.holds(a.Ended) && a.Ended >= a.Began &&
+		(!a.Held || a.Locked >= a.Began && a.Locked <= a.Ended)
+}
+
+// waited returns when the wait was over.
+func (a Attempt) waited() float64 {
+	if a.Held {
+		return a.Locked
+	}
+	return a.Ended
+}
+
+func (c Lanes) caption() caption {
+	text := "Attempts to lock the database over time, by node."
+	for _, l := range c.Lanes {
+		held, refused := 0, 0
+		for _, a := range l.Attempts {
+			if a.Held {
+				held++
+			}
+			if a.Refused {
+				refused++
+			}
+		}
+		text += fmt.Sprintf(" %s: %d attempts, %d got the lock, %d refused.", l.Name, len(l.Attempts), held, refused)
+	}
+	return caption{c.Title, c.Note, text}
+}
+
+// Sizes within the lanes. Rows share the usual room, each between the two
+// pitches, so the picture grows with the number of rows.
+const (
+	laneGap    = 8.0
+	lanePad    = 4.0
+	laneRoom   = 300.0
+	leastPitch = 3.0
+	mostPitch  = 13.0
+)
+
+// A track is a lane with its place in the picture.
+type track struct {
+	Lane
+	rows        []int // of each attempt
+	top, bottom float64
+	first       float64 // the top of the first row
+}
+
+func (c Lanes) draw(s size) picture {
+	c.Lanes = slices.Clone(c.Lanes)
+	for i, l := range c.Lanes {
+		c.Lanes[i].Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a Attempt) bool { return !a.drawable() })
+	}
+	f := c.frame(s)
+	tracks, pitch := c.tracks(f)
+	f.bottom = f.top
+	if n := len(tracks); n > 0 {
+		f.bottom = tracks[n-1].bottom
+	}
+
+	var p pen
+	for _, t := range tracks {
+		p.rect("lane", f.left, t.top, f.right-f.left, t.bottom-t.top)
+	}
+	axis := Axis{Unit: Milliseconds, Title: "time"}
+	for _, v := range f.xTicks(axis) {
+		p.line("grid", f.x.at(v), f.top, f.x.at(v), f.bottom)
+	}
+	f.drawSpans(&p, c.Spans)
+	for _, t := range tracks {
+		t.draw(&p, f, pitch)
+	}
+	height := c.drawKey(&p, f, f.drawXAxis(&p, axis))
+	return picture{p.String(), height}
+}
+
+func (c Lanes) frame(s size) frame {
+	times := []float64{0}
+	left := 14.0
+	for _, l := range c.Lanes {
+		left = max(left, widest(shortened(l.Name, s.label, 1))+tickGap)
+		for _, a := range l.Attempts {
+			times = append(times, a.Began, a.Ended)
+		}
+		for _, span := range l.Spans {
+			times = append(times, span.From, span.To)
+		}
+	}
+	f := frame{size: s, left: left, right: s.width - 3*margin}
+	f.x = newScale(Linear, times, false).over(f.left, f.right)
+	_, rows := f.spanRows(c.Spans)
+	f.top = margin + (lineHeight+1)*float64(rows)
+	return f
+}
+
+// tracks places the lanes under each other and chooses the pitch of their rows.
+func (c Lanes) tracks(f frame) (tracks []track, pitch float64) {
+	var counts []int
+	all := 0
+	for _, l := range c.Lanes {
+		var stretches []interval
+		for _, a := range l.Attempts {
+			stretches = append(stretches, interval{f.x.at(a.Began), f.x.at(a.Ended)})
+		}
+		// The gap also keeps a refusal's mark off the attempt behind it.
+		rows, count := packed(stretches, 4)
+		tracks, counts = append(tracks, track{Lane: l, rows: rows}), append(counts, max(count, 1))
+		all += counts[len(counts)-1]
+	}
+	pitch = min(max(laneRoom/max(float64(all), 1), leastPitch), mostPitch)
+	y := f.top
+	for i := range tracks {
+		t := &tracks[i]
+		t.top, t.first = y, y+lanePad
+		if len(t.Spans) > 0 {
+			t.first += lineHeight
+		}
+		t.bottom = max(t.first+pitch*float64(counts[i])+lanePad, t.top+lineHeight+2*lanePad)
+		y = t.bottom + laneGap
+	}
+	return tracks, pitch
+}
+
+func (t track) draw(p *pen, f frame, pitch float64) {
+	p.begin("g")
+	for _, name := range shortened(t.Name, f.label, 1) {
+		p.text("label", "end", f.left-tickGap, (t.top+t.bottom)/2+4.5, name)
+	}
+	for _, s := range t.Spans {
+		t.drawSpan(p, f, s)
+	}
+	for i, a := range t.Attempts {
+		p.begin("g", "class", "point")
+		p.tagged("title", a.says(t.Name))
+		a.draw(p, f, t.first+pitch*float64(t.rows[i]), pitch)
+		p.end("g")
+	}
+	p.end("g")
+}
+
+// drawSpan shades the lane and writes the label in the free row at its top.
+func (t track) drawSpan(p *pen, f frame, s Span) {
+	from, to := f.spanEdges(s)
+	p.rect("fault", from, t.top, max(to-from, 2), t.bottom-t.top)
+	label := f.spanLabel(s)
+	p.text("span-label", "start", label.from, t.top+lineHeight-1, s.Label)
+}
+
+func (a Attempt) draw(p *pen, f frame, y, pitch float64) {
+	began, waited, ended := f.x.at(a.Began), f.x.at(a.waited()), f.x.at(a.Ended)
+	height := pitch - min(1, pitch/4)
+	p.rect("hit", began-2, y, ended-began+4, pitch)
+	// The wait is the thinner bar, so that the two differ without colour, too.
+	thin := max(height*0.45, 1.2)
+	p.rect("wait", began, y+(height-thin)/2, waited-began, thin)
+	if a.Held {
+		p.rect("hold", waited, y, max(ended-waited, 1.5), height)
+	}
+	if a.Refused {
+		p.refusal(spot{ended, y + height/2}, min(max(height/2, 2), 4))
+	}
+}
+
+// refusal draws an ×.
+func (p *pen) refusal(at spot, r float64) {
+	p.empty("path", "class", "refused", "d", polyline([]spot{{at.x - r, at.y - r}, {at.x + r, at.y + r}})+
+		polyline([]spot{{at.x - r, at.y + r}, {at.x + r, at.y - r}}))
+}
+
+func (a Attempt) says(node string) string {
+	text := node + ": began at " + duration(a.Began) + ", waited " + duration(a.waited()-a.Began)
+	switch {
+	case a.Held:
+		text += ", held the lock " + duration(a.Ended-a.Locked)
+	case a.Refused:
+		text += ", then was refused"
+	}
+	if a.Text != "" {
+		text += "\n" + a.Text
+	}
+	return text
+}
