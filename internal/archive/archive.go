@@ -6,6 +6,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,8 @@ import (
 const (
 	Latest  = "latest"   // a symbolic link to the newest run
 	RunFile = "run.json" // the run; package report decodes it
+
+	ReportFile = "report.html" // the run, drawn to be looked at
 )
 
 // Create makes the directory root/<time>-<name> and returns its path. Where
@@ -42,17 +45,14 @@ func Create(root, name string, now time.Time) (string, error) {
 	}
 }
 
-// Save writes run into dir, whole or not at all, and makes dir the latest.
+// Save writes run and its report into dir, each whole or not at all, and makes
+// dir the latest.
 func Save(dir string, run *experiment.Run) error {
-	path := filepath.Join(dir, RunFile)
-	if err := replace(path, func(temporary string) error {
-		f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		return errors.Join(report.JSON(f, run), f.Sync(), f.Close())
-	}); err != nil {
+	if err := write(filepath.Join(dir, RunFile), func(w io.Writer) error { return report.JSON(w, run) }); err != nil {
 		return fmt.Errorf("save run: %w", err)
+	}
+	if _, err := Draw(dir, run); err != nil {
+		return err
 	}
 	if err := replace(filepath.Join(filepath.Dir(dir), Latest), func(temporary string) error {
 		return os.Symlink(filepath.Base(dir), temporary)
@@ -60,6 +60,27 @@ func Save(dir string, run *experiment.Run) error {
 		return fmt.Errorf("link latest run: %w", err)
 	}
 	return nil
+}
+
+// Draw writes the report of run into dir, in place of one that is there, and
+// returns its path.
+func Draw(dir string, run *experiment.Run) (path string, err error) {
+	path = filepath.Join(dir, ReportFile)
+	if err := write(path, func(w io.Writer) error { return report.HTML(w, run) }); err != nil {
+		return "", fmt.Errorf("save report: %w", err)
+	}
+	return path, nil
+}
+
+// write makes a file at path that is there in whole or not at all.
+func write(path string, content func(io.Writer) error) error {
+	return replace(path, func(temporary string) error {
+		f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		return errors.Join(content(f), f.Sync(), f.Close())
+	})
 }
 
 // replace makes something under a temporary name and renames it to path, so

@@ -8,7 +8,7 @@ import (
 )
 
 // busy is the seed's first test: 100 simultaneous writes, most of them refused.
-func busy() experiment.Experiment {
+func busy(o Options) experiment.Experiment {
 	return experiment.Experiment{
 		Name:     "busy",
 		Question: "Of 100 increments over four nodes that share one SQLite file, how many are refused with SQLITE_BUSY?",
@@ -17,32 +17,47 @@ func busy() experiment.Experiment {
 			Text:   "More than 30 of 100 simultaneous writes fail with SQLITE_BUSY.",
 			TextJA: "大量のBUSYエラーが発生することを確認",
 			Source: seed(122),
-			Check: func(r *experiment.Recording) experiment.Judgement {
+			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
 				n := r.RefusedAtOnce()
-				return counted(n, "were refused with SQLITE_BUSY", n.Above(30), "more than 30")
-			},
+				return counted(r, n, "were refused with SQLITE_BUSY", n.Above(ofHundred(r, 30)), "more than 30 %")
+			}),
 		}, {
 			ID:     "success-under-70",
 			Text:   "Fewer than 70 of 100 simultaneous writes succeed.",
 			TextJA: "大量のBUSYエラーが発生することを確認",
 			Source: seed(123),
-			Check: func(r *experiment.Recording) experiment.Judgement {
+			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
 				n := r.Succeeded()
-				return counted(n, "succeeded", n.Below(70), "fewer than 70")
-			},
+				return counted(r, n, "succeeded", n.Below(ofHundred(r, 70)), "fewer than 70 %")
+			}),
 		}},
-		Arms: incrementArms(map[string]func(experiment.Setup) experiment.Expectation{
+		Arms: incrementArms(o, map[string]func(experiment.Setup) experiment.Expectation{
 			"busy-over-30":     expectBusy,
 			"success-under-70": expectFew,
 		}),
+		Plots: []experiment.Plot{
+			experiment.LanesPlot("Who had the write lock when: BEGIN IMMEDIATE, five seconds of patience", "immediate/5000/WAL/burst"),
+			experiment.WaitsPlot("How long clients waited, whatever came of it", bursts, experiment.Mark{From: 5000, To: 5000, Label: "busy_timeout"}),
+		},
+		Takes: incrementsTake(o),
 	}
 }
 
+// bursts picks the arms in WAL in which all requests come at once: few enough
+// to be told apart in one picture.
+func bursts(arm *experiment.Evidence) bool {
+	switch arm.Arm {
+	case "red/burst", "green/burst", "deferred/5000/WAL/burst", "immediate/5000/WAL/burst", "atomic/5000/WAL/burst":
+		return true
+	}
+	return false
+}
+
 // counted is the judgement on a claim about how many of the increments met an end.
-func counted(n check.Range, end string, v check.Verdict, wanted string) experiment.Judgement {
+func counted(r *experiment.Recording, n check.Range, end string, v check.Verdict, wanted string) experiment.Judgement {
 	return experiment.Judgement{
 		Verdict:  v,
 		Measured: fmt.Sprintf("%s %s", n, end),
-		Reason:   fmt.Sprintf("%s of %d %s; the claim wants %s", n, increments, end, wanted),
+		Reason:   fmt.Sprintf("%s of %d %s; the claim wants %s", n, r.Setup.Load.Requests, end, wanted),
 	}
 }

@@ -14,33 +14,53 @@ import (
 // four times its busy_timeout and 1, 2 and 4 s between.
 const patience = 45 * time.Second
 
-// The seed's load: 100 increments of one key over four containers.
-const (
-	nodes      = 4
-	increments = 100
-)
+// incrementsTake is how long all arms take; measured.
+func incrementsTake(o Options) time.Duration {
+	if o.Quick {
+		return 7 * time.Second
+	}
+	return 45 * time.Second
+}
+
+// nodes is how many containers the seed has.
+const nodes = 4
 
 // arrivals are the two ways in which 100 increments come. The seed's is the
 // burst; the sequence shows how much of an answer is the arrival's doing.
-var arrivals = []load.Spec{
-	{Arrival: load.Burst, Clients: increments, Requests: increments, Timeout: patience},
-	{Arrival: load.Sequence, Clients: nodes, Requests: increments, Timeout: patience},
+func arrivals(o Options) []load.Spec {
+	if o.Quick {
+		return []load.Spec{burst(40)}
+	}
+	return []load.Spec{burst(100), sequence(nodes, 100)}
+}
+
+// burst is n requests at once, a connection each.
+func burst(n int) load.Spec {
+	return load.Spec{Arrival: load.Burst, Clients: n, Requests: n, Timeout: patience}
+}
+
+// sequence is n requests, shared out among clients that make theirs back to back.
+func sequence(clients, n int) load.Spec {
+	return load.Spec{Arrival: load.Sequence, Clients: clients, Requests: n, Timeout: patience}
 }
 
 // incrementArms returns the arms in which 100 increments run: the seed's red
 // and green, and between them every transaction style, without patience and
 // with five seconds of it, in both journals, all else equal. expect says, by
 // claim ID, what is expected of each.
-func incrementArms(expect map[string]func(experiment.Setup) experiment.Expectation) []experiment.Arm {
+//
+// A quick run has fewer increments and only the arms that differ most.
+func incrementArms(o Options, expect map[string]func(experiment.Setup) experiment.Expectation) []experiment.Arm {
 	var arms []experiment.Arm
 	add := func(name string, d store.Discipline) {
-		for _, arrival := range arrivals {
+		for _, arrival := range arrivals(o) {
 			s := experiment.Setup{
 				Nodes: nodes, Discipline: d, Load: arrival,
 				Workload: workload.Increment{Key: "counter", Nodes: nodes},
+				Traced:   name == "immediate/5000/WAL" && arrival.Arrival == load.Burst,
 			}
 			arm := experiment.Arm{
-				Name: name + "/" + string(arrival.Arrival), Setup: s,
+				Name: name + "/" + string(arrival.Arrival), Trials: experiment.Single(s),
 				Expect: map[string]experiment.Expectation{},
 			}
 			for claim, of := range expect {
@@ -53,12 +73,26 @@ func incrementArms(expect map[string]func(experiment.Setup) experiment.Expectati
 	for _, transaction := range store.Transactions {
 		for _, timeout := range []store.Milliseconds{0, 5000} {
 			for _, journal := range []store.Journal{store.Delete, store.WAL} {
-				d := store.Red()
-				d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, timeout, journal, 0
-				add(fmt.Sprintf("%s/%d/%s", transaction, timeout, journal), d)
+				if o.Quick && (journal == store.Delete || transaction == store.Exclusive || timeout == 0 && transaction != store.Separate) {
+					continue
+				}
+				add(fmt.Sprintf("%s/%d/%s", transaction, timeout, journal), quiet(transaction, timeout, journal))
 			}
 		}
 	}
 	add("green", store.Green())
 	return arms
+}
+
+// quiet is a discipline without a pause between the read and the write, and
+// without retries.
+func quiet(transaction store.Transaction, timeout store.Milliseconds, journal store.Journal) store.Discipline {
+	d := store.Red()
+	d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, timeout, journal, 0
+	return d
+}
+
+// ofHundred scales a count that the seed gives for 100 requests to those of r.
+func ofHundred(r *experiment.Recording, n int64) int64 {
+	return n * int64(r.Setup.Load.Requests) / 100
 }

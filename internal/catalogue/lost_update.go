@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"strings"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
@@ -9,7 +10,7 @@ import (
 
 // lostUpdate is the seed's second problem and its second test: two containers
 // read one value and both write the same successor.
-func lostUpdate() experiment.Experiment {
+func lostUpdate(o Options) experiment.Experiment {
 	return experiment.Experiment{
 		Name:     "lost-update",
 		Question: "Of 100 increments over four nodes that share one SQLite file, how many are acknowledged and yet missing from the counter?",
@@ -18,7 +19,7 @@ func lostUpdate() experiment.Experiment {
 			Text:   "Two containers read the same value, both write its successor, and one acknowledged increment is lost.",
 			TextJA: "期待値: 102 実際値: 101 ❌",
 			Source: seed(58),
-			Check: func(r *experiment.Recording) experiment.Judgement {
+			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
 				lost := r.Lost()
 				return experiment.Judgement{
 					Verdict:  lost.Above(0),
@@ -26,31 +27,53 @@ func lostUpdate() experiment.Experiment {
 					Reason:   fmt.Sprintf("%d were acknowledged and the counter says %s: %s lost", r.Counts().OK, r.Final(), lost),
 					Witness:  r.LostWitnesses(),
 				}
-			},
+			}),
 		}, {
 			ID:     "final-below-100",
 			Text:   "After 100 increments the counter is below 100.",
 			TextJA: "Lost updateにより100未満になることを確認",
 			Source: seed(150),
-			Check: func(r *experiment.Recording) experiment.Judgement {
-				return ended(r, r.Final().Below(100), "less than 100")
-			},
+			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+				return ended(r, r.Final().Below(ofHundred(r, 100)), "less than were asked for")
+			}),
 		}, {
 			ID:     "final-above-50",
 			Text:   "After 100 increments the counter is above 50: the failure is not complete.",
 			TextJA: "完全な失敗ではない",
 			Source: seed(151),
-			Check: func(r *experiment.Recording) experiment.Judgement {
-				return ended(r, r.Final().Above(50), "more than 50")
-			},
+			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+				return ended(r, r.Final().Above(ofHundred(r, 50)), "more than half of them")
+			}),
 		}},
-		Arms: incrementArms(map[string]func(experiment.Setup) experiment.Expectation{
+		Arms: incrementArms(o, map[string]func(experiment.Setup) experiment.Expectation{
 			"lost-update":     expectLost,
 			"final-below-100": expectBelow100,
 			"final-above-50":  expectAbove50,
 		}),
+		Figures: []experiment.Figure{lostShare},
+		Plots:   []experiment.Plot{lostPlot},
+		Takes:   incrementsTake(o),
 	}
 }
+
+// lostShare is the part of the acknowledged increments that is certainly gone.
+var lostShare = experiment.Figure{
+	Name: "lost of acknowledged", Unit: "%",
+	Of: func(r *experiment.Recording) (float64, bool) {
+		ok := r.Counts().OK
+		if ok == 0 || r.Facts == nil {
+			return 0, false
+		}
+		return 100 * float64(r.Lost().Min) / float64(ok), true
+	},
+}
+
+// lostPlot shows what became of the increments of each burst with patience.
+var lostPlot = experiment.BarsPlot("Acknowledged and lost, five seconds of patience, all at once",
+	experiment.Axis{Label: "of the acknowledged increments", Unit: "%"}, lostShare,
+	func(arm *experiment.Evidence) bool {
+		return strings.HasSuffix(arm.Arm, "/burst") && strings.Contains(arm.Arm, "/5000/")
+	})
 
 // ended is the judgement on a claim about the counter's final value.
 func ended(r *experiment.Recording, v check.Verdict, wanted string) experiment.Judgement {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ place where each is made, and its arms with what is expected of each claim there
   contend list lost-update --arms
   contend list --json | jq -r '.experiments[].arms[].name'`,
 		RunE: verb(func(_ *cobra.Command, names []string) error {
-			experiments, err := catalogue.Named(names)
+			experiments, err := catalogue.Named(names, catalogue.Options{})
 			if err != nil {
 				return usagef("%w", err)
 			}
@@ -46,7 +47,7 @@ func listText(w io.Writer, experiments []experiment.Experiment, arms bool) {
 		}
 		fmt.Fprintf(w, "%s\n  %s\n  claims\n", x.Name, x.Question)
 		for _, claim := range x.Claims {
-			fmt.Fprintf(w, "    %-18s %s\n%24s%s (%s)\n", claim.ID, claim.Text, "", claim.TextJA, claim.Source)
+			fmt.Fprintf(w, "    %-18s %s\n%24s%s\n", claim.ID, claim.Text, "", strings.TrimSpace(claim.TextJA+" ("+claim.Source+")"))
 		}
 		if !arms {
 			fmt.Fprintf(w, "  %d arms, %s … %s (--arms shows all)\n", len(x.Arms), x.Arms[0].Name, x.Arms[len(x.Arms)-1].Name)
@@ -68,7 +69,12 @@ func listArms(w io.Writer, x experiment.Experiment) {
 	for _, arm := range x.Arms {
 		fmt.Fprintf(table, "    %s", arm.Name)
 		for _, claim := range x.Claims {
-			fmt.Fprintf(table, "\t%s", arm.Expect[claim.ID])
+			expected, asked := arm.Expect[claim.ID]
+			if !asked {
+				fmt.Fprint(table, "\t")
+				continue
+			}
+			fmt.Fprintf(table, "\t%s", expected)
 		}
 		fmt.Fprintln(table)
 	}

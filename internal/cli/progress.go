@@ -48,7 +48,7 @@ func (p *progress) observe(now experiment.Progress) {
 	p.now = now
 	p.mu.Unlock()
 	switch {
-	case p.bars == nil && p.last != now.Number:
+	case p.bars == nil && p.last < now.Number:
 		p.last = now.Number
 		line := fmt.Sprintf("%d of %d  %s %s  %s", now.Number, now.Of, now.Experiment, now.Arm, p.left())
 		fmt.Fprintln(p.w, strings.TrimSpace(line))
@@ -57,16 +57,19 @@ func (p *progress) observe(now experiment.Progress) {
 	}
 }
 
+// permille is the length of the bar: it shows time, and recordings differ in that.
+const permille = 1000
+
 func (p *progress) draw(now experiment.Progress) {
 	if p.bar == nil {
-		p.bar = p.bars.New(int64(now.Of), mpb.BarStyle().Rbound("]"),
+		p.bar = p.bars.New(permille, mpb.BarStyle().Rbound("]"),
 			mpb.BarWidth(24),
 			mpb.BarRemoveOnComplete(),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + p.line() })),
 		)
 	}
 	if now.Phase == "recorded" {
-		p.bar.SetCurrent(int64(now.Number))
+		p.bar.SetCurrent(int64(now.Behind * permille))
 	}
 }
 
@@ -81,14 +84,16 @@ func (p *progress) line() string {
 	return fmt.Sprintf("%d/%d %s %s: %s  %s", p.now.Number, p.now.Of, p.now.Experiment, p.now.Arm, phase, p.left())
 }
 
-// left estimates the time left from how long the recordings so far took.
+// left estimates the time left: from how long the recordings are expected to
+// take and, once some of it has passed, from how much slower they are here.
 func (p *progress) left() string {
-	done := p.now.Number - 1
-	if done < 1 {
-		return ""
+	expected := p.now.Takes.Seconds()
+	behind := p.now.Behind * expected
+	slower := 1.0
+	if behind > 2 {
+		slower = time.Since(p.started).Seconds() / behind
 	}
-	each := time.Since(p.started) / time.Duration(done)
-	left := each * time.Duration(p.now.Of-done)
+	left := time.Duration((expected - behind) * slower * float64(time.Second))
 	return fmt.Sprintf("about %s left", max(left.Round(time.Second), time.Second))
 }
 

@@ -2,9 +2,13 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
+	"github.com/cli/browser"
 	"github.com/spf13/cobra"
 
 	"example.com/contend/internal/archive"
@@ -12,47 +16,74 @@ import (
 	"example.com/contend/internal/report"
 )
 
+// reportOptions are the flags of `contend report`.
+type reportOptions struct {
+	json, html, claims, open bool
+	color                    string
+}
+
 func newReportCommand(s streams) *cobra.Command {
-	var (
-		json  bool
-		color string
-	)
+	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
-		Short: "Draw a stored run again",
+		Short: "Draw a stored run again, or look at it in a browser",
 		Long: `Report draws a stored run as contend run drew it, and ends with the same exit
 code. RUN is a run's directory, a run.json, or - for standard input; without it,
-the latest run in runs/.`,
-		Example: `  contend report
+the latest run in runs/. Every run has a report.html beside its run.json, one
+file that needs no network; --open draws it anew and shows it in a browser.`,
+		Example: `  contend report --open
   contend report runs/20260504T030201-busy
-  contend report --json | jq .summary`,
+  contend report --json | jq .summary
+  contend report --html > /tmp/report.html`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: verb(func(_ *cobra.Command, args []string) error {
-			color, err := useColor(color, s.out)
-			if err != nil {
-				return err
-			}
-			run, err := openRun(s, args)
-			if err != nil {
-				return err
-			}
-			if err := draw(s, run, json, color); err != nil {
-				return err
-			}
-			return verdict(run)
-		}),
+		RunE: verb(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
 	}
-	cmd.Flags().BoolVar(&json, "json", false, "print one JSON document instead of tables (docs/json.md)")
-	colorFlag(cmd.Flags(), &color)
+	flags := cmd.Flags()
+	flags.BoolVar(&o.open, "open", false, "show the report in a browser")
+	flags.BoolVar(&o.html, "html", false, "print the report's page")
+	flags.BoolVar(&o.claims, "claims", false, "print every claim with its verdict and condition, as Markdown (docs/claims.md)")
+	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
+	cmd.MarkFlagsMutuallyExclusive("open", "html", "claims", "json")
+	colorFlag(flags, &o.color)
 	return cmd
 }
 
-// openRun reads the run that the arguments name.
-func openRun(s streams, args []string) (*experiment.Run, error) {
-	path := filepath.Join("runs", archive.Latest)
-	if len(args) > 0 {
-		path = args[0]
+func showReport(s streams, args []string, o reportOptions) error {
+	color, err := useColor(o.color, s.out)
+	if err != nil {
+		return err
 	}
+	path := runPath(args)
+	run, err := openRun(s, path)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.open:
+		err = openReport(s, path, run)
+	case o.html:
+		err = report.HTML(s.out, run)
+	case o.claims:
+		err = report.Claims(s.out, run)
+	default:
+		err = draw(s, run, o.json, color)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(run)
+}
+
+// runPath is the run that the arguments name.
+func runPath(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return filepath.Join("runs", archive.Latest)
+}
+
+// openRun reads the run at path.
+func openRun(s streams, path string) (*experiment.Run, error) {
 	if path == "-" {
 		return report.Decode(s.in, "standard input")
 	}
@@ -61,4 +92,26 @@ func openRun(s streams, args []string) (*experiment.Run, error) {
 		return nil, hinted(err, "contend run busy makes a run; contend report RUN names one")
 	}
 	return run, err
+}
+
+// openReport draws the report of the run at path into its directory and shows
+// it. Where no browser can be started it says where the page is.
+func openReport(s streams, path string, run *experiment.Run) error {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return usagef("--open: %s is no directory of a run; --html prints the page", path)
+	}
+	page, err := archive.Draw(path, run)
+	if err != nil {
+		return err
+	}
+	if page, err = filepath.Abs(page); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, page)
+	browser.Stdout, browser.Stderr = io.Discard, io.Discard
+	if err := browser.OpenFile(page); err != nil {
+		return hinted(fmt.Errorf("open browser: %w", err), "open "+page+" yourself: it needs no network")
+	}
+	return nil
 }

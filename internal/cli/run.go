@@ -21,12 +21,14 @@ import (
 
 // runOptions are the flags of `contend run`.
 type runOptions struct {
-	arms  []string
-	dir   string
-	seed  uint64
-	json  bool
-	quiet bool
-	color string
+	arms   []string
+	dir    string
+	seed   uint64
+	quick  bool
+	levels []int
+	json   bool
+	quiet  bool
+	color  string
 }
 
 func newRunCommand(s streams) *cobra.Command {
@@ -38,20 +40,25 @@ func newRunCommand(s streams) *cobra.Command {
 them over HTTP, keeps a ledger of what was acknowledged, and judges each claim
 in each arm. Without a name it runs every experiment; contend list shows them.
 
-Everything is kept in runs/<time>-<name>/: run.json, and for each recording its
-history, its database and the logs of its nodes. Ctrl-C stops the load, judges
-what there is and stores it; a second Ctrl-C leaves at once.`,
-		Example: `  contend run busy lost-update
+Everything is kept in runs/<time>-<name>/: report.html to look at, run.json, and
+for each recording its history, its database and the logs of its nodes. Ctrl-C
+stops the load, judges what there is and stores it; a second leaves at once.`,
+		Example: `  contend run                              # the whole lab, about two minutes
+  contend run --quick                      # all of it, smaller: half a minute
+  contend run load --levels 10,100,1000
   contend run lost-update --arm separate/5000 --arm immediate/5000
   contend run busy --seed 7 --json | jq .summary`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string
-			for _, x := range catalogue.All() {
+			for _, x := range catalogue.All(catalogue.Options{}) {
 				names = append(names, x.Name+"\t"+x.Question)
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: verb(func(cmd *cobra.Command, names []string) error {
+			if err := checkLevels(o.levels); err != nil {
+				return err
+			}
 			if !cmd.Flags().Changed("seed") {
 				o.seed = uint64(rand.Uint32())
 			}
@@ -62,6 +69,8 @@ what there is and stores it; a second Ctrl-C leaves at once.`,
 	flags.StringArrayVar(&o.arms, "arm", nil, "only arms whose name begins so, part by part, each part a glob: \"separate/*/WAL\" (repeatable)")
 	flags.StringVar(&o.dir, "dir", "runs", "where runs are kept")
 	flags.Uint64Var(&o.seed, "seed", 0, "names every random choice, so that a run can be repeated (default: a random one)")
+	flags.BoolVar(&o.quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
+	flags.IntSliceVar(&o.levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
 	colorFlag(flags, &o.color)
@@ -73,7 +82,7 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 	if err != nil {
 		return err
 	}
-	experiments, err := choose(names, o.arms)
+	experiments, err := choose(names, o)
 	if err != nil {
 		return usagef("%w", err)
 	}
@@ -98,7 +107,7 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 		return err
 	}
 	if !o.quiet {
-		fmt.Fprintf(s.err, "stored in %s; `contend report %s` draws it again\n", dir, dir)
+		fmt.Fprintf(s.err, "stored in %s; `contend report --open %s` shows it\n", dir, dir)
 	}
 	return verdict(run)
 }
@@ -120,8 +129,9 @@ func startProcesses(ctx context.Context, spec cluster.Spec) (cluster.Cluster, er
 }
 
 // choose returns the experiments called names with the arms that match.
-func choose(names, patterns []string) ([]experiment.Experiment, error) {
-	experiments, err := catalogue.Named(names)
+func choose(names []string, o runOptions) ([]experiment.Experiment, error) {
+	experiments, err := catalogue.Named(names, catalogue.Options{Quick: o.quick, Levels: o.levels})
+	patterns := o.arms
 	if err != nil || len(patterns) == 0 {
 		return experiments, err
 	}
@@ -170,6 +180,18 @@ func armMatches(pattern, name string) (bool, error) {
 	return true, nil
 }
 
+// maxLevel bounds the connections that one level opens.
+const maxLevel = 2000
+
+func checkLevels(levels []int) error {
+	for i, level := range levels {
+		if level < 1 || level > maxLevel || i > 0 && level <= levels[i-1] {
+			return usagef("--levels: want numbers from 1 to %d, each greater than the one before, have %d", maxLevel, level)
+		}
+	}
+	return nil
+}
+
 func runName(names []string) string {
 	if len(names) == 0 {
 		return "all"
@@ -182,6 +204,12 @@ func command(names []string, o runOptions) []string {
 	args := append([]string{"contend", "run"}, names...)
 	for _, arm := range o.arms {
 		args = append(args, "--arm", arm)
+	}
+	if o.quick {
+		args = append(args, "--quick")
+	}
+	if len(o.levels) > 0 {
+		args = append(args, "--levels", strings.Trim(strings.ReplaceAll(fmt.Sprint(o.levels), " ", ","), "[]"))
 	}
 	return append(args, "--seed", strconv.FormatUint(o.seed, 10))
 }

@@ -2,221 +2,179 @@ package experiment
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/load"
 )
 
-// How long the engine waits for a cluster beyond the load itself.
-const (
-	startPatience = 60 * time.Second // until every node is healthy
-	stopPatience  = 30 * time.Second // until every node has ended by itself
-)
-
-// HistoryFile is the name of a recording's history within its directory.
-const HistoryFile = "history.jsonl"
-
-// An Engine runs arms one after another, each on a cluster of its own.
+// An Engine records the arms of experiments, each recording on a cluster of its own.
 type Engine struct {
 	Dir     string                                                       // of the run; must exist
 	Seed    uint64                                                       // for the ops and the nodes' jitter
-	Start   func(context.Context, cluster.Spec) (cluster.Cluster, error) // a cluster for one arm
-	Observe func(Progress)                                               // called from one goroutine at a time; may be nil
+	Start   func(context.Context, cluster.Spec) (cluster.Cluster, error) // a cluster for one recording
+	Observe func(Progress)                                               // called by one goroutine at a time; may be nil
 
-	recorded map[Setup]*Recording
-	setups   int // how many distinct ones the run has
+	mu       sync.Mutex // guards what follows, and calls of Observe
+	recorded map[take]*Recording
+	plan     plan
+}
+
+// A take names a recording: arms that ask for the same one share it.
+type take struct {
+	setup  Setup
+	repeat int // from 1
 }
 
 // A Progress is what the engine is doing.
 type Progress struct {
 	Experiment  string
-	Arm         string
+	Arm         string // with the trial, where the arm has several
 	Number, Of  int    // of the recording within the run, from 1; arms that share one count once
 	Phase       string // "starting 4 nodes", "sending", "stopping"; "recorded" at its end
 	Done, Total int    // ops, while sending
+
+	// Behind is the part of the whole run that is over, from 0 to 1, and Takes
+	// how long the whole was expected to take.
+	Behind float64
+	Takes  time.Duration
 }
 
-// Run runs every arm of every experiment and judges it. When ctx is done it
+// Run records every arm of every experiment and judges it. When ctx is done it
 // stops the load, judges what there is and returns it with ctx's cause; arms
 // that had not begun are not in the results. An arm that cannot run carries
 // its error and inconclusive findings, and the others go on.
 func (e *Engine) Run(ctx context.Context, experiments []Experiment) ([]Result, error) {
-	e.recorded = map[Setup]*Recording{}
+	e.recorded = map[take]*Recording{}
+	e.plan = newPlan(experiments)
 	var results []Result
-	e.setups = setups(experiments)
-	for _, x := range experiments {
-		result := Result{Name: x.Name, Question: x.Question, Arms: []ArmResult{}}
-		for _, arm := range x.Arms {
-			if ctx.Err() != nil {
-				break
-			}
-			recording := e.record(ctx, x.Name, arm)
-			result.Arms = append(result.Arms, Judge(arm, x.Claims, recording))
-		}
-		if len(result.Arms) > 0 {
+	for i := range experiments {
+		x := &experiments[i]
+		e.record(ctx, x)
+		if result := Judge(x, e.evidence(x)); len(result.Arms) > 0 {
 			results = append(results, result)
 		}
 	}
 	return results, context.Cause(ctx)
 }
 
-// setups counts the distinct setups of the experiments' arms.
-func setups(experiments []Experiment) int {
-	distinct := map[Setup]bool{}
-	for _, x := range experiments {
-		for _, arm := range x.Arms {
-			distinct[arm.Setup] = true
-		}
-	}
-	return len(distinct)
+// A job is one recording to be made.
+type job struct {
+	take
+	arm, trial string
 }
 
-func (e *Engine) observe(p Progress, phase string, done, total int) {
+// jobs yields the recordings that x asks for, in order. The trials of an arm
+// take turns, so that what changes on the machine meets all of them.
+func (x *Experiment) jobs(yield func(job) bool) {
+	for i := range x.Arms {
+		arm := &x.Arms[i]
+		for repeat := range max(arm.Repeats, 1) {
+			for _, trial := range arm.Trials {
+				if !yield(job{take{trial.Setup, repeat + 1}, arm.Name, trial.Name}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// record makes the recordings of x that this run does not have yet, as many at
+// once as it allows, until ctx is done.
+func (e *Engine) record(ctx context.Context, x *Experiment) {
+	work := make(chan *recorder)
+	var workers sync.WaitGroup
+	for range max(x.Abreast, 1) {
+		workers.Go(func() {
+			for rec := range work {
+				rec.run(ctx)
+			}
+		})
+	}
+	for j := range x.jobs {
+		if ctx.Err() != nil {
+			break
+		}
+		if rec := e.claim(x.Name, j); rec != nil {
+			work <- rec
+		}
+	}
+	close(work)
+	workers.Wait()
+}
+
+// claim returns the recorder of job j, or nil where this run has its recording.
+func (e *Engine) claim(experiment string, j job) *recorder {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.recorded[j.take] != nil {
+		return nil
+	}
+	p := Progress{Experiment: experiment, Arm: joined(j.arm, j.trial), Number: len(e.recorded) + 1, Of: len(e.plan.shares), Takes: e.plan.takes}
+	r := &Recording{Setup: j.setup, Repeat: j.repeat, Dir: filepath.Join("recordings", directory(p.Number, j))}
+	e.recorded[j.take] = r
+	return &recorder{engine: e, take: j.take, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
+}
+
+// disclaim gives up a recording that has not begun.
+func (e *Engine) disclaim(t take) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.recorded, t)
+}
+
+// joined is the name of a trial: its arm's, and its own where it has one.
+func joined(arm, trial string) string {
+	if trial == "" {
+		return arm
+	}
+	return arm + " " + trial
+}
+
+// directory names the directory of a recording after what it is of.
+func directory(number int, j job) string {
+	name := joined(j.arm, j.trial)
+	if j.repeat > 1 {
+		name += fmt.Sprintf(" %d", j.repeat)
+	}
+	return fmt.Sprintf("%02d-%s", number, strings.NewReplacer("/", "-", " ", "-").Replace(name))
+}
+
+// observe tells how a recording is going.
+func (e *Engine) observe(p Progress) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.Observe != nil {
-		p.Phase, p.Done, p.Total = phase, done, total
+		p.Behind = e.plan.behind
 		e.Observe(p)
 	}
 }
 
-// record returns the recording of the arm's setup, made now or earlier in this run.
-func (e *Engine) record(ctx context.Context, experiment string, arm Arm) *Recording {
-	if r, ok := e.recorded[arm.Setup]; ok {
-		return r
-	}
-	p := Progress{Experiment: experiment, Arm: arm.Name, Number: len(e.recorded) + 1, Of: e.setups}
-	slug := strings.ReplaceAll(arm.Name, "/", "-")
-	r := &Recording{
-		Setup: arm.Setup,
-		Dir:   filepath.Join("recordings", fmt.Sprintf("%02d-%s", p.Number, slug)),
-	}
-	r.Err = e.fill(ctx, r, p)
-	e.recorded[arm.Setup] = r
-	e.observe(p, "recorded", 0, 0)
-	return r
-}
-
-// fill runs r's setup from an empty directory to a stored history.
-func (e *Engine) fill(ctx context.Context, r *Recording, p Progress) error {
-	dir := filepath.Join(e.Dir, r.Dir)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make recording: %w", err)
-	}
-	c, err := e.start(ctx, r.Setup, dir, p)
-	if err != nil {
-		r.Unsent = r.Setup.Load.Requests
-		return err
-	}
-	loadErr := e.send(ctx, r, c, p)
-	e.observe(p, "stopping", 0, 0)
-	// The cluster is stopped and read even when ctx is done: what was
-	// acknowledged until then is worth a judgement.
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-	defer cancel()
-	err = errors.Join(loadErr, c.Stop(after))
-	return errors.Join(err, r.readDatabase(after, c), r.store(dir))
-}
-
-func (e *Engine) start(ctx context.Context, s Setup, dir string, p Progress) (cluster.Cluster, error) {
-	e.observe(p, fmt.Sprintf("starting %d nodes", s.Nodes), 0, 0)
-	ctx, cancel := context.WithTimeoutCause(ctx, startPatience,
-		fmt.Errorf("not healthy within %s", startPatience))
-	defer cancel()
-	return e.Start(ctx, cluster.Spec{Nodes: s.Nodes, Discipline: s.Discipline, Dir: dir, Seed: e.Seed})
-}
-
-// send puts the load on c. Being cut short is no error of the arm's: what was
-// not sent is counted.
-func (e *Engine) send(ctx context.Context, r *Recording, c cluster.Cluster, p Progress) error {
-	clients, err := load.HTTP(c.URL())
-	if err != nil {
-		return err
-	}
-	result, err := load.Run(ctx, r.Setup.Load, load.Options{
-		NewClient: clients,
-		Workload:  r.Setup.Workload,
-		Seed:      e.Seed,
-		Progress:  func(done, total int) { e.observe(p, "sending", done, total) },
-	})
-	r.Ops, r.Dropped = result.Ops, result.Dropped
-	if n := len(r.Ops); n > 0 {
-		last := slices.MaxFunc(r.Ops, func(a, b history.Op) int { return int(a.Returned - b.Returned) })
-		r.Seconds = (last.Returned - r.Ops[0].Invoked).Seconds()
-	}
-	r.Unsent = max(0, r.Setup.Load.Requests-len(r.Ops))
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// readDatabase asks the stopped cluster for the facts, and puts what they say
-// of the counters around the clients' ops: each began at 0 in a database that
-// was new, and ended at the final read.
-func (r *Recording) readDatabase(ctx context.Context, c cluster.Cluster) error {
-	facts, err := c.Inspect(ctx)
-	if err != nil {
-		return fmt.Errorf("read database: %w", err)
-	}
-	r.Facts = &facts
-	var now time.Duration
-	for i := range r.Ops {
-		now = max(now, r.Ops[i].Returned)
-	}
-	var resets, reads []history.Op
-	for _, key := range r.counterKeys() {
-		resets = append(resets, own(history.Reset, key, 0, 0))
-		reads = append(reads, own(history.FinalRead, key, facts.Counters[key], now))
-	}
-	r.Ops = slices.Concat(resets, r.Ops, reads)
-	for i := range r.Ops {
-		r.Ops[i].Index = i
-	}
-	return nil
-}
-
-// own is an op of the recorder itself.
-func own(f, key string, value int64, at time.Duration) history.Op {
-	return history.Op{
-		Process: -1, Func: f, Key: key, Value: history.Some(value),
-		Intended: at, Invoked: at, Returned: at, Outcome: history.OK,
-	}
-}
-
-// counterKeys returns every counter that was asked to be incremented, sorted.
-// One that nobody managed to create reads 0.
-func (r *Recording) counterKeys() []string {
-	var keys []string
-	for op := range r.clientOps {
-		if op.Func == history.Increment && !slices.Contains(keys, op.Key) {
-			keys = append(keys, op.Key)
+// evidence returns what was recorded of x: arms of which nothing was are left out.
+func (e *Engine) evidence(x *Experiment) []Evidence {
+	var all []Evidence
+	for i := range x.Arms {
+		if evidence, any := e.ofArm(&x.Arms[i]); any {
+			all = append(all, evidence)
 		}
 	}
-	slices.Sort(keys)
-	return keys
+	return all
 }
 
-// store writes the history beside the database that it is about.
-func (r *Recording) store(dir string) error {
-	f, err := os.Create(filepath.Join(dir, HistoryFile))
-	if err != nil {
-		return fmt.Errorf("store history: %w", err)
-	}
-	w := history.NewWriter(f)
-	for i := range r.Ops {
-		if err == nil {
-			err = w.Write(r.Ops[i])
+func (e *Engine) ofArm(arm *Arm) (evidence Evidence, any bool) {
+	evidence.Arm = arm.Name
+	for _, trial := range arm.Trials {
+		t := TrialEvidence{Name: trial.Name, Level: trial.Level, Setup: trial.Setup}
+		for repeat := range max(arm.Repeats, 1) {
+			if r := e.recorded[take{trial.Setup, repeat + 1}]; r != nil {
+				t.Recordings = append(t.Recordings, r)
+				any = true
+			}
 		}
+		evidence.Trials = append(evidence.Trials, t)
 	}
-	if err := errors.Join(err, w.Flush(), f.Close()); err != nil {
-		return fmt.Errorf("store history: %w", err)
-	}
-	return nil
+	return evidence, any
 }

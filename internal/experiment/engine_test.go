@@ -3,8 +3,12 @@ package experiment
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/cluster"
@@ -19,7 +23,7 @@ func two(same bool) Experiment {
 	expect := map[string]Expectation{"c": ExpectHolds}
 	return Experiment{
 		Name: "x", Question: "What?", Claims: []Claim{says(check.Holds)},
-		Arms: []Arm{{Name: "a/1", Setup: a, Expect: expect}, {Name: "b/1", Setup: b, Expect: expect}},
+		Arms: []Arm{{Name: "a/1", Trials: Single(a), Expect: expect}, {Name: "b/1", Trials: Single(b), Expect: expect}},
 	}
 }
 
@@ -69,8 +73,64 @@ func TestARunThatIsCutShortHasNoArmsThatDidNotBegin(t *testing.T) {
 			return nil, ctx.Err()
 		},
 	}
+	// The second experiment asks for the same recordings, and has the one that was made.
 	results, err := engine.Run(ctx, []Experiment{two(false), two(false)})
-	if !errors.Is(err, context.Canceled) || len(results) != 1 || len(results[0].Arms) != 1 {
-		t.Errorf("%+v, %v; want the one arm that had begun, and the cause", results, err)
+	if !errors.Is(err, context.Canceled) || len(results) != 2 {
+		t.Fatalf("%d results, %v; want both experiments, and the cause", len(results), err)
+	}
+	for _, result := range results {
+		if len(result.Arms) != 1 || result.Arms[0].Name != "a/1" {
+			t.Errorf("%d arms; want the one that had begun", len(result.Arms))
+		}
+	}
+}
+
+func TestTrialsOfAnArmTakeTurns(t *testing.T) {
+	x := two(false)
+	x.Arms = x.Arms[:1]
+	x.Arms[0].Repeats = 2
+	b := x.Arms[0].Trials[0].Setup
+	b.Nodes = 3
+	x.Arms[0].Trials = []Trial{{Name: "one", Setup: x.Arms[0].Trials[0].Setup}, {Name: "three", Setup: b}}
+	var got []string
+	for j := range x.jobs {
+		got = append(got, fmt.Sprint(j.trial, " ", j.repeat))
+	}
+	if want := []string{"one 1", "three 1", "one 2", "three 2"}; !slices.Equal(got, want) {
+		t.Errorf("jobs %v, want %v", got, want)
+	}
+}
+
+func TestRecordingsAbreastKeepTheirNames(t *testing.T) {
+	x := two(false)
+	x.Abreast = 2
+	both := make(chan struct{}, 2)
+	engine := Engine{
+		Dir: t.TempDir(),
+		Start: func(ctx context.Context, _ cluster.Spec) (cluster.Cluster, error) {
+			both <- struct{}{}
+			for len(both) < 2 && ctx.Err() == nil { // until the other has begun, too
+				runtime.Gosched()
+			}
+			return nil, errors.New("no such luck")
+		},
+	}
+	results, err := engine.Run(t.Context(), []Experiment{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"recordings/01-a-1", "recordings/02-b-1"} {
+		if got := results[0].Arms[i].Recording; got != want {
+			t.Errorf("arm %d is in %s, want %s", i, got, want)
+		}
+	}
+}
+
+func TestThePlanCountsASharedRecordingOnce(t *testing.T) {
+	x, y := two(false), two(false)
+	x.Takes, y.Takes = 10*time.Second, 40*time.Second
+	p := newPlan([]Experiment{x, y})
+	if p.takes != 10*time.Second || len(p.shares) != 2 {
+		t.Errorf("%s in %d recordings, want 10s in 2", p.takes, len(p.shares))
 	}
 }

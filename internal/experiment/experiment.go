@@ -1,22 +1,24 @@
 // Package experiment describes experiments as data, records what happens in
 // their arms, and judges their claims by what was recorded.
 //
-// An [Experiment] asks one question. It is put in several arms, each a [Setup]
-// under which the same claims are judged, because a claim that is true under
-// one setting is false under another and the product's worth is saying which.
-// The [Engine] turns a Setup into a [Recording]; a [Claim] turns a Recording
-// into a [Finding] and touches nothing else, so that a stored recording can be
-// judged again.
+// An [Experiment] asks one question. It is put in several arms, because a claim
+// that is true under one setting is false under another and the product's
+// worth is saying which. An [Arm] is made of trials, most often a single one,
+// each a [Setup] that is run. The [Engine] turns every Setup into a
+// [Recording]; a [Claim] turns an arm's recordings, its [Evidence], into a
+// [Finding] and touches nothing else, so that what is stored can be judged again.
 //
-// Arms with one Setup share one Recording within a run, also across
+// Trials with one Setup share one Recording within a run, also across
 // experiments: it is one event, seen through several claims.
 package experiment
 
 import (
-	"fmt"
+	"time"
 
 	"example.com/contend/check"
+	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
+	"example.com/contend/internal/script"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -27,22 +29,60 @@ type Experiment struct {
 	Question string // one sentence ending in a question mark
 	Claims   []Claim
 	Arms     []Arm
+	Figures  []Figure // what it measures beyond what every recording has
+	Plots    []Plot   // the pictures of its report
+
+	// Abreast is how many of its recordings may be made at once; 0 means 1. It
+	// is for arms that wait far more than they work, so that they do not
+	// disturb each other.
+	Abreast int
+	// Takes is about how long it runs on 2 cores, to tell the time left. Nothing else rests on it.
+	Takes time.Duration
 }
 
 // An Arm is one setting under which an experiment runs, and what is expected there.
 type Arm struct {
-	Name   string                 // unique in the experiment: "separate/5000/WAL/burst"
-	Setup  Setup                  // what is run
-	Expect map[string]Expectation // by claim ID, one for every claim
+	Name    string                 // unique in the experiment: "separate/5000/WAL/burst"
+	Trials  []Trial                // at least one
+	Repeats int                    // how often each trial is recorded, in turns; 0 means once
+	Expect  map[string]Expectation // by claim ID; a claim that is not in it is not asked here
 }
 
-// A Setup is everything that is decided before an arm runs. Setups are
-// comparable, and equal ones are the same experiment.
+// A Trial is one setup of an arm that compares several: one level of the load,
+// one journal mode, one number of nodes.
+type Trial struct {
+	Name  string  // unique in the arm: "50 clients"; empty where it is the only one
+	Level float64 // its place on a chart's x axis; 0 where it has none
+	Setup Setup
+}
+
+// Single returns the trials of an arm that has but one.
+func Single(s Setup) []Trial { return []Trial{{Setup: s}} }
+
+// A Setup is everything that is decided before a recording is made. Setups are
+// comparable, and equal ones are the same experiment. Either a load is sent or
+// a script is played.
 type Setup struct {
 	Nodes      int
 	Discipline store.Discipline
+	Begin      Begin // what is in the database beforehand
 	Load       load.Spec
 	Workload   workload.Workload // of a comparable type
+	Fault      fault.Fault       // of a comparable type; nil where nothing goes wrong
+	Script     *script.Script    // nil where a load is sent
+	Traced     bool              // the nodes write down when they waited for the write lock and held it
+}
+
+// lab reports whether the nodes need their /lab/ paths.
+func (s *Setup) lab() bool { return s.Begin != Begin{} || s.Fault != nil || s.Script != nil }
+
+// Begin is what the database holds before anything is asked of it. The zero
+// Begin is a database whose tables are empty.
+type Begin struct {
+	Item     string // of which there are Stock pieces; empty: no item
+	Stock    int64
+	Accounts int   // called as workload.Account says, each with Balance
+	Balance  int64 // of each
 }
 
 // A Claim is a falsifiable sentence and the check that could refute it.
@@ -51,10 +91,10 @@ type Claim struct {
 	Text   string // one sentence, in English
 	TextJA string // the source's own sentence, where that is Japanese
 	Source string // where it stands: "07_container_shared_filedb.md:131"
-	Check  func(*Recording) Judgement
+	Check  func(*Evidence) Judgement
 }
 
-// A Judgement is what a claim's check makes of one recording.
+// A Judgement is what a claim's check makes of the evidence.
 type Judgement struct {
 	Verdict  check.Verdict
 	Measured string          // the figure that decided: "97 refused"
@@ -62,100 +102,10 @@ type Judgement struct {
 	Witness  []check.Witness // the fewest ops that prove it; may be empty
 }
 
-// An Expectation is what an arm says that a claim's verdict will be. The zero
-// Expectation expects nothing: both verdicts have been seen, or the outcome
-// hangs on the machine's timing, and neither is a surprise.
-type Expectation uint8
-
-const (
-	Either Expectation = iota
-	ExpectHolds
-	ExpectRefuted
-)
-
-// String returns "either", "holds" or "refuted".
-func (e Expectation) String() string {
-	switch e {
-	case ExpectHolds:
-		return "holds"
-	case ExpectRefuted:
-		return "refuted"
-	default:
-		return "either"
-	}
-}
-
-// MarshalText returns the expectation as in [Expectation.String].
-func (e Expectation) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
-
-// UnmarshalText accepts exactly what [Expectation.MarshalText] returns.
-func (e *Expectation) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "either":
-		*e = Either
-	case "holds":
-		*e = ExpectHolds
-	case "refuted":
-		*e = ExpectRefuted
-	default:
-		return fmt.Errorf("expectation %q is none of holds, refuted, either", text)
-	}
-	return nil
-}
-
-// Met reports whether v is no surprise. An inconclusive verdict surprises
-// nobody: it is counted on its own.
-func (e Expectation) Met(v check.Verdict) bool {
-	switch {
-	case v == check.Inconclusive || e == Either:
-		return true
-	case v == check.Holds:
-		return e == ExpectHolds
-	default:
-		return e == ExpectRefuted
-	}
-}
-
-// Validate returns an error that names what is wrong with e. The catalogue's
-// test calls it on every experiment.
-func (e *Experiment) Validate() error {
-	if e.Name == "" || e.Question == "" || len(e.Claims) == 0 || len(e.Arms) == 0 {
-		return fmt.Errorf("experiment %q: want a name, a question, claims and arms", e.Name)
-	}
-	seen := map[string]bool{}
-	for _, claim := range e.Claims {
-		if claim.ID == "" || claim.Text == "" || claim.Source == "" || claim.Check == nil || seen[claim.ID] {
-			return fmt.Errorf("claim %q: want an ID of its own, a text, a source and a check", claim.ID)
-		}
-		seen[claim.ID] = true
-	}
-	names := map[string]bool{}
-	for _, arm := range e.Arms {
-		if err := arm.validate(e.Claims); err != nil {
-			return fmt.Errorf("arm %q: %w", arm.Name, err)
-		}
-		if names[arm.Name] {
-			return fmt.Errorf("arm %q: listed twice", arm.Name)
-		}
-		names[arm.Name] = true
-	}
-	return nil
-}
-
-func (a *Arm) validate(claims []Claim) error {
-	if a.Name == "" || a.Setup.Nodes < 1 || a.Setup.Workload == nil {
-		return fmt.Errorf("want a name, nodes and a workload")
-	}
-	if err := a.Setup.Discipline.Validate(); err != nil {
-		return err
-	}
-	if err := a.Setup.Load.Validate(); err != nil {
-		return err
-	}
-	for _, claim := range claims {
-		if _, ok := a.Expect[claim.ID]; !ok {
-			return fmt.Errorf("expects nothing of claim %q, not even either", claim.ID)
-		}
-	}
-	return nil
+// A Figure is a number that an experiment takes from each of its recordings,
+// beyond those that every recording has.
+type Figure struct {
+	Name string                                    // "attempts per success"
+	Unit string                                    // "ms", "1/s"; empty where it is a plain number
+	Of   func(*Recording) (value float64, ok bool) // ok is false where the recording does not tell
 }

@@ -1,13 +1,17 @@
 package experiment
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -81,14 +85,23 @@ func TestAnUnreadDatabaseDecidesNothing(t *testing.T) {
 	if got := r.Final(); got != (check.Range{Min: 0, Max: 2}) {
 		t.Errorf("final = %s, want 0–2", got)
 	}
-	result := Judge(Arm{Setup: r.Setup}, nil, r)
+	result := judgeOne(nil, Either, r)
 	if result.Final != nil || result.Lost != nil {
 		t.Errorf("final = %v, lost = %v, want neither", result.Final, result.Lost)
 	}
 }
 
 func claimOf(judge func(*Recording) Judgement) Claim {
-	return Claim{ID: "c", Text: "It is so.", Source: "here:1", Check: judge}
+	return Claim{ID: "c", Text: "It is so.", Source: "here:1", Check: Each(judge)}
+}
+
+// judgeOne judges recordings, the repeats of one trial, in an arm of their own.
+func judgeOne(claims []Claim, expect Expectation, all ...*Recording) ArmResult {
+	x := Experiment{Name: "x", Claims: claims, Arms: []Arm{{
+		Name: "a", Trials: Single(all[0].Setup), Repeats: len(all), Expect: map[string]Expectation{"c": expect},
+	}}}
+	trial := TrialEvidence{Setup: all[0].Setup, Recordings: all}
+	return Judge(&x, []Evidence{{Arm: "a", Trials: []TrialEvidence{trial}}}).Arms[0]
 }
 
 func says(v check.Verdict) Claim {
@@ -112,8 +125,7 @@ func TestJudgeAgainstTheExpectation(t *testing.T) {
 		{"a check that panics", claimOf(func(*Recording) Judgement { panic("oh") }), ExpectHolds, recording(1, ok), check.Inconclusive, Summary{Inconclusive: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			arm := Arm{Name: "a", Setup: tt.r.Setup, Expect: map[string]Expectation{"c": tt.expect}}
-			result := Judge(arm, []Claim{tt.claim}, tt.r)
+			result := judgeOne([]Claim{tt.claim}, tt.expect, tt.r)
 			if got := result.Findings[0].Verdict; got != tt.verdict {
 				t.Errorf("verdict = %s, want %s", got, tt.verdict)
 			}
@@ -127,7 +139,7 @@ func TestJudgeAgainstTheExpectation(t *testing.T) {
 func TestJudgeCounts(t *testing.T) {
 	r := recording(1, ok, failed, unknown)
 	r.Ops[3].Code = api.CodeClientTimeout
-	result := Judge(Arm{Setup: r.Setup}, nil, r)
+	result := judgeOne(nil, Either, r)
 	if want := (OpCounts{Total: 3, OK: 1, Failed: 1, Unknown: 1}); result.Ops != want {
 		t.Errorf("ops = %+v, want %+v: the recorder's own are not clients'", result.Ops, want)
 	}
@@ -143,7 +155,7 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 	whole := func() Experiment {
 		return Experiment{
 			Name: "x", Question: "What?", Claims: []Claim{says(check.Holds)},
-			Arms: []Arm{{Name: "a", Setup: recording(0, ok).Setup, Expect: map[string]Expectation{"c": Either}}},
+			Arms: []Arm{{Name: "a", Trials: Single(recording(0, ok).Setup), Expect: map[string]Expectation{"c": Either}}},
 		}
 	}
 	if x := whole(); x.Validate() != nil {
@@ -156,10 +168,13 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 	}{
 		{"no claims", func(x *Experiment) { x.Claims = nil }, `"x"`},
 		{"two claims of one ID", func(x *Experiment) { x.Claims = append(x.Claims, x.Claims[0]) }, `"c"`},
-		{"an arm without an expectation", func(x *Experiment) { x.Arms[0].Expect = nil }, `"c"`},
+		{"an arm that is asked nothing", func(x *Experiment) { x.Arms[0].Expect = nil }, `"a"`},
+		{"a claim that no arm is asked", func(x *Experiment) { x.Arms[0].Expect = map[string]Expectation{"d": Either} }, `"c"`},
+		{"an arm that is asked what is no claim", func(x *Experiment) { x.Arms[0].Expect["d"] = Either }, `"d"`},
+		{"two trials of one name", func(x *Experiment) { x.Arms[0].Trials = append(x.Arms[0].Trials, x.Arms[0].Trials[0]) }, `""`},
 		{"an arm twice", func(x *Experiment) { x.Arms = append(x.Arms, x.Arms[0]) }, `"a"`},
-		{"a discipline that is none", func(x *Experiment) { x.Arms[0].Setup.Discipline.Journal = "WALL" }, `"WALL"`},
-		{"a load that is none", func(x *Experiment) { x.Arms[0].Setup.Load.Arrival = "often" }, `"often"`},
+		{"a discipline that is none", func(x *Experiment) { x.Arms[0].Trials[0].Setup.Discipline.Journal = "WALL" }, `"WALL"`},
+		{"a load that is none", func(x *Experiment) { x.Arms[0].Trials[0].Setup.Load.Arrival = "often" }, `"often"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := whole()
@@ -168,5 +183,67 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 				t.Errorf("error = %v, want one that names %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestRepeatsMustAgree(t *testing.T) {
+	below := claimOf(func(r *Recording) Judgement {
+		return Judgement{Verdict: r.Final().Below(2), Measured: r.Final().String()}
+	})
+	for _, tt := range []struct {
+		name   string
+		finals []int64
+		want   check.Verdict
+	}{
+		{"all hold", []int64{0, 1, 1}, check.Holds},
+		{"all refute", []int64{2, 2}, check.Refuted},
+		{"chance decides", []int64{1, 2, 1}, check.Inconclusive},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var all []*Recording
+			for _, final := range tt.finals {
+				all = append(all, recording(final, ok, ok))
+			}
+			result := judgeOne([]Claim{below}, Either, all...)
+			if f := result.Findings[0]; f.Verdict != tt.want {
+				t.Errorf("%s because %s, want %s", f.Verdict, f.Reason, tt.want)
+			}
+			if n := len(tt.finals); result.Ops.Total != 2*n || len(result.Recordings) != n {
+				t.Errorf("%d ops in %d recordings, want %d in %d", result.Ops.Total, len(result.Recordings), 2*n, n)
+			}
+		})
+	}
+}
+
+func TestAClaimIsJudgedOnlyWhereItIsAsked(t *testing.T) {
+	other := says(check.Holds)
+	other.ID = "d"
+	result := judgeOne([]Claim{says(check.Holds), other}, ExpectHolds, recording(1, ok))
+	if len(result.Findings) != 1 || result.Findings[0].Claim != "c" {
+		t.Errorf("findings = %+v, want one, of c", result.Findings)
+	}
+}
+
+func TestTheLedgerBeginsWithTheDatabaseAndEndsWithIt(t *testing.T) {
+	start := time.Now()
+	r := &Recording{
+		Started: start,
+		Facts:   &store.Facts{Stock: map[string]int64{"book": 3}, Rows: []store.Row{{ID: 7, Content: "0-0-aa:payload"}}},
+		Faults: []fault.Event{
+			{Kind: fault.KindLook, From: start.Add(time.Second), To: start.Add(time.Second), Rows: 1},
+			{Kind: fault.KindCrash, Node: "app-2", From: start.Add(time.Second), To: start.Add(2 * time.Second)},
+		},
+		Ops: []history.Op{{Func: history.Write, Key: "0-0-aa", Outcome: ok}},
+	}
+	var got []string
+	for _, op := range append(r.faultOps(), r.finalOps(nil, 2*time.Second)...) {
+		got = append(got, fmt.Sprint(op.Func, " ", op.Key, " ", op.Value.Int64, " ", op.Returned))
+	}
+	want := []string{
+		"recovered data 1 1s", "crash app-2 0 2s",
+		"final-read book 3 2s", "final-row 0-0-aa 7 2s", "final-read data 1 2s",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ops (-want +got):\n%s", diff)
 	}
 }

@@ -2,24 +2,44 @@ package experiment
 
 import (
 	"slices"
+	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/fault"
+	"example.com/contend/internal/script"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/trace"
 )
 
 // A Recording is what happened when a [Setup] was run: all that a claim may
 // look at. It is stored in Dir, so that it can be judged again.
 type Recording struct {
-	Setup   Setup
-	Dir     string       // relative to the run's directory; holds history.jsonl, the database and the logs
-	Ops     []history.Op // by Invoked, the final reads behind them
-	Unsent  int          // ops that were planned and not sent, because the run was cut short
-	Dropped int          // open loop: arrivals that no client was free for
-	Seconds float64      // from the first op to the last answer
-	Facts   *store.Facts // of the database afterwards; nil where it could not be read
-	Err     error        // why it could not be run to its end; the rest is what there is
+	Setup    Setup
+	Repeat   int             // from 1
+	Dir      string          // relative to the run's directory; holds history.jsonl, the database and the logs
+	Started  time.Time       // when the load's or the script's clock began; ops and events count from here
+	Ops      []history.Op    // by Invoked, the recorder's own around the clients'
+	Steps    []script.Event  // of a script, in order
+	Faults   []fault.Event   // in the order in which they ended
+	Attempts []trace.Attempt // of traced nodes, by Began
+	Unsent   int             // ops that were planned and not sent, because the run was cut short
+	Dropped  int             // open loop: arrivals that no client was free for
+	Seconds  float64         // from the first op to the last answer
+	Facts    *store.Facts    // of the database afterwards; nil where it could not be read
+	Err      error           // why it could not be run to its end; the rest is what there is
+}
+
+// Told reports whether anything was asked of the nodes at all.
+func (r *Recording) Told() bool {
+	if len(r.Steps) > 0 {
+		return true
+	}
+	for range r.clientOps {
+		return true
+	}
+	return false
 }
 
 // clientOps yields the ops that clients made, without the recorder's own.
@@ -29,6 +49,15 @@ func (r *Recording) clientOps(yield func(*history.Op) bool) {
 			return
 		}
 	}
+}
+
+// ClientOps returns the ops that clients made, without the recorder's own.
+func (r *Recording) ClientOps() []history.Op {
+	var ops []history.Op
+	for op := range r.clientOps {
+		ops = append(ops, *op)
+	}
+	return ops
 }
 
 // Counts counts the clients' ops by outcome.
@@ -89,6 +118,18 @@ func (r *Recording) Codes() (codes, extended map[string]int, attempts int) {
 // Counters judges the increments of the recording.
 func (r *Recording) Counters() check.Counters { return check.Counter(slices.Values(r.Ops)) }
 
+// Rows judges the rows that the recording's clients wrote.
+func (r *Recording) Rows() check.Rows { return check.Set(slices.Values(r.Ops)) }
+
+// Durability judges whether those rows outlived the recording's crashes.
+func (r *Recording) Durability() check.Survival { return check.Durability(slices.Values(r.Ops)) }
+
+// Stock judges the purchases of the recording.
+func (r *Recording) Stock() check.Stocks { return check.Stock(slices.Values(r.Ops)) }
+
+// Bank judges the transfers of the recording.
+func (r *Recording) Bank() check.Balances { return check.Bank(slices.Values(r.Ops)) }
+
 // Final is the sum of the counters after the load. Where the database could
 // not be read it lies anywhere between nothing and all that was planned.
 func (r *Recording) Final() check.Range {
@@ -120,4 +161,45 @@ func (r *Recording) LostWitnesses() []check.Witness {
 		witnesses = append(witnesses, tally.Witnesses...)
 	}
 	return witnesses
+}
+
+// An Account sets what was acknowledged against what the database holds.
+type Account struct {
+	Final int64       // the sum of the counters, the rows, or the pieces that have left the stock
+	Lost  check.Range // acknowledged, and not in it
+}
+
+// Account returns the account of what clients changed: of increments, of rows
+// or of purchases. It is not known where the database could not be read, and
+// for transfers, which end in no single number.
+func (r *Recording) Account() (a Account, known bool) {
+	if r.Facts == nil {
+		return a, false
+	}
+	switch r.changed() {
+	case history.Increment:
+		return Account{r.Final().Min, r.Lost()}, true
+	case history.Write:
+		rows := r.Rows()
+		return Account{rows.Found.Int64, rows.Lost}, rows.Found.Valid
+	case history.Purchase:
+		for _, item := range r.Stock().Items {
+			if item.Left.Valid {
+				return Account{item.Initial.Int64 - item.Left.Int64, item.Vanished}, true
+			}
+		}
+	}
+	return a, false
+}
+
+// changed returns the function of the ops that change something; of a mix, the
+// first that a client used. It is empty where none was.
+func (r *Recording) changed() string {
+	for op := range r.clientOps {
+		switch op.Func {
+		case history.Increment, history.Write, history.Purchase, history.Transfer:
+			return op.Func
+		}
+	}
+	return ""
 }

@@ -50,16 +50,39 @@ type Result struct {
 	Name     string      `json:"name"`
 	Question string      `json:"question"`
 	Arms     []ArmResult `json:"arms"`
+	Charts   []Chart     `json:"charts"`
 }
 
-// An ArmResult is what happened in one arm and what it says of each claim.
+// An ArmResult is what happened in one arm and what it says of each claim. Its
+// setup is that of its first trial, its counts are those of all its recordings
+// together.
 type ArmResult struct {
-	Name         string           `json:"name"`
+	Name     string        `json:"name"`
+	Totals                 // of all its recordings
+	Trials   []TrialResult `json:"trials"`
+	Findings []Finding     `json:"findings"`
+}
+
+// A TrialResult is what happened in one trial, in all its repeats together.
+type TrialResult struct {
+	Name    string     `json:"name"`
+	Level   float64    `json:"level"`
+	Totals             // of all its repeats
+	Figures []Measured `json:"figures"` // what the experiment measures beside
+	Steps   []Step     `json:"steps"`   // of a script
+	Faults  []Fault    `json:"faults"`  // what went wrong on purpose
+}
+
+// Totals are a setup and what came of all the recordings that were made of it.
+type Totals struct {
 	Nodes        int              `json:"nodes"`
 	Discipline   store.Discipline `json:"discipline"`
+	Workload     string           `json:"workload"` // what clients asked for, in words
+	Fault        string           `json:"fault"`    // what went wrong on purpose, in words; empty: nothing
 	Load         LoadResult       `json:"load"`
-	Recording    string           `json:"recording"`       // its directory, relative to the run's
-	Error        string           `json:"error,omitempty"` // why the arm could not run
+	Recording    string           `json:"recording"`       // the directory of the first, relative to the run's
+	Recordings   []string         `json:"recordings"`      // of all
+	Error        string           `json:"error,omitempty"` // why one could not run
 	Seconds      float64          `json:"seconds"`
 	Ops          OpCounts         `json:"ops"`
 	Codes        map[string]int   `json:"codes"`    // refusals and unknowns by code
@@ -72,7 +95,6 @@ type ArmResult struct {
 	Lost         *int64           `json:"lost"`     // acknowledged ops certainly gone; null where final is
 	LostMax      *int64           `json:"lost_max"` // and at most, where unknown ops leave room
 	Integrity    string           `json:"integrity"`
-	Findings     []Finding        `json:"findings"`
 }
 
 // A LoadResult is the load as it was asked for and what became of it.
@@ -88,6 +110,56 @@ type OpCounts struct {
 	OK      int `json:"ok"`
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
+}
+
+func (n *OpCounts) add(m OpCounts) {
+	n.Total += m.Total
+	n.OK += m.OK
+	n.Failed += m.Failed
+	n.Unknown += m.Unknown
+}
+
+// A Measured is a [Figure] with how it came out in the repeats of a trial.
+type Measured struct {
+	Name           string `json:"name"`
+	Unit           string `json:"unit"`
+	measure.Spread        // count 0: no recording tells
+}
+
+// A Step is a step of a script and what came of it, as it is reported.
+type Step struct {
+	Session  string  `json:"session"`
+	Node     string  `json:"node"`
+	Do       string  `json:"do"` // "begin-deferred"
+	Name     string  `json:"name,omitempty"`
+	To       string  `json:"to,omitempty"`
+	Wrote    *int64  `json:"wrote,omitempty"`
+	Got      *int64  `json:"got,omitempty"`
+	Outcome  string  `json:"outcome"`
+	Code     string  `json:"code,omitempty"`
+	Extended string  `json:"extended,omitempty"`
+	Open     bool    `json:"open"` // a transaction is open on the session afterwards
+	Sent     float64 `json:"sent_ms"`
+	Answered float64 `json:"answered_ms"`
+	Say      string  `json:"say,omitempty"` // the step in the source's words
+
+	// Of a checkpoint.
+	Blocked      bool   `json:"blocked,omitempty"`
+	Frames       *int64 `json:"frames,omitempty"`
+	Checkpointed *int64 `json:"checkpointed,omitempty"`
+}
+
+// A Fault is something that went wrong on purpose. Times count from the load's start.
+type Fault struct {
+	Repeat    int     `json:"repeat"`
+	Kind      string  `json:"kind"` // "hold", "crash", "look"
+	Node      string  `json:"node,omitempty"`
+	From      float64 `json:"from_ms"`
+	To        float64 `json:"to_ms"`
+	Journal   int64   `json:"journal_bytes,omitempty"`
+	Hot       bool    `json:"hot_journal,omitempty"`
+	Rows      int64   `json:"rows,omitempty"`
+	Integrity string  `json:"integrity,omitempty"`
 }
 
 // A Finding is a claim judged in one arm.

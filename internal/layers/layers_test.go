@@ -21,11 +21,12 @@ var layers = [][]string{
 	{"internal/archive"},
 	{"internal/report", "internal/catalogue"},
 	{"internal/experiment"},
+	{"internal/fault"},
 	{"internal/cluster"},
-	{"internal/load", "internal/balance", "internal/node", "internal/script"},
+	{"internal/load", "internal/balance", "internal/node", "internal/script", "internal/lab"},
 	{"internal/workload", "internal/store/sqlite"},
 	{"internal/measure", "internal/store", "check"},
-	{"internal/api", "internal/trace", "history"},
+	{"internal/api", "internal/trace", "internal/chart", "internal/logs", "history"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them.
@@ -39,6 +40,8 @@ var pure = map[string][]string{
 	"internal/measure": {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/report":  {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/api":     {"os", "os/exec", "net", "syscall"},
+	"internal/chart":   {"os", "os/exec", "net", "net/http", "syscall"},
+	"internal/logs":    {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/trace":   {"os", "os/exec", "net", "net/http", "syscall"},
 }
 

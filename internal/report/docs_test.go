@@ -42,20 +42,23 @@ func TestDocumentNamesEveryField(t *testing.T) {
 }
 
 var (
-	heading = regexp.MustCompile("^## .*`(\\.[^`]*)`$")
-	row     = regexp.MustCompile("^\\| `(\\.[^`]*)` \\|")
+	pathInHeading = regexp.MustCompile("`(\\.[^`]*)`")
+	listedRow     = regexp.MustCompile("^\\| `(\\.[^`]*)` \\|")
 )
 
-// documented returns the paths of the tables' rows, each behind its section's.
+// documented returns the paths of the tables' rows, each behind those that its
+// section's heading names.
 func documented(text string) map[string]bool {
 	paths := map[string]bool{}
-	base := ""
+	var bases [][]string
 	for _, line := range strings.Split(text, "\n") {
-		if m := heading.FindStringSubmatch(line); m != nil {
-			base = strings.TrimSuffix(m[1], ".")
+		if strings.HasPrefix(line, "## ") {
+			bases = pathInHeading.FindAllStringSubmatch(line, -1)
 		}
-		if m := row.FindStringSubmatch(line); m != nil {
-			paths[base+m[1]] = true
+		if m := listedRow.FindStringSubmatch(line); m != nil {
+			for _, base := range bases {
+				paths[strings.TrimSuffix(base[1], ".")+m[1]] = true
+			}
 		}
 	}
 	return paths

@@ -16,7 +16,7 @@ import (
 // A setting is something that arms may differ in, and how to say it.
 type setting struct {
 	name   string // "journal", for "any journal but WAL"
-	prep   string // what it follows: "with", "in", "at"
+	prep   string // what it follows: "with", "in", "at"; after "where" stands a sentence
 	format string // for its values
 	main   bool   // said of arms without a preset even where that they have none would say it
 	of     func(*experiment.ArmResult) string
@@ -29,6 +29,9 @@ var settings = []setting{
 	{"transaction", "with", "transaction %s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Transaction) }},
 	{"busy_timeout", "with", "busy_timeout %s", true, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.BusyTimeout) }},
 	{"journal", "in", "%s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Journal) }},
+	{"fault", "where", "%s", false, func(a *experiment.ArmResult) string { return cmp.Or(a.Fault, "nothing goes wrong") }},
+	{"scene", "in", "the scene %s", false, func(a *experiment.ArmResult) string { return sceneName(a.Workload) }},
+	{"workload", "where", "the workload is %s", false, func(a *experiment.ArmResult) string { return a.Workload }},
 	{"arrival", "in", "%s", false, func(a *experiment.ArmResult) string { return arrivalWords(a.Load.Arrival) }},
 	{"number of requests", "with", "%s requests", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Requests) }},
 	{"number of clients", "with", "%s clients", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Clients) }},
@@ -75,6 +78,14 @@ func arrivalWords(a load.Arrival) string {
 	}
 }
 
+// sceneName is the name of the scene that a workload is; empty where it is a load.
+func sceneName(workload string) string {
+	if name, isScene := strings.CutPrefix(workload, "the scene "); isScene {
+		return strconv.Quote(name)
+	}
+	return ""
+}
+
 // A factor is a setting that differs among the arms of an experiment.
 type factor struct {
 	setting
@@ -96,9 +107,9 @@ func newSpace(arms []experiment.ArmResult) space {
 	s := space{points: make([]point, len(arms))}
 	somePlain := slices.ContainsFunc(arms, func(a experiment.ArmResult) bool { return preset(a.Name) == "" })
 	for _, candidate := range settings {
-		said := make([]string, len(arms))
-		for i := range arms {
-			said[i] = candidate.of(&arms[i])
+		said, ok := candidate.said(arms)
+		if !ok {
+			continue
 		}
 		f := factor{setting: candidate, values: distinct(said)}
 		column := make([]int, len(arms))
@@ -111,6 +122,26 @@ func newSpace(arms []experiment.ArmResult) space {
 		s.add(f, column)
 	}
 	return s
+}
+
+// said returns what the setting is in each arm. It returns false where some arm
+// has no such setting, and where the trials of some arm differ in it: then it is
+// what that arm compares, not what tells it from other arms.
+func (s *setting) said(arms []experiment.ArmResult) ([]string, bool) {
+	words := make([]string, len(arms))
+	for i := range arms {
+		words[i] = s.of(&arms[i])
+		if words[i] == "" {
+			return nil, false
+		}
+		for j := range arms[i].Trials {
+			trial := experiment.ArmResult{Name: arms[i].Name, Totals: arms[i].Trials[j].Totals}
+			if s.of(&trial) != words[i] {
+				return nil, false
+			}
+		}
+	}
+	return words, true
 }
 
 // distinct returns the different words: numbers by size, transactions the least
@@ -207,8 +238,11 @@ func (f *factor) words(allowed []bool) string {
 			no = append(no, value)
 		}
 	}
-	if allButOne(len(yes), len(f.values)) {
+	if allButOne(len(yes), len(f.values)) && f.prep != "where" {
 		return "any " + f.name + " but " + no[0]
+	}
+	if f.prep == "where" {
+		return fmt.Sprintf(f.format, anyOf(yes))
 	}
 	if len(yes) == 1 && yes[0] == "1" {
 		return strings.TrimSuffix(fmt.Sprintf(f.format, "1"), "s") // "1 node"
@@ -216,11 +250,18 @@ func (f *factor) words(allowed []bool) string {
 	return fmt.Sprintf(f.format, list(yes, "or"))
 }
 
-// list is "a", "a or b", "a, b or c".
-func list(words []string, last string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
+// anyOf joins sentences by "or", and says only once what all begin with.
+func anyOf(all []string) string {
+	begin := all[0]
+	for _, s := range all {
+		for !strings.HasPrefix(s, begin) {
+			begin = begin[:len(begin)-1]
+		}
 	}
-	n := len(words) - 1
-	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
+	begin = begin[:strings.LastIndex(begin, " ")+1]
+	ends := make([]string, len(all))
+	for i, s := range all {
+		ends[i] = strings.TrimPrefix(s, begin)
+	}
+	return begin + list(ends, "or")
 }

@@ -35,20 +35,46 @@ func complete(run *experiment.Run) *experiment.Run {
 		for j := range x.Arms {
 			completeArm(&x.Arms[j])
 		}
+		x.Charts = listed(x.Charts)
+		for j := range x.Charts {
+			completeChart(&x.Charts[j])
+		}
 	}
 	return &c
 }
 
 func completeArm(arm *experiment.ArmResult) {
-	if arm.Codes == nil {
-		arm.Codes = map[string]int{}
-	}
-	if arm.Extended == nil {
-		arm.Extended = map[string]int{}
+	completeTotals(&arm.Totals)
+	arm.Trials = listed(arm.Trials)
+	for i := range arm.Trials {
+		t := &arm.Trials[i]
+		completeTotals(&t.Totals)
+		t.Figures, t.Steps, t.Faults = listed(t.Figures), listed(t.Steps), listed(t.Faults)
 	}
 	arm.Findings = listed(arm.Findings)
 	for i := range arm.Findings {
 		arm.Findings[i].Witness = completeWitness(arm.Findings[i].Witness)
+	}
+}
+
+func completeTotals(t *experiment.Totals) {
+	if t.Codes == nil {
+		t.Codes = map[string]int{}
+	}
+	if t.Extended == nil {
+		t.Extended = map[string]int{}
+	}
+	t.Recordings = listed(t.Recordings)
+}
+
+func completeChart(c *experiment.Chart) {
+	c.Series, c.Lanes, c.Marks = listed(c.Series), listed(c.Lanes), listed(c.Marks)
+	for i := range c.Series {
+		c.Series[i].Points = listed(c.Series[i].Points)
+	}
+	for i := range c.Lanes {
+		lane := &c.Lanes[i]
+		lane.Attempts, lane.Faults = listed(lane.Attempts), listed(lane.Faults)
 	}
 }
 

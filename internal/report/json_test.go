@@ -3,7 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,19 +46,22 @@ func TestJSONIsReadBack(t *testing.T) {
 // Scripts go through lists without asking whether they are there.
 func TestJSONHasNoNullList(t *testing.T) {
 	run := &experiment.Run{Schema: experiment.Schema, Experiments: []experiment.Result{
-		{Name: "no arms"},
+		{Name: "no arms", Charts: []experiment.Chart{
+			{}, {Series: []experiment.Series{{Name: "s"}}, Lanes: []experiment.Lane{{Node: "n"}, {Attempts: []experiment.LaneAttempt{{}}}}},
+		}},
 		{Name: "one", Arms: []experiment.ArmResult{{Name: "bare"}, {Name: "found", Findings: []experiment.Finding{
 			{Claim: "c"}, {Claim: "d", Witness: []check.Witness{{Anomaly: "a"}}},
-		}}}},
+		}}, {Name: "tried", Trials: []experiment.TrialResult{{Name: "t"}}}}},
 	}}
 	got := encoded(t, run)
 	for _, line := range strings.Split(got, "\n") {
 		field, _, null := strings.Cut(strings.TrimSpace(line), ": null")
-		if null && field != `"final"` && field != `"lost"` && field != `"lost_max"` {
+		if null && !slices.Contains([]string{`"final"`, `"lost"`, `"lost_max"`, `"locked_ms"`}, field) {
 			t.Errorf("%s is null", field)
 		}
 	}
-	if run.Command != nil || run.Experiments[0].Arms != nil || run.Experiments[1].Arms[1].Findings[1].Witness[0].Ops != nil {
+	if run.Command != nil || run.Experiments[0].Arms != nil || run.Experiments[1].Arms[1].Findings[1].Witness[0].Ops != nil ||
+		run.Experiments[0].Charts[1].Series[0].Points != nil || run.Experiments[1].Arms[2].Trials[0].Codes != nil {
 		t.Error("JSON changed the run that it was given")
 	}
 }
@@ -115,6 +120,12 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(encoded(f, small)))
 	f.Add([]byte(`{"schema":1,"experiments":[{"arms":[{"name":"red/x","error":"e","findings":[{"claim":"c","witness":[{"ops":[]}]}]},{}]}]}`))
 	f.Add([]byte(`{"schema":1,"experiments":[{"arms":[{"lost":3,"codes":null,"load":{"rate_per_s":1e300}},{"lost":1,"lost_max":-1}]}]}`))
+	f.Add([]byte(`{"schema":1,"experiments":[{"arms":[{"trials":[{"name":"t","steps":[{"do":"commit","frames":2,"checkpointed":1}],
+		"faults":[{"kind":"look"}],"figures":[{"count":2,"min":1,"median":2,"max":3}]},{}]}]}]}`))
+	f.Add([]byte(`{"schema":1,"experiments":[{"charts":[
+		{"kind":"lines","series":[{"name":"s","points":[{"x":1,"y":2,"low":1,"high":3},{"x":9}]}],"marks":[{"from":1,"to":2,"label":"m"}]},
+		{"kind":"waits","series":[{"points":[{"x":0.1,"y":0.5},{"x":10,"y":1}]}]},{"kind":"bars","series":[{"points":[{"y":7,"label":"b"}]}]},
+		{"kind":"lanes","lanes":[{"node":"n","attempts":[{"began_ms":1,"locked_ms":2,"ended_ms":3},{"code":"c"}]}]}]}]}`))
 	f.Add([]byte(`{"schema":2}`))
 	f.Add([]byte(`[{"schema":1`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -126,6 +137,9 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if err := Terminal(io.Discard, run, Options{Color: true}); err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(HTML(io.Discard, run), Claims(io.Discard, run)); err != nil {
 			t.Error(err)
 		}
 		again := encoded(t, run)

@@ -59,6 +59,7 @@ func TestTerminal(t *testing.T) {
 		{"colour", sampleRun(), Options{Color: true}},
 		{"narrow", sampleRun(), Options{Width: 72}},
 		{"whole", wholeRun(), Options{}},
+		{"lab", labRun(), Options{}},
 		{"interrupted", cut, Options{}},
 		{"nothing", finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}), Options{}},
 	}
@@ -127,6 +128,7 @@ func TestTerminalObeysNobody(t *testing.T) {
 			}
 		}
 	}
+	run.Experiments = append(run.Experiments, hostileResult())
 	if got := drawn(t, run, Options{}); strings.ContainsAny(got, "\x1b\x07\u009b\u202e\r") {
 		t.Errorf("control characters came through: %q", got)
 	}
@@ -144,5 +146,11 @@ func TestWritersErrorComesBack(t *testing.T) {
 	}
 	if err := JSON(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {
 		t.Errorf("JSON = %v, want the writer's error", err)
+	}
+	if err := HTML(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {
+		t.Errorf("HTML = %v, want the writer's error", err)
+	}
+	if err := Claims(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {
+		t.Errorf("Claims = %v, want the writer's error", err)
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/contend/check"
@@ -28,10 +29,10 @@ func sampleArm(name string, d store.Discipline, arrival load.Arrival, o outcome)
 		clients = 4
 	}
 	final := int64(o.ok) - o.lost
-	arm := experiment.ArmResult{
-		Name: name + "/" + string(arrival), Nodes: 4, Discipline: d,
+	return experiment.ArmResult{Name: name + "/" + string(arrival), Totals: experiment.Totals{
+		Nodes: 4, Discipline: d, Workload: "increment one counter",
 		Load:      experiment.LoadResult{Spec: load.Spec{Arrival: arrival, Clients: clients, Requests: increments}},
-		Recording: "recordings/01-" + string(arrival), Seconds: o.max / 1000,
+		Recording: "recordings/01-" + string(arrival), Recordings: []string{"recordings/01-" + string(arrival)}, Seconds: o.max / 1000,
 		Ops:          experiment.OpCounts{Total: increments, OK: o.ok, Failed: o.busy + o.timeout, Unknown: o.other},
 		Codes:        map[string]int{"SQLITE_BUSY": o.busy, "SQLITE_TIMEOUT": o.timeout, "CLIENT_TIMEOUT": o.other},
 		Extended:     map[string]int{"SQLITE_BUSY": o.busy + o.timeout},
@@ -39,8 +40,7 @@ func sampleArm(name string, d store.Discipline, arrival load.Arrival, o outcome)
 		Latency:      measure.Summary{P50: o.p50, P99: o.p99, Max: o.max},
 		Throughput:   float64(o.ok) / max(o.max, 1) * 1000,
 		Acknowledged: int64(o.ok), Final: &final, Lost: &o.lost, LostMax: &o.lostMax, Integrity: "ok",
-	}
-	return arm
+	}}
 }
 
 func discipline(t store.Transaction, patience store.Milliseconds, journal store.Journal) (string, store.Discipline) {
@@ -149,10 +149,12 @@ func sampleWitnesses() []check.Witness {
 // judge gives arms the findings of claims.
 func judge(arms []experiment.ArmResult, all []sampleClaim) []experiment.ArmResult {
 	for i := range arms {
+		arms[i].Trials = experimentTrials(&arms[i])
 		for _, c := range all {
 			f := experiment.Finding{Claim: c.id, Text: c.text, TextJA: c.ja, Source: c.source}
 			if arms[i].Error == "" {
 				f.Verdict, f.Expected, f.Reason, f.Witness = c.judge(&arms[i])
+				f.Measured, _, _ = strings.Cut(f.Reason, ";")
 			} else {
 				f.Reason = arms[i].Error
 			}
@@ -160,6 +162,11 @@ func judge(arms []experiment.ArmResult, all []sampleClaim) []experiment.ArmResul
 		}
 	}
 	return arms
+}
+
+// experimentTrials is the single trial of an arm that compares nothing.
+func experimentTrials(arm *experiment.ArmResult) []experiment.TrialResult {
+	return []experiment.TrialResult{{Totals: arm.Totals}}
 }
 
 // sampleRun is a run of two experiments.

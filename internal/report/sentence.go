@@ -14,8 +14,9 @@ var verdicts = []check.Verdict{check.Holds, check.Refuted, check.Inconclusive}
 
 // judged is one claim through all the arms of an experiment.
 type judged struct {
-	finding *experiment.Finding   // of the first arm that lists it, for the claim's words
-	arms    []*experiment.Finding // by arm; nil where it was not judged
+	finding *experiment.Finding   // of the first arm that is asked it, for the claim's words
+	asked   []bool                // by arm
+	arms    []*experiment.Finding // by arm; nil where it is not asked or was not judged
 }
 
 // claims returns the claims of result in the order in which its arms first list
@@ -32,8 +33,10 @@ func claims(result *experiment.Result) []judged {
 			if !seen {
 				k = len(all)
 				at[f.Claim] = k
-				all = append(all, judged{f, make([]*experiment.Finding, len(result.Arms))})
+				n := len(result.Arms)
+				all = append(all, judged{f, make([]bool, n), make([]*experiment.Finding, n)})
 			}
+			all[k].asked[i] = true
 			if arm.Error == "" || f.Verdict != check.Inconclusive {
 				all[k].arms[i] = f
 			}
@@ -45,43 +48,61 @@ func claims(result *experiment.Result) []judged {
 // A telling names the condition of one verdict. Without conditions and arms it
 // is unconditional: every arm that was judged has it.
 type telling struct {
-	verdict    check.Verdict
-	count, of  int      // arms that have it, of those that were judged
-	gaps       bool     // some arms were not judged
-	conditions []string // "with busy_timeout 0"; every arm that meets one has the verdict
-	arms       []string // those that no setting tells from an arm with another verdict
+	verdict          check.Verdict
+	count, of        int      // arms that have it, of those that were judged
+	asked, existing  int      // arms that are asked, and all arms
+	conditions, arms []string // "with busy_timeout 0", of which every arm has the verdict; and arms that no setting tells from one with another verdict
+	only             string   // the arm, where one was judged
 }
 
-// tell names the condition of each verdict that c came to.
-func (c *judged) tell(s *space, arms []experiment.ArmResult) []telling {
+// tell names the condition of each verdict that c came to. Arms that are not
+// asked have no part in it: the settings are compared among those that are.
+func (c *judged) tell(arms []experiment.ArmResult) []telling {
+	var asked []experiment.ArmResult
+	for i, yes := range c.asked {
+		if yes {
+			asked = append(asked, arms[i])
+		}
+	}
+	s := newSpace(asked)
 	var points []point
 	var given []check.Verdict
 	var names []string
-	for i, f := range c.arms {
-		if f != nil {
-			points = append(points, s.points[i])
+	for i, k := 0, 0; i < len(arms); i++ {
+		if !c.asked[i] {
+			continue
+		}
+		if f := c.arms[i]; f != nil {
+			points = append(points, s.points[k])
 			given = append(given, f.Verdict)
 			names = append(names, arms[i].Name)
 		}
+		k++
 	}
 	var all []telling
 	for _, v := range verdicts {
-		in := make([]bool, len(points))
-		t := telling{verdict: v, of: len(points), gaps: len(points) < len(arms)}
-		for i := range points {
-			if in[i] = given[i] == v; in[i] {
-				t.count++
-			}
+		t := telling{verdict: v, of: len(points), asked: len(asked), existing: len(arms)}
+		if t.fill(&s, points, given, names); t.count > 0 {
+			all = append(all, t)
 		}
-		if t.count == 0 {
-			continue
-		}
-		if t.count < t.of {
-			t.name(s, points, in, names)
-		}
-		all = append(all, t)
 	}
 	return all
+}
+
+// fill counts the points that were given t's verdict, and names what they have in common.
+func (t *telling) fill(s *space, points []point, given []check.Verdict, names []string) {
+	in := make([]bool, len(points))
+	for i := range points {
+		if in[i] = given[i] == t.verdict; in[i] {
+			t.count++
+		}
+	}
+	switch {
+	case len(points) == 1:
+		t.only = names[0]
+	case t.count > 0 && t.count < t.of:
+		t.name(s, points, in, names)
+	}
 }
 
 // name fills in the conditions and the arms of t.
@@ -99,27 +120,58 @@ func (t *telling) name(s *space, points []point, in []bool, names []string) {
 
 // String is the sentence: "Holds in 3 of 8 arms: with busy_timeout 0."
 func (t telling) String() string {
-	verdict := strings.ToUpper(t.verdict.String()[:1]) + t.verdict.String()[1:]
-	if t.count == t.of && t.gaps {
-		return fmt.Sprintf("%s in every arm that was judged: %d of %d.", verdict, t.count, t.of)
+	verdict := capital(t.verdict.String())
+	switch {
+	case t.count < t.of:
+		conditions := t.conditions
+		if len(t.arms) > 0 {
+			conditions = append(slices.Clone(conditions), "in "+list(t.arms, "and"))
+		}
+		return fmt.Sprintf("%s in %s: %s.", verdict, t.part(), strings.Join(conditions, "; "))
+	case t.of == 1 && t.existing > 1:
+		return fmt.Sprintf("%s in the only arm%s: %s.", verdict, t.scope(), t.only)
+	default:
+		return fmt.Sprintf("%s in every arm%s: %d of %d.", verdict, t.scope(), t.count, t.of)
 	}
-	if t.count == t.of {
-		return fmt.Sprintf("%s in every arm: %d of %d.", verdict, t.count, t.of)
-	}
-	conditions := t.conditions
-	if len(t.arms) > 0 {
-		conditions = append(slices.Clone(conditions), "in "+list(t.arms, "and"))
-	}
-	return fmt.Sprintf("%s in %d of %d arms: %s.", verdict, t.count, t.of, strings.Join(conditions, "; "))
 }
 
-// unjudged returns the names of the arms in which c was not judged.
-func (c *judged) unjudged(arms []experiment.ArmResult) []string {
+// scope says which arms count, where that is not all of them.
+func (t *telling) scope() string {
+	switch {
+	case t.of < t.asked:
+		return " that was judged"
+	case t.asked < t.existing:
+		return " that is asked"
+	default:
+		return ""
+	}
+}
+
+func (t *telling) part() string {
+	switch {
+	case t.asked == t.existing:
+		return fmt.Sprintf("%d of %d arms", t.count, t.of)
+	case t.of < t.asked:
+		return fmt.Sprintf("%d of %d arms that were judged", t.count, t.of)
+	default:
+		return fmt.Sprintf("%d of the %d arms that are asked", t.count, t.of)
+	}
+}
+
+// unjudged says in which arms c is asked and was not judged; empty where in none.
+func (c *judged) unjudged(arms []experiment.ArmResult) string {
 	var names []string
+	asked := 0
 	for i, f := range c.arms {
-		if f == nil {
-			names = append(names, arms[i].Name)
+		if c.asked[i] {
+			asked++
+			if f == nil {
+				names = append(names, arms[i].Name)
+			}
 		}
 	}
-	return names
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Not judged in %d of %d arms: %s.", len(names), asked, strings.Join(names, "; "))
 }

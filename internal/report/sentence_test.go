@@ -22,7 +22,9 @@ func crossed() []experiment.ArmResult {
 			{Arrival: load.Sequence, Clients: 4, Requests: 100},
 		} {
 			arms = append(arms, experiment.ArmResult{
-				Name: name + "/" + string(l.Arrival), Nodes: 4, Discipline: d, Load: experiment.LoadResult{Spec: l},
+				Name: name + "/" + string(l.Arrival), Totals: experiment.Totals{
+					Nodes: 4, Discipline: d, Load: experiment.LoadResult{Spec: l},
+				},
 			})
 		}
 	}
@@ -54,9 +56,8 @@ func sentences(arms []experiment.ArmResult, verdict func(name string, a *experim
 		arms[i].Findings = []experiment.Finding{f}
 	}
 	all := claims(&result)
-	s := newSpace(arms)
 	var told []string
-	for _, t := range all[0].tell(&s, arms) {
+	for _, t := range all[0].tell(arms) {
 		told = append(told, t.String())
 	}
 	return told
@@ -194,8 +195,10 @@ func TestSentencesOfLoadLevels(t *testing.T) {
 				t.Fatal(err)
 			}
 			arms = append(arms, experiment.ArmResult{
-				Name: fmt.Sprintf("%s/%d", preset, n), Nodes: 4, Discipline: d,
-				Load: experiment.LoadResult{Spec: load.Spec{Arrival: load.Burst, Clients: n, Requests: n}},
+				Name: fmt.Sprintf("%s/%d", preset, n), Totals: experiment.Totals{
+					Nodes: 4, Discipline: d,
+					Load: experiment.LoadResult{Spec: load.Spec{Arrival: load.Burst, Clients: n, Requests: n}},
+				},
 			})
 		}
 	}

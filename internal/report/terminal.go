@@ -1,4 +1,5 @@
-// Package report draws a stored run: as text for a terminal, and as JSON.
+// Package report draws a stored run: as text for a terminal, as JSON, as one
+// HTML page with charts, and its claims as Markdown.
 //
 // It takes an [experiment.Run] and writes to what it is given. It reads no
 // clock, looks at no terminal and starts nothing, so a stored run is drawn byte
@@ -16,7 +17,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -41,7 +41,7 @@ func Terminal(w io.Writer, run *experiment.Run, o Options) error {
 	p := &paper{color: o.Color, width: max(o.Width, 40)}
 	p.head(run)
 	for i := range run.Experiments {
-		p.experiment(&run.Experiments[i], i == 0)
+		p.experiment(&run.Experiments[i])
 	}
 	p.foot(run)
 	if _, err := io.WriteString(w, p.String()); err != nil {
@@ -66,19 +66,7 @@ func (p *paper) head(run *experiment.Run) {
 	}
 }
 
-// commandLine quotes for a shell what has to be quoted.
-func commandLine(args []string) string {
-	var words []string
-	for _, arg := range args {
-		if arg == "" || strings.ContainsAny(arg, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
-	}
-	return strings.Join(words, " ")
-}
-
-func (p *paper) experiment(result *experiment.Result, first bool) {
+func (p *paper) experiment(result *experiment.Result) {
 	p.line("")
 	name := plain(result.Name) + ":"
 	p.say(name, text.StringWidth(name)+1, result.Question, strong)
@@ -88,34 +76,66 @@ func (p *paper) experiment(result *experiment.Result, first bool) {
 		return
 	}
 	all := claims(result)
-	p.table(result, all)
-	before := p.Len()
-	if first {
-		p.line("")
-		p.say("", 2, legend, faint)
+	drawn := newSheet(result, all)
+	p.table(&drawn)
+	p.remarks(result, &drawn, all)
+	for _, scene := range scenes(result) {
+		p.scene(&scene)
 	}
-	p.notes(result, all, before)
-	s := newSpace(result.Arms)
 	for i := range all {
 		p.line("")
-		p.claim(&all[i], &s, result.Arms)
+		c := newClaim(&all[i], result.Arms)
+		p.claim(&c)
 	}
-	p.witnesses(result, all)
+	for _, proof := range proofs(result, all) {
+		p.proof(&proof)
+	}
+}
+
+// remarks says, under the table, what is to be known of it. A line keeps them from it.
+func (p *paper) remarks(result *experiment.Result, drawn *sheet, all []judged) {
+	before := p.Len()
+	begin := func() {
+		if p.Len() == before {
+			p.line("")
+		}
+	}
+	if drawn.Counted && !p.explained {
+		begin()
+		p.explained = true
+		p.say("", 2, legend, faint)
+	}
+	if said := joined(repeats(result), hidden(all)); said != "" {
+		begin()
+		p.say("", 2, said, faint)
+	}
+	for _, n := range notes(result, all) {
+		begin()
+		p.note(n)
+	}
+	for _, h := range havocs(result) {
+		begin()
+		p.say("", 4, "faults in "+h.Of+": "+h.Words, nil)
+	}
 }
 
 // claim says what is claimed, where, and under which conditions it is so.
-func (p *paper) claim(c *judged, s *space, arms []experiment.ArmResult) {
-	f := c.finding
-	p.say("  "+plain(f.Claim), 20, f.Text, strong)
-	if f.TextJA != "" {
-		p.say("", 20, f.TextJA, nil)
+func (p *paper) claim(c *claim) {
+	head := "  " + plain(c.ID)
+	if text.StringWidth(head) >= 20 {
+		p.line(p.dye(head, strong))
+		head = ""
 	}
-	p.say("", 20, f.Source, faint)
-	for _, t := range c.tell(s, arms) {
+	p.say(head, 20, c.Text, strong)
+	if c.JA != "" {
+		p.say("", 20, c.JA, nil)
+	}
+	p.say("", 20, c.Source, faint)
+	for _, t := range c.Tellings {
 		p.say("", 20, t.String(), verdictHue(t.verdict))
 	}
-	if missing := c.unjudged(arms); len(missing) > 0 {
-		p.say("", 20, fmt.Sprintf("Not judged in %d of %d arms: %s.", len(missing), len(arms), strings.Join(missing, "; ")), unsure)
+	if c.Unjudged != "" {
+		p.say("", 20, c.Unjudged, unsure)
 	}
 }
 
@@ -153,11 +173,4 @@ func broken(run *experiment.Run) int {
 		}
 	}
 	return n
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -42,8 +42,9 @@ var (
 // wide where their words allow.
 type paper struct {
 	strings.Builder
-	color bool
-	width int
+	color     bool
+	width     int
+	explained bool // the legend of the tables has been written
 }
 
 // dye returns s in colour, where the paper has colour. It asks no global

@@ -10,25 +10,50 @@ import (
 	"example.com/contend/internal/experiment"
 )
 
-// witnesses shows, for each claim, the smallest proof in the first arm that
-// has any. Several claims may rest on one proof; it is shown once.
-func (p *paper) witnesses(result *experiment.Result, all []judged) {
-	shown := map[string]bool{}
+// A proof is a witness in words.
+type proof struct {
+	Claim, Anomaly, Arm string
+	Sentence            string
+	Ops                 []string // where the sentence does not name them
+	More                string   // how many others there are; empty where none
+}
+
+// proofs are, for each claim, the smallest witness in the first arm that has
+// any. Several claims may rest on one witness; it is shown once.
+func proofs(result *experiment.Result, all []judged) []proof {
+	var shown []proof
+	seen := map[string]bool{}
 	for _, c := range all {
 		for i, f := range c.arms {
 			if f == nil || len(f.Witness) == 0 {
 				continue
 			}
 			w := slices.MinFunc(f.Witness, func(a, b check.Witness) int { return len(a.Ops) - len(b.Ops) })
-			key := fmt.Sprint(i, w)
-			if !shown[key] {
-				shown[key] = true
-				p.line("")
-				p.witness(result.Arms[i].Name, f, &w, elsewhere(&c, i))
+			if key := fmt.Sprint(i, w); !seen[key] {
+				seen[key] = true
+				proof := newProof(&w, len(f.Witness)-1+elsewhere(&c, i))
+				proof.Claim, proof.Arm = f.Claim, result.Arms[i].Name
+				shown = append(shown, proof)
 			}
 			break
 		}
 	}
+	return shown
+}
+
+func newProof(w *check.Witness, more int) proof {
+	p := proof{Anomaly: w.Anomaly, Sentence: w.Reason}
+	if value, ok := toldTheSame(w.Ops); ok {
+		p.Sentence = fmt.Sprintf("%s were told %q: %s.", together(len(w.Ops)), fmt.Sprintf("it became %d", value), opList(w.Ops))
+	} else {
+		for i := range w.Ops {
+			p.Ops = append(p.Ops, opWords(&w.Ops[i])+answer(&w.Ops[i]))
+		}
+	}
+	if more > 0 {
+		p.More = fmt.Sprintf("run.json holds %d more.", more)
+	}
+	return p
 }
 
 // elsewhere counts the proofs of c in the arms after i.
@@ -42,18 +67,15 @@ func elsewhere(c *judged, i int) int {
 	return n
 }
 
-func (p *paper) witness(arm string, f *experiment.Finding, w *check.Witness, elsewhere int) {
-	p.say("", 2, fmt.Sprintf("witness of %s in %s", w.Anomaly, arm), strong)
-	if value, ok := toldTheSame(w.Ops); ok {
-		p.say("", 4, fmt.Sprintf("%s were told %q: %s.", together(len(w.Ops)), fmt.Sprintf("it became %d", value), opList(w.Ops)), nil)
-	} else {
-		p.say("", 4, w.Reason, nil)
-		for i := range w.Ops {
-			p.say("", 6, opWords(&w.Ops[i])+answer(&w.Ops[i]), nil)
-		}
+func (p *paper) proof(w *proof) {
+	p.line("")
+	p.say("", 2, fmt.Sprintf("witness of %s in %s", w.Anomaly, w.Arm), strong)
+	p.say("", 4, w.Sentence, nil)
+	for _, op := range w.Ops {
+		p.say("", 6, op, nil)
 	}
-	if more := len(f.Witness) - 1 + elsewhere; more > 0 {
-		p.say("", 4, fmt.Sprintf("run.json holds %d more.", more), faint)
+	if w.More != "" {
+		p.say("", 4, w.More, faint)
 	}
 }
 

@@ -1,0 +1,45 @@
+package experiment
+
+import "time"
+
+// A plan is how long a run is expected to take, and how much of that is behind
+// it. It is for people who wait, and decides nothing.
+type plan struct {
+	shares map[take]float64 // of the whole, for each different recording
+	takes  time.Duration
+	behind float64 // from 0 to 1
+}
+
+// newPlan shares out what each experiment takes among its recordings. One that
+// several experiments ask for is made, and counted, once.
+func newPlan(experiments []Experiment) plan {
+	p := plan{shares: map[take]float64{}}
+	for i := range experiments {
+		x := &experiments[i]
+		jobs := 0
+		for range x.jobs {
+			jobs++
+		}
+		for j := range x.jobs {
+			if _, counted := p.shares[j.take]; !counted {
+				p.shares[j.take] = max(x.Takes, time.Second).Seconds() / float64(jobs)
+			}
+		}
+	}
+	var seconds float64
+	for _, share := range p.shares {
+		seconds += share
+	}
+	for t := range p.shares {
+		p.shares[t] /= seconds
+	}
+	p.takes = time.Duration(seconds * float64(time.Second))
+	return p
+}
+
+// over takes down that a recording has been made.
+func (e *Engine) over(t take) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.plan.behind += e.plan.shares[t]
+}

@@ -1,0 +1,213 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/fault"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/script"
+	"example.com/contend/internal/trace"
+)
+
+// How long the engine waits for a cluster beyond the load itself.
+const (
+	startPatience = 60 * time.Second // until every node is healthy
+	stopPatience  = 30 * time.Second // until every node has ended by itself
+)
+
+// HistoryFile is the name of a recording's history within its directory.
+const HistoryFile = "history.jsonl"
+
+// A recorder makes one recording.
+type recorder struct {
+	engine    *Engine
+	take      take
+	recording *Recording
+	progress  Progress
+	dir       string // of the recording, absolute or relative to here
+}
+
+func (rec *recorder) run(ctx context.Context) {
+	if ctx.Err() != nil {
+		rec.engine.disclaim(rec.take)
+		return
+	}
+	rec.recording.Err = rec.fill(ctx)
+	rec.engine.over(rec.take)
+	rec.observe("recorded")
+}
+
+func (rec *recorder) observe(phase string) {
+	p := rec.progress
+	p.Phase = phase
+	rec.engine.observe(p)
+}
+
+// fill runs the setup from an empty directory to a stored history.
+func (rec *recorder) fill(ctx context.Context) error {
+	r := rec.recording
+	r.Unsent = r.Setup.Load.Requests
+	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
+		return fmt.Errorf("make recording: %w", err)
+	}
+	c, err := rec.start(ctx)
+	if err != nil {
+		return err
+	}
+	err = rec.ask(ctx, c)
+	rec.observe("stopping")
+	// The cluster is stopped and read even when ctx is done: what was
+	// acknowledged until then is worth a judgement.
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	err = errors.Join(err, c.Stop(after))
+	return errors.Join(err, rec.readTraces(c), r.readDatabase(after, c), rec.store())
+}
+
+func (rec *recorder) start(ctx context.Context) (cluster.Cluster, error) {
+	s := &rec.recording.Setup
+	rec.observe(fmt.Sprintf("starting %d nodes", s.Nodes))
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience,
+		fmt.Errorf("not healthy within %s", startPatience))
+	defer cancel()
+	return rec.engine.Start(ctx, cluster.Spec{
+		Nodes: s.Nodes, Discipline: s.Discipline, Dir: rec.dir, Seed: rec.seed(),
+		Lab: s.lab(), Trace: s.Traced,
+	})
+}
+
+// seed is the run's, and another one for each repeat: they are to be repeats
+// of the setup, not of one choice of chance.
+func (rec *recorder) seed() uint64 {
+	return rec.engine.Seed + uint64(rec.recording.Repeat-1)<<32
+}
+
+// ask lays down what the database begins with, lets the fault begin, and sends
+// the load or plays the script. Being cut short is no error of the arm's: what
+// was not sent is counted.
+func (rec *recorder) ask(ctx context.Context, c cluster.Cluster) error {
+	r := rec.recording
+	resets, err := begin(ctx, c, r.Setup.Begin)
+	if err == nil {
+		err = rec.underFault(ctx, c)
+	}
+	r.Ops = slices.Concat(resets, r.Ops)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// underFault asks while the setup's fault, if it has one, is at work.
+func (rec *recorder) underFault(ctx context.Context, c cluster.Cluster) error {
+	r := rec.recording
+	if r.Setup.Fault == nil {
+		return rec.send(ctx, c)
+	}
+	faulty, heal := context.WithCancelCause(ctx)
+	defer heal(nil)
+	wait, err := r.Setup.Fault.Begin(faulty, fault.Target{
+		Cluster: c, Chance: rand.New(rand.NewPCG(rec.seed(), 1<<63)), // a stream that no client has
+	})
+	if err != nil {
+		return fmt.Errorf("begin fault: %w", err)
+	}
+	err = rec.send(ctx, c)
+	heal(fault.ErrOver)
+	events, faultErr := wait()
+	r.Faults = events
+	return errors.Join(err, faultErr)
+}
+
+// send sends the load or plays the script.
+func (rec *recorder) send(ctx context.Context, c cluster.Cluster) error {
+	if rec.recording.Setup.Script != nil {
+		return rec.play(ctx, c)
+	}
+	return rec.load(ctx, c)
+}
+
+func (rec *recorder) play(ctx context.Context, c cluster.Cluster) (err error) {
+	r := rec.recording
+	rec.observe("playing the scene")
+	r.Started = time.Now()
+	r.Steps, err = script.Play(ctx, c.URL(), r.Setup.Script)
+	r.Seconds = time.Since(r.Started).Seconds()
+	return err
+}
+
+func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
+	clients, err := load.HTTP(c.URL())
+	if err != nil {
+		return err
+	}
+	r := rec.recording
+	p := rec.progress
+	p.Phase = "sending"
+	result, err := load.Run(ctx, r.Setup.Load, load.Options{
+		NewClient: clients,
+		Workload:  r.Setup.Workload,
+		Seed:      rec.seed(),
+		Progress: func(done, total int) {
+			p.Done, p.Total = done, total
+			rec.engine.observe(p)
+		},
+	})
+	r.Started, r.Ops, r.Dropped = result.Started, result.Ops, result.Dropped
+	if n := len(r.Ops); n > 0 {
+		last := slices.MaxFunc(r.Ops, func(a, b history.Op) int { return cmp.Compare(a.Returned, b.Returned) })
+		r.Seconds = (last.Returned - r.Ops[0].Invoked).Seconds()
+	}
+	r.Unsent = max(0, r.Setup.Load.Requests-len(r.Ops))
+	return err
+}
+
+// readTraces reads what the nodes wrote down of their attempts.
+func (rec *recorder) readTraces(c cluster.Cluster) error {
+	r := rec.recording
+	for _, node := range c.Nodes() {
+		if node.Trace == "" {
+			continue
+		}
+		f, err := os.Open(node.Trace)
+		if err != nil {
+			return fmt.Errorf("read trace: %w", err)
+		}
+		attempts, err := trace.Read(f)
+		f.Close() // it was only read
+		if err != nil {
+			return fmt.Errorf("read trace: %s: %w", node.Trace, err)
+		}
+		r.Attempts = append(r.Attempts, attempts...)
+	}
+	slices.SortStableFunc(r.Attempts, func(a, b trace.Attempt) int { return cmp.Compare(a.Began, b.Began) })
+	return nil
+}
+
+// store writes the history beside the database that it is about.
+func (rec *recorder) store() error {
+	f, err := os.Create(filepath.Join(rec.dir, HistoryFile))
+	if err != nil {
+		return fmt.Errorf("store history: %w", err)
+	}
+	w := history.NewWriter(f)
+	for i := range rec.recording.Ops {
+		if err == nil {
+			err = w.Write(rec.recording.Ops[i])
+		}
+	}
+	if err := errors.Join(err, w.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("store history: %w", err)
+	}
+	return nil
+}

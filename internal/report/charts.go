@@ -1,0 +1,140 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/contend/internal/chart"
+	"example.com/contend/internal/experiment"
+)
+
+// pictures draws charts as SVG. A chart of a kind that is not known is left out:
+// a newer contend may have stored it.
+func pictures(charts []experiment.Chart) []string {
+	var all []string
+	for i := range charts {
+		if c := picture(&charts[i]); c != nil {
+			all = append(all, chart.Figure(c))
+		}
+	}
+	return all
+}
+
+// picture returns what package chart makes of c, nil where it knows no such kind.
+func picture(c *experiment.Chart) chart.Chart {
+	switch c.Kind {
+	case experiment.ChartLines, experiment.ChartTime:
+		return chart.Lines{Title: c.Title, Note: c.Note, X: axis(c.X), Y: axis(c.Y), Series: series(c.Series), Spans: spans(c.Marks)}
+	case experiment.ChartWaits:
+		return chart.Distribution{Title: c.Title, Note: c.Note, X: c.X.Label, Y: c.Y.Label, Curves: curves(c.Series), Spans: spans(c.Marks)}
+	case experiment.ChartBars:
+		return chart.Bars{Title: c.Title, Note: c.Note, Value: axis(c.Y), Groups: groups(c.Series)}
+	case experiment.ChartLanes:
+		return chart.Lanes{Title: c.Title, Note: c.Note, Lanes: lanes(c.Lanes), Spans: spans(c.Marks)}
+	default:
+		return nil
+	}
+}
+
+// axis names the unit where the numbers do not carry it.
+func axis(a experiment.Axis) chart.Axis {
+	drawn := chart.Axis{Title: a.Label}
+	if a.Log {
+		drawn.Scale = chart.Log
+	}
+	switch {
+	case a.Percent:
+		drawn.Unit = chart.Share
+	case a.Unit == "ms":
+		drawn.Unit = chart.Milliseconds
+	case a.Unit != "":
+		drawn.Title += ", " + a.Unit
+	}
+	return drawn
+}
+
+func series(all []experiment.Series) []chart.Series {
+	var drawn []chart.Series
+	for _, s := range all {
+		line := chart.Series{Name: s.Name, Claimed: s.Claimed}
+		for _, p := range s.Points {
+			line.Points = append(line.Points, chart.Point{X: p.X, Y: p.Y, Low: p.Low, High: p.High, Text: pointWords(&p)})
+		}
+		drawn = append(drawn, line)
+	}
+	return drawn
+}
+
+// pointWords tells of how many values a point is the middle.
+func pointWords(p *experiment.Point) string {
+	words := p.Label
+	if p.Count > 1 {
+		words = strings.TrimPrefix(fmt.Sprintf("%s, n=%d", words, p.Count), ", ")
+	}
+	return words
+}
+
+func curves(all []experiment.Series) []chart.Curve {
+	var drawn []chart.Curve
+	for _, s := range all {
+		curve := chart.Curve{Name: s.Name}
+		for _, p := range s.Points {
+			curve.Steps = append(curve.Steps, chart.Step{Milliseconds: p.X, Share: p.Y})
+		}
+		drawn = append(drawn, curve)
+	}
+	return drawn
+}
+
+// groups turns series of bars into groups of them, by their place.
+func groups(all []experiment.Series) []chart.Group {
+	var places []float64
+	names := map[float64]string{}
+	bars := map[float64][]chart.Bar{}
+	for _, s := range all {
+		for _, p := range s.Points {
+			if _, seen := names[p.X]; !seen {
+				places = append(places, p.X)
+			}
+			if names[p.X] == "" {
+				names[p.X] = p.Label
+			}
+			bar := chart.Bar{Name: s.Name, Value: p.Y, Low: p.Low, High: p.High}
+			if p.Count > 1 {
+				bar.Text = fmt.Sprintf("n=%d", p.Count)
+			}
+			bars[p.X] = append(bars[p.X], bar)
+		}
+	}
+	slices.Sort(places)
+	var drawn []chart.Group
+	for _, x := range places {
+		drawn = append(drawn, chart.Group{Name: names[x], Bars: bars[x]})
+	}
+	return drawn
+}
+
+func lanes(all []experiment.Lane) []chart.Lane {
+	var drawn []chart.Lane
+	for _, l := range all {
+		lane := chart.Lane{Name: l.Node, Spans: spans(l.Faults)}
+		for _, a := range l.Attempts {
+			attempt := chart.Attempt{Began: a.Began, Ended: a.Ended, Refused: a.Code != "", Text: joined(a.Kind, a.Code)}
+			if a.Locked != nil {
+				attempt.Locked, attempt.Held = *a.Locked, true
+			}
+			lane.Attempts = append(lane.Attempts, attempt)
+		}
+		drawn = append(drawn, lane)
+	}
+	return drawn
+}
+
+func spans(marks []experiment.Mark) []chart.Span {
+	var drawn []chart.Span
+	for _, m := range marks {
+		drawn = append(drawn, chart.Span{From: m.From, To: m.To, Label: m.Label})
+	}
+	return drawn
+}

@@ -1,0 +1,101 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"example.com/contend/internal/experiment"
+)
+
+// Claims writes what run says of each claim as Markdown: a table for each
+// experiment, under a head that names the run. It is for a document that is
+// kept: the same run gives the same bytes. It returns w's error.
+func Claims(w io.Writer, run *experiment.Run) error {
+	p := newPage(run)
+	var b strings.Builder
+	b.WriteString("# Claims\n\n" + markdown(p.Headline) + "\n\n")
+	m := run.Machine
+	fmt.Fprintf(&b, "From a run of contend %s with SQLite %s, begun %s with seed %d, on %s/%s with %s, kernel %s, files on %s.\n",
+		markdown(run.Contend.Version), markdown(run.Contend.SQLite), run.Started.Format(time.RFC3339), run.Seed,
+		markdown(m.OS), markdown(m.Arch), plural(m.CPUs, "CPU"), markdown(m.Kernel), markdown(m.FileSystem))
+	if run.Interrupted {
+		b.WriteString("\n**INTERRUPTED**: this run was cut short; arms are missing.\n\n")
+	}
+	if p.Command != "" {
+		b.WriteString("Repeat it with\n\n" + fenced(p.Command))
+	}
+	b.WriteString("\n*Holds* and *refuted* are said of the arms in which a claim was judged, each a setting under which the system ran;\n" +
+		"*depends* means that they differ. An example of each verdict says what was measured, and in which arm.\n")
+	for i := range p.Sections {
+		p.Sections[i].markdown(&b)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("draw claims: %w", err)
+	}
+	return nil
+}
+
+func (s *section) markdown(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n", markdown(s.Name), markdown(s.Question))
+	if len(s.Claims) == 0 {
+		b.WriteString("No claim was judged.\n")
+		return
+	}
+	b.WriteString("| claim | verdict | where | measured |\n|---|---|---|---|\n")
+	for _, c := range s.Claims {
+		var words, measured []string
+		for _, said := range []string{c.Text, c.JA} {
+			if said != "" {
+				words = append(words, markdown(said))
+			}
+		}
+		if link := c.Link(); link != "" {
+			words = append(words, "<"+link+">")
+		} else {
+			words = append(words, markdown(c.Source))
+		}
+		for _, e := range c.Examples {
+			measured = append(measured, fmt.Sprintf("%s in %s: %s", e.Verdict, markdown(e.Arm), markdown(e.Measured)))
+		}
+		verdict := string(c.Ruling)
+		if n := len(c.Surprises); n > 0 {
+			verdict += "<br>**" + plural(n, "surprise") + "**"
+		}
+		var where []string
+		for _, sentence := range c.Sentences() {
+			where = append(where, markdown(sentence))
+		}
+		fmt.Fprintf(b, "| **%s**<br>%s | %s | %s | %s |\n", markdown(c.ID),
+			strings.Join(words, "<br>"), verdict, strings.Join(where, "<br>"), strings.Join(measured, "<br>"))
+	}
+	b.WriteString("\nRepeat it with\n\n" + fenced(s.Command))
+}
+
+// fenced is a command as a block of code. A line of backticks cannot end it,
+// for the command is a single line that begins with another word.
+func fenced(command string) string { return "```sh\n" + plain(command) + "\n```\n" }
+
+// special is what Markdown or HTML within it would obey, an address that would
+// become a link included. An underscore within a word is nothing to it, and
+// SQLITE_BUSY stays readable.
+var special = regexp.MustCompile("[\\\\`*\\[\\]<>|&~#]|\\b_|_\\b|://|\\bwww\\.")
+
+// markdown is s as text that stays what it is in a cell of a Markdown table.
+func markdown(s string) string {
+	return special.ReplaceAllStringFunc(plain(s), func(c string) string {
+		switch c {
+		case "<":
+			return "&lt;"
+		case ">":
+			return "&gt;"
+		case "&":
+			return "&amp;"
+		case "www.":
+			return `www\.`
+		}
+		return `\` + c
+	})
+}

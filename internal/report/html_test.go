@@ -1,0 +1,193 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/contend/internal/experiment"
+)
+
+func paged(t testing.TB, run *experiment.Run) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := HTML(&b, run); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var (
+	drawing = regexp.MustCompile(`(?s)<svg .*?</svg>`)
+	sheets  = regexp.MustCompile(`(?s)<style>.*?</style>`)
+)
+
+// Package chart has goldens of its own: here only the place of a drawing counts.
+func TestHTML(t *testing.T) {
+	page := drawing.ReplaceAllString(paged(t, labRun()), "<svg/>")
+	golden(t, "page", sheets.ReplaceAllString(page, "<style/>"))
+}
+
+// runsToDraw are runs whose pages must be sound.
+func runsToDraw() map[string]*experiment.Run {
+	return map[string]*experiment.Run{
+		"lab": labRun(), "sample": sampleRun(), "whole": wholeRun(), "empty": {},
+		"nothing": finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}),
+		"twice":   {Experiments: []experiment.Result{crashResult(), crashResult(), {Name: "crash-2"}, {Name: "日本"}}},
+	}
+}
+
+func TestPagesAreSound(t *testing.T) {
+	for name, run := range runsToDraw() {
+		t.Run(name, func(t *testing.T) {
+			s := soundness{t: t, ids: map[string]bool{}}
+			s.read(paged(t, run))
+			s.finish()
+		})
+	}
+}
+
+// A soundness reads a page as XML and looks for what no page may have.
+type soundness struct {
+	t        *testing.T
+	ids      map[string]bool
+	targets  []string // that ids must exist for
+	headings []string
+}
+
+var void = regexp.MustCompile(`<(meta|link)([^>]*)>`)
+
+func (s *soundness) read(page string) {
+	page = void.ReplaceAllString(strings.TrimPrefix(page, "<!DOCTYPE html>"), "<$1$2/>")
+	decoder := xml.NewDecoder(strings.NewReader(page))
+	for {
+		switch token, err := decoder.Token(); token := token.(type) {
+		case nil:
+			if !errors.Is(err, io.EOF) {
+				s.t.Errorf("the page is not well-formed: %v", err)
+			}
+			return
+		case xml.StartElement:
+			s.element(token)
+		case xml.CharData:
+			s.text(string(token))
+		}
+	}
+}
+
+func (s *soundness) element(e xml.StartElement) {
+	name := e.Name.Local
+	switch name {
+	case "script", "iframe", "img", "object", "embed", "form", "image", "use":
+		s.t.Errorf("the page has a <%s>", name)
+	case "h1", "h2", "h3", "h4", "h5", "h6":
+		s.headings = append(s.headings, name)
+	}
+	for _, a := range e.Attr {
+		s.text(a.Value)
+		switch key := a.Name.Local; {
+		case key == "id":
+			if s.ids[a.Value] || a.Value == "" || strings.ContainsAny(a.Value, " \t\n") {
+				s.t.Errorf("id %q is no id, or one that is taken", a.Value)
+			}
+			s.ids[a.Value] = true
+		case key == "aria-labelledby":
+			s.targets = append(s.targets, a.Value)
+		case key == "href":
+			s.link(name, a.Value)
+		case key == "src", key == "srcset", key == "action", strings.HasPrefix(key, "on"):
+			s.t.Errorf("<%s> has %s=%q", name, key, a.Value)
+		}
+	}
+}
+
+func (s *soundness) link(element, target string) {
+	if anchor, inside := strings.CutPrefix(target, "#"); inside {
+		s.targets = append(s.targets, anchor)
+		return
+	}
+	switch {
+	case element == "link" && strings.HasPrefix(target, "data:"):
+	case element == "a" && strings.HasPrefix(target, "https://sqlite.org/"):
+	default:
+		s.t.Errorf("<%s> leads to %q", element, target)
+	}
+}
+
+func (s *soundness) text(text string) {
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+		s.t.Errorf("the page says %q", text)
+	}
+	for _, r := range text {
+		if unicode.Is(unicode.Bidi_Control, r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
+			s.t.Errorf("%U came through in %q", r, text)
+		}
+	}
+}
+
+func (s *soundness) finish() {
+	for _, target := range s.targets {
+		if !s.ids[target] {
+			s.t.Errorf("#%s leads nowhere", target)
+		}
+	}
+	for i, h := range s.headings {
+		if (i == 0) != (h == "h1") || i > 0 && h[1] > s.headings[i-1][1]+1 {
+			s.t.Errorf("headings are out of order at the %d. of %v", i+1, s.headings)
+			break
+		}
+	}
+}
+
+// A run that was stored and read is drawn as it was before, in every form.
+func TestStoredLabIsDrawnTheSame(t *testing.T) {
+	read, err := Decode(strings.NewReader(encoded(t, labRun())), "run.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(drawn(t, labRun(), Options{}), drawn(t, read, Options{})); diff != "" {
+		t.Errorf("the terminal differs once stored (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(paged(t, labRun()), paged(t, read)); diff != "" {
+		t.Errorf("the page differs once stored (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(claimed(t, labRun()), claimed(t, read)); diff != "" {
+		t.Errorf("the claims differ once stored (-before +after):\n%s", diff)
+	}
+}
+
+func TestAnchors(t *testing.T) {
+	a := newAnchors()
+	for _, tt := range []struct{ name, want string }{
+		{"busy", "busy"}, {"busy", "busy-2"}, {"busy-2", "busy-2-2"}, {"claims", "claims-2"},
+		{"Lost Update", "lost-update"}, {"日本", "-2"}, {"", "-3"}, {`"><script>`, "script"},
+	} {
+		if got := a.of(tt.name); got != tt.want {
+			t.Errorf("anchor of %q = %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestSourceLinks(t *testing.T) {
+	for source, want := range map[string]string{
+		"https://sqlite.org/wal.html":              "https://sqlite.org/wal.html",
+		"https://www.sqlite.org/wal.html#fast":     "https://www.sqlite.org/wal.html#fast",
+		"https://sqlite.org.evil.example/":         "",
+		"https://evil.example/https://sqlite.org/": "",
+		"javascript:alert(1)":                      "",
+		"07_container_shared_filedb.md:122":        "",
+		"https://sqlite.org/wal.html, section 2":   "",
+		"https://sqlite.org/wal.html\"onclick=\"x": "",
+	} {
+		if got := (anchoredClaim{claim: claim{Source: source}}).Link(); got != want {
+			t.Errorf("link of %q = %q, want %q", source, got, want)
+		}
+	}
+}

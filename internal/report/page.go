@@ -1,0 +1,166 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"example.com/contend/internal/experiment"
+)
+
+// A page is all that the HTML page says, in order.
+type page struct {
+	Title       string
+	Headline    string
+	Interrupted bool
+	Facts       []fact
+	Command     string
+	Sections    []section
+	Legend      string
+	Claims      int // of all sections
+}
+
+// A fact is a word and what it stands for.
+type fact struct{ Name, Value string }
+
+// A section is an experiment.
+type section struct {
+	ID, Name, Question string
+	Claims             []anchoredClaim
+	Charts             []template.HTML // by package chart, which escapes
+	Sheet              sheet
+	Remarks            string
+	Notes              []note
+	Havocs             []havoc
+	Scenes             []scene
+	Proofs             []proof
+	Command            string
+}
+
+// An anchoredClaim is a claim with the place of its evidence on the page.
+type anchoredClaim struct {
+	claim
+	Anchor string
+}
+
+// Link is where the source can be read, empty where it is no page of SQLite's.
+// The page links to nothing else: what a file says must not choose the host.
+func (c anchoredClaim) Link() string {
+	for _, host := range []string{"https://sqlite.org/", "https://www.sqlite.org/"} {
+		if strings.HasPrefix(c.Source, host) && !strings.ContainsAny(c.Source, " \t\n<>|\"") {
+			return c.Source
+		}
+	}
+	return ""
+}
+
+func newPage(run *experiment.Run) page {
+	p := page{Interrupted: run.Interrupted, Facts: facts(run), Legend: legend}
+	if len(run.Command) > 0 {
+		p.Command = commandLine(run.Command)
+	}
+	anchors := newAnchors()
+	var names []string
+	var all []claim
+	for i := range run.Experiments {
+		s := newSection(run, &run.Experiments[i], anchors)
+		for _, c := range s.Claims {
+			all = append(all, c.claim)
+		}
+		names = append(names, s.Name)
+		p.Sections = append(p.Sections, s)
+	}
+	p.Claims = len(all)
+	p.Title, p.Headline = title(names), headline(run, all)
+	return p
+}
+
+// title names the experiments, as long as that is short.
+func title(names []string) string {
+	if len(names) == 0 || len(names) > 4 {
+		return plural(len(names), "experiment")
+	}
+	return list(names, "and")
+}
+
+func facts(run *experiment.Run) []fact {
+	m := run.Machine
+	return []fact{
+		{"contend", run.Contend.Version + ", " + run.Contend.Go},
+		{"SQLite", run.Contend.SQLite},
+		{"Machine", fmt.Sprintf("%s/%s, kernel %s, %s", m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"))},
+		{"Files on", m.FileSystem},
+		{"Seed", fmt.Sprint(run.Seed)},
+		{"Started", run.Started.Format(time.RFC3339)},
+		{"Took", fmt.Sprintf("%.1f s", run.Seconds)},
+	}
+}
+
+func newSection(run *experiment.Run, result *experiment.Result, anchors *anchors) section {
+	all := claims(result)
+	s := section{
+		ID: anchors.of(result.Name), Name: result.Name, Question: result.Question,
+		Sheet: newSheet(result, all), Remarks: joined(repeats(result), hidden(all)),
+		Notes: notes(result, all), Havocs: havocs(result), Scenes: scenes(result),
+		Proofs: proofs(result, all), Command: commandLine(repeat(run, result)),
+	}
+	for i := range all {
+		c := newClaim(&all[i], result.Arms)
+		s.Claims = append(s.Claims, anchoredClaim{c, anchors.of(result.Name + "-" + c.ID)})
+	}
+	for _, figure := range pictures(result.Charts) {
+		s.Charts = append(s.Charts, template.HTML(figure))
+	}
+	return s
+}
+
+// Tally counts the section's rulings, in the order in which they first come.
+func (s *section) Tally() []tally {
+	var all []tally
+	for _, r := range []ruling{holdsRuling, refutedRuling, dependsRuling, openRuling, unrunRuling} {
+		n := 0
+		for i := range s.Claims {
+			if s.Claims[i].Ruling == r {
+				n++
+			}
+		}
+		if n > 0 {
+			all = append(all, tally{r, n})
+		}
+	}
+	return all
+}
+
+// A tally is how many claims have a ruling.
+type tally struct {
+	Ruling ruling
+	Count  int
+}
+
+// anchors gives out ids that are safe and unique within the page.
+type anchors struct{ taken map[string]bool }
+
+// newAnchors keeps free the ids that the template itself has.
+func newAnchors() *anchors {
+	return &anchors{map[string]bool{"": true, "main": true, "claims": true, "contents": true}}
+}
+
+func (a *anchors) of(name string) string {
+	slug := strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		default:
+			return '-'
+		}
+	}, name), "-")
+	id := slug
+	for n := 2; a.taken[id]; n++ {
+		id = fmt.Sprintf("%s-%d", slug, n)
+	}
+	a.taken[id] = true
+	return id
+}
