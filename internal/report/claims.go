@@ -29,6 +29,7 @@ func Claims(w io.Writer, run *experiment.Run) error {
 	}
 	b.WriteString("\n*Holds* and *refuted* are said of the arms in which a claim was judged, each a setting under which the system ran;\n" +
 		"*depends* means that they differ. An example of each verdict says what was measured, and in which arm.\n")
+	p.summary(&b, run)
 	for i := range p.Sections {
 		p.Sections[i].markdown(&b)
 	}
@@ -36,6 +37,22 @@ func Claims(w io.Writer, run *experiment.Run) error {
 		return fmt.Errorf("draw claims: %w", err)
 	}
 	return nil
+}
+
+// summary is a row for each experiment, between marks by which another document
+// can take it over.
+func (p *page) summary(b *strings.Builder, run *experiment.Run) {
+	b.WriteString("\n<!-- summary -->\n| experiment | asks | arms | claims |\n|---|---|---|---|\n")
+	for i := range p.Sections {
+		s := &p.Sections[i]
+		var counts []string
+		for _, t := range s.Tally() {
+			counts = append(counts, fmt.Sprintf("%d %s", t.Count, t.Ruling))
+		}
+		fmt.Fprintf(b, "| [%s](#%s) | %s | %d | %s |\n", markdown(s.Name), markdown(s.Name), markdown(s.Question),
+			len(run.Experiments[i].Arms), strings.Join(counts, ", "))
+	}
+	b.WriteString("<!-- end -->\n")
 }
 
 func (s *section) markdown(b *strings.Builder) {

@@ -66,7 +66,7 @@ func hidden(all []judged) string {
 	if len(all) <= mostVerdicts {
 		return ""
 	}
-	return "The verdicts on " + plural(len(all), "claim") + " stand below, each with its condition."
+	return "The verdicts on " + plural(len(all), "claim") + " stand by themselves, each with its condition."
 }
 
 // joined puts sentences together, leaving out the empty ones.
