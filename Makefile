@@ -1,4 +1,5 @@
-# make demo   does the main job on real processes; needs only Go
+# make demo   does the main job on real processes, in half a minute; needs only Go
+# make lab    all of it, in two minutes and a half; ends with a page to look at
 # make test   everything that must hold before a change lands
 # make check  the part of it that takes seconds: format, vet, staticcheck
 # make bench  comparisons, two things in one run: the load client, the balancer, history files
@@ -11,7 +12,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo test check tools bench-tools bench fuzz readme clean
+.PHONY: help build demo lab test check tools bench-tools bench fuzz readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -20,7 +21,10 @@ build:
 	$(GO) build -o $(BIN) ./cmd/contend
 
 demo: build
-	$(BIN) run busy lost-update
+	$(BIN) run --quick
+
+lab: build
+	$(BIN) run
 
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
@@ -30,14 +34,14 @@ check:
 	$(STATICCHECK) -tags bench ./bench
 	sh scripts/tidy.sh
 
-# Race tests of every package, then the demo once, its JSON read by a program
-# that is not ours and its database by a SQLite that is not ours.
+# Race tests of every package, then the whole lab once, its JSON read by a program
+# that is not ours, its databases by a SQLite that is not ours, its page by a browser.
 test: tools check build
 	$(GO) test -race ./...
-	sh scripts/demo-test.sh $(BIN)
+	sh scripts/lab-test.sh $(BIN)
 
 tools:
-	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl
+	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl chromium:chromium
 
 bench-tools:
 	sh scripts/need.sh jq:jq wrk:wrk hey:hey nginx:nginx-light

@@ -39,7 +39,8 @@ func busy(o Options) experiment.Experiment {
 			experiment.LanesPlot("Who had the write lock when: BEGIN IMMEDIATE, five seconds of patience", "immediate/5000/WAL/burst"),
 			experiment.WaitsPlot("How long clients waited, whatever came of it", bursts, experiment.Mark{From: 5000, To: 5000, Label: "busy_timeout"}),
 		},
-		Takes: incrementsTake(o),
+		Abreast: incrementsAbreast(o),
+		Takes:   incrementsTake(o),
 	}
 }
 

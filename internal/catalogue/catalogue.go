@@ -7,55 +7,65 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/contend/internal/experiment"
 )
 
+// Options say how much of each experiment is run. The zero Options run all of it.
+type Options struct {
+	Quick  bool  // smaller counts and fewer arms: all of it in half a minute
+	Levels []int // concurrent requests of the experiments that raise the load; nil: the seed's 10 to 500
+}
+
 // All returns every experiment, in the order in which a reader should meet them.
-func All() []experiment.Experiment {
+func All(o Options) []experiment.Experiment {
 	return []experiment.Experiment{
-		busy(),
-		lostUpdate(),
+		busy(o),
+		lostUpdate(o),
+		lockWait(o),
+		journal(o),
+		crash(o),
+		loadLevels(o),
+		retries(o),
+		cascade(o),
+		inventory(o),
+		payment(o),
+		scale(o),
+		snapshot(o),
+		checkpoint(o),
 	}
 }
 
 // Named returns the experiments called names, in that order, or all of them
 // where there is no name. The error names the first that does not exist.
-func Named(names []string) ([]experiment.Experiment, error) {
+func Named(names []string, o Options) ([]experiment.Experiment, error) {
+	all := All(o)
 	if len(names) == 0 {
-		return All(), nil
+		return all, nil
 	}
 	var chosen []experiment.Experiment
 	seen := map[string]bool{}
 	for _, name := range names {
-		x, ok := find(name)
-		if !ok {
-			return nil, fmt.Errorf("no experiment is called %q: there are %s", name, strings.Join(allNames(), ", "))
+		i := slices.IndexFunc(all, func(x experiment.Experiment) bool { return x.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no experiment is called %q: there are %s", name, namesOf(all))
 		}
 		if !seen[name] {
-			chosen = append(chosen, x)
+			chosen = append(chosen, all[i])
 		}
 		seen[name] = true
 	}
 	return chosen, nil
 }
 
-func find(name string) (experiment.Experiment, bool) {
-	for _, x := range All() {
-		if x.Name == name {
-			return x, true
-		}
-	}
-	return experiment.Experiment{}, false
-}
-
-func allNames() []string {
+func namesOf(all []experiment.Experiment) string {
 	var names []string
-	for _, x := range All() {
+	for _, x := range all {
 		names = append(names, x.Name)
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
 // seed cites a line of the lab that contend started from.

@@ -52,6 +52,7 @@ func lostUpdate(o Options) experiment.Experiment {
 		}),
 		Figures: []experiment.Figure{lostShare},
 		Plots:   []experiment.Plot{lostPlot},
+		Abreast: incrementsAbreast(o),
 		Takes:   incrementsTake(o),
 	}
 }

@@ -156,7 +156,10 @@ func waits(ops []history.Op) []Point {
 // recording of the arm.
 func LanesPlot(title, arm string) Plot {
 	return func(arms []Evidence) Chart {
-		c := Chart{Kind: ChartLanes, Title: title, X: Axis{Label: "time", Unit: "ms"}}
+		c := Chart{
+			Kind: ChartLanes, Title: title, X: Axis{Label: "time", Unit: "ms"},
+			Note: "In " + arm + ". An attempt waits from its first statement until it has the write lock, if it ever has.",
+		}
 		for i := range arms {
 			if arms[i].Arm != arm {
 				continue

@@ -86,7 +86,7 @@ func (c Crash) pause(on Target) time.Duration {
 
 // stuck is how long the victim of a round would stay in its transaction before
 // it kills itself: longer than it takes to kill it.
-const stuck = 10 * time.Second
+const stuck = time.Minute
 
 // round is the n-th crash, from 0.
 func round(ctx context.Context, nodes crashable, n int) ([]Event, error) {

@@ -443,6 +443,15 @@ func TestInspect(t *testing.T) {
 			t.Errorf("%d rows: %+v", facts.Records, facts.Rows)
 		}
 	})
+	t.Run("the default patience, which is none, and not that of the nodes", func(t *testing.T) {
+		path := file(t)
+		must(t, open(t, path, discipline(func(d *store.Discipline) { d.BusyTimeout = 1234 }), Options{}).Close())
+		facts, err := Inspect(t.Context(), path)
+		must(t, err)
+		if facts.DefaultBusyTimeout != 0 {
+			t.Errorf("a connection that was told nothing waits %d ms, want 0", facts.DefaultBusyTimeout)
+		}
+	})
 	t.Run("a path that looks like a URI", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "a?mode=memory&b#c%41.db")
 		db := open(t, path, discipline(nil), Options{})

@@ -1,0 +1,264 @@
+package catalogue
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
+	"example.com/contend/internal/script"
+	"example.com/contend/internal/store"
+)
+
+// checkpoint is what a reader that stays costs in WAL mode: the file cannot be
+// begun again from its start while anybody reads from it.
+func checkpoint(o Options) experiment.Experiment {
+	takes := 1500 * time.Millisecond
+	if o.Quick {
+		takes = 800 * time.Millisecond
+	}
+	return experiment.Experiment{
+		Name:     "checkpoint",
+		Question: "How large does the WAL become while somebody reads, and what makes it small again?",
+		Claims: []experiment.Claim{{
+			ID:     "wal-keeps-growing",
+			Text:   "The WAL file grows with every batch of rows, to more than twice the 1000 pages at which SQLite makes a checkpoint by itself.",
+			Source: "https://sqlite.org/wal.html#avoiding_excessively_large_wal_files",
+			Check:  played(keepsGrowing),
+		}, {
+			ID:     "passive-stops-at-reader",
+			Text:   "A PASSIVE checkpoint moves no frame from behind the oldest reader's snapshot into the database, and leaves those frames in the WAL.",
+			Source: "https://sqlite.org/wal.html#ckpt",
+			Check:  played(passiveStops),
+		}, {
+			ID:     "passive-keeps-the-size",
+			Text:   "A PASSIVE checkpoint that moves every frame leaves the WAL file as large as it was.",
+			Source: "https://sqlite.org/pragma.html#pragma_journal_size_limit",
+			Check:  played(passiveKeepsSize),
+		}, {
+			ID:     "truncate-is-blocked",
+			Text:   "A TRUNCATE checkpoint waits for its whole busy_timeout, is blocked, and leaves the WAL file as large as it was.",
+			Source: "https://sqlite.org/pragma.html#pragma_wal_checkpoint",
+			Check:  played(truncateBlocked),
+		}, {
+			ID:     "truncate-empties",
+			Text:   "In the end a TRUNCATE checkpoint makes the WAL file 0 bytes long.",
+			Source: "https://sqlite.org/pragma.html#pragma_wal_checkpoint",
+			Check:  played(truncateEmpties),
+		}},
+		Arms:    checkpointArms(o),
+		Plots:   []experiment.Plot{walPlot},
+		Abreast: 3, // much of it is waiting for a reader that stays
+		Takes:   takes,
+	}
+}
+
+func checkpointArms(o Options) []experiment.Arm {
+	patience := store.Milliseconds(1000)
+	if o.Quick {
+		patience = 300
+	}
+	arm := func(which string, s *script.Script, e expects) experiment.Arm {
+		return sceneArm(which, staged(s, store.Deferred, patience, store.WAL), e)
+	}
+	return []experiment.Arm{
+		arm("nobody reads", nobodyReads(), expects{
+			"wal-keeps-growing": experiment.ExpectRefuted, "passive-stops-at-reader": experiment.ExpectRefuted,
+			"passive-keeps-the-size": experiment.ExpectHolds,
+			"truncate-is-blocked":    experiment.ExpectRefuted, "truncate-empties": experiment.ExpectHolds,
+		}),
+		arm("one reader, who leaves", oneReads(), expects{
+			"wal-keeps-growing": experiment.ExpectHolds, "passive-stops-at-reader": experiment.ExpectHolds,
+			"passive-keeps-the-size": experiment.ExpectHolds,
+			"truncate-is-blocked":    experiment.ExpectHolds, "truncate-empties": experiment.ExpectHolds,
+		}),
+		arm("readers take turns", readersTakeTurns(), expects{
+			"wal-keeps-growing": experiment.ExpectHolds, "passive-stops-at-reader": experiment.ExpectHolds,
+			"truncate-is-blocked": experiment.ExpectHolds, "truncate-empties": experiment.ExpectRefuted,
+		}),
+	}
+}
+
+// A frame is a page and its header (https://sqlite.org/fileformat2.html#the_write_ahead_log).
+const (
+	walHeader  = 32
+	frameBytes = 24 + 4096
+)
+
+func framesIn(wal int64) int64 { return (wal - walHeader) / frameBytes }
+
+// A walPoint is the size of the WAL after a number of rows.
+type walPoint struct{ rows, bytes int64 }
+
+// growth is the size of the WAL after each batch.
+func growth(r *experiment.Recording) []walPoint {
+	var all []walPoint
+	var rows int64
+	for _, e := range r.Steps {
+		switch {
+		case e.Do == api.DoWriteRows && e.Outcome == history.OK:
+			rows += e.Value
+		case e.Do == api.DoWALSize && e.Session == containerB.session:
+			all = append(all, walPoint{rows, e.Got.Int64})
+		}
+	}
+	return all
+}
+
+// A tried is a checkpoint, and the size of the WAL before and after it.
+type tried struct {
+	script.Event
+	before, after int64
+}
+
+// checkpointsOf are those of a mode, in order.
+func checkpointsOf(r *experiment.Recording, mode store.CheckpointMode) []tried {
+	var all []tried
+	var size int64
+	for i, e := range r.Steps {
+		switch {
+		case e.Do == api.DoWALSize:
+			size = e.Got.Int64
+		case e.Do == api.DoCheckpoint && e.Name == string(mode):
+			all = append(all, tried{e, size, r.Steps[i+1].Got.Int64})
+		}
+	}
+	return all
+}
+
+// snapshotFrames is how many frames the WAL had when the oldest reader that is
+// still there at the first checkpoint began, and false where nobody reads. A
+// reader keeps the WAL from being begun again, so its size tells.
+func snapshotFrames(r *experiment.Recording) (frames int64, anybody bool) {
+	var size int64
+	began := map[string]int64{} // by session
+	for _, e := range r.Steps {
+		switch e.Do {
+		case api.DoWALSize:
+			size = e.Got.Int64
+		case api.DoBeginDeferred:
+			began[e.Session] = framesIn(size)
+		case api.DoCommit:
+			delete(began, e.Session)
+		case api.DoCheckpoint:
+			for _, n := range began {
+				if !anybody || n < frames {
+					frames, anybody = n, true
+				}
+			}
+			return frames, anybody
+		}
+	}
+	return 0, false
+}
+
+func keepsGrowing(r *experiment.Recording) experiment.Judgement {
+	sizes := growth(r)
+	last := sizes[len(sizes)-1]
+	grew := 0
+	for i := range sizes[1:] {
+		if sizes[i+1].bytes > sizes[i].bytes {
+			grew++
+		}
+	}
+	j := experiment.Judgement{
+		Verdict:  check.Refuted,
+		Measured: fmt.Sprintf("%s after %d rows", mebibytes(last.bytes), last.rows),
+		Reason:   fmt.Sprintf("the file grew with %d of %d further batches, to %s", grew, len(sizes)-1, mebibytes(last.bytes)),
+	}
+	if grew == len(sizes)-1 && framesIn(last.bytes) > 2*autoPages {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+func passiveStops(r *experiment.Recording) experiment.Judgement {
+	c := checkpointsOf(r, store.CheckpointPassive)[0]
+	frames, moved := c.Frames.Int64, c.Checkpointed.Int64
+	j := experiment.Judgement{Verdict: check.Refuted, Measured: fmt.Sprintf("%d of %d frames moved", moved, frames)}
+	limit, anybody := snapshotFrames(r)
+	if !anybody {
+		j.Reason = j.Measured + ", and nobody was reading"
+		return j
+	}
+	j.Reason = fmt.Sprintf("%s; the oldest reader's snapshot ends at frame %d", j.Measured, limit)
+	if moved < frames && moved <= limit {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+// passiveKeepsSize judges the last PASSIVE checkpoint, if nobody kept it from moving everything.
+func passiveKeepsSize(r *experiment.Recording) experiment.Judgement {
+	all := checkpointsOf(r, store.CheckpointPassive)
+	c := all[len(all)-1]
+	j := experiment.Judgement{
+		Verdict: check.Refuted, Measured: fmt.Sprintf("%s before, %s after", mebibytes(c.before), mebibytes(c.after)),
+		Reason: fmt.Sprintf("with all %d frames moved, the file had %s before and %s after", c.Frames.Int64, mebibytes(c.before), mebibytes(c.after)),
+	}
+	switch {
+	case c.Checkpointed != c.Frames:
+		j.Verdict = check.Inconclusive
+		j.Reason = fmt.Sprintf("it moved only %d of %d frames", c.Checkpointed.Int64, c.Frames.Int64)
+	case c.before == c.after:
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+func truncateBlocked(r *experiment.Recording) experiment.Judgement {
+	c := checkpointsOf(r, store.CheckpointTruncate)[0]
+	said := "done"
+	if c.Blocked {
+		said = "blocked"
+	}
+	j := experiment.Judgement{
+		Verdict: check.Refuted, Measured: fmt.Sprintf("%s after %s", said, took(c.Event)),
+		Reason: fmt.Sprintf("with a busy_timeout of %d ms it was %s after %s, and the file of %s has %s",
+			r.Setup.Discipline.BusyTimeout, said, took(c.Event), mebibytes(c.before), mebibytes(c.after)),
+	}
+	if c.Blocked && c.Answered-c.Sent >= r.Setup.Discipline.BusyTimeout.Duration() && c.after == c.before {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+func truncateEmpties(r *experiment.Recording) experiment.Judgement {
+	all := checkpointsOf(r, store.CheckpointTruncate)
+	c := all[len(all)-1]
+	j := experiment.Judgement{
+		Verdict: check.Refuted, Measured: fmt.Sprintf("%d bytes", c.after),
+		Reason: fmt.Sprintf("the file had %s before the last TRUNCATE and %d bytes after it", mebibytes(c.before), c.after),
+	}
+	if c.after == 0 {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+func mebibytes(n int64) string { return measure.Number(float64(n)/(1<<20)) + " MiB" }
+
+// walPlot draws the size of the WAL against the rows that were written.
+func walPlot(arms []experiment.Evidence) experiment.Chart {
+	c := experiment.Chart{
+		Kind: experiment.ChartLines, Title: "The WAL file while rows are written",
+		X: experiment.Axis{Label: "rows of 2 KiB written"}, Y: experiment.Axis{Label: "size of the WAL", Unit: "MiB"},
+	}
+	for i := range arms {
+		s := experiment.Series{Name: arms[i].Arm}
+		for r := range arms[i].All {
+			for _, p := range growth(r) {
+				y := float64(p.bytes) / (1 << 20)
+				s.Points = append(s.Points, experiment.Point{X: float64(p.rows), Y: y, Low: y, High: y, Count: 1})
+			}
+			break
+		}
+		if len(s.Points) > 0 {
+			c.Series = append(c.Series, s)
+		}
+	}
+	return c
+}

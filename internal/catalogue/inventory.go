@@ -1,0 +1,263 @@
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/script"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
+)
+
+// inventory is the seed's first scenario, step by step, and then many buyers at once.
+func inventory(o Options) experiment.Experiment {
+	takes := 5 * time.Second
+	if o.Quick {
+		takes = 1500 * time.Millisecond
+	}
+	return experiment.Experiment{
+		Name:     "inventory",
+		Question: "Two containers sell from one stock, and then a crowd buys: does the stock show what was sold?",
+		Claims:   slices.Concat(saleClaims(), crowdClaims()),
+		Arms:     slices.Concat(saleArms(), crowdArms(o)),
+		Figures:  []experiment.Figure{piecesSold, piecesOversold, piecesLeft},
+		Plots: []experiment.Plot{figureBars("Pieces sold, sold beyond the stock, and left",
+			experiment.Axis{Label: "pieces"}, isCrowd, piecesSold, piecesOversold, piecesLeft)},
+		Abreast: 3, // no claim is about how long anything takes
+		Takes:   takes,
+	}
+}
+
+// saleClaims are those on the scenario itself. Its title and its last line
+// contradict each other; both are judged.
+func saleClaims() []experiment.Claim {
+	return []experiment.Claim{{
+		ID:     "inventory-breaks-down",
+		Text:   "In the end the stock does not show the sales that were acknowledged.",
+		TextJA: "インベントリ管理の破綻",
+		Source: seed(661),
+		Check:  played(stockIsWrong),
+	}, {
+		ID:     "second-sale-refused",
+		Text:   "Container B's sale, of a stock that container A has changed since B looked, is refused with SQLITE_BUSY.",
+		TextJA: "5個販売処理 → SQLITE_BUSY（失敗）",
+		Source: seed(667),
+		Check:  played(secondSaleRefused),
+	}, {
+		ID:     "ends-in-order",
+		Text:   "In the end both sales are acknowledged and the stock is 35: 50, less 10 and 5.",
+		TextJA: "結果: 正常に処理完了",
+		Source: seed(670),
+		Check:  played(endsInOrder),
+	}}
+}
+
+// crowdClaims are those on many buyers at once.
+func crowdClaims() []experiment.Claim {
+	return []experiment.Claim{{
+		ID:     "oversold",
+		Text:   "More pieces are acknowledged as sold than there were.",
+		TextJA: "データの不整合",
+		Source: seed(641),
+		Check:  experiment.Each(oversold),
+	}, {
+		ID:     "sales-vanish",
+		Text:   "Pieces that were acknowledged as sold are still in the stock afterwards.",
+		TextJA: "データの不整合",
+		Source: seed(641),
+		Check:  experiment.Each(salesVanish),
+	}, {
+		ID:     "turned-away",
+		Text:   "Buyers are refused the lock, and pieces that they wanted are left over.",
+		TextJA: "トランザクションの失敗",
+		Source: seed(640),
+		Check:  experiment.Each(turnedAway),
+	}}
+}
+
+// saleArms play the scenario in the ways in which it can go.
+func saleArms() []experiment.Arm {
+	orderly := func(refused experiment.Expectation) expects {
+		return expects{
+			"inventory-breaks-down": experiment.ExpectRefuted, "second-sale-refused": refused, "ends-in-order": experiment.ExpectHolds,
+		}
+	}
+	lost := expects{
+		"inventory-breaks-down": experiment.ExpectHolds, "second-sale-refused": experiment.ExpectRefuted, "ends-in-order": experiment.ExpectRefuted,
+	}
+	sale := func(which string, s *script.Script, t store.Transaction, timeout store.Milliseconds, j store.Journal, e expects) experiment.Arm {
+		setup := staged(s, t, timeout, j)
+		setup.Begin = experiment.Begin{Item: item, Stock: stocked}
+		return sceneArm(which, setup, e)
+	}
+	return []experiment.Arm{
+		sale("scene", saleAsTold(), store.Deferred, 5000, store.WAL, orderly(experiment.ExpectHolds)),
+		sale("scene", saleBesideReader(), store.Deferred, 5000, store.Delete, orderly(experiment.ExpectHolds)),
+		sale("scene", saleInTurn(), store.Immediate, 5000, store.WAL, orderly(experiment.ExpectRefuted)),
+		sale("scene", saleRefused(), store.Separate, 0, store.WAL, orderly(experiment.ExpectHolds)),
+		sale("scene", saleWaited(), store.Separate, 5000, store.WAL, lost),
+		sale("scene without a transaction", saleWithoutTransaction(), store.Separate, 5000, store.WAL, lost),
+	}
+}
+
+// crowdArms have more buyers of one piece each than there are pieces. Each
+// buyer finds a connection of his node's free, so that they meet in SQLite.
+func crowdArms(o Options) []experiment.Arm {
+	buyers, stock := 60, int64(40)
+	if o.Quick {
+		buyers, stock = 20, 12
+	}
+	crowd := func(name string, d store.Discipline, oversold, vanish, away experiment.Expectation) experiment.Arm {
+		d.Pool = (buyers + nodes - 1) / nodes
+		return experiment.Arm{
+			Name: name + "/burst",
+			Trials: experiment.Single(experiment.Setup{
+				Nodes: nodes, Discipline: d, Load: burst(buyers),
+				Begin:    experiment.Begin{Item: item, Stock: stock},
+				Workload: workload.Purchase{Item: item, Quantity: 1, Nodes: nodes},
+			}),
+			Expect: expects{"oversold": oversold, "sales-vanish": vanish, "turned-away": away},
+		}
+	}
+	const holds, refuted = experiment.ExpectHolds, experiment.ExpectRefuted
+	arms := []experiment.Arm{
+		crowd("red", store.Red(), refuted, experiment.Either, holds), // of the few that get through, some meet
+		crowd("separate/5000/WAL", quiet(store.Separate, 5000, store.WAL), holds, holds, refuted),
+		crowd("deferred/5000/WAL", quiet(store.Deferred, 5000, store.WAL), refuted, refuted, holds),
+		crowd("immediate/5000/WAL", quiet(store.Immediate, 5000, store.WAL), refuted, refuted, refuted),
+		crowd("green", store.Green(), refuted, refuted, refuted),
+	}
+	if !o.Quick {
+		arms = append(arms, crowd("atomic/5000/WAL", quiet(store.Atomic, 5000, store.WAL), refuted, refuted, refuted))
+	}
+	return arms
+}
+
+func isCrowd(arm *experiment.Evidence) bool {
+	return arm.Trials[0].Setup.Script == nil
+}
+
+// sold is how many pieces a scene's containers were told they have sold.
+func sold(r *experiment.Recording) int64 {
+	var n int64
+	for _, e := range committed(r.Steps) {
+		if e.Do == api.DoSetStock {
+			n -= e.Value
+		}
+	}
+	return n
+}
+
+func stockIsWrong(r *experiment.Recording) experiment.Judgement {
+	begun, left := r.Setup.Begin.Stock, r.Facts.Stock[item]
+	j := experiment.Judgement{
+		Verdict: check.Refuted, Measured: fmt.Sprintf("%d sold, %d left of %d", sold(r), left, begun),
+		Reason: fmt.Sprintf("of %d pieces %d were acknowledged as sold, and %d are left", begun, sold(r), left),
+	}
+	if begun-sold(r) != left {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+func secondSaleRefused(r *experiment.Recording) experiment.Judgement {
+	for _, e := range r.Steps {
+		if e.Session == containerB.session && locked(e) {
+			return experiment.Judgement{
+				Verdict: check.Holds, Measured: fmt.Sprintf("%s after %s", came(e), took(e)),
+				Reason: fmt.Sprintf("container B's %s was answered %s after %s", e.Do, came(e), took(e)),
+			}
+		}
+	}
+	return experiment.Judgement{Verdict: check.Refuted, Measured: "nothing refused", Reason: "nothing that container B asked for was refused"}
+}
+
+func endsInOrder(r *experiment.Recording) experiment.Judgement {
+	j := stockIsWrong(r)
+	j.Verdict = check.Refuted
+	if sold(r) == 15 && r.Facts.Stock[item] == stocked-15 {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+// ofItem is what the checker says of a crowd's purchases.
+func ofItem(r *experiment.Recording) check.Item {
+	for _, i := range r.Stock().Items {
+		if i.Key == item {
+			return i
+		}
+	}
+	return check.Item{Reason: "nobody bought anything"}
+}
+
+// counts is the judgement on a claim that some of the pieces met an end.
+func counts(i check.Item, n check.Range, end string) experiment.Judgement {
+	return experiment.Judgement{
+		Verdict: n.Above(0), Measured: fmt.Sprintf("%s %s", n, end), Reason: i.Reason, Witness: i.Witnesses,
+	}
+}
+
+func oversold(r *experiment.Recording) experiment.Judgement {
+	i := ofItem(r)
+	n := i.Oversold
+	n.Max += int64(r.Unsent)
+	j := counts(i, n, "oversold")
+	if !i.Initial.Valid {
+		j.Verdict = check.Inconclusive
+	}
+	return j
+}
+
+func salesVanish(r *experiment.Recording) experiment.Judgement {
+	i := ofItem(r)
+	n := i.Vanished
+	n.Max += int64(r.Unsent)
+	j := counts(i, n, "vanished")
+	if !i.Initial.Valid || !i.Left.Valid {
+		j.Verdict = check.Inconclusive
+	}
+	return j
+}
+
+func turnedAway(r *experiment.Recording) experiment.Judgement {
+	i := ofItem(r)
+	away := withCode(r, api.CodeBusy, api.CodeTimeout)
+	j := experiment.Judgement{
+		Measured: fmt.Sprintf("%s turned away, %d left", away, i.Left.Int64),
+		Reason:   fmt.Sprintf("%s buyers were refused the lock, and %d pieces are left", away, i.Left.Int64),
+	}
+	switch {
+	case !i.Left.Valid:
+		j.Reason = "nobody knows how many pieces are left"
+	case i.Left.Int64 <= 0:
+		j.Verdict = check.Refuted
+	default:
+		j.Verdict = away.Above(0)
+	}
+	return j
+}
+
+// Figures of a stock, of scenes and of crowds.
+var (
+	piecesSold = experiment.Figure{Name: "sold", Of: func(r *experiment.Recording) (float64, bool) {
+		if r.Setup.Script != nil {
+			return float64(sold(r)), unplayed(r) == ""
+		}
+		return float64(ofItem(r).Sold.Min), r.Facts != nil
+	}}
+	piecesOversold = experiment.Figure{Name: "oversold", Of: func(r *experiment.Recording) (float64, bool) {
+		n, known := piecesSold.Of(r)
+		return max(0, n-float64(r.Setup.Begin.Stock)), known
+	}}
+	piecesLeft = experiment.Figure{Name: "left", Of: func(r *experiment.Recording) (float64, bool) {
+		if r.Facts == nil {
+			return 0, false
+		}
+		return float64(r.Facts.Stock[item]), true
+	}}
+)

@@ -1,0 +1,179 @@
+package catalogue
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/measure"
+)
+
+// lasted is a recording in which so many writes succeeded and so many failed, in so long.
+func lasted(d time.Duration, ok, failed int) *experiment.Recording {
+	r := crowdOf(ok, failed, 0)
+	r.Seconds = d.Seconds()
+	return r
+}
+
+// modes is the evidence of repeats in both modes.
+func modes(rollback, wal []*experiment.Recording) *experiment.Evidence {
+	return evidenceOf(trialOf("DELETE", 0, rollback...), trialOf("WAL", 0, wal...))
+}
+
+func TestWriteClaims(t *testing.T) {
+	claims := writeClaims()
+	type all = []*experiment.Recording
+	unknown := crowdOf(48, 0, 2)
+	unknown.Seconds = 0.1
+	for _, tt := range []struct {
+		name                    string
+		e                       *experiment.Evidence
+		more, faster, fails, no check.Verdict
+	}{
+		{"better in everything, and no cure", modes(all{lasted(time.Second, 2, 48)}, all{lasted(time.Second/2, 9, 41)}),
+			check.Holds, check.Holds, check.Holds, check.Holds},
+		{"faster, and a cure", modes(all{lasted(time.Second, 50, 0)}, all{lasted(time.Second/2, 50, 0)}),
+			check.Refuted, check.Holds, check.Refuted, check.Refuted},
+		{"slower, and more of them", modes(all{lasted(time.Second, 2, 48)}, all{lasted(2*time.Second, 3, 47)}),
+			check.Holds, check.Refuted, check.Holds, check.Holds},
+		{"no better", modes(all{lasted(time.Second, 2, 48)}, all{lasted(time.Second, 2, 48)}),
+			check.Refuted, check.Refuted, check.Holds, check.Refuted},
+		{"a little faster", modes(all{lasted(time.Second, 2, 48)}, all{lasted(900*ms, 2, 48)}),
+			check.Refuted, check.Refuted, check.Holds, check.Holds},
+		{"five failures are not more than five", modes(all{lasted(time.Second, 45, 5)}, all{lasted(900*ms, 45, 5)}),
+			check.Refuted, check.Refuted, check.Refuted, check.Holds},
+		{"better in two of three repeats", modes(
+			all{lasted(time.Second, 2, 48), lasted(time.Second, 2, 48), lasted(time.Second, 3, 47)},
+			all{lasted(700*ms, 3, 47), lasted(700*ms, 3, 47), lasted(2*time.Second, 2, 48)}),
+			check.Holds, check.Holds, check.Holds, check.Holds},
+		{"better in one of three repeats", modes(
+			all{lasted(time.Second, 2, 48), lasted(time.Second, 3, 47), lasted(time.Second, 3, 47)},
+			all{lasted(time.Second/2, 4, 46), lasted(time.Second, 2, 48), lasted(time.Second, 2, 48)}),
+			check.Refuted, check.Refuted, check.Holds, check.Refuted},
+		{"times are compared pair by pair", modes(
+			all{lasted(time.Second, 2, 48), lasted(8*time.Second, 2, 48), lasted(time.Second, 2, 48)},
+			all{lasted(900*ms, 3, 47), lasted(4*time.Second, 3, 47), lasted(700*ms, 3, 47)}),
+			check.Holds, check.Holds, check.Holds, check.Holds},
+		{"an answer that did not come leaves it open", modes(all{lasted(time.Second, 49, 1)}, all{unknown}),
+			check.Inconclusive, check.Inconclusive, check.Refuted, check.Inconclusive},
+		{"cut short", modes(all{lasted(time.Second, 2, 48)}, all{cut(lasted(time.Second/2, 0, 10), 40)}),
+			check.Inconclusive, check.Inconclusive, check.Holds, check.Inconclusive},
+		{"only one mode", modes(all{lasted(time.Second, 2, 48)}, nil),
+			check.Inconclusive, check.Inconclusive, check.Inconclusive, check.Inconclusive},
+	} {
+		for id, want := range map[string]check.Verdict{
+			"wal-more-successes": tt.more, "wal-faster": tt.faster, "wal-still-fails": tt.fails, "wal-no-cure": tt.no,
+		} {
+			if j := claimOf(t, claims, id).Check(tt.e); j.Verdict != want || j.Reason == "" {
+				t.Errorf("%s: %s is %s because %q, want %s", tt.name, id, j.Verdict, j.Reason, want)
+			}
+		}
+	}
+}
+
+func TestSideBySide(t *testing.T) {
+	e := modes([]*experiment.Recording{lasted(time.Second, 50, 0), lasted(4*time.Second, 50, 0)}, []*experiment.Recording{lasted(time.Second/2, 50, 0), lasted(time.Second, 50, 0)})
+	want := fmt.Sprintf("duration in DELETE %s, in WAL %s ms: %s times",
+		measure.SpreadOf([]float64{1000, 4000}), measure.SpreadOf([]float64{500, 1000}), measure.SpreadOf([]float64{0.5, 0.25}))
+	if got := inBoth(e).side(duration); got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+}
+
+// mixed is a recording of reads and writes, of which so many were refused a lock.
+func mixed(reads, refusedReads, writes, refusedWrites int) *experiment.Recording {
+	of := func(function string, n, refused int) []history.Op {
+		ops := append(answered(n-refused, history.OK, "", 0, 10*ms), answered(refused, history.Failed, api.CodeBusy, 0, 20*ms)...)
+		for i := range ops {
+			ops[i].Func, ops[i].Node = function, "app-1"
+		}
+		return ops
+	}
+	r := made(append(of(history.Read, reads, refusedReads), of(history.Write, writes, refusedWrites)...)...)
+	r.Setup.Load = load.Spec{Arrival: load.Closed, Clients: 8, Duration: time.Second}
+	return r
+}
+
+func TestBlocksNobody(t *testing.T) {
+	unknown := mixed(10, 0, 5, 0)
+	unknown.Ops[0].Outcome = history.Unknown
+	for _, tt := range []struct {
+		name      string
+		r         *experiment.Recording
+		want      check.Verdict
+		witnesses int
+	}{
+		{"nobody", mixed(10, 0, 5, 0), check.Holds, 0},
+		{"reads", mixed(10, 3, 5, 0), check.Refuted, 1},
+		{"writes", mixed(10, 0, 5, 1), check.Refuted, 1},
+		{"both", mixed(10, 2, 5, 2), check.Refuted, 2},
+		{"an answer that did not come", unknown, check.Inconclusive, 0},
+		{"nobody wrote", mixed(10, 0, 0, 0), check.Inconclusive, 0},
+		{"nobody read", mixed(0, 0, 5, 0), check.Inconclusive, 0},
+	} {
+		if j := blocksNobody(tt.r); j.Verdict != tt.want || len(j.Witness) != tt.witnesses {
+			t.Errorf("%s: %s because %q, %d witnesses; want %s and %d", tt.name, j.Verdict, j.Reason, len(j.Witness), tt.want, tt.witnesses)
+		}
+	}
+}
+
+func TestWALMoreReads(t *testing.T) {
+	claim := claimOf(t, readClaims(), "wal-more-reads")
+	few, many := mixed(10, 0, 5, 0), mixed(50, 0, 5, 0)
+	for _, tt := range []struct {
+		name         string
+		rollback, wa *experiment.Recording
+		want         check.Verdict
+	}{
+		{"more", few, many, check.Holds},
+		{"fewer", many, few, check.Refuted},
+		{"as many", many, many, check.Refuted},
+		{"refusals are no answers", few, mixed(50, 40, 5, 0), check.Refuted},
+	} {
+		if j := claim.Check(modes([]*experiment.Recording{tt.rollback}, []*experiment.Recording{tt.wa})); j.Verdict != tt.want {
+			t.Errorf("%s: %s because %q, want %s", tt.name, j.Verdict, j.Reason, tt.want)
+		}
+	}
+}
+
+func TestReadFigures(t *testing.T) {
+	r := mixed(10, 4, 5, 0)
+	r.Ops[0].Returned = 2 * time.Second // after the load's second
+	if rate, ok := readRateOf(r); rate != 5 || !ok {
+		t.Errorf("%g reads a second, %t; want 5 that succeeded in time", rate, ok)
+	}
+	if longest, ok := longestReadOf(r); longest != 2000 || !ok {
+		t.Errorf("the longest read is %g ms, %t; want 2000", longest, ok)
+	}
+	writes := mixed(0, 0, 5, 0)
+	_, rate := readRateOf(writes)
+	_, longest := longestReadOf(writes)
+	if rate || longest {
+		t.Error("writes tell of reads")
+	}
+}
+
+// The plots of the seed's writes leave out the arms that read, and the other way round.
+func TestJournalPlotsShowTheirArms(t *testing.T) {
+	writes, reads := 0, 0
+	for _, arm := range journal(Options{}).Arms {
+		e := &experiment.Evidence{Arm: arm.Name, Trials: []experiment.TrialEvidence{{Setup: arm.Trials[0].Setup}}}
+		if readsToo(e) == onlyWrites(e) {
+			t.Errorf("%s: is in both plots or in none", arm.Name)
+		}
+		if readsToo(e) {
+			reads++
+		} else if writes++; strings.Contains(arm.Name, "read") {
+			t.Errorf("%s: is among the writes", arm.Name)
+		}
+	}
+	if writes != 4 || reads != 3 {
+		t.Errorf("%d arms write and %d read, want 4 and 3", writes, reads)
+	}
+}

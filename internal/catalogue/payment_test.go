@@ -1,0 +1,101 @@
+package catalogue
+
+import (
+	"testing"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/history"
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/script"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
+)
+
+// pay is a recording of s, with a busy_timeout of 100 ms, after which the
+// database holds so many payments and these balances.
+func pay(s *script.Script, payments, one, two int64, twists ...twist) *experiment.Recording {
+	r := staging(s, 100, twists...)
+	r.Setup.Begin = experiment.Begin{Accounts: 2, Balance: 100}
+	r.Facts.Payments = payments
+	r.Facts.Balances = map[string]int64{payerA.account: one, payerB.account: two}
+	return r
+}
+
+func TestPaymentJudgements(t *testing.T) {
+	const all = 100 * time.Millisecond
+	atOnce := refused(7, api.CodeBusy, 0)
+	both := pay(twoConnections(), 0, 100, 100, refused(7, api.CodeTimeout, all), refused(8, api.CodeTimeout, all))
+	one := pay(keepsOpen(true), 0, 100, 100, atOnce, refused(8, api.CodeTimeout, all), refused(9, api.CodeBusy, 0))
+	done := pay(paysInTurn(), 2, 90, 80, slow(4, 3*time.Millisecond))
+	for name, c := range map[string]struct {
+		judge func(*experiment.Recording) experiment.Judgement
+		of    *experiment.Recording
+		want  check.Verdict
+	}{
+		"both wait for each other":    {waitForEachOther, both, check.Holds},
+		"the first to give up frees":  {waitForEachOther, pay(twoConnections(), 1, 90, 100, refused(7, api.CodeTimeout, all), slow(8, all)), check.Holds},
+		"one waits for an idle one":   {waitForEachOther, one, check.Refuted},
+		"one waits its turn":          {waitForEachOther, done, check.Refuted},
+		"one after the other waits":   {waitForEachOther, pay(letsGo(), 0, 100, 100, refused(7, api.CodeTimeout, 0), refused(9, api.CodeTimeout, 0)), check.Refuted},
+		"a wait beside a quick one":   {waitForEachOther, pay(twoConnections(), 1, 90, 100, refused(7, api.CodeTimeout, 2*time.Millisecond)), check.Refuted},
+		"both time out":               {bothTimedOut, both, check.Holds},
+		"one refused at once":         {bothTimedOut, one, check.Refuted},
+		"nobody refused":              {bothTimedOut, done, check.Refuted},
+		"both fail":                   {bothFailed, both, check.Holds},
+		"one succeeds":                {bothFailed, pay(letsGo(), 1, 90, 100, atOnce), check.Refuted},
+		"told so, and there":          {bothFailed, pay(twoConnections(), 1, 90, 100, refused(7, api.CodeTimeout, all), refused(8, api.CodeTimeout, all)), check.Refuted},
+		"one only":                    {notBothPaid, pay(letsGo(), 1, 90, 100, atOnce), check.Holds},
+		"both paid":                   {notBothPaid, done, check.Refuted},
+		"books in order":              {moneyIsWrong, done, check.Refuted},
+		"none paid, books in order":   {moneyIsWrong, both, check.Refuted},
+		"half a payment":              {moneyIsWrong, pay(paysInTurn(), 2, 90, 100), check.Holds},
+		"a payment without a balance": {moneyIsWrong, pay(letsGo(), 2, 90, 100, atOnce), check.Holds},
+	} {
+		t.Run(name, func(t *testing.T) { wantVerdict(t, c.judge, c.of, c.want) })
+	}
+}
+
+// transfers are a recording of one transfer of 5 out of 10 and 10, a total, and
+// the balances in the end.
+func transfers(outcome history.Outcome, total, one, two int64) *experiment.Recording {
+	a, b := workload.Account(0), workload.Account(1)
+	op := func(process int, f, key string, n int64, at time.Duration) history.Op {
+		return history.Op{Process: process, Func: f, Key: key, Value: history.Some(n), Outcome: history.OK, Invoked: at, Returned: at}
+	}
+	move := op(0, history.Transfer, a, 0, 1)
+	move.To, move.Amount, move.Value, move.Outcome = b, 5, history.Value{}, outcome
+	r := &experiment.Recording{Facts: &store.Facts{}, Ops: []history.Op{
+		op(-1, history.Reset, a, 10, 0), op(-1, history.Reset, b, 10, 0), move, op(1, history.Total, "balances", total, 2),
+		op(-1, history.FinalRead, a, one, 3), op(-1, history.FinalRead, b, two, 3),
+	}}
+	for i := range r.Ops {
+		r.Ops[i].Index = i
+	}
+	return r
+}
+
+func TestMoneyOfTransfers(t *testing.T) {
+	for name, c := range map[string]struct {
+		of   *experiment.Recording
+		want check.Verdict
+	}{
+		"all there":             {transfers(history.OK, 20, 5, 15), check.Refuted},
+		"gone in between":       {transfers(history.OK, 15, 5, 15), check.Holds},
+		"gone in the end":       {transfers(history.OK, 20, 5, 10), check.Holds},
+		"nothing but a refusal": {transfers(history.Failed, 20, 10, 10), check.Inconclusive},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if j := moneyIsWrong(c.of); j.Verdict != c.want || j.Reason == "" {
+				t.Errorf("%s (%s), want %s", j.Verdict, j.Reason, c.want)
+			}
+		})
+	}
+	r := transfers(history.OK, 15, 5, 5)
+	for f, want := range map[*experiment.Figure]float64{&wrongTotals: 100, &moneyOff: 50} {
+		if n, ok := f.Of(r); !ok || n != want {
+			t.Errorf("%s: %g, %t; want %g", f.Name, n, ok, want)
+		}
+	}
+}
