@@ -12,7 +12,7 @@ bin/contend run --seed 1 --dir "$runs" >"$runs/results"
 mv "$runs/results" docs/results.txt
 bin/contend report --claims "$runs/latest" >docs/claims.md
 sed -n '/^<!-- summary -->$/,/^<!-- end -->$/p' docs/claims.md | sed '1d;$d; s|](#|](docs/claims.md#|' >"$runs/summary"
-sh scripts/picture.sh "$runs/latest/report.html" docs/report.png
+sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" load-charts docs/report.png
 
 command=$(sed -n 's/^<!-- output: \(.*\) -->$/\1/p' README.md)
 $command --dir "$runs" >"$runs/output"

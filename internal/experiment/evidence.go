@@ -97,7 +97,7 @@ func agree(all []Judgement) Judgement {
 		first.Reason = fmt.Sprintf("in each of %d repeats: %s", len(all), first.Measured)
 		return first
 	}
-	first.Verdict = check.Inconclusive
+	first.Verdict, first.Noise = check.Inconclusive, true
 	first.Reason = fmt.Sprintf("%d repeats disagree: holds in %d, refuted in %d, undecided in %d: %s",
 		len(all), count[check.Holds], count[check.Refuted], count[check.Inconclusive], first.Measured)
 	return first

@@ -99,6 +99,7 @@ type Judgement struct {
 	Verdict  check.Verdict
 	Measured string          // the figure that decided: "97 refused"
 	Reason   string          // one sentence, for people
+	Noise    bool            // Inconclusive because repeats disagree: it was looked at, and chance decides
 	Witness  []check.Witness // the fewest ops that prove it; may be empty
 }
 

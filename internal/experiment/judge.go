@@ -167,6 +167,7 @@ func find(claim Claim, expected Expectation, e *Evidence) (f Finding) {
 	}
 	j := claim.Check(e)
 	f.Verdict, f.Measured, f.Reason = j.Verdict, j.Measured, j.Reason
+	f.Noise = j.Noise && j.Verdict == check.Inconclusive
 	f.Witness = append(f.Witness, j.Witness...)
 	return f
 }

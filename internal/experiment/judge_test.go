@@ -247,3 +247,22 @@ func TestTheLedgerBeginsWithTheDatabaseAndEndsWithIt(t *testing.T) {
 		t.Errorf("ops (-want +got):\n%s", diff)
 	}
 }
+
+// Repeats that disagree answer the question only where either answer was expected.
+func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
+	below := claimOf(func(r *Recording) Judgement { return Judgement{Verdict: r.Final().Below(2)} })
+	for _, tt := range []struct {
+		expect Expectation
+		claim  Claim
+		want   Summary
+	}{
+		{Either, below, Summary{AsExpected: 1}},
+		{ExpectHolds, below, Summary{Inconclusive: 1}},
+		{Either, says(check.Inconclusive), Summary{Inconclusive: 1}},
+	} {
+		result := judgeOne([]Claim{tt.claim}, tt.expect, recording(1, ok, ok), recording(2, ok, ok))
+		if got := Summarize([]Result{{Arms: []ArmResult{result}}}); got != tt.want {
+			t.Errorf("expecting %s: %+v, want %+v", tt.expect, got, tt.want)
+		}
+	}
+}

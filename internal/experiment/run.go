@@ -172,11 +172,18 @@ type Finding struct {
 	Expected Expectation     `json:"expected"`
 	Measured string          `json:"measured"`
 	Reason   string          `json:"reason"`
+	Noise    bool            `json:"noise,omitempty"` // inconclusive because repeats disagree
 	Witness  []check.Witness `json:"witness"`
 }
 
 // Surprise reports whether the verdict is not what the arm expected.
 func (f *Finding) Surprise() bool { return !f.Expected.Met(f.Verdict) }
+
+// Undecided reports whether a question was left open. That repeats disagree where
+// either verdict was expected is an answer: chance decides.
+func (f *Finding) Undecided() bool {
+	return f.Verdict == check.Inconclusive && !(f.Noise && f.Expected == Either)
+}
 
 // A Summary counts findings.
 type Summary struct {
@@ -185,15 +192,15 @@ type Summary struct {
 	Inconclusive int `json:"inconclusive"`
 }
 
-// Summarize counts the findings of every arm. An inconclusive finding is
-// counted as that alone.
+// Summarize counts the findings of every arm. One that is undecided is counted
+// as that alone.
 func Summarize(results []Result) Summary {
 	var s Summary
 	for _, result := range results {
 		for _, arm := range result.Arms {
 			for _, f := range arm.Findings {
 				switch {
-				case f.Verdict == check.Inconclusive:
+				case f.Undecided():
 					s.Inconclusive++
 				case f.Surprise():
 					s.Surprises++

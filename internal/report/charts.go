@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -25,7 +26,11 @@ func pictures(charts []experiment.Chart) []string {
 func picture(c *experiment.Chart) chart.Chart {
 	switch c.Kind {
 	case experiment.ChartLines, experiment.ChartTime:
-		return chart.Lines{Title: c.Title, Note: c.Note, X: axis(c.X), Y: axis(c.Y), Series: series(c.Series), Spans: spans(c.Marks)}
+		x := axis(c.X)
+		if c.Kind == experiment.ChartLines && !c.X.Log && counts(c.Series) {
+			x.Scale = chart.Ordinal
+		}
+		return chart.Lines{Title: c.Title, Note: c.Note, X: x, Y: axis(c.Y), Series: series(c.Series), Spans: spans(c.Marks)}
 	case experiment.ChartWaits:
 		return chart.Distribution{Title: c.Title, Note: c.Note, X: c.X.Label, Y: c.Y.Label, Curves: curves(c.Series), Spans: spans(c.Marks)}
 	case experiment.ChartBars:
@@ -35,6 +40,21 @@ func picture(c *experiment.Chart) chart.Chart {
 	default:
 		return nil
 	}
+}
+
+// counts reports whether the levels are a few whole numbers, between which there is nothing.
+func counts(all []experiment.Series) bool {
+	const few = 8
+	levels := map[float64]bool{}
+	for _, s := range all {
+		for _, p := range s.Points {
+			if p.X != math.Trunc(p.X) {
+				return false
+			}
+			levels[p.X] = true
+		}
+	}
+	return len(levels) <= few
 }
 
 // axis names the unit where the numbers do not carry it.

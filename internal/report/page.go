@@ -29,6 +29,7 @@ type section struct {
 	ID, Name, Question string
 	Claims             []anchoredClaim
 	Charts             []template.HTML // by package chart, which escapes
+	ChartsID           string
 	Sheet              sheet
 	Remarks            string
 	Notes              []note
@@ -79,7 +80,7 @@ func newPage(run *experiment.Run) page {
 // title names the experiments, as long as that is short.
 func title(names []string) string {
 	if len(names) == 0 || len(names) > 4 {
-		return plural(len(names), "experiment")
+		return plural(len(names), "experiment") + " on one shared SQLite file"
 	}
 	return list(names, "and")
 }
@@ -109,6 +110,7 @@ func newSection(run *experiment.Run, result *experiment.Result, anchors *anchors
 		c := newClaim(&all[i], result.Arms)
 		s.Claims = append(s.Claims, anchoredClaim{c, anchors.of(result.Name + "-" + c.ID)})
 	}
+	s.ChartsID = anchors.of(result.Name + "-charts")
 	for _, figure := range pictures(result.Charts) {
 		s.Charts = append(s.Charts, template.HTML(figure))
 	}
