@@ -8,9 +8,9 @@ trap 'rm -rf "$scratch"' EXIT
 # A screenshot is of the top of a page, so the report stands in a frame that has
 # gone to the place.
 cat >"$scratch/frame.html" <<END
-<!doctype html><style>html, body { margin: 0 } iframe { border: 0; width: 960px; height: 890px }</style>
+<!doctype html><style>html, body { margin: 0 } iframe { border: 0; width: 960px; height: 950px }</style>
 <iframe src="file://$1#$2"></iframe>
 END
 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$scratch/profile" \
 	--force-prefers-reduced-motion --allow-file-access-from-files --virtual-time-budget=4000 \
-	--window-size=960,890 --screenshot="$3" "file://$scratch/frame.html" >/dev/null 2>&1
+	--window-size=960,950 --screenshot="$3" "file://$scratch/frame.html" >/dev/null 2>&1

@@ -1,9 +1,11 @@
 package catalogue
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
+	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/load"
@@ -189,4 +191,216 @@ func silenceOf(r *experiment.Recording) (seconds float64, ok bool) {
 		last = at
 	}
 	return longest.Seconds(), r.Told()
+}
+
+// cascadeOutlooks rest on runs alone and abreast, on an idle and on a busy machine.
+var cascadeOutlooks = map[string]outlook{
+	"green":     {refuted: "retries-pile-up retries-slow-all"},
+	"impatient": {holds: "retries-pile-up retries-slow-all"},
+	"atomic":    {refuted: "retries-pile-up retries-slow-all service-stops"},
+}
+
+func cascadeClaims() []experiment.Claim {
+	return []experiment.Claim{{
+		ID:     "retries-pile-up",
+		Text:   "Retries pile requests up: a second after the overload at least twice as many are in flight as without them, and at least ten more.",
+		TextJA: "リトライによるリクエストの蓄積",
+		Source: seed(694),
+		Check: func(e *experiment.Evidence) experiment.Judgement {
+			return twice(e, leftInFlight, 10, "requests in flight a second after the overload")
+		},
+	}, {
+		ID:     "retries-slow-all",
+		Text:   "With retries the whole system answers more slowly: clients wait at least twice as long on average as without them, and at least 100 ms longer.",
+		TextJA: "システム全体のレスポンス低下",
+		Source: seed(695),
+		Check: func(e *experiment.Evidence) experiment.Judgement {
+			return twice(e, meanWait, 100, "ms of mean wait")
+		},
+	}, {
+		ID: "service-stops",
+		Text: "Retries finally stop the service, which without them goes on: for two seconds no request succeeds, or five seconds after the " +
+			"overload it still does not answer four in five of those that come within a second.",
+		TextJA: "最終的なサービス停止",
+		Source: seed(696),
+		Check:  retriesStop,
+	}}
+}
+
+// twice judges the claim that a figure is at least twice as great with retries
+// as without, and greater by at least least: twice next to nothing is nothing.
+func twice(e *experiment.Evidence, f experiment.Figure, least float64, what string) experiment.Judgement {
+	for r := range e.All {
+		if j := whole(r, experiment.Judgement{}); j.Reason != "" {
+			return j
+		}
+	}
+	without, with := e.Trial(withoutRetries).Spread(f.Of), e.Trial(withRetries).Spread(f.Of)
+	if without.Count == 0 || with.Count == 0 {
+		return experiment.Judgement{Reason: "with and without retries were not both recorded"}
+	}
+	return experiment.Judgement{
+		Verdict:  ruled(with.Median >= 2*without.Median && with.Median-without.Median >= least),
+		Measured: fmt.Sprintf("%.0f with retries, %.0f without", with.Median, without.Median),
+		Reason:   fmt.Sprintf("%.0f %s with retries and %.0f without; the claim wants twice as many, and at least %g more", with.Median, what, without.Median, least),
+	}
+}
+
+// A service has stopped when it is silent for so long, or still down so long
+// after the overload, which is the patience that the seed gives a node.
+const (
+	stopSilence = 2 * time.Second
+	stopDown    = 5 * time.Second
+)
+
+// retriesStop judges the claim that the service stops with retries and goes on
+// without. Where it stops in both, something else has stopped it.
+func retriesStop(e *experiment.Evidence) experiment.Judgement {
+	without, with := e.Trial(withoutRetries).Recordings, e.Trial(withRetries).Recordings
+	if len(without) == 0 || len(with) == 0 {
+		return experiment.Judgement{Reason: "with and without retries were not both recorded"}
+	}
+	stopped, how := stops(with[0])
+	alsoStopped, alsoHow := stops(without[0])
+	j := experiment.Judgement{
+		Verdict:  check.Merge(stopped, opposite(alsoStopped)),
+		Measured: "with retries " + how,
+		Reason:   fmt.Sprintf("with retries: %s; without: %s; the claim wants %s of silence, or %s to recover, with retries only", how, alsoHow, stopSilence, stopDown),
+	}
+	return whole(with[0], whole(without[0], j))
+}
+
+// stops judges whether the service stops in a recording, and says how it went.
+// A calm that ends before it could have been down for long enough leaves it open.
+func stops(r *experiment.Recording) (check.Verdict, string) {
+	silent, _ := silenceOf(r)
+	after, recovered := recoveryOf(r)
+	how := fmt.Sprintf("%.1f s without a success", silent)
+	switch {
+	case recovered:
+		how += fmt.Sprintf(", recovered after %.1f s", after)
+	default:
+		how += fmt.Sprintf(", not recovered within %s", r.Setup.Load.Then.Duration)
+	}
+	switch {
+	case silent >= stopSilence.Seconds(), recovered && after >= stopDown.Seconds(),
+		!recovered && r.Setup.Load.Then.Duration >= stopDown+window:
+		return check.Holds, how
+	case !recovered:
+		return check.Inconclusive, how
+	default:
+		return check.Refuted, how
+	}
+}
+
+// opposite is the verdict on the denial of a claim.
+func opposite(v check.Verdict) check.Verdict {
+	switch v {
+	case check.Holds:
+		return check.Refuted
+	case check.Refuted:
+		return check.Holds
+	default:
+		return check.Inconclusive
+	}
+}
+
+// bin is the stretch of time that a point of the charts over time stands for.
+const bin = 500 * time.Millisecond
+
+// goodputPlot shows how many requests succeed as the overload comes and goes,
+// beside how many come.
+func goodputPlot(arms []experiment.Evidence) experiment.Chart {
+	c := experiment.Chart{
+		Kind: experiment.ChartTime, Title: "Requests that succeed, through an overload and after it",
+		X: experiment.Axis{Label: "time", Unit: "s"}, Y: experiment.Axis{Label: "requests", Unit: "1/s"},
+	}
+	succeeded := func(op *history.Op) (time.Duration, bool) { return op.Returned, op.Outcome == history.OK }
+	came := func(op *history.Op) (time.Duration, bool) { return op.Intended, true }
+	c.Series = overTime(arms, func(r *experiment.Recording) []experiment.Point { return perSecond(r, succeeded) })
+	if len(c.Series) > 0 {
+		r := firstOf(arms)
+		c.Series = append(c.Series, experiment.Series{Name: "arrivals", Points: perSecond(r, came)})
+		c.Marks = overload(r)
+	}
+	return c
+}
+
+// inFlightPlot shows how many requests clients are waiting for.
+func inFlightPlot(arms []experiment.Evidence) experiment.Chart {
+	c := experiment.Chart{
+		Kind: experiment.ChartTime, Title: "Requests in flight, through an overload and after it",
+		X: experiment.Axis{Label: "time", Unit: "s"}, Y: experiment.Axis{Label: "requests in flight"},
+	}
+	if c.Series = overTime(arms, inFlight); len(c.Series) > 0 {
+		c.Marks = overload(firstOf(arms))
+	}
+	return c
+}
+
+// overTime returns a line for each different recording: arms may share one.
+func overTime(arms []experiment.Evidence, points func(*experiment.Recording) []experiment.Point) []experiment.Series {
+	var all []experiment.Series
+	drawn := map[*experiment.Recording]bool{}
+	for i := range arms {
+		for _, t := range arms[i].Trials {
+			if len(t.Recordings) == 0 || drawn[t.Recordings[0]] {
+				continue
+			}
+			r := t.Recordings[0]
+			drawn[r] = true
+			if p := points(r); len(p) > 0 {
+				all = append(all, experiment.Series{Name: arms[i].Arm + ", " + t.Name, Points: p})
+			}
+		}
+	}
+	return all
+}
+
+func firstOf(arms []experiment.Evidence) *experiment.Recording {
+	for i := range arms {
+		for r := range arms[i].All {
+			return r
+		}
+	}
+	return nil
+}
+
+func overload(r *experiment.Recording) []experiment.Mark {
+	return []experiment.Mark{{From: 0, To: r.Setup.Load.Duration.Seconds(), Label: "overload"}}
+}
+
+// perSecond counts, bin by bin, the ops that when has a time for, as a rate.
+func perSecond(r *experiment.Recording, when func(*history.Op) (time.Duration, bool)) []experiment.Point {
+	ops := r.ClientOps()
+	var counts []int
+	for i := range ops {
+		at, counted := when(&ops[i])
+		for n := int(at / bin); len(counts) <= n; {
+			counts = append(counts, 0)
+		}
+		if counted {
+			counts[at/bin]++
+		}
+	}
+	var points []experiment.Point
+	for i, n := range counts {
+		rate := float64(n) / bin.Seconds()
+		middle := (time.Duration(i)*bin + bin/2).Seconds()
+		points = append(points, experiment.Point{X: middle, Y: rate, Low: rate, High: rate, Count: n})
+	}
+	return points
+}
+
+// inFlight counts the requests under way, twice in each bin.
+func inFlight(r *experiment.Recording) []experiment.Point {
+	ops := r.ClientOps()
+	var points []experiment.Point
+	for at := time.Duration(0); ; at += bin / 2 {
+		n := float64(underWay(ops, at))
+		points = append(points, experiment.Point{X: at.Seconds(), Y: n, Low: n, High: n, Count: int(n)})
+		if !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Returned > at }) {
+			return points
+		}
+	}
 }

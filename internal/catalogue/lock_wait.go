@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/fault"
+	"example.com/contend/internal/measure"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/trace"
 	"example.com/contend/internal/workload"
 )
 
@@ -92,4 +96,203 @@ func expectThat(holds bool) experiment.Expectation {
 		return experiment.ExpectHolds
 	}
 	return experiment.ExpectRefuted
+}
+
+// lockClaims say what a write lock does.
+func lockClaims() []experiment.Claim {
+	return []experiment.Claim{{
+		ID:     "one-writer",
+		Text:   "While one node's write transaction is open, no other node gets the write lock.",
+		TextJA: "一度に1つの書き込みトランザクションのみ",
+		Source: seed(49),
+		Check:  experiment.Each(oneWriter),
+	}, {
+		ID:     "wait-or-error",
+		Text:   "Every write that another node is asked for meanwhile waits until the transaction has ended, or fails.",
+		TextJA: "他のプロセスは待機またはエラー",
+		Source: seed(50),
+		Check:  experiment.Each(waitedOrFailed),
+	}, {
+		ID:     "default-5s",
+		Text:   "A connection on which nobody sets busy_timeout waits 5 s for a lock.",
+		TextJA: "デフォルト5秒のビジータイムアウト",
+		Source: seed(63),
+		Check:  experiment.Each(defaultPatience),
+	}}
+}
+
+// waitClaims say for how long the ten writers wait.
+func waitClaims() []experiment.Claim {
+	return []experiment.Claim{{
+		ID:     "mean-over-2s",
+		Text:   "The ten writers wait for more than 2 s on average.",
+		TextJA: "平均2秒以上の待機",
+		Source: seed(187),
+		Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+			return waitedLonger(r, "on average", measure.Latency(r.ClientOps()).Mean, 2*time.Second)
+		}),
+	}, {
+		ID:     "max-over-5s",
+		Text:   "One of the ten writers waits for more than 5 s.",
+		TextJA: "最大5秒以上",
+		Source: seed(188),
+		Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+			return waitedLonger(r, "at most", measure.Latency(r.ClientOps()).Max, 5*time.Second)
+		}),
+	}}
+}
+
+// held returns the stretch in which the fault's node certainly had the write
+// lock, counted from the start of the load: from when it had taken it, for as
+// long as it was told to keep it. It then gave the lock back a moment later.
+func held(r *experiment.Recording) (from, to time.Duration, ok bool) {
+	hold, ok := r.Setup.Fault.(fault.Hold)
+	if !ok {
+		return 0, 0, false
+	}
+	for _, a := range r.Attempts {
+		if a.Kind == trace.Hold && a.Locked != 0 && a.Ended-a.Locked >= hold.For.Nanoseconds() {
+			from = sinceStart(r, a.Locked)
+			return from, from + hold.For, true
+		}
+	}
+	return 0, 0, false
+}
+
+// sinceStart turns a time of a trace into one of the history.
+func sinceStart(r *experiment.Recording, t int64) time.Duration {
+	return time.Duration(t - r.Started.UnixNano())
+}
+
+var notHeld = experiment.Judgement{Reason: "no node is known to have held the lock for as long as it was told to"}
+
+// oneWriter asks the nodes: it looks for an attempt that had the write lock
+// while the fault's node certainly had it.
+func oneWriter(r *experiment.Recording) experiment.Judgement {
+	from, to, ok := held(r)
+	if !ok {
+		return notHeld
+	}
+	tried := 0
+	var witnesses []check.Witness
+	for _, a := range r.Attempts {
+		began, locked := sinceStart(r, a.Began), sinceStart(r, a.Locked)
+		if a.Kind == trace.Hold || began < from || began >= to {
+			continue
+		}
+		tried++
+		if a.Locked != 0 && locked < to {
+			witnesses = append(witnesses, intruder(r, a, to-locked))
+		}
+	}
+	j := experiment.Judgement{
+		Verdict:  check.Holds,
+		Measured: fmt.Sprintf("%d of %d got the lock meanwhile", len(witnesses), tried),
+		Witness:  witnesses,
+	}
+	j.Reason = fmt.Sprintf("%d attempts began while the lock was held for %s, and %d got it before that was over", tried, to-from, len(witnesses))
+	switch {
+	case len(witnesses) > 0:
+		j.Verdict = check.Refuted
+	case tried == 0:
+		j.Verdict, j.Reason = check.Inconclusive, "nobody tried to write while the lock was held"
+	}
+	return j
+}
+
+// intruder is the witness of an attempt that had the lock too early, with the
+// op that it belongs to.
+func intruder(r *experiment.Recording, a trace.Attempt, early time.Duration) check.Witness {
+	w := check.Witness{
+		Anomaly: "two writers at once",
+		Reason:  fmt.Sprintf("%s had the write lock %s before %s was to give it back", a.Node, early.Round(time.Millisecond), r.Setup.Fault.(fault.Hold).Node),
+	}
+	for _, op := range r.ClientOps() {
+		if op.Node == a.Node && op.Invoked <= sinceStart(r, a.Began) && op.Returned >= sinceStart(r, a.Locked) {
+			w.Ops = []history.Op{op}
+			break
+		}
+	}
+	return w
+}
+
+// waitedOrFailed asks the clients: it looks for a write that was acknowledged
+// while the lock was certainly held.
+func waitedOrFailed(r *experiment.Recording) experiment.Judgement {
+	_, to, ok := held(r)
+	if !ok {
+		return notHeld
+	}
+	var waited, failed, unknown int
+	var served []check.Witness
+	for _, op := range r.ClientOps() {
+		switch {
+		case op.Invoked >= to:
+			// It met no lock.
+		case op.Outcome == history.OK && op.Returned < to:
+			served = append(served, check.Witness{
+				Anomaly: "two writers at once", Ops: []history.Op{op},
+				Reason: fmt.Sprintf("%s acknowledged a write %s before the lock was to be given back", op.Node, (to - op.Returned).Round(time.Millisecond)),
+			})
+		case op.Outcome == history.OK:
+			waited++
+		case op.Outcome == history.Failed:
+			failed++
+		default:
+			unknown++
+		}
+	}
+	j := experiment.Judgement{
+		Verdict:  check.Holds,
+		Measured: fmt.Sprintf("%d waited, %d failed", waited, failed),
+		Reason:   fmt.Sprintf("of the writes that met the lock %d waited for its end and succeeded, %d failed", waited, failed),
+		Witness:  served,
+	}
+	switch {
+	case len(served) > 0:
+		j.Verdict, j.Reason = check.Refuted, fmt.Sprintf("%d writes were acknowledged while the lock was held", len(served))
+	case unknown > 0 || waited+failed == 0:
+		j.Verdict, j.Reason = check.Inconclusive, fmt.Sprintf("%s, and of %d nobody knows", j.Reason, unknown)
+	}
+	return j
+}
+
+// defaultPatience asks a connection of the nodes' driver that nobody has told anything.
+func defaultPatience(r *experiment.Recording) experiment.Judgement {
+	if r.Facts == nil {
+		return experiment.Judgement{Reason: "the database could not be read"}
+	}
+	const claimed = store.Milliseconds(5000)
+	have := r.Facts.DefaultBusyTimeout
+	j := experiment.Judgement{
+		Verdict:  check.Refuted,
+		Measured: fmt.Sprintf("%d ms", have),
+		Reason: fmt.Sprintf("PRAGMA busy_timeout of a fresh connection reads %d (%s, driver %s); where it is 5000, a driver has set it, as mattn/go-sqlite3 and Python's sqlite3 do",
+			have, r.Facts.Engine, r.Setup.Discipline.Driver),
+	}
+	if have == claimed {
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+// waitedLonger judges a wait, in ms, against a limit. A client that gave up
+// would have waited longer; one that was never sent, nobody knows how long.
+func waitedLonger(r *experiment.Recording, which string, wait float64, limit time.Duration) experiment.Judgement {
+	n := r.Counts()
+	j := experiment.Judgement{
+		Measured: fmt.Sprintf("%.3g s %s", wait/1000, which),
+		Reason:   fmt.Sprintf("the %d writers waited %.4g s %s; %d succeeded", n.Total, wait/1000, which, n.OK),
+	}
+	switch longer := wait > float64(limit.Milliseconds()); {
+	case r.Unsent > 0:
+		j.Reason += fmt.Sprintf(", and %d were not sent", r.Unsent)
+	case longer:
+		j.Verdict = check.Holds
+	case n.Unknown > 0:
+		j.Reason += fmt.Sprintf(", and of %d nobody knows", n.Unknown)
+	default:
+		j.Verdict = check.Refuted
+	}
+	return j
 }
