@@ -39,7 +39,7 @@ const nodes = 4
 // burst; the sequence shows how much of an answer is the arrival's doing.
 func arrivals(o Options) []load.Spec {
 	if o.Quick {
-		return []load.Spec{burst(30)}
+		return []load.Spec{burst(40)}
 	}
 	return []load.Spec{burst(100), sequence(nodes, 100)}
 }

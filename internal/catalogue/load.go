@@ -141,6 +141,9 @@ var tableRows = []tableRow{
 
 // loadOutlooks rest on runs alone and abreast, on an idle and on a busy machine,
 // and on what 10 ms inside the lock allow: no more than 100 a second.
+//
+// Ten requests are so few that a busy machine may answer them one by one:
+// nothing is expected of their errors without patience.
 var loadOutlooks = map[string]outlook{
 	"green": {
 		holds:   "error-rate-10",
@@ -155,15 +158,15 @@ var loadOutlooks = map[string]outlook{
 	},
 	"deferred": {
 		holds:   "busy-frequent",
-		refuted: "error-rate-10 error-rate-50 error-rate-100 error-rate-200 mean-wait-200 mean-wait-500",
+		refuted: "error-rate-50 error-rate-100 error-rate-200 mean-wait-200 mean-wait-500",
 	},
 	"impatient": {
 		holds:   "busy-frequent",
-		refuted: "error-rate-10 error-rate-50 error-rate-100 error-rate-200 mean-wait-200 mean-wait-500",
+		refuted: "error-rate-50 error-rate-100 error-rate-200 mean-wait-200 mean-wait-500",
 	},
 	"impatient/retries": {
 		holds:   "busy-frequent mean-wait-200 mean-wait-500",
-		refuted: "error-rate-10 error-rate-50 error-rate-100 mean-wait-10 mean-wait-50 mean-wait-100",
+		refuted: "error-rate-50 error-rate-100 mean-wait-10 mean-wait-50 mean-wait-100",
 	},
 	"impatient/jitter": {
 		holds:   "error-rate-10",
@@ -295,7 +298,8 @@ func ruled(holds bool) check.Verdict {
 // requests that were never sent could have made any difference.
 func whole(r *experiment.Recording, j experiment.Judgement) experiment.Judgement {
 	if r.Unsent > 0 {
-		j.Verdict, j.Reason = check.Inconclusive, fmt.Sprintf("the load was cut short: %d requests were not sent", r.Unsent)
+		j.Verdict, j.Noise = check.Inconclusive, false
+		j.Reason = fmt.Sprintf("the load was cut short: %d requests were not sent", r.Unsent)
 	}
 	return j
 }

@@ -56,7 +56,7 @@ func (rec *recorder) observe(phase string) {
 // fill runs the setup from an empty directory to a stored history.
 func (rec *recorder) fill(ctx context.Context) error {
 	r := rec.recording
-	r.Unsent = r.Setup.Load.Requests
+	r.Unsent = r.Setup.Load.Planned()
 	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
 		return fmt.Errorf("make recording: %w", err)
 	}
@@ -168,7 +168,7 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 		last := slices.MaxFunc(r.Ops, func(a, b history.Op) int { return cmp.Compare(a.Returned, b.Returned) })
 		r.Seconds = (last.Returned - r.Ops[0].Invoked).Seconds()
 	}
-	r.Unsent = max(0, r.Setup.Load.Requests-len(r.Ops))
+	r.Unsent = max(0, r.Setup.Load.Planned()-len(r.Ops)-r.Dropped)
 	return err
 }
 

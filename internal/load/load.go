@@ -47,6 +47,14 @@ const DefaultTimeout = 30 * time.Second
 // maxArrivals bounds the memory of an open load: a history of as many ops takes 2 GB.
 const maxArrivals = 10_000_000
 
+// Planned returns how many calls there will be, 0 where that is not known (Closed).
+func (s Spec) Planned() int {
+	if s.Arrival == Open {
+		return s.arrivals()
+	}
+	return s.Requests
+}
+
 // Validate returns an error that names the first field that does not fit the arrival.
 func (s Spec) Validate() error {
 	if s.Timeout < 0 {

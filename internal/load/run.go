@@ -104,16 +104,7 @@ func newRun(spec Spec, opts Options) *run {
 }
 
 // total returns how many ops there will be, 0 where that is not known.
-func (r *run) total() int {
-	switch r.spec.Arrival {
-	case Closed:
-		return 0
-	case Open:
-		return r.spec.arrivals()
-	default:
-		return r.spec.Requests
-	}
-}
+func (r *run) total() int { return r.spec.Planned() }
 
 // expected returns how many ops a process will make, 0 where that is not known.
 func (r *run) expected() int { return (r.total() + r.spec.Clients - 1) / r.spec.Clients }
