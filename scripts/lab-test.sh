@@ -50,6 +50,13 @@ holds "a burst without patience has more than 30 refused, in every transaction s
 holds "green refuses nobody" \
 	"$arms | map(select(.name | startswith(\"green/\"))) | length == 2 and all(.ops.ok == 100 and .codes == {})"
 
+claims() { jq -r '[.experiments[] | .name as $x | .arms[].findings[] | "\($x) \(.claim)"] | unique[]' "$1"; }
+began=$(date +%s)
+"$contend" run --quick --dir "$runs/quick" --json -q >"$runs/quick.json" || { say "--quick ends with $?"; exit 1; }
+claims "$runs/out.json" >"$runs/asked"
+claims "$runs/quick.json" | cmp - "$runs/asked"
+say "--quick asks the same $(wc -l <"$runs/asked") claims, in $(($(date +%s) - began)) s"
+
 jq -r '.experiments[] | select(.name == "busy").arms[] | [.recording, .final] | @tsv' "$runs/out.json" | sort -u >"$runs/finals"
 while read -r recording final; do
 	seen=$(sqlite3 "$runs/latest/$recording/shared.db" 'SELECT coalesce(sum(value), 0) FROM counters')

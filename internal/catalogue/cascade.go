@@ -197,7 +197,7 @@ func silenceOf(r *experiment.Recording) (seconds float64, ok bool) {
 var cascadeOutlooks = map[string]outlook{
 	"green":     {refuted: "retries-pile-up retries-slow-all"},
 	"impatient": {holds: "retries-pile-up retries-slow-all"},
-	"atomic":    {refuted: "retries-pile-up retries-slow-all service-stops"},
+	"atomic":    {}, // 150 a second are no overload, unless the machine is busy with something else
 }
 
 func cascadeClaims() []experiment.Claim {

@@ -21,7 +21,7 @@ func crash(o Options) experiment.Experiment {
 	arms := crashArms(o)
 	return experiment.Experiment{
 		Name:     "crash",
-		Question: "When every node is killed with SIGKILL in the midst of writing, again and again, is the file damaged, and is an acknowledged write lost?",
+		Question: "When every node is killed with SIGKILL in the midst of writing, again and again (no power loss: the page cache survives), is the file damaged, and is an acknowledged write lost?",
 		Claims:   crashClaims(),
 		Arms:     arms,
 		Figures:  []experiment.Figure{crashes, hotJournals, unacknowledged, downtime},
