@@ -28,11 +28,11 @@ type progress struct {
 
 	mu   sync.Mutex // the bar is drawn by a goroutine of mpb
 	now  experiment.Progress
-	last int // number of the recording announced last
+	said map[int]bool // numbers of the recordings that were announced; several are made at once
 }
 
 func newProgress(w io.Writer, quiet bool) *progress {
-	p := &progress{w: w, quiet: quiet, started: time.Now()}
+	p := &progress{w: w, quiet: quiet, started: time.Now(), said: map[int]bool{}}
 	if !quiet && isTerminal(w) {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(100*time.Millisecond))
 	}
@@ -48,8 +48,8 @@ func (p *progress) observe(now experiment.Progress) {
 	p.now = now
 	p.mu.Unlock()
 	switch {
-	case p.bars == nil && p.last < now.Number:
-		p.last = now.Number
+	case p.bars == nil && !p.said[now.Number]:
+		p.said[now.Number] = true
 		line := fmt.Sprintf("%d of %d  %s %s  %s", now.Number, now.Of, now.Experiment, now.Arm, p.left())
 		fmt.Fprintln(p.w, strings.TrimSpace(line))
 	case p.bars != nil:
