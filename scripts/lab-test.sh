@@ -16,25 +16,47 @@ done
 
 say() { echo "lab: $1"; }
 
-code=0
-began=$(date +%s)
-say "running all of it, which takes two minutes and more"
-"$contend" run --dir "$runs" --json -q >"$runs/out.json" || code=$?
-say "took $(($(date +%s) - began)) s"
-if [ "$code" != 0 ]; then
-	say "exit code $code; what was not as expected:"
+# unmet FILE: the findings that were not as expected, a line each, the experiment first.
+unmet() {
 	jq -r '.experiments[] | .name as $x | .arms[] | "\($x) \(.name) \(.error // "")" as $arm | .findings[]
-		| select(.verdict == "inconclusive" or (.expected != "either" and .expected != .verdict))
-		| "  \($arm): \(.claim) expected \(.expected), \(.verdict): \(.reason)"' "$runs/out.json"
-	exit 1
-fi
+		| select(.verdict == "inconclusive" and (.noise and .expected == "either" | not)
+			or .verdict != "inconclusive" and .expected != "either" and .expected != .verdict)
+		| "\($arm): \(.claim) expected \(.expected), \(.verdict): \(.reason)"' "$1"
+}
+
+# lab FILE FLAG…: a run whose JSON goes to FILE. What is not as expected may be
+# the machine's doing, busy as it is with something else: it must come again in a
+# second run of the same experiment to count.
+lab() {
+	file=$1
+	shift
+	began=$(date +%s)
+	"$contend" run --dir "$runs" --json -q "$@" >"$file" && { say "took $(($(date +%s) - began)) s"; return; }
+	say "ended with $?; what was not as expected:"
+	unmet "$file"
+	again=$(unmet "$file" | cut -d ' ' -f 1 | sort -u)
+	[ -n "$again" ] || return 1
+	# Word splitting is wanted: an experiment each.
+	# shellcheck disable=SC2086
+	"$contend" run $again --dir "$runs/again" --json -q "$@" >"$file.again" || {
+		say "and again, with $?:"
+		unmet "$file.again"
+		return 1
+	}
+	say "it did not come again"
+}
+
+say "running all of it, which takes two minutes and more"
+lab "$runs/out.json"
+whole=$(readlink -f "$runs/latest")
+say "running it --quick"
+lab "$runs/quick.json" --quick
 holds() { # holds SENTENCE JQ-EXPRESSION
 	jq -e "$2" "$runs/out.json" >/dev/null || { say "does not hold: $1"; exit 1; }
 	say "$1"
 }
 arms='[.experiments[] | select(.name == "lost-update").arms[]]'
-holds "the document has schema 1 and no surprise" \
-	'.schema == 1 and .summary.surprises == 0 and .summary.as_expected > 0'
+holds "the document has schema 1 and hundreds of findings" '.schema == 1 and .summary.as_expected > 500'
 holds "every experiment has arms and a chart" \
 	'.experiments | length == 13 and all((.arms | length > 0) and (.charts | length > 0))'
 holds "no acknowledged row is lost by SIGKILL, with crashes in every arm" \
@@ -51,22 +73,20 @@ holds "green refuses nobody" \
 	"$arms | map(select(.name | startswith(\"green/\"))) | length == 2 and all(.ops.ok == 100 and .codes == {})"
 
 claims() { jq -r '[.experiments[] | .name as $x | .arms[].findings[] | "\($x) \(.claim)"] | unique[]' "$1"; }
-began=$(date +%s)
-"$contend" run --quick --dir "$runs/quick" --json -q >"$runs/quick.json" || { say "--quick ends with $?"; exit 1; }
 claims "$runs/out.json" >"$runs/asked"
 claims "$runs/quick.json" | cmp - "$runs/asked"
-say "--quick asks the same $(wc -l <"$runs/asked") claims, in $(($(date +%s) - began)) s"
+say "--quick asks the same $(wc -l <"$runs/asked") claims"
 
 jq -r '.experiments[] | select(.name == "busy").arms[] | [.recording, .final] | @tsv' "$runs/out.json" | sort -u >"$runs/finals"
 while read -r recording final; do
-	seen=$(sqlite3 "$runs/latest/$recording/shared.db" 'SELECT coalesce(sum(value), 0) FROM counters')
+	seen=$(sqlite3 "$whole/$recording/shared.db" 'SELECT coalesce(sum(value), 0) FROM counters')
 	[ "$seen" = "$final" ] || { say "sqlite3 reads $seen in $recording, the run says $final"; exit 1; }
 done <"$runs/finals"
 say "sqlite3 agrees with the final value of $(wc -l <"$runs/finals") databases"
 
-"$contend" report "$runs/latest" >"$runs/first"
-"$contend" report "$runs/latest" >"$runs/second"
+"$contend" report "$whole" >"$runs/first"
+"$contend" report "$whole" >"$runs/second"
 cmp "$runs/first" "$runs/second"
 say "the stored run draws the same again"
-"$contend" report --html "$runs/latest" | cmp - "$runs/latest/report.html"
+"$contend" report --html "$whole" | cmp - "$whole/report.html"
 say "and so does its page"

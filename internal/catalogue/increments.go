@@ -16,7 +16,7 @@ const patience = 45 * time.Second
 
 // incrementsAbreast is how many arms run at once. What takes long in them is
 // that writers sleep in the busy handler; two at once leave a core to each, and
-// a quick run has a third of the increments.
+// a quick run has a quarter of the increments.
 func incrementsAbreast(o Options) int {
 	if o.Quick {
 		return 3
@@ -39,7 +39,7 @@ const nodes = 4
 // burst; the sequence shows how much of an answer is the arrival's doing.
 func arrivals(o Options) []load.Spec {
 	if o.Quick {
-		return []load.Spec{burst(40)}
+		return []load.Spec{burst(24)}
 	}
 	return []load.Spec{burst(100), sequence(nodes, 100)}
 }

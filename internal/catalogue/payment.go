@@ -124,7 +124,7 @@ func transferArms(o Options) []experiment.Arm {
 	const accounts, clients = 10, 16
 	requests := 320
 	if o.Quick {
-		requests = 160
+		requests = 80
 	}
 	arm := func(t store.Transaction, e experiment.Expectation) experiment.Arm {
 		return experiment.Arm{

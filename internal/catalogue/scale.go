@@ -44,19 +44,19 @@ func scaleArms(o Options) []experiment.Arm {
 	increment := func(n int) workload.Workload { return workload.Increment{Key: "counter", Nodes: n} }
 	read := func(n int) workload.Workload { return workload.Read{Key: "counter", Nodes: n} }
 	if o.Quick {
-		return []experiment.Arm{scaleArm("increment/WAL", store.WAL, increment, 2, 1, 4, 8)}
+		return []experiment.Arm{scaleArm("increment/WAL", store.WAL, increment, 150*time.Millisecond, 2, 1, 4, 8)}
 	}
 	return []experiment.Arm{
-		scaleArm("increment/DELETE", store.Delete, increment, 3, 1, 2, 4, 8),
-		scaleArm("increment/WAL", store.WAL, increment, 3, 1, 2, 4, 8),
-		scaleArm("read/WAL", store.WAL, read, 3, 1, 2, 4, 8),
+		scaleArm("increment/DELETE", store.Delete, increment, 250*time.Millisecond, 3, 1, 2, 4, 8),
+		scaleArm("increment/WAL", store.WAL, increment, 250*time.Millisecond, 3, 1, 2, 4, 8),
+		scaleArm("read/WAL", store.WAL, read, 250*time.Millisecond, 3, 1, 2, 4, 8),
 	}
 }
 
 // scaleArm is an arm with a trial for each count of nodes. A node has one
 // connection, as the seed's application has: within it requests take their
 // turn, and only nodes contend.
-func scaleArm(name string, journal store.Journal, of func(nodes int) workload.Workload, repeats int, counts ...int) experiment.Arm {
+func scaleArm(name string, journal store.Journal, of func(nodes int) workload.Workload, lasts time.Duration, repeats int, counts ...int) experiment.Arm {
 	d := quiet(store.Immediate, 5000, journal)
 	d.Pool = 1
 	claims := scaleClaims()
@@ -70,7 +70,7 @@ func scaleArm(name string, journal store.Journal, of func(nodes int) workload.Wo
 			Name: nodeCount(n), Level: float64(n),
 			Setup: experiment.Setup{
 				Nodes: n, Discipline: d, Workload: of(n), Traced: !reads,
-				Load: load.Spec{Arrival: load.Closed, Clients: 16, Duration: 250 * time.Millisecond, Timeout: patience},
+				Load: load.Spec{Arrival: load.Closed, Clients: 16, Duration: lasts, Timeout: patience},
 			},
 		})
 	}
