@@ -41,7 +41,7 @@ test: tools check build
 	sh scripts/lab-test.sh $(BIN)
 
 tools:
-	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl chromium:chromium
+	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl "chromium:chromium fonts-liberation"
 
 bench-tools:
 	sh scripts/need.sh jq:jq wrk:wrk hey:hey nginx:nginx-light

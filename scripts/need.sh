@@ -1,5 +1,5 @@
 #!/bin/sh
-# need.sh COMMAND:PACKAGE…: make sure that each command is there, with Debian's
+# need.sh COMMAND:PACKAGES…: make sure that each command is there, with Debian's
 # packages where we may install them. What stays missing is named; it is an
 # error only in CI, where nothing may be skipped.
 set -u

@@ -74,7 +74,7 @@ func atof(t *testing.T, s string) float64 {
 
 // placed turns anchor and baseline into the box of the letters.
 func (w written) placed(anchor string) written {
-	width := textWidth(w.text) / 1.07
+	width := textWidth(w.text) / fontSlack
 	w.left -= map[string]float64{"start": 0, "middle": width / 2, "end": width}[anchor]
 	w.right = w.left + width
 	w.top, w.bottom = w.bottom-9, w.bottom+2

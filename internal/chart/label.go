@@ -12,6 +12,10 @@ const (
 	lineHeight = 15.0
 )
 
+// fontSlack is how much wider than Arial a text may come out: by so much DejaVu Sans
+// does, which a Linux without Arial's metrics falls back to.
+const fontSlack = 1.2
+
 // textWidth estimates how wide a text is. It errs on the wide side: the page's
 // font is not known, and a gap is better than a collision.
 func textWidth(text string) float64 {
@@ -19,7 +23,7 @@ func textWidth(text string) float64 {
 	for _, r := range text {
 		em += runeWidth(r)
 	}
-	return em * fontSize * 1.07
+	return em * fontSize * fontSlack
 }
 
 func runeWidth(r rune) float64 {
