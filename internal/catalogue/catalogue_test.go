@@ -66,6 +66,22 @@ func TestSomethingIsExpectedOfEveryClaim(t *testing.T) {
 	}
 }
 
+// The increments have arms for both sides: a claim on them that no arm could
+// contradict, or none bear out, would be no evidence.
+func TestEveryClaimOnIncrementsIsExpectedToGoBothWays(t *testing.T) {
+	for _, x := range []experiment.Experiment{busy(Options{}), lostUpdate(Options{})} {
+		for _, claim := range x.Claims {
+			ways := map[experiment.Expectation]int{}
+			for _, arm := range x.Arms {
+				ways[arm.Expect[claim.ID]]++
+			}
+			if ways[experiment.ExpectHolds] == 0 || ways[experiment.ExpectRefuted] == 0 {
+				t.Errorf("%s/%s: expected %v", x.Name, claim.ID, ways)
+			}
+		}
+	}
+}
+
 // A source is a line that says what the claim says that it says, or a page of
 // sqlite.org.
 func TestEverySourceSaysSo(t *testing.T) {
