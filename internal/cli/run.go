@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +56,7 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: verb(func(cmd *cobra.Command, names []string) error {
-			if err := checkLevels(o.levels, names); err != nil {
+			if err := checkLevels(o.levels); err != nil {
 				return err
 			}
 			if !cmd.Flags().Changed("seed") {
@@ -184,11 +183,7 @@ func armMatches(pattern, name string) (bool, error) {
 // maxLevel bounds the connections that one level opens.
 const maxLevel = 2000
 
-// checkLevels refuses levels that are none, and those that nobody would ask for.
-func checkLevels(levels []int, names []string) error {
-	if len(levels) > 0 && len(names) > 0 && !slices.Contains(names, "load") {
-		return usagef("--levels is for the experiment load, which is not among %s", strings.Join(names, ", "))
-	}
+func checkLevels(levels []int) error {
 	for i, level := range levels {
 		if level < 1 || level > maxLevel || i > 0 && level <= levels[i-1] {
 			return usagef("--levels: want numbers from 1 to %d, each greater than the one before, have %d", maxLevel, level)
