@@ -18,6 +18,10 @@ type Node struct {
 	URL  string // its own address, not the balancer's: "http://127.0.0.1:40001"
 	Log  string // path of its log file; "" where it has none here
 
+	// Engine is the version of the SQLite that it said it runs on, "3.54.1";
+	// "" where it has not said.
+	Engine string
+
 	// Trace is the path of the file that it writes its attempts to, for package
 	// trace to read once it has ended; "" where it writes none.
 	Trace string
@@ -54,6 +58,33 @@ type Lookout interface {
 	Left() (Left, error)
 }
 
+// A Viewer is a cluster whose nodes may not all see one and the same database,
+// because their volumes are mounted wrongly.
+type Viewer interface {
+	// Views returns what each node's own database holds, in the order of the
+	// nodes, once none of them runs.
+	Views(ctx context.Context) ([]store.Facts, error)
+}
+
+// An Inherited is a cluster whose database other hands have made, and used
+// before. What it holds can only be asked for, counter by counter.
+type Inherited interface {
+	// Counter reads the counter key from a node.
+	Counter(ctx context.Context, key string) (int64, error)
+}
+
+// A Mount is how a container comes to the directory that holds the database.
+// The zero Mount is the right one: one directory for all.
+type Mount string
+
+const (
+	MountShared     Mount = ""            // one named volume for all nodes
+	MountDirectory  Mount = "directory"   // one directory of the host, bound into all nodes
+	MountSingleFile Mount = "single-file" // of that directory the database file alone: each node has a journal, WAL and wal-index of its own
+	MountTwoVolumes Mount = "two-volumes" // a named volume for the odd nodes and another for the even ones
+	MountNone       Mount = "none"        // nothing is mounted: each node writes to the layer of its own container
+)
+
 // Left is what lies beside a database that nobody has open.
 type Left struct {
 	Journal int64 // size of the rollback journal, in bytes; 0 where there is none
@@ -65,6 +96,8 @@ type Left struct {
 type Spec struct {
 	Nodes       int
 	Discipline  store.Discipline
+	Mount       Mount  // how containers come to the database; processes can only share it
+	Build       string // which build of the node; "" is this program. Whoever starts the cluster knows the others
 	Dir         string // holds the database and one log file a process; must exist, and have no database yet
 	Seed        uint64 // for the nodes' jitter
 	Lab         bool   // open the nodes' /lab/ paths

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/contend/check"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/script"
@@ -71,6 +72,8 @@ type Setup struct {
 	Fault      fault.Fault       // of a comparable type; nil where nothing goes wrong
 	Script     *script.Script    // nil where a load is sent
 	Traced     bool              // the nodes write down when they waited for the write lock and held it
+	Mount      cluster.Mount     // how containers come to the database
+	Build      string            // which build of the node runs; empty: this program
 }
 
 // lab reports whether the nodes need their /lab/ paths.
