@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -12,10 +11,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,61 +22,63 @@ import (
 	"time"
 
 	"example.com/contend/internal/balance"
+	"example.com/contend/internal/testproc"
 )
 
 const (
-	balanceNodes  = 4
-	balancePairs  = 7   // of a run through ours and a run through nginx
-	balanceShare  = 0.5 // of nginx's throughput; less is a fault, for the aim is 0.6 and ReverseProxy gives 0.2 to 0.4
-	balanceRate   = 100 // requests a second while a node is killed
-	balanceTotal  = 900 // of them; the node is away for the middle third
-	balanceFailed = 3   // at most; what nginx was seen to need
-	balancePath   = "/api/increment"
-	balanceBody   = `{"key":"counter"}`
-	balanceAnswer = `{"success":true,"value":17,"container":"app-1"}`
-)
-
-// The test binary runs itself as a node and as the balancer, with these
-// variables set.
-const (
-	balanceRoleEnv   = "CONTEND_BENCH_BALANCE_ROLE" // "node" or "balancer"
-	balanceListenEnv = "CONTEND_BENCH_BALANCE_LISTEN"
-	balanceNodesEnv  = "CONTEND_BENCH_BALANCE_NODES" // addresses, comma-separated
+	balanceNodes     = 4
+	balancePairs     = 21  // of a run through ours and a run through nginx, a second each
+	balanceShare     = 0.6 // of nginx's throughput, at least: 0.7 when this was written, on a busy machine
+	balanceRate      = 100 // requests a second while a node is killed
+	balanceTotal     = 900 // of them; the node is away for the middle third
+	balanceTolerance = 1   // more failures than nginx's: see TestBalanceKill
+	balanceFelt      = 200 // failures of a third of them sent to the killed node alone, or the kill was not felt
+	balancePath      = "/api/increment"
+	balanceBody      = `{"key":"counter"}`
+	balanceAnswer    = `{"success":true,"value":17,"container":"app-1"}`
 )
 
 // TestBalanceThroughput holds the balancer against nginx before the same four
 // nodes: wrk posts a small body over 64 connections through either in turn, so
-// that a noisy moment meets both.
+// that a noisy moment meets both. Which of them goes first changes from pair to
+// pair, so that a machine that gets slower or faster favours neither.
 func TestBalanceThroughput(t *testing.T) {
-	needBalanceTools(t, "nginx", "wrk")
-	_, addrs := startBalanceNodes(t)
-	ours, nginx := startOurBalancer(t, addrs), startNginx(t, addrs)
-	script := filepath.Join(t.TempDir(), "post.lua")
-	text := fmt.Sprintf("wrk.method = 'POST'\nwrk.body = '%s'\nwrk.headers['Content-Type'] = 'application/json'\n", balanceBody)
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	need(t, "nginx", "wrk")
+	_, addrs := startNodes(t)
+	ours, nginx := startBalancer(t, addrs), startNginx(t, addrs)
+	script := wrkPost(t, balanceBody)
 
 	var ourRates, nginxRates, ratios []float64
 	for pair := range balancePairs {
-		a, b := wrkRate(t, script, ours), wrkRate(t, script, nginx)
+		var a, b float64
+		if pair%2 == 0 {
+			a, b = wrkRate(t, script, ours), wrkRate(t, script, nginx)
+		} else {
+			b, a = wrkRate(t, script, nginx), wrkRate(t, script, ours)
+		}
 		ourRates, nginxRates, ratios = append(ourRates, a), append(nginxRates, b), append(ratios, a/b)
 		t.Logf("pair %d  contend %6.0f, nginx %6.0f requests/s, ratio %.2f", pair+1, a, b, a/b)
 	}
-	ratio := balanceMedian(ratios)
+	ratio := median(ratios)
 	t.Logf("medians of %d: contend %.0f, nginx %.0f requests/s, ratio %.2f (of the pairs' ratios; at least %.2f)",
-		balancePairs, balanceMedian(ourRates), balanceMedian(nginxRates), ratio, balanceShare)
+		balancePairs, median(ourRates), median(nginxRates), ratio, balanceShare)
 	if ratio < balanceShare {
 		t.Errorf("throughput is %.2f of nginx's, want at least %.2f", ratio, balanceShare)
 	}
 }
 
 // TestBalanceKill kills one of the four nodes that both balancers stand before,
-// and starts it again, while both get the same load.
+// and starts it again, while both get the same load. Ours may lose no more
+// requests than nginx does, give or take one: what the node has in hand when it
+// dies is lost through either, and at this rate that is mostly nothing and
+// seldom one request, of whichever balancer chance has it.
+//
+// The node gets the same load a third time, with no balancer before it: that is
+// what is lost where nobody asks another node, and shows that the kill is felt.
 func TestBalanceKill(t *testing.T) {
-	needBalanceTools(t, "nginx")
-	nodes, addrs := startBalanceNodes(t)
-	fronts := []string{startOurBalancer(t, addrs), startNginx(t, addrs)}
+	need(t, "nginx")
+	nodes, addrs := startNodes(t)
+	fronts := []string{startBalancer(t, addrs), startNginx(t, addrs), "http://" + addrs[1]}
 	failed := make([]atomic.Int64, len(fronts))
 	var group sync.WaitGroup
 	tick := time.NewTicker(time.Second / balanceRate)
@@ -88,9 +87,9 @@ func TestBalanceKill(t *testing.T) {
 		<-tick.C
 		switch i {
 		case balanceTotal / 3:
-			nodes[1].kill()
+			nodes[1].Kill()
 		case balanceTotal * 2 / 3:
-			startBalanceRole(t, "node", addrs[1], nil)
+			testproc.Start(t, "node", addrs[1])
 		}
 		for j, url := range fronts {
 			group.Go(func() {
@@ -102,10 +101,14 @@ func TestBalanceKill(t *testing.T) {
 	}
 	group.Wait()
 	http.DefaultClient.CloseIdleConnections()
-	t.Logf("one of %d nodes killed for 3 s at %d/s: contend %d, nginx %d of %d requests failed",
-		balanceNodes, balanceRate, failed[0].Load(), failed[1].Load(), balanceTotal)
-	if n := failed[0].Load(); n > balanceFailed {
-		t.Errorf("%d of %d requests failed, want at most %d", n, balanceTotal, balanceFailed)
+	ours, nginx, alone := failed[0].Load(), failed[1].Load(), failed[2].Load()
+	t.Logf("one of %d nodes killed for 3 s at %d/s: contend %d, nginx %d of %d requests failed (at most nginx's and %d); %d without a balancer",
+		balanceNodes, balanceRate, ours, nginx, balanceTotal, balanceTolerance, alone)
+	if ours > nginx+balanceTolerance {
+		t.Errorf("%d of %d requests failed, want at most nginx's %d and %d", ours, balanceTotal, nginx, balanceTolerance)
+	}
+	if alone < balanceFelt {
+		t.Errorf("%d of %d requests to the killed node itself failed, want at least %d: the kill was not felt", alone, balanceTotal, balanceFelt)
 	}
 }
 
@@ -120,19 +123,15 @@ func postBalance(url string) bool {
 	return err == nil && resp.StatusCode == http.StatusOK
 }
 
-func needBalanceTools(t *testing.T, tools ...string) {
+// wrkPost writes a script that has wrk post body, and returns its path.
+func wrkPost(t *testing.T, body string) string {
 	t.Helper()
-	packages := map[string]string{"nginx": "nginx-light", "wrk": "wrk"}
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		message := fmt.Sprintf("%s is not on PATH: install the package %s (Debian, Ubuntu) and run again", tool, packages[tool])
-		if os.Getenv("CI") == "true" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
+	script := filepath.Join(t.TempDir(), "post.lua")
+	text := fmt.Sprintf("wrk.method = 'POST'\nwrk.body = '%s'\nwrk.headers['Content-Type'] = 'application/json'\n", body)
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	return script
 }
 
 var wrkFigure = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
@@ -140,7 +139,7 @@ var wrkFigure = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 // wrkRate returns how many requests a second wrk got answered through url.
 func wrkRate(t *testing.T, script, url string) float64 {
 	t.Helper()
-	out, err := exec.Command("wrk", "-t2", "-c64", "-d2s", "-s", script, url+balancePath).CombinedOutput()
+	out, err := exec.Command("wrk", "-t2", "-c64", "-d1s", "-s", script, url+balancePath).CombinedOutput()
 	if err != nil {
 		t.Fatalf("run wrk: %v\n%s", err, out)
 	}
@@ -155,97 +154,47 @@ func wrkRate(t *testing.T, script, url string) float64 {
 	return rate
 }
 
-func balanceMedian(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
-}
-
-// A balanceProcess is a child that ends when its standard input does.
-type balanceProcess struct {
-	cmd  *exec.Cmd
-	addr string
-}
-
-func (p *balanceProcess) kill() {
-	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
-}
-
-func startBalanceNodes(t *testing.T) (nodes []*balanceProcess, addrs []string) {
+func startNodes(t *testing.T) (nodes []*testproc.Process, addrs []string) {
 	for range balanceNodes {
-		p := startBalanceRole(t, "node", "127.0.0.1:0", nil)
-		nodes, addrs = append(nodes, p), append(addrs, p.addr)
+		p := testproc.Start(t, "node", "127.0.0.1:0")
+		nodes, addrs = append(nodes, p), append(addrs, p.Addr)
 	}
 	return nodes, addrs
 }
 
-// startOurBalancer starts the balancer in a process of its own, as nginx is,
-// and returns its URL.
-func startOurBalancer(t *testing.T, addrs []string) string {
-	return "http://" + startBalanceRole(t, "balancer", "127.0.0.1:0", addrs).addr
+// serveBalanceNode is a node that does nothing, at the address given.
+func serveBalanceNode(args []string) error {
+	ln, err := testproc.Listen(args[0])
+	if err != nil {
+		return err
+	}
+	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, balanceAnswer)
+	}))
 }
 
-func startBalanceRole(t *testing.T, role, listen string, addrs []string) *balanceProcess {
-	t.Helper()
-	p := &balanceProcess{cmd: exec.Command(os.Args[0], "-test.run=^TestBalanceProcess$")}
-	p.cmd.Env = append(os.Environ(), balanceRoleEnv+"="+role, balanceListenEnv+"="+listen, balanceNodesEnv+"="+strings.Join(addrs, ","))
-	p.cmd.Stderr = os.Stderr
-	if _, err := p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.kill)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("start %s: %v", role, err)
-	}
-	p.addr = strings.TrimSpace(line)
-	return p
+// startBalancer starts ours in a process of its own, as nginx is, and returns its URL.
+func startBalancer(t *testing.T, addrs []string) string {
+	return "http://" + testproc.Start(t, "balancer", addrs...).Addr
 }
 
-// TestBalanceProcess is no test: it is what the processes run that the others start.
-func TestBalanceProcess(t *testing.T) {
-	role := os.Getenv(balanceRoleEnv)
-	if role == "" {
-		t.Skip("it is run by the tests of the balancer, in a process of its own")
+// serveBalancer is the balancer before the addresses given.
+func serveBalancer(addrs []string) error {
+	var cfg balance.Config
+	for i, addr := range addrs {
+		cfg.Nodes = append(cfg.Nodes, balance.Node{Name: fmt.Sprintf("app-%d", i+1), Addr: addr})
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	ln, err := net.Listen("tcp", os.Getenv(balanceListenEnv))
+	b, err := balance.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	fmt.Println(ln.Addr())
-	go func() { _, _ = io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
-	switch role {
-	case "node":
-		t.Fatal(http.Serve(ln, http.HandlerFunc(answerBalance)))
-	case "balancer":
-		var cfg balance.Config
-		for i, addr := range strings.Split(os.Getenv(balanceNodesEnv), ",") {
-			cfg.Nodes = append(cfg.Nodes, balance.Node{Name: fmt.Sprintf("app-%d", i+1), Addr: addr})
-		}
-		b, err := balance.New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Serve(ctx, ln); err != nil {
-			t.Fatal(err)
-		}
+	ln, err := testproc.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
 	}
-}
-
-// answerBalance is a node that does nothing.
-func answerBalance(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, balanceAnswer)
+	return b.Serve(context.Background(), ln)
 }
 
 // nginxConf gives nginx what the balancer does: turns, connections kept to the

@@ -24,12 +24,7 @@ const (
 // TestHistoryCheck holds reading and judging a history against jq, which only
 // reads and writes the same file. The two take turns.
 func TestHistoryCheck(t *testing.T) {
-	if _, err := exec.LookPath("jq"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("jq is not installed: apt-get install jq")
-		}
-		t.Skip("jq is not installed: apt-get install jq")
-	}
+	need(t, "jq")
 	dir := t.TempDir()
 	contend := filepath.Join(dir, "contend")
 	if out, err := exec.Command("go", "build", "-o", contend, "example.com/contend/cmd/contend").CombinedOutput(); err != nil {

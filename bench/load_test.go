@@ -11,20 +11,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"example.com/contend/history"
 	"example.com/contend/internal/load"
+	"example.com/contend/internal/testproc"
 	"example.com/contend/internal/workload"
 )
 
@@ -37,23 +33,12 @@ const (
 	maxOfHey = 0.25 // and of hey's; wrk itself is at 0.21
 )
 
-// The test binary runs itself as the server and as our generator, with these
-// variables set.
-const (
-	loadRoleEnv = "CONTEND_BENCH_LOAD_ROLE" // "server" or "driver"
-	loadURLEnv  = "CONTEND_BENCH_LOAD_URL"
-)
-
 // TestLoadDriver holds the load driver against wrk and hey: 64 connections in
 // a closed loop, posting the same small body to the same trivial server. The
 // three take turns, so that a noisy moment meets all of them.
 func TestLoadDriver(t *testing.T) {
-	for _, tool := range []string{"wrk", "hey"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missingLoadTool(t, tool)
-		}
-	}
-	url := startLoadServer(t)
+	need(t, "wrk", "hey")
+	url := "http://" + testproc.Start(t, "load server").Addr
 	generators := []struct {
 		name string
 		run  func(*testing.T, string) loadFigures
@@ -79,23 +64,13 @@ func compareCPU(t *testing.T, name string, ours, theirs []loadFigures, most floa
 	for i := range ours {
 		ratios = append(ratios, ours[i].cpu/theirs[i].cpu)
 	}
-	slices.Sort(ratios)
-	ratio := ratios[len(ratios)/2]
+	ratio := median(ratios)
 	t.Logf("CPU a request: contend %.2f µs, %s %.2f µs; median ratio of %d rounds %.3f (at most %.2f)",
 		loadMedian(ours).cpu, name, loadMedian(theirs).cpu, len(ours), ratio, most)
 	t.Logf("requests/s: contend %.0f, %s %.0f", loadMedian(ours).rate, name, loadMedian(theirs).rate)
 	if ratio > most {
 		t.Errorf("CPU per request is %.3f times %s's, want at most %.2f", ratio, name, most)
 	}
-}
-
-func missingLoadTool(t *testing.T, tool string) {
-	t.Helper()
-	message := fmt.Sprintf("%s is not on PATH: install the package %q (Debian, Ubuntu) and run again", tool, tool)
-	if os.Getenv("CI") == "true" {
-		t.Fatal(message)
-	}
-	t.Skip(message)
 }
 
 // loadFigures is what one run of a generator cost and did.
@@ -109,23 +84,15 @@ func loadMedian(all []loadFigures) loadFigures {
 	for _, f := range all {
 		cpu, rate = append(cpu, f.cpu), append(rate, f.rate)
 	}
-	slices.Sort(cpu)
-	slices.Sort(rate)
-	return loadFigures{cpu: cpu[len(cpu)/2], rate: rate[len(rate)/2]}
+	return loadFigures{cpu: median(cpu), rate: median(rate)}
 }
 
 func runDriver(t *testing.T, url string) loadFigures {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadProcess$", "-test.v=false")
-	cmd.Env = append(os.Environ(), loadRoleEnv+"=driver", loadURLEnv+"="+url)
-	return measureLoad(t, cmd, `(\d+) ok of (\d+)`)
+	return measureLoad(t, testproc.Command("load driver", url), `(\d+) ok of (\d+)`)
 }
 
 func runWrk(t *testing.T, url string) loadFigures {
-	script := filepath.Join(t.TempDir(), "post.lua")
-	text := fmt.Sprintf("wrk.method = 'POST'\nwrk.body = '%s'\nwrk.headers['Content-Type'] = 'application/json'\n", loadBody())
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	script := wrkPost(t, loadBody())
 	cmd := exec.Command("wrk", "-t2", "-c"+strconv.Itoa(loadConnections), fmt.Sprintf("-d%ds", loadSeconds), "-s", script, url+loadCall().Path)
 	return measureLoad(t, cmd, `(\d+) requests in`)
 }
@@ -164,26 +131,16 @@ func loadCall() workload.Call {
 
 func loadBody() string { return string(loadCall().Body) }
 
-// TestLoadProcess is no test: it is what the processes run that TestLoadDriver starts.
-func TestLoadProcess(t *testing.T) {
-	switch os.Getenv(loadRoleEnv) {
-	case "server":
-		serveLoad(t)
-	case "driver":
-		driveLoad(t, os.Getenv(loadURLEnv))
-	}
-}
-
 // driveLoad is our generator: the whole of it, every op recorded and sorted.
-func driveLoad(t *testing.T, url string) {
-	newClient, err := load.HTTP(url)
+func driveLoad(args []string) error {
+	newClient, err := load.HTTP(args[0])
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	spec := load.Spec{Arrival: load.Closed, Clients: loadConnections, Duration: loadSeconds * time.Second}
 	res, err := load.Run(context.Background(), spec, load.Options{NewClient: newClient, Workload: workload.Increment{Key: "counter"}})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	ok := 0
 	for i := range res.Ops {
@@ -192,57 +149,23 @@ func driveLoad(t *testing.T, url string) {
 		}
 	}
 	fmt.Printf("%d ok of %d\n", ok, len(res.Ops))
-}
-
-// startLoadServer starts the server in a process of its own, which ends when
-// its standard input does, and returns its URL.
-func startLoadServer(t *testing.T) string {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadProcess$")
-	cmd.Env = append(os.Environ(), loadRoleEnv+"=server")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		io.Copy(io.Discard, stdout)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("stop server: %v", err)
-		}
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("start server: %v", err)
-	}
-	return strings.TrimSpace(line)
+	return nil
 }
 
 // serveLoad gives every request the same answer, as cheaply as Go can, so that
 // the generators and not the server set the pace.
-func serveLoad(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func serveLoad([]string) error {
+	listener, err := testproc.Listen("127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	fmt.Printf("http://%s\n", listener.Addr())
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go answerLoad(conn)
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
 		}
-	}()
-	io.Copy(io.Discard, os.Stdin)
-	listener.Close()
+		go answerLoad(conn)
+	}
 }
 
 func answerLoad(conn net.Conn) {

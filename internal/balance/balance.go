@@ -12,7 +12,8 @@
 // It does not speak HTTP/2, upgrade connections, pass trailers on, weigh nodes
 // or limit how many requests are in flight. Request bodies are read whole
 // before a node is chosen, and answers of up to 64 KiB before the client sees
-// any of them, so a slow client costs the nodes nothing.
+// any of them, so a slow client costs the nodes nothing. Only under /lab/ a head goes
+// out before its body is there: POST /lab/hold tells with it that the lock is held.
 package balance
 
 import (
@@ -20,7 +21,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"regexp"
 	"slices"
 	"sync"
@@ -43,9 +43,10 @@ const (
 
 // How long the front waits for its clients.
 const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second // header and body
+	readHeaderTimeout = 10 * time.Second // from a request's first byte
+	readTimeout       = 30 * time.Second // from the header's end to the body's
 	writeGrace        = 30 * time.Second // to take the answer, once it is there
+	lingerTimeout     = 500 * time.Millisecond
 	frontIdleTimeout  = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 )
@@ -155,13 +156,13 @@ func checkNodes(nodes []Node) error {
 	return nil
 }
 
-// Serve accepts connections on ln until ctx is done. Then it stops accepting,
-// finishes the requests in flight (for at most the configured timeout and half
-// a minute), and returns nil once all that it started has ended. It closes ln.
-// Serve may be called once.
+// Serve accepts TCP connections on ln until ctx is done. Then it stops
+// accepting, finishes the requests in flight (for at most the configured timeout
+// and half a minute), and returns nil once all that it started has ended. It
+// closes ln. Serve may be called once.
 func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 	checks, stopChecks := context.WithCancel(ctx)
-	var background, conns sync.WaitGroup
+	var background sync.WaitGroup
 	defer func() {
 		stopChecks()
 		background.Wait()
@@ -174,53 +175,20 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 		background.Go(func() { b.check(checks, i) })
 	}
 
-	srv := b.server(&conns)
+	f := newFront(b.answer, b.log)
 	served := make(chan error, 1)
-	background.Go(func() { served <- srv.Serve(ln) })
+	background.Go(func() { served <- f.accept(ln) })
 	select {
 	case err := <-served:
-		_ = srv.Close()
-		conns.Wait()
+		f.stop(0)
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
-	b.shut(srv)
-	<-served     // no connection is accepted after this
-	conns.Wait() // and none is being served after this
+	_ = ln.Close()
+	<-served // no connection is accepted after this
+	f.stop(b.cfg.Timeout + writeGrace)
 	b.log.Info("balancer stopped")
 	return nil
-}
-
-// server is the front. It counts its connections in conns, so that their
-// goroutines can be waited for.
-func (b *Balancer) server(conns *sync.WaitGroup) *http.Server {
-	return &http.Server{
-		Handler:           b,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      readTimeout + b.cfg.Timeout + writeGrace,
-		IdleTimeout:       frontIdleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(b.log.Handler(), slog.LevelWarn),
-		ConnState: func(_ net.Conn, s http.ConnState) {
-			switch s {
-			case http.StateNew:
-				conns.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				conns.Done()
-			}
-		},
-	}
-}
-
-// shut lets the requests in flight end, and ends those that do not.
-func (b *Balancer) shut(srv *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), b.cfg.Timeout+writeGrace)
-	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
-		b.log.Warn("requests cut off", "cause", err.Error())
-		_ = srv.Close()
-	}
 }
 
 // addresses returns the nodes as the command line names them.

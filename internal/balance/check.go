@@ -110,19 +110,18 @@ func (b *Balancer) saw(i int, s sight, h status, err error) {
 	b.tell(time.Now(), cause)
 }
 
-func (b *Balancer) serveHealth(w http.ResponseWriter, r *http.Request) {
-	arrived := time.Now()
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		fail(w, http.StatusMethodNotAllowed, api.CodeMethodNotAllowed, arrived, "the balancer's health can only be read")
-		return
+func (b *Balancer) answerHealth(x *exchange) answer {
+	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
+		a := fail(http.StatusMethodNotAllowed, api.CodeMethodNotAllowed, x.arrived, "the balancer's health can only be read")
+		a.resp.Header.Set("Allow", "GET, HEAD")
+		return a
 	}
-	h := b.health(arrived)
+	h := b.health(x.arrived)
 	code := http.StatusOK
 	if h.Status != string(statusHealthy) {
 		code = http.StatusServiceUnavailable
 	}
-	writeJSON(w, code, h)
+	return own(code, h)
 }
 
 func (b *Balancer) health(now time.Time) Health {

@@ -15,22 +15,23 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/testproc"
 )
 
 // A node is killed while connections to it lie in the pool, and is back before
 // the next request. No request may be lost on the dead ones.
 func TestDeadPooledConnectionIsNotUsed(t *testing.T) {
 	t.Parallel()
-	n := startBackend(t, "127.0.0.1:0")
-	b, url := serve(t, func(c *Config) { c.CheckInterval = time.Hour }, n.addr)
-	client := newClient(t)
+	n := testproc.Start(t, "node", "127.0.0.1:0")
+	b, url := serve(t, func(c *Config) { c.CheckInterval = time.Hour }, n.Addr)
+	client := webClient(t)
 	for range 5 {
 		call(t, client, "POST", url+"/api/increment", strings.NewReader("{}"))
 		if b.idle(0) == 0 {
 			t.Fatal("nothing is pooled, so nothing is tested")
 		}
-		n.kill()
-		n = startBackend(t, n.addr)
+		n.Kill()
+		n = testproc.Start(t, "node", n.Addr)
 		if resp, body := call(t, client, "POST", url+"/api/increment", strings.NewReader("{}")); resp.StatusCode != http.StatusOK {
 			t.Fatalf("after the restart: %d %s", resp.StatusCode, body)
 		}
@@ -81,13 +82,13 @@ func TestPoolKeepsOnlyTheLiving(t *testing.T) {
 			old, _ := pair(t)
 			p.put(old, now)
 			young, far := pair(t)
-			_ = young.tcp.SetDeadline(now.Add(-time.Second)) // the last request's
+			young.until(now.Add(-time.Second)) // the last request's
 			p.put(young, now)
 			c.far(far)
-			for c.waitFor && young.tcp.SetDeadline(now.Add(time.Minute)) == nil && young.alive() {
+			for c.waitFor && young.alive() {
 				time.Sleep(time.Millisecond)
 			}
-			got := p.get(now.Add(c.idle), now.Add(time.Minute))
+			got := p.get(now.Add(c.idle))
 			if (got == young) != c.usable {
 				t.Fatalf("got %p, usable %t, want %t", got, got == young, c.usable)
 			}
@@ -125,7 +126,7 @@ func TestNodeThatCloses(t *testing.T) {
 	})
 	b, url := serve(t, nil, addr)
 	for range 3 {
-		if resp, body := call(t, newClient(t), "POST", url+"/api/write", strings.NewReader("{}")); body != "until the end" || resp.StatusCode != 200 {
+		if resp, body := call(t, webClient(t), "POST", url+"/api/write", strings.NewReader("{}")); body != "until the end" || resp.StatusCode != 200 {
 			t.Fatalf("answer %d %s", resp.StatusCode, body)
 		}
 	}
@@ -141,7 +142,7 @@ func TestAnswerBeforeTheBodyIsRead(t *testing.T) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	})
 	_, url := serve(t, nil, addr)
-	resp, body := call(t, newClient(t), "POST", url+"/api/write", strings.NewReader(strings.Repeat("x", 200<<10)))
+	resp, body := call(t, webClient(t), "POST", url+"/api/write", strings.NewReader(strings.Repeat("x", 200<<10)))
 	if resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("answer %d %s, want 413", resp.StatusCode, body)
 	}
@@ -159,7 +160,7 @@ func TestClientGoneEndsTheRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
 	req, _ := http.NewRequestWithContext(ctx, "POST", url+"/api/write", strings.NewReader("{}"))
-	if _, err := newClient(t).Do(req); !errors.Is(err, context.Canceled) {
+	if _, err := webClient(t).Do(req); !errors.Is(err, context.Canceled) {
 		t.Fatalf("err %v, want canceled", err)
 	}
 	select {
@@ -187,7 +188,7 @@ func TestSlowClient(t *testing.T) {
 		t.Fatalf("answer to Expect: %v, %v", resp, err)
 	}
 	io.WriteString(c, "a")
-	call(t, newClient(t), "POST", url+"/api/write", strings.NewReader("{}"))
+	call(t, webClient(t), "POST", url+"/api/write", strings.NewReader("{}"))
 	if n := b.idle(0); n != 1 {
 		t.Errorf("%d connections to the node, want the other client's alone", n)
 	}
@@ -207,7 +208,7 @@ func TestLongAnswerThatBreaks(t *testing.T) {
 		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", 2*maxWhole, strings.Repeat("x", 2*maxWhole))
 	})
 	_, url := serve(t, nil, addr)
-	resp, err := newClient(t).Get(url + "/api/counter")
+	resp, err := webClient(t).Get(url + "/api/counter")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +246,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 		}
 		close(release)
 	}()
-	if _, body := call(t, newClient(t), "POST", url+"/api/write", strings.NewReader("{}")); body != "done" {
+	if _, body := call(t, webClient(t), "POST", url+"/api/write", strings.NewReader("{}")); body != "done" {
 		t.Errorf("the request in flight got %q", body)
 	}
 	if err := <-served; err != nil {
@@ -274,7 +275,7 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 // healthOf polls the balancer's health until good is satisfied.
 func healthOf(t *testing.T, url string, good func(int, Health) bool) Health {
 	t.Helper()
-	client := newClient(t)
+	client := webClient(t)
 	var h Health
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		resp, body := call(t, client, "GET", url+api.PathHealth, nil)
@@ -303,7 +304,7 @@ func TestBusyNodeKeepsItsTurn(t *testing.T) {
 	if h.Status != "unhealthy" || !h.Nodes[0].InTurn {
 		t.Errorf("health %+v: want the busy node in turn", h)
 	}
-	if resp, _ := call(t, newClient(t), "DELETE", url+api.PathHealth, nil); resp.StatusCode != 405 || resp.Header.Get("Allow") == "" {
+	if resp, _ := call(t, webClient(t), "DELETE", url+api.PathHealth, nil); resp.StatusCode != 405 || resp.Header.Get("Allow") == "" {
 		t.Errorf("DELETE: %d %v", resp.StatusCode, resp.Header)
 	}
 }
@@ -348,10 +349,11 @@ func TestLateIsNobodysFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	req, _ := http.NewRequest("GET", "http://x/api/counter", nil)
-	x := newExchange(req)
+	x := newExchange("127.0.0.1", func() bool { return false })
 	defer x.release()
+	x.request = req
 	x.prepare("/api/counter", time.Now().Add(-time.Second))
-	if _, err := b.ask(t.Context(), 0, x); !unsent(err) {
+	if _, err := b.ask(0, x); !unsent(err) {
 		t.Errorf("err %v, want unsent", err)
 	}
 	if !b.ring.members[0].available(time.Now()) {

@@ -3,7 +3,6 @@ package balance
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -22,7 +21,11 @@ const (
 // for the answer. Its bytes are the same for every node.
 type exchange struct {
 	request  *http.Request
-	deadline time.Time // for the answer's last byte
+	client   string      // the client's IP address
+	gone     func() bool // whether nobody waits for the answer any more
+	arrived  time.Time   // when the request's head had been read
+	deadline time.Time   // for the answer's last byte
+	live     bool        // the answer's head is told at once where its length is open: it tells that a lock is held
 
 	head   []byte // and the body too, where that is short
 	body   bytes.Buffer
@@ -32,9 +35,9 @@ type exchange struct {
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // newExchange returns an exchange that release gives back.
-func newExchange(r *http.Request) *exchange {
+func newExchange(client string, gone func() bool) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.request = r
+	x.client, x.gone = client, gone
 	return x
 }
 
@@ -42,7 +45,7 @@ func (x *exchange) release() {
 	if x.body.Cap() > maxKept || x.answer.Cap() > maxKept {
 		return
 	}
-	x.request, x.head = nil, x.head[:0]
+	x.request, x.gone, x.head = nil, nil, x.head[:0]
 	x.body.Reset()
 	x.answer.Reset()
 	exchanges.Put(x)
@@ -50,21 +53,14 @@ func (x *exchange) release() {
 
 // readBody reads the whole body of the request. Its error is an
 // *http.MaxBytesError where the body is above MaxBody.
-func (x *exchange) readBody(w http.ResponseWriter) error {
-	r := x.request
-	if r.ContentLength > MaxBody { // before a client that asked first is told to go on
-		return &http.MaxBytesError{Limit: MaxBody}
-	}
-	if r.Body == http.NoBody {
-		return nil
-	}
-	_, err := x.body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
+func (x *exchange) readBody() error {
+	_, err := x.body.ReadFrom(http.MaxBytesReader(nil, x.request.Body, MaxBody))
 	return err
 }
 
 // prepare writes the request's head for a node, asking it for path.
 func (x *exchange) prepare(path string, deadline time.Time) {
-	x.deadline = deadline
+	x.deadline, x.live = deadline, strings.HasPrefix(path, "/lab/")
 	r, h := x.request, x.head[:0]
 	h = append(h, r.Method...)
 	h = append(h, ' ')
@@ -76,7 +72,7 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 	h = append(h, " HTTP/1.1\r\n"...)
 	h = appendField(h, "Host", r.Host)
 	h = appendHeader(h, r.Header)
-	h = appendField(h, "X-Forwarded-For", forwardedFor(r))
+	h = appendField(h, "X-Forwarded-For", forwardedFor(r.Header["X-Forwarded-For"], x.client))
 	if hasBody(r) {
 		h = append(h, "Content-Length: "...)
 		h = strconv.AppendInt(h, int64(x.body.Len()), 10)
@@ -89,14 +85,14 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 	x.head = h
 }
 
-// writeTo sends the request and returns how many bytes were taken.
-func (x *exchange) writeTo(c *net.TCPConn) (int64, error) {
-	if x.body.Len() <= oneWrite {
-		n, err := c.Write(x.head)
-		return int64(n), err
+// sendTo sends the request and returns how many bytes were taken.
+func (x *exchange) sendTo(w io.Writer) (int, error) {
+	n, err := w.Write(x.head)
+	if err != nil || x.body.Len() <= oneWrite {
+		return n, err
 	}
-	parts := net.Buffers{x.head, x.body.Bytes()}
-	return parts.WriteTo(c)
+	m, err := w.Write(x.body.Bytes())
+	return n + m, err
 }
 
 // readAnswer reads an answer's body, but not much more than maxWhole of it.
@@ -131,8 +127,8 @@ func appendHeader(h []byte, header http.Header) []byte {
 	return h
 }
 
-// appendField needs no check against line breaks: net/http refuses them in
-// what it reads.
+// appendField needs no check against line breaks: net/http's parser, which
+// reads requests and answers here, refuses them.
 func appendField(h []byte, name, value string) []byte {
 	h = append(h, name...)
 	h = append(h, ": "...)
@@ -177,12 +173,7 @@ func connectionNames(header http.Header) map[string]bool {
 }
 
 // forwardedFor adds the client to those that the request says it came through.
-func forwardedFor(r *http.Request) string {
-	client, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		client = "unknown"
-	}
-	before := r.Header["X-Forwarded-For"]
+func forwardedFor(before []string, client string) string {
 	if len(before) == 0 {
 		return client
 	}

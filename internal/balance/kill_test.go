@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/contend/internal/testproc"
 )
 
 // TestKillCostsFewRequests is the promise in numbers: 100 requests a second
@@ -17,15 +19,15 @@ import (
 // would tell.
 func TestKillCostsFewRequests(t *testing.T) {
 	t.Parallel()
-	var nodes []*backend
+	var nodes []*testproc.Process
 	var addrs []string
 	for range 4 {
-		n := startBackend(t, "127.0.0.1:0")
-		nodes, addrs = append(nodes, n), append(addrs, n.addr)
+		n := testproc.Start(t, "node", "127.0.0.1:0")
+		nodes, addrs = append(nodes, n), append(addrs, n.Addr)
 	}
 	_, url := serve(t, nil, addrs...)
 	urls := []string{url, serveCareless(t, addrs)}
-	client := newClient(t)
+	client := webClient(t)
 
 	const requests, period = 900, 10 * time.Millisecond
 	bad := make([]atomic.Int64, len(urls))
@@ -36,9 +38,9 @@ func TestKillCostsFewRequests(t *testing.T) {
 		<-tick.C
 		switch i {
 		case requests / 3:
-			nodes[1].kill()
+			nodes[1].Kill()
 		case requests * 2 / 3:
-			startBackend(t, addrs[1])
+			testproc.Start(t, "node", addrs[1])
 		}
 		for j, url := range urls {
 			wg.Go(func() {

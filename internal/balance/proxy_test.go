@@ -110,7 +110,7 @@ func TestAnyNodeInTurn(t *testing.T) {
 		addrs = append(addrs, newNode(t, said(fmt.Sprint("n", i))))
 	}
 	_, url := serve(t, nil, addrs...)
-	client := newClient(t)
+	client := webClient(t)
 	count := map[string]int{}
 	for range 40 {
 		_, body := call(t, client, "POST", url+"/api/increment?a=b%20c", strings.NewReader("{}"))
@@ -129,7 +129,7 @@ func TestAnyNodeInTurn(t *testing.T) {
 
 func TestOneNode(t *testing.T) {
 	_, url := serve(t, nil, newNode(t, said("n1")), newNode(t, said("n2")))
-	client := newClient(t)
+	client := webClient(t)
 	for _, c := range []struct{ path, want string }{
 		{"/app-1/api/write", "n1 GET /api/write"},
 		{"/app-2/api/counter?key=a%2Fb", "n2 GET /api/counter?key=a%2Fb"},
@@ -148,14 +148,14 @@ func TestOneNode(t *testing.T) {
 
 func TestOneNodeAloneIsAsked(t *testing.T) {
 	_, url := serve(t, nil, deadAddr(t), newNode(t, said("n2")))
-	resp, body := call(t, newClient(t), "POST", url+"/app-1/api/increment", strings.NewReader("{}"))
+	resp, body := call(t, webClient(t), "POST", url+"/app-1/api/increment", strings.NewReader("{}"))
 	wantError(t, resp, body, http.StatusServiceUnavailable, api.CodeNoNode)
 }
 
 func TestOtherPathsNameTheWay(t *testing.T) {
 	_, url := serve(t, nil, newNode(t, said("n1")))
 	for _, path := range []string{"/", "/metrics", "/lab/hold", "/app-7/api/write", "/apix", "/health/x"} {
-		resp, body := call(t, newClient(t), "GET", url+path, nil)
+		resp, body := call(t, webClient(t), "GET", url+path, nil)
 		wantError(t, resp, body, http.StatusNotFound, api.CodeNotFound)
 		if !strings.Contains(body, "/app-1/") {
 			t.Errorf("%s: %s does not say where to go", path, body)
@@ -166,7 +166,7 @@ func TestOtherPathsNameTheWay(t *testing.T) {
 func TestRefusedConnectionIsTriedElsewhere(t *testing.T) {
 	dead := deadAddr(t)
 	b, url := serve(t, func(c *Config) { c.CheckInterval = time.Hour }, dead, newNode(t, said("n2")))
-	client := newClient(t)
+	client := webClient(t)
 	for range 4 {
 		resp, body := call(t, client, "POST", url+"/api/increment", strings.NewReader("{}"))
 		if resp.StatusCode != http.StatusOK {
@@ -183,7 +183,7 @@ func TestRefusedConnectionIsTriedElsewhere(t *testing.T) {
 
 func TestAllDown(t *testing.T) {
 	b, url := serve(t, nil, deadAddr(t), deadAddr(t))
-	client := newClient(t)
+	client := webClient(t)
 	for range 3 { // the third finds all of them ejected
 		resp, body := call(t, client, "POST", url+"/api/increment", strings.NewReader("{}"))
 		wantError(t, resp, body, http.StatusServiceUnavailable, api.CodeNoNode)
@@ -214,7 +214,7 @@ func sentToDyingNodes(t *testing.T, again func(error) bool) (seen int64, resp *h
 	if again != nil {
 		b.again = again
 	}
-	resp, body = call(t, newClient(t), "POST", run(t, b)+"/api/increment", strings.NewReader(`{"key":"k"}`))
+	resp, body = call(t, webClient(t), "POST", run(t, b)+"/api/increment", strings.NewReader(`{"key":"k"}`))
 	return seen1.Load() + seen2.Load(), resp, body
 }
 
@@ -254,7 +254,7 @@ func TestBrokenAnswers(t *testing.T) {
 			t.Parallel()
 			addr, seen := rawNode(t, func(conn net.Conn, _ *http.Request) { io.WriteString(conn, c.answer) })
 			_, url := serve(t, nil, addr)
-			resp, body := call(t, newClient(t), "GET", url+"/api/counter", nil)
+			resp, body := call(t, webClient(t), "GET", url+"/api/counter", nil)
 			wantError(t, resp, body, http.StatusBadGateway, api.CodeNodeLost)
 			if seen.Load() != 1 {
 				t.Errorf("the node saw the GET %d times, want once", seen.Load())
@@ -267,7 +267,7 @@ func TestNodeTimeout(t *testing.T) {
 	release := make(chan struct{})
 	addr, seen := rawNode(t, func(net.Conn, *http.Request) { <-release })
 	_, url := serve(t, func(c *Config) { c.Timeout = 50 * time.Millisecond }, addr)
-	resp, body := call(t, newClient(t), "POST", url+"/api/increment", strings.NewReader("{}"))
+	resp, body := call(t, webClient(t), "POST", url+"/api/increment", strings.NewReader("{}"))
 	close(release)
 	wantError(t, resp, body, http.StatusGatewayTimeout, api.CodeNodeTimeout)
 	if seen.Load() != 1 {
@@ -307,7 +307,7 @@ var shapes = map[string]http.HandlerFunc{
 func TestPassesAnswersOn(t *testing.T) {
 	addr := newNode(t, func(w http.ResponseWriter, r *http.Request) { shapes[r.URL.Path](w, r) })
 	b, url := serve(t, nil, addr)
-	client := newClient(t)
+	client := webClient(t)
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -373,7 +373,7 @@ func TestPassesRequestsOn(t *testing.T) {
 	} {
 		req.Header.Set(k, v)
 	}
-	resp, err := newClient(t).Do(req)
+	resp, err := webClient(t).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +400,7 @@ func TestBodyLimit(t *testing.T) {
 		fmt.Fprint(w, n)
 	})
 	_, url := serve(t, nil, addr)
-	client := newClient(t)
+	client := webClient(t)
 	largest, above := make([]byte, MaxBody), make([]byte, MaxBody+1)
 	for _, body := range []io.Reader{bytes.NewReader(largest), struct{ io.Reader }{bytes.NewReader(largest)}} {
 		if resp, text := call(t, client, "POST", url+"/api/write", body); resp.StatusCode != 200 || text != fmt.Sprint(MaxBody) {
@@ -413,5 +413,32 @@ func TestBodyLimit(t *testing.T) {
 	}
 	if seen.Load() != 2 {
 		t.Errorf("the node saw %d requests, want the 2 within the limit", seen.Load())
+	}
+}
+
+// What a head under /lab/ tells, that the lock is held, is told at once; a head
+// under /api/ waits for its body, since an answer that breaks must not look begun.
+func TestALabAnswersHeadIsToldAtOnce(t *testing.T) {
+	release := make(chan struct{})
+	addr := newNode(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		if r.URL.Path == api.PathHold {
+			<-release
+		}
+		io.WriteString(w, "given back")
+	})
+	_, url := serve(t, nil, addr)
+	resp, err := webClient(t).Post(url+"/app-1"+api.PathHold, "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	close(release) // only now, with the head here
+	if body, err := io.ReadAll(resp.Body); string(body) != "given back" || err != nil {
+		t.Errorf("body %q, %v", body, err)
+	}
+	if resp, _ := call(t, webClient(t), "POST", url+"/app-1"+api.PathWrite, strings.NewReader("{}")); resp.ContentLength < 0 {
+		t.Error("an answer under /api/ was told before it was whole")
 	}
 }

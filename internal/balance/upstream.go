@@ -1,10 +1,10 @@
 package balance
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -34,35 +34,30 @@ type node struct {
 	health status // as its latest check saw it; guarded by Balancer.mu
 }
 
-// An answer is what came back from a node. Where it is whole, body holds all of
-// its body; else the rest is to be read from resp.Body, over conn.
-type answer struct {
-	resp *http.Response
-	body []byte
-	conn *conn // nil where the answer is whole
-}
-
 // ask sends x to node i and returns its answer. A node that cannot be connected
 // to is ejected, unless it is this side that could not: for want of descriptors,
 // or because the node tried before has used up the time.
-func (b *Balancer) ask(ctx context.Context, i int, x *exchange) (answer, error) {
+func (b *Balancer) ask(i int, x *exchange) (answer, error) {
 	n := b.nodes[i]
-	if c := n.pool.get(time.Now(), x.deadline); c != nil {
-		a, err := n.converse(ctx, c, x)
+	if c := n.pool.get(time.Now()); c != nil {
+		a, err := n.converse(c, x)
 		if !unsent(err) {
 			return a, err
 		}
 		n.pool.drop() // it died just now; a new connection tells whether the node did
 	}
-	c, err := n.dial(ctx, x.deadline)
+	c, err := n.dial(x.deadline)
+	if x.gone() { // to dial takes up to a second, in which nobody looks
+		if err == nil {
+			c.close()
+		}
+		return answer{}, errGone
+	}
 	if err == nil {
 		var a answer
-		if a, err = n.converse(ctx, c, x); !unsent(err) {
+		if a, err = n.converse(c, x); !unsent(err) {
 			return a, err
 		}
-	}
-	if ctx.Err() != nil {
-		return answer{}, errGone
 	}
 	if !ours(err) && time.Now().Before(x.deadline) {
 		n.pool.drop()
@@ -77,32 +72,27 @@ func ours(err error) bool {
 		errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENOBUFS)
 }
 
-func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, error) {
+func (n *node) dial(deadline time.Time) (*conn, error) {
 	d := net.Dialer{Timeout: dialTimeout, Deadline: deadline}
-	nc, err := d.DialContext(ctx, "tcp", n.Addr)
+	nc, err := d.Dial("tcp", n.Addr)
 	if err != nil {
 		return nil, err
 	}
-	_ = nc.SetDeadline(deadline)
 	return newConn(nc.(*net.TCPConn))
 }
 
 // converse sends x over c and reads the answer, at once whole unless it is
-// long. It is done with c after it, unless the answer says otherwise.
-func (n *node) converse(ctx context.Context, c *conn, x *exchange) (answer, error) {
-	hangUp := context.AfterFunc(ctx, func() { _ = c.tcp.SetDeadline(time.Unix(1, 0)) })
+// long or live. It is done with c after it, unless the answer says otherwise.
+func (n *node) converse(c *conn, x *exchange) (answer, error) {
+	c.vain = x.gone
+	c.until(x.deadline)
 	a, err := c.roundTrip(x)
-	intact := hangUp() // else the deadline was moved, or is just being moved
 	switch {
 	case err != nil:
 		c.close()
-		return answer{}, name(ctx, err)
-	case a.conn != nil: // the client's going away now shows when it is written to
-		if !intact {
-			c.close()
-			return answer{}, errGone
-		}
-	case a.resp.Close || !intact:
+		return answer{}, name(err)
+	case a.rest != nil: // the client has yet to take it
+	case a.resp.Close:
 		c.close()
 	default:
 		n.pool.put(c, time.Now())
@@ -111,11 +101,11 @@ func (n *node) converse(ctx context.Context, c *conn, x *exchange) (answer, erro
 }
 
 // name gives a failed round trip the one of the package's errors that fits.
-func name(ctx context.Context, err error) error {
+func name(err error) error {
 	switch {
 	case unsent(err):
 		return err
-	case ctx.Err() != nil:
+	case errors.Is(err, errVain):
 		return errGone
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errTimeout
@@ -125,11 +115,13 @@ func name(ctx context.Context, err error) error {
 
 // roundTrip sends x and reads the answer.
 func (c *conn) roundTrip(x *exchange) (answer, error) {
-	sent, err := x.writeTo(c.tcp)
-	if err != nil && sent == 0 {
+	sent, err := x.sendTo(c)
+	switch {
+	case errors.Is(err, errVain):
+		return answer{}, err
+	case err != nil && sent == 0:
 		return answer{}, fmt.Errorf("%w: %v", errUnsent, err)
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return answer{}, err
 	}
 	// A node may answer and close before it has read the whole body, 413 for
@@ -149,21 +141,24 @@ func (c *conn) readAnswer(x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	c.expectBody()
+	c.limit(math.MaxInt64)
+	if x.live && resp.ContentLength < 0 {
+		return answer{resp: resp, rest: c}, nil
+	}
 	body, err := x.readAnswer(resp)
 	if err != nil {
 		return answer{}, fmt.Errorf("read the answer's body: %w", err)
 	}
 	a := answer{resp: resp, body: body}
 	if len(body) > maxWhole {
-		a.conn = c
+		a.rest = c
 	}
 	return a, nil
 }
 
 // readHead reads an answer's head, past the informational ones before it.
 func (c *conn) readHead(r *http.Request) (*http.Response, error) {
-	c.expectHead()
+	c.limit(maxAnswer)
 	for {
 		resp, err := http.ReadResponse(c.r, r)
 		switch {
