@@ -25,7 +25,14 @@ const (
 	PathReset     = "/lab/reset"
 	PathSession   = "/lab/session"
 	PathSettings  = "/lab/settings"
+	PathFacts     = "/lab/facts" // what the database holds, while it is in use; ?rows=false leaves the rows out
+	PathClose     = "/lab/close" // finish what has begun, refuse what comes, close the database
+	PathOpen      = "/lab/open"  // open another database, or the node's own, under a discipline
 )
+
+// ClosedByLab is the error that GET /health tells of while the lab has closed
+// the node's database.
+const ClosedByLab = "closed by the lab"
 
 // Codes of an [Error] that are not SQLite's own result codes.
 const (
@@ -35,14 +42,16 @@ const (
 	CodeInvalidArgument  = "INVALID_ARGUMENT"       // 400: the body or query; Field names the culprit
 	CodeNotFound         = "NOT_FOUND"              // 404
 	CodeMethodNotAllowed = "METHOD_NOT_ALLOWED"     // 405, with Allow
-	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds
+	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds, a database is open already
 	CodeTooLarge         = "BODY_TOO_LARGE"         // 413
 	CodeMediaType        = "UNSUPPORTED_MEDIA_TYPE" // 415
 	CodeCrossOrigin      = "CROSS_ORIGIN"           // 403: a browser sent it for a page from elsewhere
 	CodeLabOnly          = "LAB_ONLY"               // 403: /lab/… without --lab
 	CodeInternal         = "INTERNAL"               // 500: a mistake in the node itself
+	CodeCannotOpen       = "CANNOT_OPEN"            // 500: the lab's database could not be opened, and the node stays closed
 	CodeOverloaded       = "OVERLOADED"             // 503: too many requests in flight, this one was not begun
 	CodeStopping         = "STOPPING"               // 503: the node is shutting down, this one was not begun
+	CodeClosed           = "CLOSED"                 // 503: the lab has closed the node's database, this one was not begun
 	CodeNoNode           = "NO_NODE"                // 503: the balancer reached no node, so none has seen the request
 	CodeNodeLost         = "NODE_LOST"              // 502: the node was sent the request and went away before it answered
 	CodeNodeTimeout      = "NODE_TIMEOUT"           // 504: the node was sent the request and did not answer in time
@@ -129,11 +138,14 @@ type TotalResponse struct {
 }
 
 // HealthResponse answers GET /health of a node: "healthy" with 200 or
-// "unhealthy" with 503, after a real query.
+// "unhealthy" with 503, after a real query. The first three fields are the
+// seed's; the others may be missing in the answer of another implementation.
 type HealthResponse struct {
 	Status    string `json:"status"`
 	Container string `json:"container"`
-	DBPath    string `json:"dbPath"`
+	DBPath    string `json:"dbPath"` // of the database that is or was open last
+	SQLite    string `json:"sqlite"` // version of the node's SQLite library: "3.54.1"
+	Lab       bool   `json:"lab"`    // the paths under /lab/ are open
 	Error     string `json:"error,omitempty"`
 }
 

@@ -19,7 +19,7 @@ const (
 	DoRecordPayment  = "record-payment" // Value from Name to To
 	DoCountRows      = "count-rows"
 	DoWriteRows      = "write-rows" // Value rows of 2 KiB, in one statement; 1 to 10,000
-	DoCheckpoint     = "checkpoint" // Name is PASSIVE, FULL, RESTART or TRUNCATE
+	DoCheckpoint     = "checkpoint" // Name is PASSIVE, FULL, RESTART or TRUNCATE; Value of them in a row, 0 means 1
 	DoWALSize        = "wal-size"   // Value is the size of the WAL file, in bytes, 0 where there is none
 	DoClose          = "close"      // the session ends; an open transaction is rolled back
 )
@@ -53,7 +53,8 @@ type SessionResponse struct {
 
 	// The three figures of PRAGMA wal_checkpoint
 	// (https://sqlite.org/pragma.html#pragma_wal_checkpoint), of DoCheckpoint
-	// only. Where the file is not in WAL mode, the numbers are -1.
+	// only; of several in a row, those of the last. Where the file is not in WAL
+	// mode, the numbers are -1.
 	Blocked      *bool  `json:"blocked,omitempty"`      // it could not do all it was asked to
 	Frames       *int64 `json:"frames,omitempty"`       // in the WAL
 	Checkpointed *int64 `json:"checkpointed,omitempty"` // of these, moved into the database

@@ -16,7 +16,6 @@ import (
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
-	"example.com/contend/internal/trace"
 )
 
 // nodeOptions are the flags of `contend node` that do not go into its Config.
@@ -39,7 +38,9 @@ preset, and single settings in its place. It is logged at the start, read back
 from SQLite.
 
 The environment speaks where the command line is silent: CONTAINER_ID for --name,
-DB_PATH for --db, PORT for the port of --listen. Logs go to stderr as JSON.
+DB_PATH for --db, and PORT for --listen: 127.0.0.1:$PORT, or :$PORT, which is every
+interface, with --allow-remote. So a container needs nothing but these three and
+"node --allow-remote". Logs go to stderr as JSON.
 
 SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight, closes the
 database and exits 0.`,
@@ -59,7 +60,7 @@ database and exits 0.`,
 	discipline := disciplineFlags(flags)
 	flags.IntVar(&cfg.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests worked on at once; more are refused")
 	flags.Uint64Var(&cfg.Seed, "seed", 1, "names the node's random choices (jitter)")
-	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, session, settings")
+	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, session, settings, facts, close, open")
 	flags.StringVar(&o.trace, "trace", "", "append one JSON line for each attempt at the database to `FILE`: when it began, had the lock, ended")
 	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once healthy")
 	_ = flags.MarkHidden("ready-fd")
@@ -76,12 +77,17 @@ database and exits 0.`,
 }
 
 // fromEnvironment sets the flags that were not given from the variables that
-// the seed's containers have.
+// the seed's containers have. A container's PORT has to be reached from outside
+// it, but only --allow-remote opens a port to others.
 func fromEnvironment(flags *pflag.FlagSet) error {
+	host := "127.0.0.1"
+	if remote, err := flags.GetBool("allow-remote"); err == nil && remote {
+		host = ""
+	}
 	for _, v := range []struct{ variable, flag, before string }{
 		{"CONTAINER_ID", "name", ""},
 		{"DB_PATH", "db", ""},
-		{"PORT", "listen", "127.0.0.1:"},
+		{"PORT", "listen", host + ":"},
 	} {
 		value := os.Getenv(v.variable)
 		if value == "" || flags.Changed(v.flag) {
@@ -116,7 +122,15 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 		return err
 	}
 	defer func() { err = errors.Join(err, stopTrace()) }()
-	db, err := openDatabase(ctx, cfg, attempts)
+	options := sqlite.Options{LockWait: cfg.Metrics.LockWait, Trace: attempts}
+	cfg.Open = func(ctx context.Context, path string, d store.Discipline) (node.Database, error) {
+		db, err := sqlite.Open(ctx, path, d, options)
+		if err != nil {
+			return nil, err // and not a nil *DB in an interface
+		}
+		return db, nil
+	}
+	db, err := openDatabase(ctx, cfg, options)
 	if err != nil {
 		ln.Close()
 		return err
@@ -153,8 +167,8 @@ func checkNode(cfg node.Config) error {
 }
 
 // openDatabase opens it and asks it a first question.
-func openDatabase(ctx context.Context, cfg node.Config, attempts func(trace.Attempt)) (*sqlite.DB, error) {
-	db, err := sqlite.Open(ctx, cfg.DBPath, cfg.Discipline, sqlite.Options{LockWait: cfg.Metrics.LockWait, Trace: attempts})
+func openDatabase(ctx context.Context, cfg node.Config, options sqlite.Options) (*sqlite.DB, error) {
+	db, err := sqlite.Open(ctx, cfg.DBPath, cfg.Discipline, options)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, &exitError{code: exitInterrupted, err: err}

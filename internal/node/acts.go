@@ -31,7 +31,7 @@ var acts = map[string]act{
 	api.DoRecordPayment:  {aPayment, recordPayment},
 	api.DoCountRows:      {noFields, counts(store.Session.Rows)},
 	api.DoWriteRows:      {howMany, writeRows},
-	api.DoCheckpoint:     {aName, checkpoint},
+	api.DoCheckpoint:     {aCheckpoint, checkpoint},
 	api.DoWALSize:        {noFields, counts(store.Session.WALSize)},
 	api.DoClose:          {noFields, nil}, // a session cannot close itself: see Node.session
 }
@@ -45,6 +45,13 @@ func aLevel(r *api.SessionRequest) []field {
 	value := whole("value", &r.Value, -maxLevel, maxLevel)
 	value.optional = true
 	return append(aName(r), value)
+}
+
+// In aCheckpoint, value may be missing as well, for one checkpoint.
+func aCheckpoint(r *api.SessionRequest) []field {
+	times := whole("value", &r.Value, 0, maxRows)
+	times.optional = true
+	return append(aName(r), times)
 }
 
 func aPayment(r *api.SessionRequest) []field {
@@ -94,9 +101,12 @@ func writeRows(s store.Session, r *api.SessionRequest, a *api.SessionResponse) e
 }
 
 func checkpoint(s store.Session, r *api.SessionRequest, a *api.SessionResponse) error {
-	c, err := s.Checkpoint(store.CheckpointMode(r.Name))
-	if err == nil {
+	for range max(r.Value, 1) {
+		c, err := s.Checkpoint(store.CheckpointMode(r.Name))
+		if err != nil {
+			return err
+		}
 		a.Blocked, a.Frames, a.Checkpointed = &c.Blocked, &c.Frames, &c.Moved
 	}
-	return err
+	return nil
 }

@@ -18,7 +18,7 @@ func (n *Node) increment(x *exchange) answer {
 	}
 	var value int64
 	attempts, err := n.update(x, func(tx store.Tx) (err error) {
-		value, err = n.addOne(tx, key)
+		value, err = x.on.addOne(tx, key)
 		return err
 	})
 	if err != nil {
@@ -27,15 +27,15 @@ func (n *Node) increment(x *exchange) answer {
 	return ok(attempts, api.IncrementResponse{Success: true, Value: value, Container: n.cfg.Name})
 }
 
-func (n *Node) addOne(tx store.Tx, key string) (int64, error) {
-	if n.atomic() {
+func (o *opened) addOne(tx store.Tx, key string) (int64, error) {
+	if o.atomic() {
 		return tx.AddCounter(key, 1)
 	}
 	value, err := tx.Counter(key)
 	if err != nil {
 		return 0, err
 	}
-	n.think()
+	o.think()
 	return value + 1, tx.SetCounter(key, value+1)
 }
 
@@ -82,7 +82,7 @@ func (n *Node) purchase(x *exchange) answer {
 	}
 	var left int64
 	attempts, err := n.update(x, func(tx store.Tx) (err error) {
-		left, err = n.take(tx, item, quantity)
+		left, err = x.on.take(tx, item, quantity)
 		return err
 	})
 	if err != nil {
@@ -91,8 +91,8 @@ func (n *Node) purchase(x *exchange) answer {
 	return ok(attempts, api.PurchaseResponse{Success: true, Item: item, Left: left, Container: n.cfg.Name})
 }
 
-func (n *Node) take(tx store.Tx, item string, quantity int64) (left int64, err error) {
-	if n.atomic() {
+func (o *opened) take(tx store.Tx, item string, quantity int64) (left int64, err error) {
+	if o.atomic() {
 		return tx.TakeStock(item, quantity)
 	}
 	stock, err := tx.Stock(item)
@@ -102,7 +102,7 @@ func (n *Node) take(tx store.Tx, item string, quantity int64) (left int64, err e
 	if stock < quantity {
 		return 0, store.ErrShort
 	}
-	n.think()
+	o.think()
 	return stock - quantity, tx.SetStock(item, stock-quantity)
 }
 
@@ -115,7 +115,7 @@ func (n *Node) transfer(x *exchange) answer {
 	if err != nil {
 		return failure(err, 0)
 	}
-	attempts, err := n.update(x, func(tx store.Tx) error { return n.move(tx, t) })
+	attempts, err := n.update(x, func(tx store.Tx) error { return x.on.move(tx, t) })
 	if err != nil {
 		return failure(err, attempts)
 	}
@@ -129,8 +129,8 @@ func (n *Node) transfer(x *exchange) answer {
 // the payment is another; under store.Separate all three stand alone. Where a
 // later one is refused there, the store says that it is unsure, and the client
 // is told so.
-func (n *Node) move(tx store.Tx, t api.TransferRequest) error {
-	if n.atomic() {
+func (o *opened) move(tx store.Tx, t api.TransferRequest) error {
+	if o.atomic() {
 		if err := tx.Move(t.From, t.To, t.Amount); err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (n *Node) move(tx store.Tx, t api.TransferRequest) error {
 	if from < t.Amount {
 		return store.ErrShort
 	}
-	n.think()
+	o.think()
 	if err := tx.SetBalance(t.From, from-t.Amount); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (n *Node) total(x *exchange) answer {
 	return ok(attempts, api.TotalResponse{Total: sum, Accounts: accounts})
 }
 
-func (n *Node) atomic() bool { return n.cfg.Discipline.Transaction == store.Atomic }
+func (o *opened) atomic() bool { return o.discipline.Transaction == store.Atomic }
 
 // think is the seed's deliberate delay between the read and the write.
-func (n *Node) think() { time.Sleep(n.cfg.Discipline.Think.Duration()) }
+func (o *opened) think() { time.Sleep(o.discipline.Think.Duration()) }

@@ -30,13 +30,14 @@ type invalid struct {
 func (e *invalid) Error() string { return e.field + " " + e.want }
 
 // A field is one member of a request's JSON object, and where its value goes.
-// Exactly one of text, number and flag is set.
+// Exactly one of text, number, flag and members is set.
 type field struct {
 	name     string
 	text     *string
 	number   *int64
 	flag     *bool
-	min, max int64 // bytes of a text, or bounds of a number
+	members  []field // of an object
+	min, max int64   // bytes of a text, or bounds of a number
 	optional bool
 }
 
@@ -55,6 +56,8 @@ func (f *field) want() string {
 		return fmt.Sprintf("must be a string of %d to %d bytes of UTF-8 without NUL", f.min, f.max)
 	case f.number != nil:
 		return fmt.Sprintf("must be a whole number from %d to %d, written in digits alone", f.min, f.max)
+	case f.members != nil:
+		return "must be an object"
 	default:
 		return "must be true or false"
 	}
@@ -79,7 +82,7 @@ func (f *field) set(token json.Token) bool {
 		*f.flag = value
 		return true
 	}
-	return false // null, or the start of an array or object
+	return false // null, or the start of an array or an object that is not wanted
 }
 
 func (f *field) setText(value string) bool {
@@ -105,22 +108,45 @@ func decode(body []byte, fields ...field) error {
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return &invalid{"body", "must be a JSON object"}
 	}
+	if bad := decodeMembers(d, fields); bad != nil {
+		return bad
+	}
+	return nil
+}
+
+// decodeMembers reads an object from behind its opening brace to its closing
+// one. What is wrong within an inner object is named as in "discipline.pool".
+func decodeMembers(d *json.Decoder, fields []field) *invalid {
 	seen := make([]bool, len(fields))
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
 			return &invalid{"body", "must be one JSON object"}
 		}
-		i, err := claim(fields, seen, name.(string))
-		if err != nil {
-			return err
+		i, bad := claim(fields, seen, name.(string))
+		if bad != nil {
+			return bad
 		}
-		value, err := d.Token()
-		if err != nil || !fields[i].set(value) {
-			return &invalid{fields[i].name, fields[i].want()}
+		if bad := decodeValue(d, &fields[i]); bad != nil {
+			return bad
 		}
 	}
+	_, _ = d.Token() // the closing brace: the body is valid JSON
 	return missing(fields, seen)
+}
+
+func decodeValue(d *json.Decoder, f *field) *invalid {
+	value, err := d.Token()
+	if err == nil && f.members != nil && value == json.Delim('{') {
+		if bad := decodeMembers(d, f.members); bad != nil {
+			return &invalid{f.name + "." + bad.field, bad.want}
+		}
+		return nil
+	}
+	if err != nil || !f.set(value) {
+		return &invalid{f.name, f.want()}
+	}
+	return nil
 }
 
 // decodeQuery reads a URL's query by the same rules. Its values are all text.
@@ -131,9 +157,9 @@ func decodeQuery(query string, fields ...field) error {
 	}
 	seen := make([]bool, len(fields))
 	for name, all := range values {
-		i, err := claim(fields, seen, name)
-		if err != nil {
-			return err
+		i, bad := claim(fields, seen, name)
+		if bad != nil {
+			return bad
 		}
 		if len(all) > 1 {
 			return &invalid{shown(name), "must be given once"}
@@ -142,11 +168,14 @@ func decodeQuery(query string, fields ...field) error {
 			return &invalid{fields[i].name, fields[i].want()}
 		}
 	}
-	return missing(fields, seen)
+	if bad := missing(fields, seen); bad != nil {
+		return bad
+	}
+	return nil
 }
 
 // claim finds the field called name and marks it as seen.
-func claim(fields []field, seen []bool, name string) (int, error) {
+func claim(fields []field, seen []bool, name string) (int, *invalid) {
 	for i := range fields {
 		if fields[i].name != name {
 			continue
@@ -169,7 +198,7 @@ func shown(name string) string {
 	return strings.ToValidUTF8(name[:most], "") + "…"
 }
 
-func missing(fields []field, seen []bool) error {
+func missing(fields []field, seen []bool) *invalid {
 	for i := range fields {
 		if !seen[i] && !fields[i].optional {
 			return &invalid{fields[i].name, fields[i].want()}

@@ -23,7 +23,8 @@ type exchange struct {
 	query string
 	body  []byte
 	start time.Time
-	begun bool // the answer's header has been sent
+	begun bool    // the answer's header has been sent
+	on    *opened // the database it works on; nil where its route needs none
 }
 
 // begin sends the header of a success before the work is over.
@@ -43,23 +44,36 @@ func (x *exchange) allow(d time.Duration) {
 type route struct {
 	method string // http.MethodGet stands for HEAD too
 	free   bool   // needs no place among the requests in flight
+	needs  need
 	handle func(*Node, *exchange) answer
 }
 
+// A need is what a route wants of the node's database.
+type need int
+
+const (
+	toBeOpen need = iota // refused while it is closed
+	ifOpen               // asks it, and has something to say without it
+	toChange             // closes or opens it: what waits for its users must not be one
+)
+
 var routes = map[string]route{
-	api.PathIncrement: {http.MethodPost, false, (*Node).increment},
-	api.PathWrite:     {http.MethodPost, false, (*Node).write},
-	api.PathCounter:   {http.MethodGet, false, (*Node).counter},
-	api.PathPurchase:  {http.MethodPost, false, (*Node).purchase},
-	api.PathTransfer:  {http.MethodPost, false, (*Node).transfer},
-	api.PathTotal:     {http.MethodGet, false, (*Node).total},
-	api.PathHealth:    {http.MethodGet, true, (*Node).health},
-	api.PathMetrics:   {http.MethodGet, true, (*Node).metricsPage},
-	api.PathHold:      {http.MethodPost, false, (*Node).hold},
-	api.PathCrash:     {http.MethodPost, false, (*Node).crash},
-	api.PathReset:     {http.MethodPost, false, (*Node).reset},
-	api.PathSession:   {http.MethodPost, false, (*Node).session},
-	api.PathSettings:  {http.MethodGet, false, (*Node).settings},
+	api.PathIncrement: {http.MethodPost, false, toBeOpen, (*Node).increment},
+	api.PathWrite:     {http.MethodPost, false, toBeOpen, (*Node).write},
+	api.PathCounter:   {http.MethodGet, false, toBeOpen, (*Node).counter},
+	api.PathPurchase:  {http.MethodPost, false, toBeOpen, (*Node).purchase},
+	api.PathTransfer:  {http.MethodPost, false, toBeOpen, (*Node).transfer},
+	api.PathTotal:     {http.MethodGet, false, toBeOpen, (*Node).total},
+	api.PathHealth:    {http.MethodGet, true, ifOpen, (*Node).health},
+	api.PathMetrics:   {http.MethodGet, true, ifOpen, (*Node).metricsPage},
+	api.PathHold:      {http.MethodPost, false, toBeOpen, (*Node).hold},
+	api.PathCrash:     {http.MethodPost, false, toBeOpen, (*Node).crash},
+	api.PathReset:     {http.MethodPost, false, toBeOpen, (*Node).reset},
+	api.PathSession:   {http.MethodPost, false, toBeOpen, (*Node).session},
+	api.PathSettings:  {http.MethodGet, false, toBeOpen, (*Node).settings},
+	api.PathFacts:     {http.MethodGet, false, toBeOpen, (*Node).facts},
+	api.PathClose:     {http.MethodPost, true, toChange, (*Node).closeForLab},
+	api.PathOpen:      {http.MethodPost, true, toChange, (*Node).openForLab},
 }
 
 // ServeHTTP answers one request as package api says.
@@ -87,10 +101,10 @@ func (n *Node) answer(x *exchange, rt route, known bool) answer {
 			return refused
 		}
 	}
-	if !n.begin() {
-		return refuse(http.StatusServiceUnavailable, api.CodeStopping, "the node is stopping")
+	if !n.begin(x, rt.needs) {
+		return n.absence()
 	}
-	defer n.begun.Done()
+	defer n.end(x)
 	if !rt.free {
 		select {
 		case n.places <- struct{}{}:
@@ -102,15 +116,37 @@ func (n *Node) answer(x *exchange, rt route, known bool) answer {
 	return n.work(x, rt)
 }
 
-// begin counts a request as begun, unless the node is stopping.
-func (n *Node) begin() bool {
+// begin counts a request as begun, on what is open now, unless the node is
+// stopping or has not got what the request needs.
+func (n *Node) begin(x *exchange, needs need) bool {
 	n.gate.RLock()
 	defer n.gate.RUnlock()
-	if n.stopping {
+	if n.stopping || needs == toBeOpen && n.on == nil {
 		return false
 	}
 	n.begun.Add(1)
+	if needs != toChange && n.on != nil {
+		x.on = n.on
+		x.on.begun.Add(1)
+	}
 	return true
+}
+
+func (n *Node) end(x *exchange) {
+	if x.on != nil {
+		x.on.begun.Done()
+	}
+	n.begun.Done()
+}
+
+// absence refuses a request for which there is no database.
+func (n *Node) absence() answer {
+	n.gate.RLock()
+	defer n.gate.RUnlock()
+	if n.stopping {
+		return refuse(http.StatusServiceUnavailable, api.CodeStopping, "the node is stopping")
+	}
+	return refuse(http.StatusServiceUnavailable, api.CodeClosed, "the node's database is "+api.ClosedByLab)
 }
 
 // work runs the handler. A panic in it is an answer of 500, and the node lives:
@@ -118,6 +154,9 @@ func (n *Node) begin() bool {
 func (n *Node) work(x *exchange, rt route) (a answer) {
 	n.metrics.inFlight.Inc()
 	defer n.metrics.inFlight.Dec()
+	if x.on != nil && x.on.longest > n.longest {
+		x.allow(x.on.longest) // the server's own limit was made for the node's own discipline
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			n.log.Error("panic", "path", x.path, "panic", p, "stack", string(debug.Stack()))

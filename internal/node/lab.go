@@ -26,6 +26,9 @@ type (
 	pragmatic interface {
 		Pragmas(ctx context.Context) (map[string]string, error)
 	}
+	factual interface {
+		Facts(ctx context.Context, rows bool) (store.Facts, error)
+	}
 )
 
 func cannot() answer {
@@ -46,7 +49,7 @@ func (n *Node) hold(x *exchange) answer {
 	if err := decode(x.body, whole("ms", &ms, 1, maxLabWait)); err != nil {
 		return failure(err, 0)
 	}
-	db, can := n.db.(holder)
+	db, can := x.on.db.(holder)
 	if !can {
 		return cannot()
 	}
@@ -62,7 +65,7 @@ func (n *Node) crash(x *exchange) answer {
 	if err := decode(x.body, whole("after_ms", &ms, 0, maxLabWait)); err != nil {
 		return failure(err, 0)
 	}
-	db, can := n.db.(crasher)
+	db, can := x.on.db.(crasher)
 	if !can {
 		return cannot()
 	}
@@ -120,7 +123,7 @@ func pick(body []byte, forms []resetForm) (resetForm, error) {
 
 // resetTo runs fn with patience; a nil fn empties every table.
 func (n *Node) resetTo(x *exchange, fn func(store.Tx) error) answer {
-	db, can := n.db.(resetter)
+	db, can := x.on.db.(resetter)
 	switch {
 	case !can:
 		return cannot()
@@ -150,13 +153,41 @@ type SettingsResponse struct {
 
 func (n *Node) settings(x *exchange) answer {
 	s := SettingsResponse{
-		Container: n.cfg.Name, DBPath: n.cfg.DBPath, SQLite: n.cfg.Engine, Discipline: n.cfg.Discipline,
+		Container: n.cfg.Name, DBPath: x.on.path, SQLite: n.cfg.Engine, Discipline: x.on.discipline,
 	}
-	if db, can := n.db.(pragmatic); can {
+	if db, can := x.on.db.(pragmatic); can {
 		var err error
 		if s.Pragmas, err = db.Pragmas(x.ctx); err != nil {
 			return failure(err, 0)
 		}
 	}
 	return ok(0, s)
+}
+
+// factsWait is how long facts may be on their way: SQLite's patience for a
+// lock, and the reading of a large file.
+const factsWait = 2 * time.Minute
+
+// facts tells what the database holds now, while others use it.
+func (n *Node) facts(x *exchange) answer {
+	rows := "true"
+	f := text("rows", &rows, maxName)
+	f.optional = true
+	err := decodeQuery(x.query, f)
+	if err == nil && rows != "true" && rows != "false" {
+		err = &invalid{"rows", "must be true or false"}
+	}
+	if err != nil {
+		return failure(err, 0)
+	}
+	db, can := x.on.db.(factual)
+	if !can {
+		return cannot()
+	}
+	x.allow(factsWait)
+	facts, err := db.Facts(x.ctx, rows == "true")
+	if err != nil {
+		return n.labAnswer(err)
+	}
+	return ok(0, facts)
 }

@@ -58,8 +58,22 @@ func child(settings, name, path string) error {
 		return err
 	}
 	fmt.Println(ln.Addr())
-	cfg := Config{Name: name, DBPath: path, Discipline: d, Lab: true, Log: slog.New(slog.NewJSONHandler(os.Stderr, nil))}
+	cfg := Config{
+		Name: name, DBPath: path, Discipline: d, Lab: true, Open: opener(sqlite.Options{}),
+		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+	}
 	return New(cfg, db).Serve(ctx, ln)
+}
+
+// opener opens databases for the lab.
+func opener(o sqlite.Options) func(context.Context, string, store.Discipline) (Database, error) {
+	return func(ctx context.Context, path string, d store.Discipline) (Database, error) {
+		db, err := sqlite.Open(ctx, path, d, o)
+		if err != nil {
+			return nil, err
+		}
+		return db, nil
+	}
 }
 
 // A process is a child.
@@ -115,6 +129,7 @@ func serve(t *testing.T, d store.Discipline, change func(*Node)) *server {
 	n := New(Config{
 		Name: "app-1", DBPath: path, Engine: sqlite.Version(), Discipline: d, MaxInFlight: 4, Lab: true,
 		Log: slog.New(slog.NewJSONHandler(s.log, nil)), Metrics: metrics,
+		Open: opener(sqlite.Options{LockWait: metrics.LockWait}),
 	}, db)
 	if change != nil {
 		change(n)

@@ -30,6 +30,8 @@ type Metrics struct {
 	retries  prometheus.Counter
 	lockWait prometheus.Histogram
 	inFlight prometheus.Gauge
+	info     *prometheus.GaugeVec
+	walReset prometheus.Gauge
 }
 
 // NewMetrics returns metrics that have counted nothing. It exists apart from
@@ -61,26 +63,33 @@ func NewMetrics() *Metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "contend_in_flight_requests", Help: "Requests being worked on.",
 		}),
+		info: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "contend_build_info", Help: "Always 1; the labels say what runs, and how.",
+		}, []string{"container", "go", "sqlite", "driver", "journal", "synchronous", "transaction"}),
+		walReset: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "contend_wal_reset_bug",
+			Help: "1 where the database is in WAL mode and SQLite is older than the fix of https://sqlite.org/wal.html#walresetbug.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.attempts, m.refusals, m.retries, m.lockWait, m.inFlight)
+	m.registry.MustRegister(m.requests, m.latency, m.attempts, m.refusals, m.retries, m.lockWait, m.inFlight, m.info, m.walReset)
 	return m
 }
 
 // LockWait takes down how long an attempt took to get the write lock, or to be refused it.
 func (m *Metrics) LockWait(d time.Duration) { m.lockWait.Observe(d.Seconds()) }
 
-// describe adds the facts that do not change while the node runs.
-func (m *Metrics) describe(cfg Config) {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "contend_build_info", Help: "Always 1; the labels say what runs, and how.",
-		ConstLabels: prometheus.Labels{
-			"container": cfg.Name, "go": runtime.Version(), "sqlite": cfg.Engine,
-			"driver": cfg.Discipline.Driver, "journal": string(cfg.Discipline.Journal),
-			"synchronous": string(cfg.Discipline.Synchronous), "transaction": string(cfg.Discipline.Transaction),
-		},
-	})
-	info.Set(1)
-	m.registry.MustRegister(info)
+// describe takes down what does not change while o is open.
+func (m *Metrics) describe(cfg Config, o *opened) {
+	m.info.Reset()
+	m.info.With(prometheus.Labels{
+		"container": cfg.Name, "go": runtime.Version(), "sqlite": cfg.Engine,
+		"driver": o.discipline.Driver, "journal": string(o.discipline.Journal),
+		"synchronous": string(o.discipline.Synchronous), "transaction": string(o.discipline.Transaction),
+	}).Set(1)
+	m.walReset.Set(0)
+	if o.walResetBug {
+		m.walReset.Set(1)
+	}
 }
 
 func (m *Metrics) answered(path string, status, attempts int, took time.Duration) {
@@ -102,6 +111,10 @@ type MetricsResponse struct {
 	Retries    int64            `json:"retries"`
 	Discipline store.Discipline `json:"discipline"`
 	SQLite     string           `json:"sqlite"` // version
+
+	// WALResetBug is true where the database is in WAL mode and SQLite is older
+	// than the fix of https://sqlite.org/wal.html#walresetbug.
+	WALResetBug bool `json:"wal_reset_bug"`
 }
 
 // DatabaseFigures are the seed's.
@@ -129,7 +142,10 @@ func (n *Node) metricsPage(x *exchange) answer {
 		promhttp.HandlerFor(n.metrics.registry, options).ServeHTTP(x.w, x.r)
 		return answer{status: http.StatusOK}
 	}
-	return n.metricsJSON(x.ctx)
+	if x.on == nil {
+		return n.absence()
+	}
+	return n.metricsJSON(x)
 }
 
 // wantsPrometheus reports whether an Accept header is one that a Prometheus
@@ -139,17 +155,17 @@ func wantsPrometheus(accept string) bool {
 		strings.Contains(accept, "text/plain") && strings.Contains(accept, "version=")
 }
 
-func (n *Node) metricsJSON(ctx context.Context) answer {
-	ctx, cancel := context.WithTimeout(ctx, probeWait)
+func (n *Node) metricsJSON(x *exchange) answer {
+	ctx, cancel := context.WithTimeout(x.ctx, probeWait)
 	defer cancel()
-	stats, err := n.db.Stats(ctx)
+	stats, err := x.on.db.Stats(ctx)
 	if err != nil {
 		return failure(err, 0)
 	}
 	m := MetricsResponse{
 		Container: n.cfg.Name, Uptime: time.Since(n.started).Seconds(),
 		Database:   DatabaseFigures{TotalRecords: stats.Records, TotalCounters: stats.Counters},
-		Discipline: n.cfg.Discipline, SQLite: n.cfg.Engine,
+		Discipline: x.on.discipline, SQLite: n.cfg.Engine, WALResetBug: x.on.walResetBug,
 	}
 	m.Requests, m.Retries, m.Refusals = n.metrics.tally()
 	return ok(0, m)
@@ -160,10 +176,17 @@ func (n *Node) metricsJSON(ctx context.Context) answer {
 // a busy cluster is. To call that ill health would have the node taken out of
 // service for the contention that it is there to show.
 func (n *Node) health(x *exchange) answer {
+	h := api.HealthResponse{
+		Status: "healthy", Container: n.cfg.Name, SQLite: n.cfg.Engine, Lab: n.cfg.Lab,
+	}
+	h.DBPath, _ = n.lastPath()
+	if x.on == nil {
+		h.Status, h.Error = "unhealthy", api.ClosedByLab
+		return answer{status: http.StatusServiceUnavailable, body: h}
+	}
 	ctx, cancel := context.WithTimeout(x.ctx, probeWait)
 	defer cancel()
-	h := api.HealthResponse{Status: "healthy", Container: n.cfg.Name, DBPath: n.cfg.DBPath}
-	err := n.db.Check(ctx)
+	err := x.on.db.Check(ctx)
 	if err == nil {
 		return ok(0, h)
 	}

@@ -8,17 +8,16 @@
 // that nothing has changed, anything else that is not 200 means that nobody
 // knows (see [api.Certain]).
 //
-// A node owns its database: [Node.Serve] closes it. It starts no other node
-// and knows of none.
+// A node owns its database: [Node.Serve] closes it. The lab can have it close
+// that and open another, each under a discipline of its own. A node starts no
+// other node and knows of none.
 package node
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -43,14 +42,18 @@ const DefaultMaxInFlight = 1024
 // Config is what a node is told at start.
 type Config struct {
 	Name        string           // "app-1", in answers, logs and metrics
-	DBPath      string           // only to be shown
-	Engine      string           // SQLite's version, only to be shown
+	DBPath      string           // to be shown; the lab's databases are made in the same directory
+	Engine      string           // SQLite's version: to be shown, and to know its bugs by
 	Discipline  store.Discipline // the one that the database was opened with
 	MaxInFlight int              // more requests than this are refused at once; 0 means DefaultMaxInFlight
 	Seed        uint64           // with Name, names the jitter
 	Lab         bool             // open the paths under /lab/
 	Log         *slog.Logger     // nil throws the log away
 	Metrics     *Metrics         // nil makes new ones
+
+	// Open opens the database at path for the lab, as the node's own was opened,
+	// with connections as d says. nil means that the lab cannot have another.
+	Open func(ctx context.Context, path string, d store.Discipline) (Database, error)
 }
 
 // How long a client may take over each part of a request. Work has a bound of
@@ -70,17 +73,19 @@ const (
 // A Node serves the application. Make one with New.
 type Node struct {
 	cfg     Config
-	db      Database
 	log     *slog.Logger
 	metrics *Metrics
-	jitter  jitter
 	started time.Time
 	places  chan struct{} // one for each request being worked on
 
-	gate     sync.RWMutex // guards stopping, so that no request begins once begun is waited for
+	gate     sync.RWMutex // guards stopping, on and last, so that no request begins once its like are waited for
 	stopping bool
+	on       *opened // what requests work on; nil while the lab has it closed
+	last     string  // the name of what is open or was to be open last, see opened
 	begun    sync.WaitGroup
+	changing sync.Mutex // held by the request of the lab that changes on
 
+	longest     time.Duration // that handling a request may take under the node's own discipline
 	readTimeout time.Duration // bodyTimeout, but for tests
 	slowGrace   time.Duration // slowGrace, but for tests
 }
@@ -96,14 +101,13 @@ func New(cfg Config, db Database) *Node {
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics()
 	}
-	cfg.Metrics.describe(cfg)
-	name := fnv.New64a()
-	name.Write([]byte(cfg.Name))
+	own := newOpened(cfg, db, "", cfg.Discipline)
+	cfg.Metrics.describe(cfg, own)
 	return &Node{
-		cfg: cfg, db: db, metrics: cfg.Metrics, started: time.Now(),
+		cfg: cfg, on: own, metrics: cfg.Metrics, started: time.Now(),
 		log:         cfg.Log.With("container", cfg.Name),
-		jitter:      jitter{rng: rand.New(rand.NewPCG(cfg.Seed, name.Sum64()))},
 		places:      make(chan struct{}, cfg.MaxInFlight),
+		longest:     longest(cfg.Discipline),
 		readTimeout: bodyTimeout,
 		slowGrace:   slowGrace,
 	}
@@ -119,7 +123,7 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 		Handler:           n,
 		ReadHeaderTimeout: min(headerTimeout, n.readTimeout),
 		ReadTimeout:       n.readTimeout,
-		WriteTimeout:      n.readTimeout + longest(n.cfg.Discipline),
+		WriteTimeout:      n.readTimeout + n.longest,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
@@ -152,9 +156,7 @@ func (n *Node) drain(srv *http.Server) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if db, can := n.db.(sessioner); can {
-			db.CloseSessions() // requests of any node may be waiting for their locks
-		}
+		n.current().closeSessions()
 		n.begun.Wait()
 		select {
 		case <-time.After(n.slowGrace):
@@ -169,7 +171,7 @@ func (n *Node) drain(srv *http.Server) {
 }
 
 func (n *Node) closeDatabase(err error) error {
-	if errClose := n.db.Close(); errClose != nil {
+	if errClose := n.current().close(); errClose != nil {
 		n.log.Error("close database", "error", errClose)
 		return errors.Join(err, errClose)
 	}
@@ -182,11 +184,25 @@ func (n *Node) closeDatabase(err error) error {
 }
 
 func (n *Node) logStart(addr net.Addr) {
-	d := n.cfg.Discipline
 	n.log.Info("listening", "address", addr.String(), "db", n.cfg.DBPath, "sqlite", n.cfg.Engine, "lab", n.cfg.Lab,
-		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed,
-		slog.Group("discipline",
-			"driver", d.Driver, "journal", d.Journal, "synchronous", d.Synchronous, "busy_timeout_ms", d.BusyTimeout,
-			"transaction", d.Transaction, "think_ms", d.Think, "retries", d.Retries, "backoff", d.Backoff.String(),
-			"writer", d.Writer, "pool", d.Pool))
+		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed, described(n.cfg.Discipline))
+	n.warn(n.current())
+}
+
+// described returns every setting of d for a line of the log.
+func described(d store.Discipline) slog.Attr {
+	return slog.Group("discipline",
+		"driver", d.Driver, "journal", d.Journal, "synchronous", d.Synchronous, "busy_timeout_ms", d.BusyTimeout,
+		"transaction", d.Transaction, "think_ms", d.Think, "retries", d.Retries, "backoff", d.Backoff.String(),
+		"writer", d.Writer, "pool", d.Pool)
+}
+
+// warn says that what is open may lose acknowledged writes because of the
+// engine alone.
+func (n *Node) warn(o *opened) {
+	if !o.walResetBug {
+		return
+	}
+	n.log.Warn("this SQLite has the WAL-reset bug: a checkpoint that races a commit may lose acknowledged writes and damage the file",
+		"sqlite", n.cfg.Engine, "fixed_in", "3.51.3, 3.50.7, 3.44.6", "page", "https://sqlite.org/wal.html#walresetbug", "db", o.path)
 }

@@ -203,7 +203,7 @@ func TestHalfATransferIsAnUnsureAnswer(t *testing.T) {
 	var release func()
 	var s *server
 	s = serve(t, d, func(n *Node) {
-		n.db = &between{Database: n.db, afterWrite: sync.OnceFunc(func() { release = hold(t, s) })}
+		n.on.db = &between{Database: n.on.db, afterWrite: sync.OnceFunc(func() { release = hold(t, s) })}
 	})
 	must(t, s.db.Reset(t.Context(), func(tx store.Tx) error {
 		return errors.Join(tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
@@ -250,7 +250,7 @@ func (t *betweenTx) SetBalance(account string, amount int64) error {
 func TestHealth(t *testing.T) {
 	s := serve(t, quick(func(d *store.Discipline) { d.Journal = store.Delete }), nil)
 	got := send(t, "GET", s.url+api.PathHealth, "")
-	want := fmt.Sprintf(`{"status":"healthy","container":"app-1","dbPath":%q}`, s.path)
+	want := fmt.Sprintf(`{"status":"healthy","container":"app-1","dbPath":%q,"sqlite":%q,"lab":true}`, s.path, sqlite.Version())
 	if got.status != 200 || strings.TrimSpace(got.body) != want {
 		t.Errorf("got %d %s, want %s", got.status, got.body, want)
 	}
@@ -392,7 +392,7 @@ func TestSlowAnswerOutlivesTheReadTimeout(t *testing.T) {
 
 func TestPanicIsAnAnswer(t *testing.T) {
 	s := serve(t, quick(func(d *store.Discipline) { d.Pool = 1 }), func(n *Node) {
-		n.db = &between{Database: n.db, afterWrite: func() { panic("on purpose") }}
+		n.on.db = &between{Database: n.on.db, afterWrite: func() { panic("on purpose") }}
 	})
 	must(t, s.db.Reset(t.Context(), func(tx store.Tx) error {
 		return errors.Join(tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
@@ -477,6 +477,7 @@ func TestLabIsClosedUnlessOpened(t *testing.T) {
 	s := serve(t, quick(nil), func(n *Node) { n.cfg.Lab = false })
 	for path, method := range map[string]string{
 		api.PathHold: "POST", api.PathCrash: "POST", api.PathReset: "POST", api.PathSettings: "GET",
+		api.PathFacts: "GET", api.PathClose: "POST", api.PathOpen: "POST",
 	} {
 		got := send(t, method, s.url+path, `{}`)
 		if got.status != 403 || got.failure(t).Code != api.CodeLabOnly {

@@ -17,12 +17,12 @@ const connectionWait = 30 * time.Second
 // update makes attempts at fn until one is not refused or the retries are used
 // up, and returns how many it made.
 func (n *Node) update(x *exchange, fn func(store.Tx) error) (attempts int, err error) {
-	return n.try(x, n.db.Update, fn)
+	return n.try(x, x.on.db.Update, fn)
 }
 
 // view is update for a fn that only reads.
 func (n *Node) view(x *exchange, fn func(store.Tx) error) (attempts int, err error) {
-	return n.try(x, n.db.View, fn)
+	return n.try(x, x.on.db.View, fn)
 }
 
 type attempt func(context.Context, func(store.Tx) error) error
@@ -40,7 +40,7 @@ func (n *Node) try(x *exchange, do attempt, fn func(store.Tx) error) (attempts i
 			return attempts, err
 		}
 		n.note(x, e, attempts)
-		if !e.Refused || attempts > n.cfg.Discipline.Retries || !n.backOff(x.ctx, attempts-1) {
+		if !e.Refused || attempts > x.on.discipline.Retries || !x.on.backOff(x.ctx, attempts-1) {
 			return attempts, err
 		}
 		n.metrics.retries.Inc()
@@ -64,8 +64,8 @@ func (n *Node) note(x *exchange, e *store.Error, attempt int) {
 
 // backOff waits before retry i, and reports whether it is still wanted: nobody
 // waits for the answer to a request whose client has gone.
-func (n *Node) backOff(ctx context.Context, i int) bool {
-	timer := time.NewTimer(n.jitter.delay(n.cfg.Discipline.Backoff, i))
+func (o *opened) backOff(ctx context.Context, i int) bool {
+	timer := time.NewTimer(o.jitter.delay(o.discipline.Backoff, i))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

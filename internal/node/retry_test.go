@@ -43,7 +43,7 @@ func TestRetriesKeepTheBackoff(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := New(Config{Name: "app-1", Discipline: store.Green()}, nil)
 				var at []time.Duration
-				attempts, err := n.try(&exchange{ctx: t.Context()}, refusals(c.refused, c.last, &at), nil)
+				attempts, err := n.try(&exchange{ctx: t.Context(), on: n.on}, refusals(c.refused, c.last, &at), nil)
 				if (err == nil) != c.ok || attempts != len(c.attempts) || len(at) != len(c.attempts) {
 					t.Fatalf("%d attempts at %v, error %v; want them at %v", attempts, at, err, c.attempts)
 				}
@@ -63,7 +63,7 @@ func TestNobodyRetriesForAClientThatHasGone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		var at []time.Duration
-		attempts, err := n.try(&exchange{ctx: ctx}, refusals(9, nil, &at), nil)
+		attempts, err := n.try(&exchange{ctx: ctx, on: n.on}, refusals(9, nil, &at), nil)
 		if !isRefusal(err) || attempts != 1 {
 			t.Errorf("%d attempts, error %v; want one, and its refusal", attempts, err)
 		}
@@ -75,7 +75,7 @@ func TestJitterComesFromSeedAndName(t *testing.T) {
 	draw := func(seed uint64, name string) (all [8]time.Duration) {
 		n := New(Config{Name: name, Seed: seed}, nil)
 		for i := range all {
-			all[i] = n.jitter.delay(b, i)
+			all[i] = n.on.jitter.delay(b, i)
 		}
 		return all
 	}

@@ -25,7 +25,7 @@ func (n *Node) session(x *exchange) answer {
 	if err != nil {
 		return failure(err, 0)
 	}
-	db, can := n.db.(sessioner)
+	db, can := x.on.db.(sessioner)
 	if !can {
 		return cannot()
 	}
@@ -73,6 +73,9 @@ func decodeSession(body []byte) (r api.SessionRequest, a act, err error) {
 // in the same form as what it did.
 func (n *Node) sessionAnswer(x *exchange, a api.SessionResponse, err error) answer {
 	var e *store.Error
+	if errors.Is(err, store.ErrClosed) {
+		return n.absence()
+	}
 	if !errors.As(err, &e) {
 		if err != nil {
 			return failure(err, 0)

@@ -50,6 +50,8 @@ func TestSessionContract(t *testing.T) {
 		{`"do":"begin-exclusive"`, 409, `false open=true SQLITE_ERROR SQLITE_ERROR`},
 		{`"do":"commit"`, 200, `true open=false`},
 		{`"do":"checkpoint","name":"TRUNCATE"`, 200, `true open=false blocked=false 0/0`},
+		{`"do":"write-rows","value":2`, 200, `true value=2 open=false`},
+		{`"do":"checkpoint","name":"TRUNCATE","value":2`, 200, `true open=false blocked=false 0/0`},
 		{`"do":"wal-size"`, 200, `true value=0 open=false`},
 		{`"do":"close"`, 200, `true open=false`},
 		{`"do":"close"`, 200, `true open=false`},
@@ -93,6 +95,7 @@ func TestSessionRequestsThatAreWrong(t *testing.T) {
 		{`{"session":"A","do":"record-payment","name":"a","to":"b"}`, "value"},
 		{`{"session":"A","do":"write-rows","value":10001}`, "value"},
 		{`{"session":"A","do":"checkpoint","name":"passive"}`, "name"},
+		{`{"session":"A","do":"checkpoint","name":"PASSIVE","value":-1}`, "value"},
 		{`{"session":"A","do":"checkpoint","name":"FULL); DROP TABLE data; --"}`, "name"},
 	} {
 		got := send(t, "POST", s.url+api.PathSession, c.body)

@@ -7,12 +7,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"example.com/contend/internal/store"
 )
 
 // inspectPatience is for a file that, against the rule, someone still uses.
-const inspectPatience = "10000"
+const inspectPatience = 10 * time.Second
 
 // Inspect reads what the database at path says of itself. It is for a process
 // that does not have the file open in any other way, after the nodes have
@@ -39,14 +40,14 @@ func Inspect(ctx context.Context, path string) (facts store.Facts, err error) {
 		return facts, describe("open", err)
 	}
 	defer sc.Close()
-	return inspect(ctx, &conn{sc: sc})
+	return inspect(ctx, &conn{sc: sc}, inspectPatience, true)
 }
 
-func inspect(ctx context.Context, c *conn) (facts store.Facts, err error) {
+func inspect(ctx context.Context, c *conn, patience time.Duration, withRows bool) (facts store.Facts, err error) {
 	if facts.DefaultBusyTimeout, err = c.busyTimeout(ctx); err != nil {
 		return facts, err
 	}
-	if err := c.set(ctx, "busy_timeout", inspectPatience); err != nil {
+	if err := c.set(ctx, "busy_timeout", strconv.FormatInt(patience.Milliseconds(), 10)); err != nil {
 		return facts, err
 	}
 	facts.Engine = "SQLite " + Version()
@@ -59,10 +60,46 @@ func inspect(ctx context.Context, c *conn) (facts store.Facts, err error) {
 	}
 	facts.Journal = store.Journal(strings.ToUpper(mode))
 	err = figures(ctx, c.sc, &facts)
+	if err == nil && withRows {
+		facts.Rows, err = rows(ctx, c.sc)
+	}
 	if err != nil && facts.Integrity != "ok" {
 		err = nil // integrity_check has said more than this error does
 	}
 	return facts, err
+}
+
+// Facts reads what the database says of itself while others use it, as Inspect
+// does, but in one read transaction: the figures are those of one moment. It has
+// a connection of its own, which belongs to this DB's SQLite, so that closing it
+// drops nobody's locks, and waits for a lock as long as the DB's patience. In a
+// rollback journal nobody can commit while it reads. Without withRows it leaves
+// the rows out.
+func (db *DB) Facts(ctx context.Context, withRows bool) (store.Facts, error) {
+	db.lab.RLock()
+	defer db.lab.RUnlock()
+	if db.isClosing() {
+		return store.Facts{}, store.ErrClosed
+	}
+	start := time.Now()
+	facts, err := db.snapshot(ctx, withRows)
+	if err != nil && ctx.Err() == nil {
+		err = newError("read facts", err, time.Since(start), db.patience)
+	}
+	return facts, err
+}
+
+func (db *DB) snapshot(ctx context.Context, withRows bool) (facts store.Facts, err error) {
+	sc, err := db.sql.Conn(ctx)
+	if err != nil {
+		return facts, err
+	}
+	c := &conn{sc: sc}
+	defer c.discard() // rolls back what is still open
+	if _, err := sc.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+		return facts, err
+	}
+	return inspect(ctx, c, db.patience, withRows)
 }
 
 // busyTimeout reads how long c waits for a lock.
@@ -93,8 +130,7 @@ func figures(ctx context.Context, sc *sql.Conn, facts *store.Facts) (err error) 
 	if err != nil {
 		return describe("count rows", err)
 	}
-	facts.Rows, err = rows(ctx, sc)
-	return err
+	return nil
 }
 
 // rowPrefix is how much of a row's content Inspect reads, in bytes.

@@ -1,0 +1,199 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+)
+
+// This file lets the lab change the database under a running node. Journal mode
+// can change only while nobody else has the file open, and every recording wants
+// a fresh database: so whoever records with nodes that it did not start closes
+// all of them, opens a new file on each, and gets their own back at the end.
+
+// CloseResponse is the answer to POST /lab/close.
+type CloseResponse struct {
+	Success   bool   `json:"success"`
+	Container string `json:"container"`
+	DBPath    string `json:"dbPath"`  // of the database that was open last
+	Removed   bool   `json:"removed"` // its files are gone
+}
+
+// closeForLab closes the database, and removes its files where it is told to
+// and they are the lab's. While it is closed already, only the removal is left
+// to do, so that the files can go once the last of several nodes has closed them.
+func (n *Node) closeForLab(x *exchange) answer {
+	var remove bool
+	if err := decode(x.body, field{name: "remove", flag: &remove, optional: true}); err != nil {
+		return failure(err, 0)
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	if err := n.release(x); err != nil {
+		return n.labAnswer(err)
+	}
+	path, labs := n.lastPath()
+	if remove && labs {
+		if err := removeDatabase(path); err != nil {
+			return n.labAnswer(err)
+		}
+		n.log.Info("database removed for the lab", "db", path)
+	}
+	return ok(0, CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: remove && labs})
+}
+
+// release closes what is open. It does so to the end even if its client goes.
+func (n *Node) release(x *exchange) error {
+	o := n.leave()
+	if o == nil {
+		return nil
+	}
+	x.allow(o.longest) // for what has begun
+	n.log.Info("closing the database for the lab", "db", o.path)
+	if err := o.close(); err != nil {
+		return err
+	}
+	n.log.Info("database closed for the lab", "db", o.path)
+	return nil
+}
+
+// removeDatabase removes the files of a database that nobody here has open. The
+// database goes first: without it, what lies beside it is rubbish, but it
+// without a hot journal would be damaged.
+func removeDatabase(path string) error {
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the lab's database: %w", err)
+		}
+	}
+	return nil
+}
+
+// An opening is what POST /lab/open asks for.
+type opening struct {
+	name       string // of the lab's database; "" for the node's own
+	discipline store.Discipline
+	back       bool // nothing was said: what the node was started with
+}
+
+// OpenResponse is the answer to POST /lab/open: what is open now, and how.
+type OpenResponse struct {
+	Success    bool             `json:"success"`
+	Container  string           `json:"container"`
+	DBPath     string           `json:"dbPath"`
+	Discipline store.Discipline `json:"discipline"`
+}
+
+// openWait is how long opening a database may take: SQLite's patience, for the
+// connections of a large pool.
+const openWait = time.Minute
+
+// openForLab opens a database while none is open. Where nothing is said of
+// which and how, it gets the node back to what it was started with, whatever
+// the lab has left it in.
+func (n *Node) openForLab(x *exchange) answer {
+	want, err := n.decodeOpening(x.body)
+	if err != nil {
+		return failure(err, 0)
+	}
+	if n.cfg.Open == nil {
+		return cannot()
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	o := n.current()
+	switch {
+	case o != nil && want.back && o.name == "" && o.discipline == n.cfg.Discipline:
+		return n.openAnswer(o)
+	case o != nil && !want.back:
+		return refuse(http.StatusConflict, api.CodeConflict, o.path+" is open: close it first, with POST "+api.PathClose)
+	}
+	if err := n.release(x); err != nil {
+		return n.labAnswer(err)
+	}
+	x.allow(openWait)
+	if o != nil && o.name != "" {
+		n.log.Warn("the lab's database was left where it is", "db", o.path)
+	}
+	if o, err = n.acquire(x.ctx, want); err != nil {
+		n.log.Error("the node stays closed", "error", err)
+		return refuse(http.StatusInternalServerError, api.CodeCannotOpen, err.Error())
+	}
+	return n.openAnswer(o)
+}
+
+func (n *Node) openAnswer(o *opened) answer {
+	return ok(0, OpenResponse{Success: true, Container: n.cfg.Name, DBPath: o.path, Discipline: o.discipline})
+}
+
+// acquire opens what is wanted and lets requests in. What could not be opened
+// is announced all the same: some of its files may have been made.
+func (n *Node) acquire(ctx context.Context, want opening) (*opened, error) {
+	n.announce(want.name)
+	db, err := n.cfg.Open(ctx, pathOf(n.cfg, want.name), want.discipline)
+	if err != nil {
+		return nil, err
+	}
+	o := newOpened(n.cfg, db, want.name, want.discipline)
+	n.metrics.describe(n.cfg, o)
+	n.log.Info("database opened for the lab", "db", o.path, described(o.discipline))
+	n.warn(o)
+	n.enter(o)
+	return o, nil
+}
+
+// labName is how the lab's databases are called: nothing that leads out of the
+// directory, and nothing that an application would call its own.
+var labName = regexp.MustCompile(`^lab-[A-Za-z0-9._-]+\.db$`)
+
+const maxLabName = 128 // bytes; a file name has room for 255, SQLite adds up to 8
+
+func (n *Node) decodeOpening(body []byte) (opening, error) {
+	var asked store.Discipline
+	var backoff string
+	var retries, pool int64
+	o := opening{discipline: n.cfg.Discipline}
+	err := decode(body,
+		field{name: "database", text: &o.name, max: maxLabName, optional: true},
+		field{name: "discipline", optional: true, members: []field{
+			text("driver", &asked.Driver, maxName),
+			text("journal", (*string)(&asked.Journal), maxName),
+			text("synchronous", (*string)(&asked.Synchronous), maxName),
+			whole("busy_timeout_ms", (*int64)(&asked.BusyTimeout), 0, maxLevel),
+			text("transaction", (*string)(&asked.Transaction), maxName),
+			whole("think_ms", (*int64)(&asked.Think), 0, maxLevel),
+			whole("retries", &retries, 0, maxRows),
+			text("backoff", &backoff, maxName),
+			text("writer", &asked.Writer, maxName),
+			whole("pool", &pool, 0, maxRows),
+		}})
+	if err != nil {
+		return o, err
+	}
+	if o.name != "" && (!labName.MatchString(o.name) || strings.EqualFold(o.name, filepath.Base(n.cfg.DBPath))) {
+		return o, &invalid{"database", "must be empty, or a name like lab-1.db, of letters, digits, dots and dashes, that is not the node's own"}
+	}
+	if asked.Driver == "" { // no discipline was given: one that is has a driver
+		o.back = o.name == ""
+		return o, nil
+	}
+	if err := asked.Backoff.UnmarshalText([]byte(backoff)); err != nil {
+		return o, &invalid{"discipline.backoff", "is not valid: " + err.Error()}
+	}
+	asked.Retries, asked.Pool = int(retries), int(pool)
+	o.discipline = asked
+	if err := asked.Validate(); err != nil {
+		return o, &invalid{"discipline", "is not valid: " + err.Error()}
+	}
+	return o, nil
+}
