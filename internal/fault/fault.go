@@ -26,6 +26,12 @@ type Fault interface {
 	String() string
 }
 
+// Kills reports whether f kills nodes, so that it needs a [cluster.Killer].
+func Kills(f Fault) bool {
+	_, kills := f.(Crash)
+	return kills
+}
+
 // ErrOver is the cause with which the context of a fault ends when the load is over.
 var ErrOver = errors.New("the load is over")
 

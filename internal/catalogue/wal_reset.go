@@ -1,0 +1,309 @@
+package catalogue
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/history"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/fault"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
+)
+
+// OldEngine is the build of the node with SQLite 3.51.2, the last release that
+// has the WAL-reset bug: the module in exhibits/wal-reset.
+const OldEngine = "old-engine"
+
+// walReset shows the WAL-reset bug, and that the engine of this program does
+// not have it (https://sqlite.org/wal.html#walresetbug).
+//
+// A checkpoint reads the wal-index header, which says that the WAL has N
+// frames, and then how many of them are in the database already, nBackfill.
+// Between the two, a commit on another connection may find all N there and
+// restart the WAL: it sets nBackfill to 0 and writes its own frames from the
+// beginning. The checkpoint then takes the N frames that are no more for work
+// to be done, and in the end sets nBackfill to N. As soon as the new WAL has
+// just as many frames, everybody takes all of them for checkpointed and the next
+// commit restarts the WAL over them, though none was ever copied; where it has
+// grown beyond N first, the next checkpoint copies only what follows, which may
+// leave half of a transaction in the file. Since 3.51.3 a checkpoint looks,
+// once it holds the lock that bars a restart, whether the header's salts are
+// still those that it has read.
+//
+// The stretch between the two reads is tens of nanoseconds long, so it takes
+// many tries. Hence a node that keeps checkpointing, PASSIVE, because the other
+// modes bar writers before they read the header; hence few clients and small
+// writes, so that most commits find the WAL checkpointed to its end and restart
+// it; and hence synchronous=OFF, for an fsync takes as long as hundreds of tries.
+// NORMAL loses writes as well, only more rarely. No machine crashes here, and
+// synchronous decides about nothing else.
+func walReset(o Options) experiment.Experiment {
+	return experiment.Experiment{
+		Name:     "wal-reset",
+		Question: "While one node keeps checkpointing the WAL and nothing crashes, do acknowledged writes vanish, and does it take an old SQLite?",
+		Claims:   walResetClaims(),
+		Arms:     walResetArms(o),
+		Figures:  []experiment.Figure{firstVanished, toldCorrupt},
+		Plots:    []experiment.Plot{vanishedPlot},
+		Takes:    takes(o, 16*time.Second, 2*time.Second),
+	}
+}
+
+// walResetArms differ in nothing but the engine. Chance decides when the race is
+// lost: on 2 cores that were busy with much other work, mostly within half a
+// second. So an arm is recorded three times.
+func walResetArms(o Options) []experiment.Arm {
+	lasts, repeats := 2*time.Second, 3
+	if o.Quick {
+		lasts, repeats = time.Second, 1
+	}
+	d := quiet(store.Immediate, 5000, store.WAL)
+	d.Synchronous, d.Pool = store.Off, 4
+	setup := experiment.Setup{
+		Nodes: nodes, Discipline: d,
+		Load:     load.Spec{Arrival: load.Closed, Clients: 2, Duration: lasts},
+		Workload: workload.Write{},
+		Fault:    fault.Checkpoint{Node: fmt.Sprintf("app-%d", nodes), Mode: store.CheckpointPassive, Sessions: 1, Times: 100},
+	}
+	// An arm that is asked for by hand is not made quick: it would show nothing.
+	old := setup
+	old.Build, old.Load.Duration = OldEngine, 2*time.Second
+	return []experiment.Arm{{
+		Name: "this engine", Trials: experiment.Single(setup), Repeats: repeats,
+		Expect: map[string]experiment.Expectation{"writes-vanish": experiment.ExpectRefuted, "fix-suffices": experiment.ExpectHolds},
+	}, {
+		Name: "3.51.2", Trials: experiment.Single(old), Repeats: 3,
+		Expect: map[string]experiment.Expectation{"writes-vanish": experiment.ExpectHolds, "integrity-tells": experiment.ExpectRefuted},
+	}}
+}
+
+func walResetClaims() []experiment.Claim {
+	return []experiment.Claim{{
+		ID:     "writes-vanish",
+		Text:   "Within seconds acknowledged writes vanish or the file is damaged, though no node crashes and none does anything that SQLite forbids.",
+		Source: "https://sqlite.org/wal.html#walresetbug",
+		Check:  writesVanish,
+	}, {
+		ID:     "fix-suffices",
+		Text:   "From SQLite 3.51.3 on, and from 3.50.7 and 3.44.6 on their branches, the same load loses nothing and leaves the file intact.",
+		Source: "https://sqlite.org/releaselog/3_51_3.html",
+		Check:  fixSuffices,
+	}, {
+		ID:     "integrity-tells",
+		Text:   "Where acknowledged writes have vanished, PRAGMA integrity_check finds that something is wrong.",
+		Source: "https://sqlite.org/pragma.html#pragma_integrity_check",
+		Check:  damageTold,
+	}}
+}
+
+// A harm is what a recording shows of acknowledged writes that are gone and of
+// a file that is damaged.
+type harm struct {
+	acknowledged int64
+	lost         check.Range // of these; where the rows could not be read, anything
+	stray        int64       // rows that must not be there
+	malformed    int         // requests that were answered with SQLITE_CORRUPT
+	integrity    string      // in the end; "" where nobody could ask
+}
+
+func harmOf(r *experiment.Recording) harm {
+	rows := r.Rows()
+	h := harm{acknowledged: rows.Acknowledged, lost: check.Range{Max: rows.Acknowledged}}
+	for _, op := range r.ClientOps() {
+		if op.Code == "SQLITE_CORRUPT" {
+			h.malformed++
+		}
+	}
+	if r.Facts == nil {
+		return h
+	}
+	h.integrity = r.Facts.Integrity
+	// A damaged file whose rows could not be read has no rows here, which is no
+	// proof that they are gone.
+	if h.integrity == "ok" || len(r.Facts.Rows) > 0 {
+		h.lost, h.stray = rows.Lost, rows.Resurrected+rows.Duplicated+rows.Unexpected
+	}
+	return h
+}
+
+// verdict is on the claim that there is harm.
+func (h harm) verdict() check.Verdict {
+	switch {
+	case h.stray > 0, h.malformed > 0, h.integrity != "" && h.integrity != "ok":
+		return check.Holds
+	case h.acknowledged == 0:
+		return check.Inconclusive
+	default:
+		return h.lost.Above(0)
+	}
+}
+
+// String says it in a few words: "lost 7 of 9120, integrity_check: ok".
+func (h harm) String() string {
+	integrity, _, _ := strings.Cut(strings.TrimPrefix(h.integrity, "*** in database main ***\n"), "\n")
+	text := fmt.Sprintf("lost %s of %d, integrity_check: %s", h.lost, h.acknowledged, cmp.Or(integrity, "not asked"))
+	if h.stray > 0 {
+		text += fmt.Sprintf(", %d rows that must not be there", h.stray)
+	}
+	if h.malformed > 0 {
+		text += fmt.Sprintf(", %d answered SQLITE_CORRUPT", h.malformed)
+	}
+	return text
+}
+
+// anyHarm holds where any recording shows harm, and is refuted where each shows
+// that there is none: whether it happens is the question, and chance says in
+// which of them.
+func anyHarm(e *experiment.Evidence) experiment.Judgement {
+	var j experiment.Judgement
+	var said []string
+	count := map[check.Verdict]int{}
+	for r := range e.All {
+		if !r.Told() {
+			continue
+		}
+		h := harmOf(r)
+		count[h.verdict()]++
+		said = append(said, h.String())
+		if len(j.Witness) == 0 && h.lost.Min > 0 {
+			j.Witness = r.Rows().Witnesses
+		}
+	}
+	switch {
+	case count[check.Holds] > 0:
+		j.Verdict = check.Holds
+	case len(said) > 0 && count[check.Refuted] == len(said):
+		j.Verdict = check.Refuted
+	}
+	j.Measured = fmt.Sprintf("harm in %d of %d", count[check.Holds], len(said))
+	j.Reason = fmt.Sprintf("%d of %d recordings show harm: %s", count[check.Holds], len(said), strings.Join(said, "; "))
+	return j
+}
+
+// writesVanish is [anyHarm] of an arm, unless that has another engine than it says.
+func writesVanish(e *experiment.Evidence) experiment.Judgement {
+	for r := range e.All {
+		for _, version := range r.Engines {
+			if fixed, _ := store.WALResetFixed(version); fixed && r.Setup.Build == OldEngine {
+				return experiment.Judgement{Measured: version, Reason: fmt.Sprintf("a node ran SQLite %s, which has the fix: --%s has to name a program with 3.51.2", version, OldEngine)}
+			}
+		}
+	}
+	return anyHarm(e)
+}
+
+// fixSuffices is the opposite, of engines that have the fix.
+func fixSuffices(e *experiment.Evidence) experiment.Judgement {
+	for r := range e.All {
+		if r.Told() && len(r.Engines) == 0 {
+			return experiment.Judgement{Reason: "no node said which SQLite it runs on"}
+		}
+		for _, version := range r.Engines {
+			if fixed, _ := store.WALResetFixed(version); !fixed {
+				return experiment.Judgement{Measured: version, Reason: fmt.Sprintf("a node ran SQLite %s, which is not known to have the fix", version)}
+			}
+		}
+	}
+	j := anyHarm(e)
+	switch j.Verdict {
+	case check.Holds:
+		j.Verdict = check.Refuted
+	case check.Refuted:
+		j.Verdict = check.Holds
+	}
+	return j
+}
+
+// damageTold looks at the recordings in which writes have certainly vanished.
+// One in which integrity_check says ok refutes the claim.
+func damageTold(e *experiment.Evidence) experiment.Judgement {
+	vanished, silent := 0, 0
+	var measured []string
+	for r := range e.All {
+		h := harmOf(r)
+		if h.lost.Min == 0 || h.integrity == "" {
+			continue
+		}
+		vanished++
+		if h.integrity == "ok" {
+			silent++
+		}
+		measured = append(measured, h.String())
+	}
+	if vanished == 0 {
+		return experiment.Judgement{Reason: "no recording is known to have lost a write, so integrity_check was not put to the test"}
+	}
+	return experiment.Judgement{
+		Verdict:  ruled(silent == 0),
+		Measured: fmt.Sprintf("ok in %d of %d", silent, vanished),
+		Reason:   fmt.Sprintf("of %d recordings that lost writes, integrity_check said ok in %d: %s", vanished, silent, strings.Join(measured, "; ")),
+	}
+}
+
+// firstVanished is when the first of the writes that are gone had been acknowledged.
+var firstVanished = experiment.Figure{Name: "until the first lost write", Unit: "s", Of: func(r *experiment.Recording) (seconds float64, ok bool) {
+	if gone := gone(r); len(gone) > 0 {
+		return gone[0].Seconds(), true
+	}
+	return 0, false
+}}
+
+// toldCorrupt is how many requests learned that the file is malformed.
+var toldCorrupt = experiment.Figure{Name: "answered SQLITE_CORRUPT", Of: func(r *experiment.Recording) (n float64, ok bool) {
+	return float64(harmOf(r).malformed), r.Told()
+}}
+
+// gone returns when each of the writes that are certainly gone was
+// acknowledged, in order.
+func gone(r *experiment.Recording) []time.Duration {
+	if harmOf(r).lost.Min == 0 {
+		return nil
+	}
+	there := map[string]bool{}
+	for i := range r.Ops {
+		if r.Ops[i].Func == history.FinalRow {
+			there[r.Ops[i].Key] = true
+		}
+	}
+	var times []time.Duration
+	for _, op := range r.ClientOps() {
+		if op.Func == history.Write && op.Outcome == history.OK && !there[op.Key] {
+			times = append(times, op.Returned)
+		}
+	}
+	slices.Sort(times)
+	return times
+}
+
+// vanishedPlot shows, for each recording, when the writes that are gone in the
+// end had been acknowledged.
+func vanishedPlot(arms []experiment.Evidence) experiment.Chart {
+	c := experiment.Chart{
+		Kind: experiment.ChartTime, Title: "Acknowledged writes that are gone in the end",
+		Note: "A line for each recording, drawn up to its last answer. It rises where a write was acknowledged that is not there afterwards.",
+		X:    experiment.Axis{Label: "time of the acknowledgement", Unit: "ms"}, Y: experiment.Axis{Label: "writes"},
+	}
+	for i := range arms {
+		n := 0
+		for r := range arms[i].All {
+			n++
+			if !r.Told() || r.Facts == nil {
+				continue
+			}
+			s := experiment.Series{Name: fmt.Sprintf("%s, no. %d", arms[i].Arm, n), Points: []experiment.Point{countAt(0, 0)}}
+			times := gone(r)
+			for k, t := range times {
+				s.Points = append(s.Points, countAt(t, k+1))
+			}
+			s.Points = append(s.Points, countAt(time.Duration(r.Seconds*float64(time.Second)), len(times)))
+			c.Series = append(c.Series, s)
+		}
+	}
+	return c
+}

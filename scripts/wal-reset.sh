@@ -1,0 +1,39 @@
+#!/bin/sh
+# wal-reset.sh CONTEND [OLD]: build the program again with SQLite 3.51.2, to the
+# file OLD, and run the experiment wal-reset on both: the old engine must lose
+# acknowledged writes or damage the file, and this one must not.
+set -eu
+contend=$1
+old=$(realpath -m "${2:-bin/contend-3.51.2}")
+module=exhibits/wal-reset
+
+say() { echo "wal-reset: $1"; }
+
+# skip WHY: nothing may be skipped in CI.
+skip() {
+	echo "not checked here: wal-reset, because $1" >&2
+	[ "${CI:-}" != true ]
+	exit
+}
+
+command -v jq >/dev/null 2>&1 || skip "there is no jq"
+said=$(cd $module && go mod download 2>&1) || skip "the modules of $module cannot be fetched: $(echo "$said" | head -n 1)"
+CGO_ENABLED=0 go build -C $module -mod=readonly -o "$old" .
+
+runs=$(mktemp -d)
+trap 'rm -rf "$runs"' EXIT
+began=$(date +%s)
+"$contend" run wal-reset --old-engine "$old" --dir "$runs" --json -q >"$runs/out.json" || say "contend ended with $?"
+say "took $(($(date +%s) - began)) s"
+
+# arm NAME CLAIM VERDICT: what was found must be that.
+arm() {
+	found=$(jq -r --arg arm "$1" --arg claim "$2" \
+		'.experiments[0].arms[] | select(.name == $arm) | .findings[] | select(.claim == $claim) | "\(.verdict): \(.reason)"' "$runs/out.json")
+	say "$1: $2 $found"
+	case $found in "$3:"*) ;; *) say "want $3"; exit 1 ;; esac
+}
+arm "3.51.2" writes-vanish holds
+arm "3.51.2" integrity-tells refuted
+arm "this engine" writes-vanish refuted
+arm "this engine" fix-suffices holds
