@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/contend/internal/api"
+)
+
+// defaultPort is the one that a node listens on unless told otherwise.
+const defaultPort = "3000"
+
+func newHealthcheckCommand() *cobra.Command {
+	var address string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask a node once whether it is healthy",
+		Long: `Healthcheck asks GET /health of one node. Where the answer is 200 it says nothing
+and exits 0; otherwise it says on stderr what is wrong and exits 4. It is the
+health check of a container that holds no other program.
+
+Without --url it asks the node on this machine: http://127.0.0.1:$PORT/health, and
+port 3000 where PORT is not set. A node answers 200 while its database answers, be
+it to say that another node holds the lock.`,
+		Example: `  contend healthcheck && echo healthy
+  contend healthcheck --url http://127.0.0.1:8080/app-2/health --timeout 1s
+  docker exec contend-app-1-1 /contend healthcheck`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&address, "url", "", "what to ask, in place of http://127.0.0.1:$PORT/health")
+	flags.DurationVar(&timeout, "timeout", 4*time.Second, "how long the whole answer may take")
+	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
+		target, err := healthURL(address, os.Getenv("PORT"))
+		if err != nil {
+			return err
+		}
+		if timeout <= 0 {
+			return usagef("--timeout %v is not above 0", timeout)
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+		defer cancel()
+		return askHealth(ctx, target, timeout)
+	})
+	return cmd
+}
+
+// healthURL returns the address to ask: the one given, or that of the node on
+// this machine with this port.
+func healthURL(given, port string) (string, error) {
+	if given == "" {
+		port = cmp.Or(port, defaultPort)
+		if _, err := net.LookupPort("tcp", port); err != nil {
+			return "", usagef("PORT=%s: %w", port, err)
+		}
+		return "http://" + net.JoinHostPort("127.0.0.1", port) + api.PathHealth, nil
+	}
+	u, err := url.Parse(given)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", usagef("--url %s is not a URL such as http://127.0.0.1:3000/health", given)
+	}
+	return given, nil
+}
+
+// askHealth returns nil where target answers 200 before ctx is done. Neither a
+// proxy nor a redirect may answer in the node's place.
+func askHealth(ctx context.Context, target string, timeout time.Duration) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", target, err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(req)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return hinted(fmt.Errorf("ask %s: no answer within %v", target, timeout), "--timeout gives it longer")
+	}
+	if err != nil {
+		return hinted(fmt.Errorf("ask %s: %w", target, err), "does a node listen there? --url asks somewhere else")
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("ask %s: %s%s", target, resp.Status, reason(resp.Body))
+}
+
+// reason is what an answer says of the trouble, after a colon; it may be empty.
+func reason(body io.Reader) string {
+	var h api.HealthResponse
+	if json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&h) != nil || h.Error == "" {
+		return ""
+	}
+	return ": " + h.Error
+}
