@@ -4,6 +4,8 @@
 // [StartProcesses] runs them as processes of this machine: nodes must be
 // separate processes, because POSIX locks belong to the process and would not
 // exclude two nodes of one (https://sqlite.org/howtocorrupt.html, section 2.2).
+// [StartCompose] runs them in containers behind nginx, and [Discover] finds nodes
+// that somebody else started.
 package cluster
 
 import (
@@ -40,7 +42,7 @@ type Cluster interface {
 	Stop(ctx context.Context) error
 	// Inspect reads the database from outside the nodes, while none of them
 	// runs: after Stop, or when every one has been killed. As the next node to
-	// start would, it recovers what a crash has left.
+	// start would, it recovers what a crash has left, of containers in a copy.
 	Inspect(ctx context.Context) (store.Facts, error)
 }
 
@@ -78,7 +80,8 @@ type Inherited interface {
 type Mount string
 
 const (
-	MountShared     Mount = ""            // one named volume for all nodes
+	MountShared     Mount = ""            // one directory for all nodes: the named volume of containers
+	MountVolume     Mount = "volume"      // the same where it is what is asked about, so that only containers can have it
 	MountDirectory  Mount = "directory"   // one directory of the host, bound into all nodes
 	MountSingleFile Mount = "single-file" // of that directory the database file alone: each node has a journal, WAL and wal-index of its own
 	MountTwoVolumes Mount = "two-volumes" // a named volume for the odd nodes and another for the even ones
@@ -98,7 +101,7 @@ type Spec struct {
 	Discipline  store.Discipline
 	Mount       Mount  // how containers come to the database; processes can only share it
 	Build       string // which build of the node; "" is this program. Whoever starts the cluster knows the others
-	Dir         string // holds the database and one log file a process; must exist, and have no database yet
+	Dir         string // holds the database and one log file a node; must exist, and have no database yet
 	Seed        uint64 // for the nodes' jitter
 	Lab         bool   // open the nodes' /lab/ paths
 	Trace       bool   // have each node write its attempts to <name>.trace.jsonl in Dir

@@ -71,7 +71,7 @@ func inspectTheDead(t *testing.T, c *Processes, acknowledged int64, hot bool) {
 // write has a client for each node write rows until 40 more have been
 // acknowledged, calls then in the midst of it, and waits for the clients: each
 // ends when its node does not answer, or when then has returned.
-func write(t *testing.T, c *Processes, acknowledged *atomic.Int64, then func()) {
+func write(t *testing.T, c Cluster, acknowledged *atomic.Int64, then func()) {
 	t.Helper()
 	const more = 40
 	least := acknowledged.Load() + more
@@ -130,7 +130,7 @@ func killAll(t *testing.T, c *Processes, unfinished bool) {
 
 // wantTraces checks that every node has told of its attempts, whole, before it
 // was killed and after.
-func wantTraces(t *testing.T, c *Processes) {
+func wantTraces(t *testing.T, c Cluster) {
 	t.Helper()
 	for _, node := range c.Nodes() {
 		f, err := os.Open(node.Trace)

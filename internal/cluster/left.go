@@ -17,17 +17,18 @@ var journalMagic = []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}
 
 // Left says what the nodes left beside the database. It is for a moment in
 // which none of them runs.
-func (c *Processes) Left() (Left, error) {
-	var left Left
-	var err error
-	if left.Journal, err = size(filepath.Join(c.dir, Database+"-journal")); err != nil {
+func (c *Processes) Left() (Left, error) { return leftBeside(filepath.Join(c.dir, Database)) }
+
+// leftBeside says what lies beside the database at path.
+func leftBeside(path string) (left Left, err error) {
+	if left.Journal, err = size(path + "-journal"); err != nil {
 		return left, err
 	}
-	if left.WAL, err = size(filepath.Join(c.dir, Database+"-wal")); err != nil {
+	if left.WAL, err = size(path + "-wal"); err != nil {
 		return left, err
 	}
 	if left.Journal > 0 {
-		left.Hot, err = isHot(filepath.Join(c.dir, Database+"-journal"))
+		left.Hot, err = isHot(path + "-journal")
 	}
 	return left, err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -22,7 +21,8 @@ type process struct {
 	addr string   // "host:port", known once it has been ready
 	log  string   // path
 
-	trace string // path; "" where it writes none
+	engine string // version of its SQLite, known once it has been ready; the balancer has none
+	trace  string // path; "" where it writes none
 
 	cmd    *exec.Cmd
 	done   chan struct{} // closed when the child has been waited for
@@ -52,7 +52,7 @@ func (p *process) start(ctx context.Context, binary, listen string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("start %s: %w", p.name, context.Cause(ctx))
 	}
-	return fmt.Errorf("start %s: it was not ready: %s", p.name, p.lastWords())
+	return fmt.Errorf("start %s: it was not ready: %s", p.name, lastWords(p.log))
 }
 
 // spawn starts the child in a process group of its own, so that a Ctrl-C at
@@ -99,18 +99,11 @@ func (p *process) spawn(binary, listen string) (ready *os.File, err error) {
 
 // awaitHealth polls GET /health until it answers 200, the child ends or ctx is done.
 func (p *process) awaitHealth(ctx context.Context) error {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+"/health", nil)
-		if err != nil {
-			return err
-		}
-		resp, err := client.Do(req)
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return nil
-			}
+		engine, healthy := health(ctx, "http://"+p.addr)
+		if healthy {
+			p.engine = engine
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -171,14 +164,14 @@ func (p *process) fate() string {
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return fmt.Sprintf("%s (log: %s)", p.cmd.ProcessState, p.log)
 	}
-	return fmt.Sprintf("%s: %s", p.cmd.ProcessState, p.lastWords())
+	return fmt.Sprintf("%s: %s", p.cmd.ProcessState, lastWords(p.log))
 }
 
-// lastWords returns the last line of the child's log that is no hint, and
-// where to read the rest.
-func (p *process) lastWords() string {
+// lastWords returns the last line of a node's log that is no hint, and where to
+// read the rest.
+func lastWords(log string) string {
 	const tail = 4096
-	f, err := os.Open(p.log)
+	f, err := os.Open(log)
 	if err != nil {
 		return err.Error()
 	}
@@ -193,5 +186,5 @@ func (p *process) lastWords() string {
 			last = line
 		}
 	}
-	return fmt.Sprintf("%s (log: %s)", last, p.log)
+	return fmt.Sprintf("%s (log: %s)", last, log)
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 
 	"example.com/contend/internal/store"
@@ -51,23 +49,18 @@ func newProcesses(spec Spec) (*Processes, error) {
 	if spec.Nodes < 1 {
 		return nil, fmt.Errorf("start cluster: want at least 1 node, have %d", spec.Nodes)
 	}
-	c := &Processes{binary: spec.Binary, dir: spec.Dir}
-	if c.binary == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("start cluster: find this program: %w", err)
-		}
-		c.binary = self
+	c := &Processes{dir: spec.Dir}
+	var err error
+	if c.binary, err = spec.binary(); err != nil {
+		return nil, fmt.Errorf("start cluster: %w", err)
 	}
-	// A path that had a database before could pair this one with an old
-	// journal or WAL (https://sqlite.org/howtocorrupt.html, section 1.4).
-	leftovers, err := filepath.Glob(filepath.Join(spec.Dir, Database+"*"))
-	if err != nil || len(leftovers) > 0 {
-		return nil, fmt.Errorf("start cluster: %s is not fresh: %q is there", spec.Dir, leftovers)
+	if err := spec.fresh(); err != nil {
+		return nil, fmt.Errorf("start cluster: %w", err)
 	}
 	for i := range spec.Nodes {
-		name := "app-" + strconv.Itoa(i+1)
-		p := &process{name: name, args: nodeArgs(name, spec), log: filepath.Join(spec.Dir, name+".log")}
+		name := nodeName(i)
+		args := []string{"node", "--name", name, "--db", filepath.Join(spec.Dir, Database)}
+		p := &process{name: name, args: append(args, spec.flags()...), log: filepath.Join(spec.Dir, name+".log")}
 		if spec.Trace {
 			p.trace = filepath.Join(spec.Dir, name+".trace.jsonl")
 			p.args = append(p.args, "--trace", p.trace)
@@ -79,23 +72,6 @@ func newProcesses(spec Spec) (*Processes, error) {
 
 // anyPort lets the kernel choose; the child tells which it was.
 const anyPort = "127.0.0.1:0"
-
-func nodeArgs(name string, spec Spec) []string {
-	d := spec.Discipline
-	args := []string{
-		"node", "--name", name, "--db", filepath.Join(spec.Dir, Database),
-		"--driver", d.Driver, "--journal", string(d.Journal), "--synchronous", string(d.Synchronous),
-		"--busy-timeout", strconv.FormatInt(int64(d.BusyTimeout), 10),
-		"--transaction", string(d.Transaction), "--think", strconv.FormatInt(int64(d.Think), 10),
-		"--retries", strconv.Itoa(d.Retries), "--backoff", d.Backoff.String(),
-		"--writer", d.Writer, "--pool", strconv.Itoa(d.Pool),
-		"--seed", strconv.FormatUint(spec.Seed, 10),
-	}
-	if spec.Lab {
-		args = append(args, "--lab")
-	}
-	return args
-}
 
 func (c *Processes) start(ctx context.Context, spec Spec) error {
 	if err := each(c.nodes, func(p *process) error {
@@ -114,16 +90,21 @@ func (c *Processes) start(ctx context.Context, spec Spec) error {
 	return c.balancer.start(ctx, c.binary, cmp.Or(spec.Listen, anyPort))
 }
 
-// each calls do for every process at once and returns the first error, by the
-// order of the processes: what is wrong with one is mostly wrong with all.
-func each(processes []*process, do func(*process) error) error {
-	errs := make([]error, len(processes))
+// each calls do for every member at once and returns the first error, by the
+// order of the members: what is wrong with one is mostly wrong with all.
+func each[M any](members []M, do func(M) error) error {
+	return cmp.Or(eachError(members, do)...)
+}
+
+// eachError calls do for every member at once and returns what each gave.
+func eachError[M any](members []M, do func(M) error) []error {
+	errs := make([]error, len(members))
 	var group sync.WaitGroup
-	for i, p := range processes {
-		group.Go(func() { errs[i] = do(p) })
+	for i, m := range members {
+		group.Go(func() { errs[i] = do(m) })
 	}
 	group.Wait()
-	return cmp.Or(errs...)
+	return errs
 }
 
 // all returns every process in the order in which it is stopped: the balancer
@@ -142,7 +123,7 @@ func (c *Processes) URL() string { return "http://" + c.balancer.addr }
 func (c *Processes) Nodes() []Node {
 	var nodes []Node
 	for _, p := range c.nodes {
-		nodes = append(nodes, Node{Name: p.name, URL: "http://" + p.addr, Log: p.log, Trace: p.trace})
+		nodes = append(nodes, Node{Name: p.name, URL: "http://" + p.addr, Log: p.log, Engine: p.engine, Trace: p.trace})
 	}
 	return nodes
 }

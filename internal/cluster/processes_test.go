@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,11 @@ func TestMain(m *testing.M) {
 		beParent(dir)
 		return
 	}
-	os.Exit(testbin.Main(&binary, m.Run))
+	if dir := os.Getenv(composeParentOf); dir != "" {
+		beComposeParent(dir)
+		return
+	}
+	os.Exit(testbin.Main(&binary, func() int { return cmp.Or(m.Run(), removeImage()) }))
 }
 
 func spec(t *testing.T) Spec {

@@ -23,6 +23,7 @@ func Main(binary *string, run func() int) int {
 	defer os.RemoveAll(dir)
 	*binary = filepath.Join(dir, "contend")
 	build := exec.Command("go", "build", "-o", *binary, "example.com/contend/cmd/contend")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // static, so that it also runs in an image of its own
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "testbin: build contend: %v\n%s", err, out)
 		return 1

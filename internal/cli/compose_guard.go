@@ -1,0 +1,25 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"example.com/contend/internal/cluster"
+)
+
+// newComposeGuardCommand is for contend itself: a run on containers starts it,
+// to take the containers down where the run dies before it can.
+func newComposeGuardCommand(s streams) *cobra.Command {
+	var project, log string
+	cmd := &cobra.Command{
+		Use:    "compose-guard --project NAME",
+		Short:  "Take a run's containers down when stdin ends without a word that they are gone",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: verb(func(cmd *cobra.Command, _ []string) error {
+			return cluster.GuardCompose(cmd.Context(), project, log, s.in, s.out)
+		}),
+	}
+	cmd.Flags().StringVar(&project, "project", "", "the compose project's `NAME`")
+	cmd.Flags().StringVar(&log, "log", "", "write what it had to do to `FILE`")
+	return cmd
+}
