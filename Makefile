@@ -1,5 +1,7 @@
 # make demo   does the main job on real processes, in half a minute; needs only Go
 # make lab    all of it, in two minutes and a half; ends with a page to look at
+# make containers  what containers do, beside processes; needs Docker
+# make wal-reset   acknowledged writes vanish in an old SQLite, and not in this one
 # make test   everything that must hold before a change lands
 # make check  the part of it that takes seconds: format, vet, staticcheck
 # make bench  comparisons, two things in one run: the load client, the balancer, history files
@@ -12,19 +14,32 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab test check tools bench-tools bench fuzz readme clean
+.PHONY: help build demo lab containers images wal-reset old-engine test validate check tools bench-tools bench fuzz readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
 
+# Static, so that an image can be made of it.
 build:
-	$(GO) build -o $(BIN) ./cmd/contend
+	CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/contend
 
 demo: build
 	$(BIN) run --quick
 
 lab: build
 	$(BIN) run
+
+containers: build images
+	$(BIN) run busy lost-update crash mounts --on compose
+
+images:
+	sh scripts/base-images.sh
+
+wal-reset: build
+	sh scripts/wal-reset.sh $(BIN)
+
+old-engine: build
+	BUILD_ONLY=1 sh scripts/wal-reset.sh $(BIN)
 
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
@@ -33,12 +48,23 @@ check:
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags bench ./bench
 	sh scripts/tidy.sh
+	cd exhibits/wal-reset && sh ../../scripts/tidy.sh
+	cd deploy/validate && sh ../../scripts/tidy.sh
 
 # Race tests of every package, then the whole lab once, its JSON read by a program
-# that is not ours, its databases by a SQLite that is not ours, its page by a browser.
-test: tools check build
+# that is not ours, its databases by a SQLite that is not ours, its page by a browser;
+# then the real Dockerfile, the real compose file with nginx, experiments in containers,
+# what we deploy read by the libraries of what it is deployed to, and an old SQLite.
+test: tools check build images
 	$(GO) test -race ./...
 	sh scripts/lab-test.sh $(BIN)
+	sh scripts/compose-test.sh
+	sh scripts/containers-test.sh $(BIN)
+	$(MAKE) validate
+	sh scripts/wal-reset.sh $(BIN)
+
+validate:
+	cd deploy/validate && $(GO) vet ./... && $(GO) test ./...
 
 tools:
 	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl "chromium:chromium fonts-liberation"

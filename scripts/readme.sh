@@ -1,9 +1,12 @@
 #!/bin/sh
 # readme.sh: run again what the documents show, and put the output in its place.
 # docs/results.txt and docs/claims.md are one run of the whole lab, which takes
-# minutes; docs/report.png is what a browser shows of it. In the READMEs, what
+# minutes; docs/report.png is what a browser shows of it. docs/containers.txt and
+# docs/containers.md are a run in containers, which needs Docker: without it they
+# stay as they are. In the READMEs, what
 # stands between <!-- output: COMMAND --> and <!-- end --> is what COMMAND
-# prints, and between <!-- summary --> and <!-- end --> the summary of the claims.
+# prints, between <!-- summary --> and <!-- end --> the summary of the claims, and
+# between <!-- mounts --> and <!-- end --> what wrong mounts lost.
 set -eu
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
@@ -14,14 +17,31 @@ bin/contend report --claims "$runs/latest" >docs/claims.md
 sed -n '/^<!-- summary -->$/,/^<!-- end -->$/p' docs/claims.md | sed '1d;$d; s|](#|](docs/claims.md#|' >"$runs/summary"
 sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" load-charts docs/report.png
 
+if docker version >/dev/null 2>&1; then
+	sh scripts/base-images.sh
+	BUILD_ONLY=1 sh scripts/wal-reset.sh bin/contend
+	bin/contend run busy lost-update crash mounts wal-reset --on compose --old-engine bin/contend-3.51.2 --seed 1 --dir "$runs" >"$runs/containers"
+	mv "$runs/containers" docs/containers.txt
+	bin/contend report --claims "$runs/latest" >docs/containers.md
+	{
+		echo "| mount/journal | acknowledged | refused | lost | integrity_check |"
+		echo "|---|---|---|---|---|"
+		bin/contend report --json "$runs/latest" | jq -r '.experiments[] | select(.name == "mounts").arms[]
+			| "| \(.name) | \(.acknowledged) | \(.ops.failed) | \(.lost) | \(.integrity) |"'
+	} >"$runs/mounts"
+else
+	echo "not run again: docs/containers.txt and docs/containers.md, because no Docker engine is reached" >&2
+fi
+
 command=$(sed -n 's/^<!-- output: \(.*\) -->$/\1/p' README.md)
 $command --dir "$runs" >"$runs/output"
 for file in README.md README.ja.md; do
-	awk -v output="$runs/output" -v summary="$runs/summary" '
+	awk -v output="$runs/output" -v summary="$runs/summary" -v mounts="$runs/mounts" '
 		/^<!-- end -->$/ { if (fenced) print "```"; skip = fenced = 0 }
 		!skip { print }
 		/^<!-- output: / { print "```"; from = output; skip = fenced = 1 }
 		/^<!-- summary -->$/ { from = summary; skip = 1 }
+		/^<!-- mounts -->$/ && (getline line < mounts) > 0 { print line; from = mounts; skip = 1 }
 		from != "" {
 			while ((getline line < from) > 0) print line
 			from = ""

@@ -35,6 +35,8 @@ func All(o Options) []experiment.Experiment {
 		scale(o),
 		snapshot(o),
 		checkpoint(o),
+		mounts(o),
+		walReset(o),
 	}
 }
 

@@ -115,14 +115,14 @@ func verdictsOf(t *testing.T, x experiment.Experiment, arm string, tamper func(p
 	}
 	engine := experiment.Engine{
 		Dir: t.TempDir(), Seed: 1,
-		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
+		Places: []experiment.Place{{Name: experiment.Processes, Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			spec.Binary = binary
 			c, err := cluster.StartProcesses(ctx, spec)
 			if err != nil {
 				return nil, err
 			}
 			return &tampered{Processes: c, path: filepath.Join(spec.Dir, cluster.Database), tamper: tamper}, nil
-		},
+		}}},
 	}
 	results, err := engine.Run(t.Context(), []experiment.Experiment{x})
 	if err != nil || len(results) != 1 || results[0].Arms[0].Error != "" {

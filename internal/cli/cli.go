@@ -153,6 +153,8 @@ and under exactly which settings.`,
 		newUpCommand(s),
 		newNodeCommand(s),
 		newBalanceCommand(s),
+		newHealthcheckCommand(),
+		newComposeGuardCommand(s),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
 	return root

@@ -50,7 +50,7 @@ func (p *progress) observe(now experiment.Progress) {
 	switch {
 	case p.bars == nil && !p.said[now.Number]:
 		p.said[now.Number] = true
-		line := fmt.Sprintf("%d of %d  %s %s  %s", now.Number, now.Of, now.Experiment, now.Arm, p.left())
+		line := fmt.Sprintf("%d of %d  %s %s%s  %s", now.Number, now.Of, now.Experiment, now.Arm, on(now), p.left())
 		fmt.Fprintln(p.w, strings.TrimSpace(line))
 	case p.bars != nil:
 		p.draw(now)
@@ -81,7 +81,15 @@ func (p *progress) line() string {
 	if p.now.Total > 0 {
 		phase = fmt.Sprintf("%s %d/%d", phase, p.now.Done, p.now.Total)
 	}
-	return fmt.Sprintf("%d/%d %s %s: %s  %s", p.now.Number, p.now.Of, p.now.Experiment, p.now.Arm, phase, p.left())
+	return fmt.Sprintf("%d/%d %s %s%s: %s  %s", p.now.Number, p.now.Of, p.now.Experiment, p.now.Arm, on(p.now), phase, p.left())
+}
+
+// on says where, if there are several places.
+func on(p experiment.Progress) string {
+	if p.Place == "" {
+		return ""
+	}
+	return " on " + p.Place
 }
 
 // left estimates the time left: from how long the recordings are expected to

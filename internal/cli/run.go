@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +16,8 @@ import (
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/catalogue"
-	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/place"
 	"example.com/contend/internal/report"
 )
 
@@ -26,6 +28,9 @@ type runOptions struct {
 	seed   uint64
 	quick  bool
 	levels []int
+	on     []string
+	places place.Options
+	old    string // the node with an old engine
 	json   bool
 	quiet  bool
 	color  string
@@ -40,6 +45,12 @@ func newRunCommand(s streams) *cobra.Command {
 them over HTTP, keeps a ledger of what was acknowledged, and judges each claim
 in each arm. Without a name it runs every experiment; contend list shows them.
 
+With --on compose every arm is run in containers too, and the verdicts stand side
+by side: the nodes of deploy/compose.yaml, on a volume, behind nginx, as a project
+of their own for each recording, which nothing is left of. With --on URL it is run
+on nodes that somebody else started; arms that need more than they allow, such as
+a node killed, are skipped, and the report says why.
+
 Everything is kept in runs/<time>-<name>/: report.html to look at, run.json, and
 for each recording its history, its database and the logs of its nodes. Ctrl-C
 stops the load, judges what there is and stores it; a second leaves at once.`,
@@ -47,6 +58,9 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
   contend run --quick                      # all of it, smaller: half a minute
   contend run load --levels 10,100,1000
   contend run lost-update --arm separate/5000 --arm immediate/5000
+  contend run busy lost-update crash --on compose   # processes and containers, side by side
+  contend run mounts --on compose          # volumes mounted wrongly
+  contend run busy --on http://127.0.0.1:8080
   contend run busy --seed 7 --json | jq .summary`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string
@@ -62,6 +76,7 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 			if !cmd.Flags().Changed("seed") {
 				o.seed = uint64(rand.Uint32())
 			}
+			o.places.Builds = map[string]string{catalogue.OldEngine: o.old}
 			return runExperiments(cmd.Context(), s, names, o)
 		}),
 	}
@@ -71,13 +86,18 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 	flags.Uint64Var(&o.seed, "seed", 0, "names every random choice, so that a run can be repeated (default: a random one)")
 	flags.BoolVar(&o.quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
 	flags.IntSliceVar(&o.levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
+	flags.StringSliceVar(&o.on, "on", []string{experiment.Processes}, "where: processes, compose, or the `URL`s of nodes that run already (repeatable)")
+	flags.BoolVar(&o.places.Alone, "alone", false, "with --on compose: in containers only, without processes beside them")
+	flags.StringVar(&o.places.Image, "image", "", "with --on compose: an image of contend to run as nodes (default: one is made of this program)")
+	flags.StringVar(&o.places.Nginx, "nginx", "", "with --on compose: the image of the balancer (default nginx:alpine)")
+	flags.StringVar(&o.old, catalogue.OldEngine, "", "a `contend` built with SQLite 3.51.2, for wal-reset: make old-engine builds it")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
 	colorFlag(flags, &o.color)
 	return cmd
 }
 
-func runExperiments(ctx context.Context, s streams, names []string, o runOptions) error {
+func runExperiments(ctx context.Context, s streams, names []string, o runOptions) (err error) {
 	color, err := useColor(o.color, s.out)
 	if err != nil {
 		return err
@@ -86,17 +106,30 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 	if err != nil {
 		return usagef("%w", err)
 	}
+	places, err := openPlaces(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if errClose := places.Close(); err == nil && errClose != nil {
+			err = errClose
+		}
+	}()
+	if len(names) == 0 {
+		experiments = leaveOut(s, experiments, places, o.quiet)
+	}
 	started := time.Now()
 	dir, err := archive.Create(o.dir, runName(names), started)
 	if err != nil {
 		return hinted(err, "--dir names a directory that can be written")
 	}
 	shown := newProgress(s.err, o.quiet)
-	engine := &experiment.Engine{Dir: dir, Seed: o.seed, Start: startProcesses, Observe: shown.observe}
+	engine := &experiment.Engine{Dir: dir, Seed: o.seed, Places: places.All, Observe: shown.observe}
 	results, cut := engine.Run(ctx, experiments)
 	shown.close()
 
 	run := &experiment.Run{
+		Places: places.Names(),
 		Schema: experiment.Schema, Contend: versions(), Machine: machine(dir),
 		Command: command(names, o), Seed: o.seed, Started: started.UTC().Truncate(time.Second),
 		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
@@ -112,6 +145,21 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 	return verdict(run)
 }
 
+// leaveOut takes from a run of everything the experiments that cannot be run
+// where it takes place, and says which they are. One that is asked for by name
+// is told of in the report instead.
+func leaveOut(s streams, all []experiment.Experiment, places *place.Places, quiet bool) []experiment.Experiment {
+	var kept []experiment.Experiment
+	for i := range all {
+		if all[i].Runs(places.All) {
+			kept = append(kept, all[i])
+		} else if !quiet {
+			fmt.Fprintf(s.err, "left out: %s; `contend run %[1]s` says what it needs\n", all[i].Name)
+		}
+	}
+	return kept
+}
+
 // draw prints the run as JSON or for the terminal.
 func draw(s streams, run *experiment.Run, json, color bool) error {
 	if json {
@@ -120,12 +168,28 @@ func draw(s streams, run *experiment.Run, json, color bool) error {
 	return report.Terminal(s.out, run, report.Options{Color: color})
 }
 
-func startProcesses(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
-	c, err := cluster.StartProcesses(ctx, spec)
-	if err != nil {
-		return nil, err // not c: a nil *Processes in an interface is not nil
+// openPlaces finds out whether everything can be run where it is asked for,
+// before anything is kept of the run.
+func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, error) {
+	if err := place.Check(o.on); err != nil {
+		return nil, usagef("--on: %w", err)
 	}
-	return c, nil
+	if o.old != "" {
+		if _, err := os.Stat(o.old); err != nil {
+			return nil, usagef("--%s: %w", catalogue.OldEngine, err)
+		}
+	}
+	if !o.quiet && slices.Contains(o.on, place.Compose) {
+		fmt.Fprintln(s.err, "preparing containers")
+	}
+	places, err := place.Open(ctx, o.on, o.places)
+	switch {
+	case err == nil:
+		return places, nil
+	case ctx.Err() != nil:
+		return nil, &exitError{code: exitInterrupted, err: err}
+	}
+	return nil, err
 }
 
 // choose returns the experiments called names with the arms that match.
@@ -210,6 +274,19 @@ func command(names []string, o runOptions) []string {
 	}
 	if len(o.levels) > 0 {
 		args = append(args, "--levels", strings.Trim(strings.ReplaceAll(fmt.Sprint(o.levels), " ", ","), "[]"))
+	}
+	if !slices.Equal(o.on, []string{experiment.Processes}) {
+		args = append(args, "--on", strings.Join(o.on, ","))
+	}
+	for _, f := range []struct{ name, value string }{
+		{"--image", o.places.Image}, {"--nginx", o.places.Nginx}, {"--" + catalogue.OldEngine, o.old},
+	} {
+		if f.value != "" {
+			args = append(args, f.name, f.value)
+		}
+	}
+	if o.places.Alone {
+		args = append(args, "--alone")
 	}
 	return append(args, "--seed", strconv.FormatUint(o.seed, 10))
 }

@@ -21,7 +21,7 @@ func exitCode(run *experiment.Run) int {
 		return exitInterrupted
 	case s.Surprises > 0:
 		return exitSurprise
-	case someArmBroke(run):
+	case someArmBroke(run), noArmRan(run):
 		return exitCannotRun
 	case s.Inconclusive > 0:
 		return exitInconclusive
@@ -41,13 +41,25 @@ func someArmBroke(run *experiment.Run) bool {
 	return false
 }
 
+// noArmRan reports whether everything that was asked for was skipped.
+func noArmRan(run *experiment.Run) bool {
+	for i := range run.Experiments {
+		if len(run.Experiments[i].Arms) > 0 {
+			return false
+		}
+	}
+	return len(run.Experiments) > 0
+}
+
 // verdict is the error with which a verb ends that has shown run: nil when all
 // was as expected. What the answer on stdout has said, it does not say again.
 func verdict(run *experiment.Run) error {
-	switch code := exitCode(run); code {
-	case exitOK:
+	switch code := exitCode(run); {
+	case code == exitOK:
 		return nil
-	case exitCannotRun:
+	case code == exitCannotRun && noArmRan(run):
+		return &exitError{code: code, err: errors.New("nothing of it can be run there: the report says why")}
+	case code == exitCannotRun:
 		return &exitError{code: code, err: errors.New("some arms could not run: the report names them and says why")}
 	default:
 		return &exitError{code: code}

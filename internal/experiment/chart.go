@@ -20,6 +20,7 @@ type Plot func(arms []Evidence) Chart
 type Chart struct {
 	Kind   string   `json:"kind"` // one of the Chart… constants
 	Title  string   `json:"title"`
+	Place  string   `json:"place"`          // where what it shows was recorded
 	Note   string   `json:"note,omitempty"` // one sentence for the reader
 	X      Axis     `json:"x"`
 	Y      Axis     `json:"y"`

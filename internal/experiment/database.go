@@ -41,6 +41,37 @@ func begin(ctx context.Context, c cluster.Cluster, b Begin) ([]history.Op, error
 	return resets, nil
 }
 
+// inherited reads the counters that a workload is going to change, where the
+// database was used before.
+func inherited(ctx context.Context, c cluster.Cluster, w workload.Workload) (map[string]int64, error) {
+	db, used := c.(cluster.Inherited)
+	if !used {
+		return nil, nil
+	}
+	keys, _ := workload.Counters(w)
+	before := map[string]int64{}
+	for _, key := range keys {
+		value, err := db.Counter(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("read counter %q beforehand: %w", key, err)
+		}
+		before[key] = value
+	}
+	return before, nil
+}
+
+// readViews asks what each node took for the database, where they may differ.
+func (r *Recording) readViews(ctx context.Context, c cluster.Cluster) (err error) {
+	viewer, can := c.(cluster.Viewer)
+	if !can || r.Setup.Mount == cluster.MountShared {
+		return nil
+	}
+	if r.Views, err = viewer.Views(ctx); err != nil {
+		return fmt.Errorf("read what each node has: %w", err)
+	}
+	return nil
+}
+
 // readDatabase asks the stopped cluster for the facts, and puts what they say
 // around the clients' ops: what the database began with, what the faults did,
 // and what was there at the end.
@@ -60,7 +91,7 @@ func (r *Recording) readDatabase(ctx context.Context, c cluster.Cluster) error {
 	keys := r.counterKeys()
 	var resets []history.Op
 	for _, key := range keys {
-		resets = append(resets, own(history.Reset, key, 0, 0))
+		resets = append(resets, own(history.Reset, key, r.before[key], 0))
 	}
 	r.Ops = slices.Concat(resets, r.Ops, r.faultOps(), r.finalOps(keys, end))
 	for i := range r.Ops {

@@ -7,16 +7,14 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"example.com/contend/internal/cluster"
 )
 
 // An Engine records the arms of experiments, each recording on a cluster of its own.
 type Engine struct {
-	Dir     string                                                       // of the run; must exist
-	Seed    uint64                                                       // for the ops and the nodes' jitter
-	Start   func(context.Context, cluster.Spec) (cluster.Cluster, error) // a cluster for one recording
-	Observe func(Progress)                                               // called by one goroutine at a time; may be nil
+	Dir     string         // of the run; must exist
+	Seed    uint64         // for the ops and the nodes' jitter
+	Places  []Place        // where every arm is recorded; at least one
+	Observe func(Progress) // called by one goroutine at a time; may be nil
 
 	mu       sync.Mutex // guards what follows, and calls of Observe
 	recorded map[take]*Recording
@@ -26,13 +24,15 @@ type Engine struct {
 // A take names a recording: arms that ask for the same one share it.
 type take struct {
 	setup  Setup
-	repeat int // from 1
+	repeat int    // from 1
+	place  string // its name
 }
 
 // A Progress is what the engine is doing.
 type Progress struct {
 	Experiment  string
 	Arm         string // with the trial, where the arm has several
+	Place       string // where it is made; empty where there is only one place
 	Number, Of  int    // of the recording within the run, from 1; arms that share one count once
 	Phase       string // "starting 4 nodes", "sending", "stopping"; "recorded" at its end
 	Done, Total int    // ops, while sending
@@ -43,18 +43,21 @@ type Progress struct {
 	Takes  time.Duration
 }
 
-// Run records every arm of every experiment and judges it. When ctx is done it
-// stops the load, judges what there is and returns it with ctx's cause; arms
-// that had not begun are not in the results. An arm that cannot run carries
-// its error and inconclusive findings, and the others go on.
+// Run records every arm of every experiment in every place and judges it. When
+// ctx is done it stops the load, judges what there is and returns it with ctx's
+// cause; arms that had not begun are not in the results. An arm that cannot run
+// carries its error and inconclusive findings, and the others go on. What a
+// place refuses is told as skipped.
 func (e *Engine) Run(ctx context.Context, experiments []Experiment) ([]Result, error) {
 	e.recorded = map[take]*Recording{}
-	e.plan = newPlan(experiments)
+	e.plan = newPlan(experiments, e.Places)
 	var results []Result
 	for i := range experiments {
 		x := &experiments[i]
 		e.record(ctx, x)
-		if result := Judge(x, e.evidence(x)); len(result.Arms) > 0 {
+		result := Judge(x, e.evidence(x))
+		result.Skipped = x.skipped(e.Places)
+		if len(result.Arms)+len(result.Skipped) > 0 {
 			results = append(results, result)
 		}
 	}
@@ -65,21 +68,38 @@ func (e *Engine) Run(ctx context.Context, experiments []Experiment) ([]Result, e
 type job struct {
 	take
 	arm, trial string
+	in         *Place
 }
 
-// jobs yields the recordings that x asks for, in order. The trials of an arm
-// take turns, so that what changes on the machine meets all of them.
-func (x *Experiment) jobs(yield func(job) bool) {
+// jobs returns the recordings that x asks for, in order. The trials of an arm
+// take turns, and so do the places, so that what changes on the machine meets
+// all of them.
+func (x *Experiment) jobs(places []Place) []job {
+	var all []job
 	for i := range x.Arms {
 		arm := &x.Arms[i]
 		for repeat := range max(arm.Repeats, 1) {
 			for _, trial := range arm.Trials {
-				if !yield(job{take{trial.Setup, repeat + 1}, arm.Name, trial.Name}) {
-					return
+				for k := range places {
+					p := &places[k]
+					if p.refusal(arm) == "" {
+						all = append(all, job{take{trial.Setup, repeat + 1, p.Name}, arm.Name, trial.Name, p})
+					}
 				}
 			}
 		}
 	}
+	return all
+}
+
+// abreast is how many recordings of x may be made at once.
+func (e *Engine) abreast(x *Experiment) int {
+	for i := range e.Places {
+		if e.Places[i].Single {
+			return 1
+		}
+	}
+	return max(x.Abreast, 1)
 }
 
 // record makes the recordings of x that this run does not have yet, as many at
@@ -87,14 +107,14 @@ func (x *Experiment) jobs(yield func(job) bool) {
 func (e *Engine) record(ctx context.Context, x *Experiment) {
 	work := make(chan *recorder)
 	var workers sync.WaitGroup
-	for range max(x.Abreast, 1) {
+	for range e.abreast(x) {
 		workers.Go(func() {
 			for rec := range work {
 				rec.run(ctx)
 			}
 		})
 	}
-	for j := range x.jobs {
+	for _, j := range x.jobs(e.Places) {
 		if ctx.Err() != nil {
 			break
 		}
@@ -114,9 +134,14 @@ func (e *Engine) claim(experiment string, j job) *recorder {
 		return nil
 	}
 	p := Progress{Experiment: experiment, Arm: joined(j.arm, j.trial), Number: len(e.recorded) + 1, Of: len(e.plan.shares), Takes: e.plan.takes}
-	r := &Recording{Setup: j.setup, Repeat: j.repeat, Dir: filepath.Join("recordings", directory(p.Number, j))}
+	name := directory(p.Number, j)
+	if len(e.Places) > 1 {
+		p.Place = j.place
+		name += "-" + inFileName.Replace(j.place)
+	}
+	r := &Recording{Setup: j.setup, Repeat: j.repeat, Place: j.place, Dir: filepath.Join("recordings", name)}
 	e.recorded[j.take] = r
-	return &recorder{engine: e, take: j.take, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
+	return &recorder{engine: e, take: j.take, start: j.in.Start, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
 }
 
 // disclaim gives up a recording that has not begun.
@@ -140,8 +165,11 @@ func directory(number int, j job) string {
 	if j.repeat > 1 {
 		name += fmt.Sprintf(" %d", j.repeat)
 	}
-	return fmt.Sprintf("%02d-%s", number, strings.NewReplacer("/", "-", " ", "-").Replace(name))
+	return fmt.Sprintf("%02d-%s", number, inFileName.Replace(name))
 }
+
+// inFileName makes a name fit for a file.
+var inFileName = strings.NewReplacer("/", "-", " ", "-", ":", "-", ",", "-")
 
 // observe tells how a recording is going.
 func (e *Engine) observe(p Progress) {
@@ -157,19 +185,21 @@ func (e *Engine) observe(p Progress) {
 func (e *Engine) evidence(x *Experiment) []Evidence {
 	var all []Evidence
 	for i := range x.Arms {
-		if evidence, any := e.ofArm(&x.Arms[i]); any {
-			all = append(all, evidence)
+		for k := range e.Places {
+			if evidence, any := e.ofArm(&x.Arms[i], e.Places[k].Name); any {
+				all = append(all, evidence)
+			}
 		}
 	}
 	return all
 }
 
-func (e *Engine) ofArm(arm *Arm) (evidence Evidence, any bool) {
-	evidence.Arm = arm.Name
+func (e *Engine) ofArm(arm *Arm, place string) (evidence Evidence, any bool) {
+	evidence.Arm, evidence.Place = arm.Name, place
 	for _, trial := range arm.Trials {
 		t := TrialEvidence{Name: trial.Name, Level: trial.Level, Setup: trial.Setup}
 		for repeat := range max(arm.Repeats, 1) {
-			if r := e.recorded[take{trial.Setup, repeat + 1}]; r != nil {
+			if r := e.recorded[take{trial.Setup, repeat + 1, place}]; r != nil {
 				t.Recordings = append(t.Recordings, r)
 				any = true
 			}

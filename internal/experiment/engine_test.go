@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/contend/check"
 	"example.com/contend/internal/cluster"
 )
@@ -27,6 +29,11 @@ func two(same bool) Experiment {
 	}
 }
 
+// somewhere is a single place.
+func somewhere(start func(context.Context, cluster.Spec) (cluster.Cluster, error)) []Place {
+	return []Place{{Name: Processes, Start: start}}
+}
+
 func TestAnArmThatCannotRunDecidesNothingAndStopsNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -41,10 +48,10 @@ func TestAnArmThatCannotRunDecidesNothingAndStopsNothing(t *testing.T) {
 			var last Progress
 			engine := Engine{
 				Dir: t.TempDir(),
-				Start: func(context.Context, cluster.Spec) (cluster.Cluster, error) {
+				Places: somewhere(func(context.Context, cluster.Spec) (cluster.Cluster, error) {
 					starts++
 					return nil, errors.New("no such luck")
-				},
+				}),
 				Observe: func(p Progress) { last = p },
 			}
 			results, err := engine.Run(t.Context(), []Experiment{two(tt.same)})
@@ -68,10 +75,10 @@ func TestARunThatIsCutShortHasNoArmsThatDidNotBegin(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	engine := Engine{
 		Dir: t.TempDir(),
-		Start: func(context.Context, cluster.Spec) (cluster.Cluster, error) {
+		Places: somewhere(func(context.Context, cluster.Spec) (cluster.Cluster, error) {
 			cancel()
 			return nil, ctx.Err()
-		},
+		}),
 	}
 	// The second experiment asks for the same recordings, and has the one that was made.
 	results, err := engine.Run(ctx, []Experiment{two(false), two(false)})
@@ -93,7 +100,7 @@ func TestTrialsOfAnArmTakeTurns(t *testing.T) {
 	b.Nodes = 3
 	x.Arms[0].Trials = []Trial{{Name: "one", Setup: x.Arms[0].Trials[0].Setup}, {Name: "three", Setup: b}}
 	var got []string
-	for j := range x.jobs {
+	for _, j := range x.jobs(somewhere(nil)) {
 		got = append(got, fmt.Sprint(j.trial, " ", j.repeat))
 	}
 	if want := []string{"one 1", "three 1", "one 2", "three 2"}; !slices.Equal(got, want) {
@@ -107,13 +114,13 @@ func TestRecordingsAbreastKeepTheirNames(t *testing.T) {
 	both := make(chan struct{}, 2)
 	engine := Engine{
 		Dir: t.TempDir(),
-		Start: func(ctx context.Context, _ cluster.Spec) (cluster.Cluster, error) {
+		Places: somewhere(func(ctx context.Context, _ cluster.Spec) (cluster.Cluster, error) {
 			both <- struct{}{}
 			for len(both) < 2 && ctx.Err() == nil { // until the other has begun, too
 				runtime.Gosched()
 			}
 			return nil, errors.New("no such luck")
-		},
+		}),
 	}
 	results, err := engine.Run(t.Context(), []Experiment{x})
 	if err != nil {
@@ -129,8 +136,72 @@ func TestRecordingsAbreastKeepTheirNames(t *testing.T) {
 func TestThePlanCountsASharedRecordingOnce(t *testing.T) {
 	x, y := two(false), two(false)
 	x.Takes, y.Takes = 10*time.Second, 40*time.Second
-	p := newPlan([]Experiment{x, y})
+	p := newPlan([]Experiment{x, y}, somewhere(nil))
 	if p.takes != 10*time.Second || len(p.shares) != 2 {
 		t.Errorf("%s in %d recordings, want 10s in 2", p.takes, len(p.shares))
+	}
+}
+
+// Places take turns within an arm, and one that refuses a setup has no recording of it.
+func TestPlacesTakeTurns(t *testing.T) {
+	x := two(false)
+	places := []Place{{Name: "here"}, {Name: "there", Refuse: func(s *Setup) string {
+		if s.Nodes > 1 {
+			return "it has but one node"
+		}
+		return ""
+	}}}
+	var got []string
+	for _, j := range x.jobs(places) {
+		got = append(got, j.arm+" "+j.place)
+	}
+	if want := []string{"a/1 here", "a/1 there", "b/1 here"}; !slices.Equal(got, want) {
+		t.Errorf("jobs %v, want %v", got, want)
+	}
+	want := []Skipped{{Place: "there", Reason: "it has but one node", Arms: []string{"b/1"}}}
+	if diff := cmp.Diff(want, x.skipped(places)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is recorded in two places is judged in each, and told from the other.
+func TestEveryPlaceHasItsOwnArms(t *testing.T) {
+	starts := map[string]int{}
+	place := func(name string) Place {
+		return Place{Name: name, Start: func(context.Context, cluster.Spec) (cluster.Cluster, error) {
+			starts[name]++
+			return nil, errors.New("no luck " + name)
+		}}
+	}
+	engine := Engine{Dir: t.TempDir(), Places: []Place{place("here"), place("http://there:80")}}
+	results, err := engine.Run(t.Context(), []Experiment{two(true)})
+	if err != nil || len(results) != 1 || starts["here"] != 1 || starts["http://there:80"] != 1 {
+		t.Fatalf("%d results, %v, starts %v; want one start in each place", len(results), err, starts)
+	}
+	var got []string
+	for _, arm := range results[0].Arms {
+		got = append(got, fmt.Sprintf("%s %s %s %s", arm.Name, arm.Place, arm.Recording, arm.Error))
+	}
+	want := []string{
+		"a/1 here recordings/01-a-1-here no luck here",
+		"a/1 http://there:80 recordings/02-a-1-http---there-80 no luck http://there:80",
+		"b/1 here recordings/01-a-1-here no luck here",
+		"b/1 http://there:80 recordings/02-a-1-http---there-80 no luck http://there:80",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An experiment of which nothing can be run says so.
+func TestAnExperimentThatIsSkippedIsTold(t *testing.T) {
+	engine := Engine{Dir: t.TempDir(), Places: []Place{{Name: "nowhere", Refuse: func(*Setup) string { return "never" }}}}
+	results, err := engine.Run(t.Context(), []Experiment{two(false)})
+	if err != nil || len(results) != 1 || len(results[0].Arms) != 0 {
+		t.Fatalf("%+v, %v; want one result without arms", results, err)
+	}
+	want := []Skipped{{Place: "nowhere", Reason: "never", Arms: []string{"a/1", "b/1"}}}
+	if diff := cmp.Diff(want, results[0].Skipped); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"example.com/contend/internal/measure"
 )
 
-// Evidence is all that was recorded in one arm: what a claim may look at.
+// Evidence is all that was recorded in one arm in one place: what a claim may look at.
 type Evidence struct {
 	Arm    string
+	Place  string
 	Trials []TrialEvidence // in the arm's order
 }
 

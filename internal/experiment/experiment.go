@@ -57,6 +57,17 @@ type Trial struct {
 	Setup Setup
 }
 
+// spec says what cluster is to be started for s, with dir for its files.
+func (s *Setup) spec(dir string, seed uint64) cluster.Spec {
+	return cluster.Spec{
+		Nodes: s.Nodes, Discipline: s.Discipline, Dir: dir, Seed: seed,
+		Lab: s.lab(), Trace: s.Traced, Mount: s.Mount, Build: s.Build,
+	}
+}
+
+// Spec says what cluster a setup needs, for a [Place] to see whether it has one.
+func (s *Setup) Spec() cluster.Spec { return s.spec("", 0) }
+
 // Single returns the trials of an arm that has but one.
 func Single(s Setup) []Trial { return []Trial{{Setup: s}} }
 

@@ -14,21 +14,40 @@ import (
 // finding for every claim that they are asked, and the charts. It is pure: the
 // same evidence is judged the same way again.
 func Judge(x *Experiment, arms []Evidence) Result {
-	result := Result{Name: x.Name, Question: x.Question, Arms: []ArmResult{}}
+	result := Result{Name: x.Name, Question: x.Question, Arms: []ArmResult{}, Skipped: []Skipped{}}
 	for i := range arms {
 		at := slices.IndexFunc(x.Arms, func(a Arm) bool { return a.Name == arms[i].Arm })
 		result.Arms = append(result.Arms, judgeArm(x, &x.Arms[at], &arms[i]))
 	}
 	for _, plot := range x.Plots {
-		if c := plot(arms); len(c.Series)+len(c.Lanes) > 0 {
-			result.Charts = append(result.Charts, c)
+		for _, here := range byPlace(arms) {
+			if c := plot(here); len(c.Series)+len(c.Lanes) > 0 {
+				c.Place = here[0].Place
+				result.Charts = append(result.Charts, c)
+			}
 		}
 	}
 	return result
 }
 
+// byPlace parts evidence by where it was recorded: a picture is of one place.
+func byPlace(arms []Evidence) [][]Evidence {
+	var parts [][]Evidence
+	at := map[string]int{}
+	for _, e := range arms {
+		i, known := at[e.Place]
+		if !known {
+			i = len(parts)
+			at[e.Place] = i
+			parts = append(parts, nil)
+		}
+		parts[i] = append(parts[i], e)
+	}
+	return parts
+}
+
 func judgeArm(x *Experiment, arm *Arm, e *Evidence) ArmResult {
-	result := ArmResult{Name: arm.Name}
+	result := ArmResult{Name: arm.Name, Place: e.Place}
 	var all []*Recording
 	for i := range e.Trials {
 		t := &e.Trials[i]
@@ -67,7 +86,8 @@ func totals(all []*Recording) Totals {
 	t := Totals{
 		Nodes: first.Setup.Nodes, Discipline: first.Setup.Discipline,
 		Workload: first.Setup.workload(), Fault: first.Setup.fault(),
-		Load:      LoadResult{Spec: spec, Seconds: spec.Duration.Seconds()},
+		Load:  LoadResult{Spec: spec, Seconds: spec.Duration.Seconds()},
+		Mount: first.Setup.Mount, Engines: []string{},
 		Recording: first.Dir, Codes: map[string]int{}, Extended: map[string]int{},
 	}
 	var ops []history.Op
@@ -92,6 +112,11 @@ func totals(all []*Recording) Totals {
 // add counts one more recording.
 func (t *Totals) add(r *Recording) {
 	t.Recordings = append(t.Recordings, r.Dir)
+	for _, version := range r.Engines {
+		if !slices.Contains(t.Engines, version) {
+			t.Engines = append(t.Engines, version)
+		}
+	}
 	t.Seconds += r.Seconds
 	t.Load.Dropped += r.Dropped
 	t.Ops.add(r.Counts())

@@ -266,3 +266,19 @@ func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
 		}
 	}
 }
+
+// A damaged file whose rows could not be read is no proof that they are gone.
+func TestTheAccountOfADamagedFileIsNotKnown(t *testing.T) {
+	r := &Recording{Facts: &store.Facts{Integrity: "malformed"}}
+	r.Ops = []history.Op{
+		{Func: history.Write, Key: "a", Outcome: ok, Returned: time.Millisecond},
+		own(history.FinalRead, "data", 0, time.Second),
+	}
+	if a, known := r.Account(); known {
+		t.Errorf("known: %+v", a)
+	}
+	r.Facts.Integrity = "ok"
+	if a, known := r.Account(); !known || a.Lost.Min != 1 {
+		t.Errorf("%+v, %v; want one row lost", a, known)
+	}
+}

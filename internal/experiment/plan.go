@@ -12,17 +12,15 @@ type plan struct {
 
 // newPlan shares out what each experiment takes among its recordings. One that
 // several experiments ask for is made, and counted, once.
-func newPlan(experiments []Experiment) plan {
+func newPlan(experiments []Experiment, places []Place) plan {
 	p := plan{shares: map[take]float64{}}
 	for i := range experiments {
 		x := &experiments[i]
-		jobs := 0
-		for range x.jobs {
-			jobs++
-		}
-		for j := range x.jobs {
+		jobs := x.jobs(places)
+		each := max(x.Takes, time.Second).Seconds() * float64(len(places)) / float64(max(len(jobs), 1))
+		for _, j := range jobs {
 			if _, counted := p.shares[j.take]; !counted {
-				p.shares[j.take] = max(x.Takes, time.Second).Seconds() / float64(jobs)
+				p.shares[j.take] = each + j.in.Overhead.Seconds()/float64(max(x.Abreast, 1))
 			}
 		}
 	}

@@ -32,6 +32,7 @@ const HistoryFile = "history.jsonl"
 type recorder struct {
 	engine    *Engine
 	take      take
+	start     func(context.Context, cluster.Spec) (cluster.Cluster, error)
 	recording *Recording
 	progress  Progress
 	dir       string // of the recording, absolute or relative to here
@@ -60,10 +61,11 @@ func (rec *recorder) fill(ctx context.Context) error {
 	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
 		return fmt.Errorf("make recording: %w", err)
 	}
-	c, err := rec.start(ctx)
+	c, err := rec.cluster(ctx)
 	if err != nil {
 		return err
 	}
+	r.Engines = engines(c)
 	err = rec.ask(ctx, c)
 	rec.observe("stopping")
 	// The cluster is stopped and read even when ctx is done: what was
@@ -71,19 +73,27 @@ func (rec *recorder) fill(ctx context.Context) error {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 	err = errors.Join(err, c.Stop(after))
-	return errors.Join(err, rec.readTraces(c), r.readDatabase(after, c), rec.store())
+	return errors.Join(err, rec.readTraces(c), r.readDatabase(after, c), r.readViews(after, c), rec.store())
 }
 
-func (rec *recorder) start(ctx context.Context) (cluster.Cluster, error) {
+func (rec *recorder) cluster(ctx context.Context) (cluster.Cluster, error) {
 	s := &rec.recording.Setup
 	rec.observe(fmt.Sprintf("starting %d nodes", s.Nodes))
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience,
 		fmt.Errorf("not healthy within %s", startPatience))
 	defer cancel()
-	return rec.engine.Start(ctx, cluster.Spec{
-		Nodes: s.Nodes, Discipline: s.Discipline, Dir: rec.dir, Seed: rec.seed(),
-		Lab: s.lab(), Trace: s.Traced,
-	})
+	return rec.start(ctx, s.spec(rec.dir, rec.seed()))
+}
+
+// engines returns the versions of SQLite that c's nodes run on, each once.
+func engines(c cluster.Cluster) []string {
+	var versions []string
+	for _, node := range c.Nodes() {
+		if node.Engine != "" && !slices.Contains(versions, node.Engine) {
+			versions = append(versions, node.Engine)
+		}
+	}
+	return versions
 }
 
 // seed is the run's, and another one for each repeat: they are to be repeats
@@ -98,6 +108,9 @@ func (rec *recorder) seed() uint64 {
 func (rec *recorder) ask(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
 	resets, err := begin(ctx, c, r.Setup.Begin)
+	if err == nil {
+		r.before, err = inherited(ctx, c, r.Setup.Workload)
+	}
 	if err == nil {
 		err = rec.underFault(ctx, c)
 	}

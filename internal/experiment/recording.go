@@ -18,6 +18,8 @@ import (
 type Recording struct {
 	Setup    Setup
 	Repeat   int             // from 1
+	Place    string          // where it was made, by name
+	Engines  []string        // the versions of SQLite that the nodes said they run on, each once
 	Dir      string          // relative to the run's directory; holds history.jsonl, the database and the logs
 	Started  time.Time       // when the load's or the script's clock began; ops and events count from here
 	Ops      []history.Op    // by Invoked, the recorder's own around the clients'
@@ -28,7 +30,10 @@ type Recording struct {
 	Dropped  int             // open loop: arrivals that no client was free for
 	Seconds  float64         // from the first op to the last answer
 	Facts    *store.Facts    // of the database afterwards; nil where it could not be read
+	Views    []store.Facts   // of what each node took for the database, where they may differ; in order
 	Err      error           // why it could not be run to its end; the rest is what there is
+
+	before map[string]int64 // counters that the database had when it was not fresh
 }
 
 // Told reports whether anything was asked of the nodes at all.
@@ -139,7 +144,7 @@ func (r *Recording) Final() check.Range {
 	}
 	var sum int64
 	for _, key := range r.counterKeys() {
-		sum += r.Facts.Counters[key]
+		sum += r.Facts.Counters[key] - r.before[key]
 	}
 	return check.Range{Min: sum, Max: sum + int64(r.Unsent)}
 }
@@ -170,18 +175,20 @@ type Account struct {
 }
 
 // Account returns the account of what clients changed: of increments, of rows
-// or of purchases. It is not known where the database could not be read, and
-// for transfers, which end in no single number.
+// or of purchases. It is not known where the database could not be read, nor
+// for transfers, which end in no single number. A damaged file may have rows
+// that could not be read: where it shows none at all, nothing is known of them.
 func (r *Recording) Account() (a Account, known bool) {
 	if r.Facts == nil {
 		return a, false
 	}
+	damaged := r.Facts.Integrity != "" && r.Facts.Integrity != "ok"
 	switch r.changed() {
 	case history.Increment:
 		return Account{r.Final().Min, r.Lost()}, true
 	case history.Write:
 		rows := r.Rows()
-		return Account{rows.Found.Int64, rows.Lost}, rows.Found.Valid
+		return Account{rows.Found.Int64, rows.Lost}, rows.Found.Valid && !(damaged && len(r.Facts.Rows) == 0)
 	case history.Purchase:
 		for _, item := range r.Stock().Items {
 			if item.Left.Valid {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"example.com/contend/check"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/store"
@@ -21,6 +22,7 @@ type Run struct {
 	Contend     Versions  `json:"contend"`
 	Machine     Machine   `json:"machine"`
 	Command     []string  `json:"command"` // what to type to repeat it
+	Places      []string  `json:"places"`  // where its recordings were made: "processes", "compose", URLs
 	Seed        uint64    `json:"seed"`
 	Started     time.Time `json:"started"`
 	Seconds     float64   `json:"seconds"`
@@ -50,14 +52,16 @@ type Result struct {
 	Name     string      `json:"name"`
 	Question string      `json:"question"`
 	Arms     []ArmResult `json:"arms"`
+	Skipped  []Skipped   `json:"skipped"` // arms that could not be run somewhere, and why
 	Charts   []Chart     `json:"charts"`
 }
 
-// An ArmResult is what happened in one arm and what it says of each claim. Its
+// An ArmResult is what happened in one arm in one place and what it says of each claim. Its
 // setup is that of its first trial, its counts are those of all its recordings
 // together.
 type ArmResult struct {
 	Name     string        `json:"name"`
+	Place    string        `json:"place"`
 	Totals                 // of all its recordings
 	Trials   []TrialResult `json:"trials"`
 	Findings []Finding     `json:"findings"`
@@ -79,6 +83,8 @@ type Totals struct {
 	Discipline   store.Discipline `json:"discipline"`
 	Workload     string           `json:"workload"` // what clients asked for, in words
 	Fault        string           `json:"fault"`    // what went wrong on purpose, in words; empty: nothing
+	Mount        cluster.Mount    `json:"mount"`    // how the nodes came to the database; empty: all to one directory
+	Engines      []string         `json:"engines"`  // the versions of SQLite that the nodes said they run on, each once
 	Load         LoadResult       `json:"load"`
 	Recording    string           `json:"recording"`       // the directory of the first, relative to the run's
 	Recordings   []string         `json:"recordings"`      // of all
@@ -152,7 +158,7 @@ type Step struct {
 // A Fault is something that went wrong on purpose. Times count from the load's start.
 type Fault struct {
 	Repeat    int     `json:"repeat"`
-	Kind      string  `json:"kind"` // "hold", "crash", "look"
+	Kind      string  `json:"kind"` // "hold", "crash", "look", "checkpointing"
 	Node      string  `json:"node,omitempty"`
 	From      float64 `json:"from_ms"`
 	To        float64 `json:"to_ms"`

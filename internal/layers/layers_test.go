@@ -18,19 +18,19 @@ const module = "example.com/contend/"
 var layers = [][]string{
 	{"cmd/contend"},
 	{"internal/cli"},
-	{"internal/archive"},
+	{"internal/archive", "internal/place"},
 	{"internal/report", "internal/catalogue"},
 	{"internal/experiment"},
 	{"internal/fault"},
 	{"internal/cluster"},
-	{"internal/load", "internal/balance", "internal/node", "internal/script", "internal/lab"},
+	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/script", "internal/lab"},
 	{"internal/workload", "internal/store/sqlite"},
 	{"internal/measure", "internal/store", "check"},
 	{"internal/api", "internal/trace", "internal/chart", "internal/logs", "history"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them.
-var apart = []string{"internal/layers", "internal/testbin", "bench"}
+var apart = []string{"internal/layers", "internal/testbin", "internal/testproc", "bench"}
 
 // pure lists packages that only take and return values. They may read and
 // write what they are handed, but reach no file, process or network by themselves.

@@ -12,10 +12,15 @@ import (
 
 // pictures draws charts as SVG. A chart of a kind that is not known is left out:
 // a newer contend may have stored it.
+// Where a run took place somewhere else than in processes, or in several places,
+// a chart's title says where what it shows was recorded.
 func pictures(charts []experiment.Chart) []string {
 	var all []string
-	for i := range charts {
-		if c := picture(&charts[i]); c != nil {
+	for _, drawn := range charts {
+		if drawn.Place != "" && drawn.Place != experiment.Processes {
+			drawn.Title += ", on " + drawn.Place
+		}
+		if c := picture(&drawn); c != nil {
 			all = append(all, chart.Figure(c))
 		}
 	}

@@ -91,7 +91,7 @@ func (c *judged) examples(arms []experiment.ArmResult) []example {
 	for _, v := range verdicts {
 		for i, f := range c.arms {
 			if f != nil && f.Verdict == v {
-				all = append(all, exampleOf(f, arms[i].Name))
+				all = append(all, exampleOf(f, called(&arms[i])))
 				break
 			}
 		}
@@ -103,7 +103,7 @@ func (c *judged) surprises(arms []experiment.ArmResult) []example {
 	var all []example
 	for i, f := range c.arms {
 		if f != nil && f.Surprise() {
-			all = append(all, exampleOf(f, arms[i].Name))
+			all = append(all, exampleOf(f, called(&arms[i])))
 		}
 	}
 	return all

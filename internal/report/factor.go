@@ -29,6 +29,8 @@ var settings = []setting{
 	{"transaction", "with", "transaction %s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Transaction) }},
 	{"busy_timeout", "with", "busy_timeout %s", true, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.BusyTimeout) }},
 	{"journal", "in", "%s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Journal) }},
+	{"mount", "where", "%s", false, func(a *experiment.ArmResult) string { return mountWords(a.Mount) }},
+	{"engine", "with", "SQLite %s", false, func(a *experiment.ArmResult) string { return list(a.Engines, "and") }},
 	{"fault", "where", "%s", false, func(a *experiment.ArmResult) string { return cmp.Or(a.Fault, "nothing goes wrong") }},
 	{"scene", "in", "the scene %s", false, func(a *experiment.ArmResult) string { return sceneName(a.Workload) }},
 	{"workload", "where", "the workload is %s", false, func(a *experiment.ArmResult) string { return a.Workload }},
@@ -45,6 +47,7 @@ var settings = []setting{
 	{"writer", "with", "writer %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Writer }},
 	{"pool", "with", "pool %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Pool) }},
 	{"driver", "with", "driver %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Driver }},
+	{"place", "where", "%s", false, func(a *experiment.ArmResult) string { return placeWords(a.Place) }},
 }
 
 // preset returns the preset that an arm's name says it is: "red/burst" is red.
@@ -135,7 +138,7 @@ func (s *setting) said(arms []experiment.ArmResult) ([]string, bool) {
 			return nil, false
 		}
 		for j := range arms[i].Trials {
-			trial := experiment.ArmResult{Name: arms[i].Name, Totals: arms[i].Trials[j].Totals}
+			trial := experiment.ArmResult{Name: arms[i].Name, Place: arms[i].Place, Totals: arms[i].Trials[j].Totals}
 			if s.of(&trial) != words[i] {
 				return nil, false
 			}

@@ -58,6 +58,8 @@ func faultWords(faults []experiment.Fault) string {
 			words = append(words, fmt.Sprintf("the write lock held %s, %s ms in all", times(n), ms(held)))
 		case faultCrash:
 			words = append(words, crashes(n))
+		case faultCheckpoint:
+			words = append(words, "checkpoint after checkpoint, "+times(n))
 		case faultLook:
 			words = append(words, fmt.Sprintf("hot journal after %d of %d", hot, n), integrity(faults, n, broken))
 		default:
@@ -72,6 +74,8 @@ const (
 	faultHold  = "hold"
 	faultCrash = "crash"
 	faultLook  = "look"
+
+	faultCheckpoint = "checkpointing"
 )
 
 func times(n int) string {

@@ -27,13 +27,17 @@ func JSON(w io.Writer, run *experiment.Run) error {
 // complete returns a copy of run that has no nil list or map.
 func complete(run *experiment.Run) *experiment.Run {
 	c := *run
-	c.Command = listed(c.Command)
+	c.Command, c.Places = listed(c.Command), listed(c.Places)
 	c.Experiments = listed(c.Experiments)
 	for i := range c.Experiments {
 		x := &c.Experiments[i]
 		x.Arms = listed(x.Arms)
 		for j := range x.Arms {
 			completeArm(&x.Arms[j])
+		}
+		x.Skipped = listed(x.Skipped)
+		for j := range x.Skipped {
+			x.Skipped[j].Arms = listed(x.Skipped[j].Arms)
 		}
 		x.Charts = listed(x.Charts)
 		for j := range x.Charts {
@@ -64,7 +68,7 @@ func completeTotals(t *experiment.Totals) {
 	if t.Extended == nil {
 		t.Extended = map[string]int{}
 	}
-	t.Recordings = listed(t.Recordings)
+	t.Recordings, t.Engines = listed(t.Recordings), listed(t.Engines)
 }
 
 func completeChart(c *experiment.Chart) {

@@ -6,13 +6,14 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/store"
 )
 
 // A note tells what a mark or a gap in a sheet is.
 type note struct {
 	Text     string
 	Surprise bool
-	Error    bool // an arm could not run
+	Error    bool // an arm could not run, or ran on something dangerous
 }
 
 // notes are the surprises and what was not decided, and why.
@@ -24,18 +25,54 @@ func notes(result *experiment.Result, all []judged) []note {
 			case f == nil:
 			case f.Surprise():
 				told = append(told, note{Surprise: true, Text: fmt.Sprintf("surprise: %s in %s: expected %s, found %s.%s",
-					f.Claim, result.Arms[i].Name, f.Expected, f.Verdict, reason(f))})
+					f.Claim, called(&result.Arms[i]), f.Expected, f.Verdict, reason(f))})
 			case f.Verdict == check.Inconclusive:
-				told = append(told, note{Text: fmt.Sprintf("inconclusive: %s in %s.%s", f.Claim, result.Arms[i].Name, reason(f))})
+				told = append(told, note{Text: fmt.Sprintf("inconclusive: %s in %s.%s", f.Claim, called(&result.Arms[i]), reason(f))})
 			}
 		}
 	}
+	told = append(told, engineNotes(result)...)
 	for i := range result.Arms {
 		if arm := &result.Arms[i]; arm.Error != "" {
-			told = append(told, note{Error: true, Text: fmt.Sprintf("%s could not run: %s", arm.Name, arm.Error)})
+			told = append(told, note{Error: true, Text: fmt.Sprintf("%s could not run: %s", called(arm), arm.Error)})
 		}
 	}
 	return told
+}
+
+// engineNotes warn of nodes whose engine has the WAL-reset bug, where it matters.
+func engineNotes(result *experiment.Result) []note {
+	warned := map[string][]string{}
+	var versions []string
+	for i := range result.Arms {
+		arm := &result.Arms[i]
+		for _, version := range arm.Engines {
+			if fixed, known := store.WALResetFixed(version); fixed || !known || arm.Discipline.Journal != store.WAL {
+				continue
+			}
+			if warned[version] == nil {
+				versions = append(versions, version)
+			}
+			warned[version] = append(warned[version], called(arm))
+		}
+	}
+	var told []note
+	for _, version := range versions {
+		told = append(told, note{Error: true, Text: fmt.Sprintf("SQLite %s in WAL mode can lose acknowledged commits and damage the file (%s): "+
+			"3.51.3, 3.50.7 and 3.44.6 have the fix. It ran in %s", version, walResetPage, few(warned[version]))})
+	}
+	return told
+}
+
+const walResetPage = "https://sqlite.org/wal.html#walresetbug"
+
+// few names up to three arms, and counts the others.
+func few(arms []string) string {
+	const shown = 3
+	if len(arms) > shown+1 {
+		return strings.Join(arms[:shown], ", ") + fmt.Sprintf(" and %d other arms", len(arms)-shown)
+	}
+	return list(arms, "and")
 }
 
 // reason is the finding's reason as a sentence behind another, or its figure

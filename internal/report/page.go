@@ -32,6 +32,8 @@ type section struct {
 	ChartsID           string
 	Sheet              sheet
 	Remarks            string
+	Comparison         comparison
+	Skipped            []string
 	Notes              []note
 	Havocs             []havoc
 	Scenes             []scene
@@ -87,7 +89,7 @@ func title(names []string) string {
 
 func facts(run *experiment.Run) []fact {
 	m := run.Machine
-	return []fact{
+	said := []fact{
 		{"contend", run.Contend.Version + ", " + run.Contend.Go},
 		{"SQLite", run.Contend.SQLite},
 		{"Machine", fmt.Sprintf("%s/%s, kernel %s, %s", m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"))},
@@ -96,6 +98,10 @@ func facts(run *experiment.Run) []fact {
 		{"Started", run.Started.Format(time.RFC3339)},
 		{"Took", fmt.Sprintf("%.1f s", run.Seconds)},
 	}
+	if len(run.Places) > 0 {
+		said = append(said, fact{"Nodes on", list(run.Places, "and")})
+	}
+	return said
 }
 
 func newSection(run *experiment.Run, result *experiment.Result, anchors *anchors) section {
@@ -103,6 +109,7 @@ func newSection(run *experiment.Run, result *experiment.Result, anchors *anchors
 	s := section{
 		ID: anchors.of(result.Name), Name: result.Name, Question: result.Question,
 		Sheet: newSheet(result, all), Remarks: joined(repeats(result), hidden(all)),
+		Comparison: compare(result), Skipped: skippedWords(result),
 		Notes: notes(result, all), Havocs: havocs(result), Scenes: scenes(result),
 		Proofs: proofs(result, all), Command: commandLine(repeat(run, result)),
 	}

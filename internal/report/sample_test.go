@@ -29,8 +29,8 @@ func sampleArm(name string, d store.Discipline, arrival load.Arrival, o outcome)
 		clients = 4
 	}
 	final := int64(o.ok) - o.lost
-	return experiment.ArmResult{Name: name + "/" + string(arrival), Totals: experiment.Totals{
-		Nodes: 4, Discipline: d, Workload: "increment one counter",
+	return experiment.ArmResult{Name: name + "/" + string(arrival), Place: experiment.Processes, Totals: experiment.Totals{
+		Nodes: 4, Discipline: d, Workload: "increment one counter", Engines: []string{"3.54.1"},
 		Load:      experiment.LoadResult{Spec: load.Spec{Arrival: arrival, Clients: clients, Requests: increments}},
 		Recording: "recordings/01-" + string(arrival), Recordings: []string{"recordings/01-" + string(arrival)}, Seconds: o.max / 1000,
 		Ops:          experiment.OpCounts{Total: increments, OK: o.ok, Failed: o.busy + o.timeout, Unknown: o.other},
@@ -215,6 +215,7 @@ func finish(run *experiment.Run) *experiment.Run {
 	run.Contend = experiment.Versions{Version: "0.1.0", Go: "go1.26.0", SQLite: "3.54.1"}
 	run.Machine = experiment.Machine{OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPUs: 2, FileSystem: "ext4"}
 	run.Command = []string{"contend", "run", "busy", "lost-update", "--arm", "separate/*", "--seed", "7"}
+	run.Places = []string{experiment.Processes}
 	run.Seed = 7
 	run.Started = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	run.Seconds = 61.25

@@ -75,7 +75,7 @@ func (c *judged) tell(arms []experiment.ArmResult) []telling {
 		if f := c.arms[i]; f != nil {
 			points = append(points, s.points[k])
 			given = append(given, f.Verdict)
-			names = append(names, arms[i].Name)
+			names = append(names, called(&arms[i]))
 		}
 		k++
 	}
@@ -166,7 +166,7 @@ func (c *judged) unjudged(arms []experiment.ArmResult) string {
 		if c.asked[i] {
 			asked++
 			if f == nil {
-				names = append(names, arms[i].Name)
+				names = append(names, called(&arms[i]))
 			}
 		}
 	}

@@ -34,6 +34,7 @@ const mostVerdicts = 4
 type sheet struct {
 	Heads   []head
 	Rows    []row
+	Placed  bool // its second column says where an arm was run
 	Counted bool // it has the columns that the legend explains
 }
 
@@ -64,7 +65,10 @@ type cell struct {
 func (c cell) Ruling() ruling { return ruled(c.Finding.Verdict) }
 
 func newSheet(result *experiment.Result, all []judged) sheet {
-	s := sheet{Heads: []head{{Name: "arm"}}, Counted: counted(result)}
+	s := sheet{Heads: []head{{Name: "arm"}}, Placed: len(places(result)) > 1, Counted: counted(result)}
+	if s.Placed {
+		s.Heads = append(s.Heads, head{Name: "on"})
+	}
 	if s.Counted {
 		for _, name := range []string{"ok", "busy", "time" + softHyphen + "out", "other", "lost"} {
 			s.Heads = append(s.Heads, head{Name: name, Number: true})
@@ -134,17 +138,26 @@ func figureHeads(result *experiment.Result) []head {
 func (s *sheet) addArm(arm *experiment.ArmResult, begins bool, figures []head, verdicts []cell) {
 	all := trials(arm)
 	if single(arm) {
-		cells := append(s.counts(&all[0]), figureCells(&all[0], figures)...)
-		s.Rows = append(s.Rows, row{Name: arm.Name, Begins: begins, Cells: append(cells, verdicts...)})
+		cells := slices.Concat(s.on(arm.Place), s.counts(&all[0]), figureCells(&all[0], figures), verdicts)
+		s.Rows = append(s.Rows, row{Name: arm.Name, Begins: begins, Cells: cells})
 		return
 	}
-	gap := make([]cell, len(s.Heads)-1-len(verdicts))
-	s.Rows = append(s.Rows, row{Name: arm.Name, Begins: true, Cells: append(gap, verdicts...)})
+	on := s.on(arm.Place)
+	gap := make([]cell, len(s.Heads)-1-len(on)-len(verdicts))
+	s.Rows = append(s.Rows, row{Name: arm.Name, Begins: true, Cells: slices.Concat(on, gap, verdicts)})
 	for i := range all {
-		cells := append(s.counts(&all[i]), figureCells(&all[i], figures)...)
+		cells := slices.Concat(s.on(""), s.counts(&all[i]), figureCells(&all[i], figures))
 		cells = append(cells, make([]cell, len(verdicts))...)
 		s.Rows = append(s.Rows, row{Name: all[i].Name, Trial: true, Cells: cells})
 	}
+}
+
+// on is the cell that says where, if there is such a column.
+func (s *sheet) on(place string) []cell {
+	if !s.Placed {
+		return nil
+	}
+	return []cell{{Text: place}}
 }
 
 // counts are the cells of the columns that every recording fills.

@@ -60,6 +60,9 @@ func (p *paper) head(run *experiment.Run) {
 	p.say("", 0, fmt.Sprintf("contend %s, SQLite %s, %s", run.Contend.Version, run.Contend.SQLite, run.Contend.Go), nil)
 	p.say("", 0, fmt.Sprintf("%s/%s, kernel %s, %s, files on %s",
 		m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"), m.FileSystem), nil)
+	if said := onWords(run); said != "" {
+		p.say("", 0, said, nil)
+	}
 	p.say("", 0, fmt.Sprintf("seed %d, started %s, took %.1f s", run.Seed, run.Started.Format(time.RFC3339), run.Seconds), nil)
 	if len(run.Command) > 0 {
 		p.line(plain("again with: " + commandLine(run.Command))) // in one line, to be copied
@@ -72,7 +75,7 @@ func (p *paper) experiment(result *experiment.Result) {
 	p.say(name, text.StringWidth(name)+1, result.Question, strong)
 	p.line("")
 	if len(result.Arms) == 0 {
-		p.say("", 2, "no arm was finished", nil)
+		p.nothing(result)
 		return
 	}
 	all := claims(result)
@@ -92,6 +95,16 @@ func (p *paper) experiment(result *experiment.Result) {
 	}
 }
 
+// nothing says why an experiment has no arms.
+func (p *paper) nothing(result *experiment.Result) {
+	for _, words := range skippedWords(result) {
+		p.say("", 2, words, nil)
+	}
+	if len(result.Skipped) == 0 {
+		p.say("", 2, "no arm was finished", nil)
+	}
+}
+
 // remarks says, under the table, what is to be known of it. A line keeps them from it.
 func (p *paper) remarks(result *experiment.Result, drawn *sheet, all []judged) {
 	before := p.Len()
@@ -108,6 +121,18 @@ func (p *paper) remarks(result *experiment.Result, drawn *sheet, all []judged) {
 	if said := joined(repeats(result), hidden(all)); said != "" {
 		begin()
 		p.say("", 2, said, faint)
+	}
+	c := compare(result)
+	if said := c.String(); said != "" {
+		begin()
+		p.say("", 2, said, strong)
+	}
+	for _, words := range c.Differ {
+		p.say("", 4, words, unsure)
+	}
+	for _, words := range skippedWords(result) {
+		begin()
+		p.say("", 2, words, faint)
 	}
 	for _, n := range notes(result, all) {
 		begin()

@@ -53,9 +53,9 @@ func scenes(result *experiment.Result) []scene {
 // trialName is the arm's name and, where it has several, the trial's.
 func trialName(arm *experiment.ArmResult, t *experiment.TrialResult) string {
 	if t.Name == "" {
-		return arm.Name
+		return called(arm)
 	}
-	return arm.Name + ", " + t.Name
+	return called(arm) + ", " + t.Name
 }
 
 func sceneSteps(steps []experiment.Step) []sceneStep {

@@ -32,7 +32,7 @@ func proofs(result *experiment.Result, all []judged) []proof {
 			if key := fmt.Sprint(i, w); !seen[key] {
 				seen[key] = true
 				proof := newProof(&w, len(f.Witness)-1+elsewhere(&c, i))
-				proof.Claim, proof.Arm = f.Claim, result.Arms[i].Name
+				proof.Claim, proof.Arm = f.Claim, called(&result.Arms[i])
 				shown = append(shown, proof)
 			}
 			break

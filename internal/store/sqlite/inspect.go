@@ -55,7 +55,7 @@ func inspect(ctx context.Context, c *conn, patience time.Duration, withRows bool
 		return facts, err
 	}
 	mode, err := c.get(ctx, "journal_mode")
-	if err != nil {
+	if err != nil && facts.Integrity == "ok" {
 		return facts, err
 	}
 	facts.Journal = store.Journal(strings.ToUpper(mode))

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/testbin"
+)
+
+// started starts `contend up` with args and returns the balancer's URL.
+func started(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := program(t.TempDir(), append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("contend up: %v", err)
+		}
+	})
+	first, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(first, "balancer"))
+}
+
+// ran runs contend, which has to exit with code, and returns the run that it printed.
+func ran(t *testing.T, code int, args ...string) (run experiment.Run) {
+	t.Helper()
+	var out, said bytes.Buffer
+	cmd := program(t.TempDir(), append(args, "--json", "-q")...)
+	cmd.Stdout, cmd.Stderr = &out, &said
+	_ = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Fatalf("exit code %d, want %d: %s", got, code, said.String())
+	}
+	if err := json.Unmarshal(out.Bytes(), &run); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	return run
+}
+
+// Nodes that others started are taken as they are: only the arms run whose
+// discipline they have, and the report says of the others why not.
+func TestRunOnGivenNodes(t *testing.T) {
+	t.Parallel()
+	url := started(t)
+	run := ran(t, exitOK, "run", "busy", "crash", "--quick", "--on", url)
+	busy, crash := run.Experiments[0], run.Experiments[1]
+	if len(busy.Arms) != 1 || busy.Arms[0].Name != "green/burst" || busy.Arms[0].Place != url || busy.Arms[0].Ops.OK != 24 {
+		t.Errorf("busy ran %+v, want green/burst alone, and nobody refused", busy.Arms)
+	}
+	if len(crash.Arms) != 0 || len(crash.Skipped) != 1 || !strings.Contains(crash.Skipped[0].Reason, "killed") {
+		t.Errorf("crash: %d arms, skipped %+v; want all skipped because nodes are killed", len(crash.Arms), crash.Skipped)
+	}
+	// The counter goes on from where it was: what was there before is nobody's increment.
+	again := ran(t, exitOK, "run", "lost-update", "--quick", "--on", url).Experiments[0].Arms[0]
+	if again.Lost == nil || *again.Lost != 0 || *again.Final != 24 {
+		t.Errorf("the second time %v of 24 lost, final %v", again.Lost, again.Final)
+	}
+}
+
+// With their lab open, the nodes get the discipline of each arm, on a database of its own.
+func TestRunOnGivenNodesWithALab(t *testing.T) {
+	t.Parallel()
+	url := started(t, "--lab")
+	run := ran(t, exitOK, "run", "busy", "--quick", "--arm", "red", "--arm", "separate/5000", "--arm", "green", "--on", url)
+	if n := len(run.Experiments[0].Arms); n != 3 || len(run.Experiments[0].Skipped) != 0 {
+		t.Errorf("%d arms, skipped %+v; want three, and none skipped", n, run.Experiments[0].Skipped)
+	}
+	for _, arm := range run.Experiments[0].Arms {
+		if arm.Error != "" || arm.Integrity != "ok" || len(arm.Engines) != 1 {
+			t.Errorf("%s: error %q, integrity %q, engines %q", arm.Name, arm.Error, arm.Integrity, arm.Engines)
+		}
+	}
+}
+
+// Everything is skipped where no arm can be run; that is not "as expected".
+func TestRunOfNothing(t *testing.T) {
+	t.Parallel()
+	run := ran(t, exitCannotRun, "run", "crash", "--quick", "--on", started(t))
+	if len(run.Experiments) != 1 || len(run.Experiments[0].Skipped) == 0 {
+		t.Errorf("%+v; want the experiment, and why it was skipped", run.Experiments)
+	}
+}
+
+// A run in containers stands beside one in processes, and nothing of it is left.
+func TestRunOnCompose(t *testing.T) {
+	t.Parallel()
+	testbin.Docker(t)
+	run := ran(t, exitOK, "run", "lost-update", "--quick", "--arm", "separate/5000", "--arm", "immediate/5000", "--on", "compose")
+	var got []string
+	for _, arm := range run.Experiments[0].Arms {
+		got = append(got, arm.Name+" "+arm.Place)
+		if lost := *arm.Lost > 0; lost != strings.HasPrefix(arm.Name, "separate") {
+			t.Errorf("%s on %s lost %d", arm.Name, arm.Place, *arm.Lost)
+		}
+	}
+	want := "separate/5000/WAL/burst processes, separate/5000/WAL/burst compose, immediate/5000/WAL/burst processes, immediate/5000/WAL/burst compose"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("arms %q, want %q", strings.Join(got, ", "), want)
+	}
+}
+
+// Without Docker the error says what to install, and nothing is kept of the run.
+func TestRunOnComposeWithoutDocker(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := program(dir, "run", "busy", "--on", "compose")
+	cmd.Env = append(os.Environ(), "PATH="+dir)
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != exitCannotRun || !strings.Contains(string(out), "install Docker") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "runs", "*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}

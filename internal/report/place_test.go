@@ -1,0 +1,104 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/experiment"
+)
+
+// twice is the sample's experiment called name, run in containers as well, and
+// there with one other verdict.
+func twice(t *testing.T, name string) *experiment.Run {
+	t.Helper()
+	run := sampleRun()
+	i := slices.IndexFunc(run.Experiments, func(x experiment.Result) bool { return x.Name == name })
+	x := run.Experiments[i]
+	var arms []experiment.ArmResult
+	for _, arm := range x.Arms {
+		other := arm
+		other.Place = "compose"
+		other.Findings = slices.Clone(arm.Findings)
+		if arm.Name == "green/burst" {
+			other.Findings[0].Verdict = check.Holds
+		}
+		arms = append(arms, arm, other)
+	}
+	x.Arms = arms
+	x.Charts = []experiment.Chart{}
+	run.Experiments = []experiment.Result{x}
+	run.Places = []string{experiment.Processes, "compose"}
+	run.Summary = experiment.Summarize(run.Experiments)
+	return run
+}
+
+func TestPlacesStandSideBySide(t *testing.T) {
+	run := twice(t, "busy")
+	c := compare(&run.Experiments[0])
+	want := []string{"busy-over-30 in green/burst: refuted on processes and holds on compose"}
+	if diff := cmp.Diff(want, c.Differ); diff != "" {
+		t.Error(diff)
+	}
+	golden(t, "places", drawn(t, run, Options{}))
+	var page strings.Builder
+	if err := HTML(&page, run); err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{c.String(), want[0], "<th scope=\"col\">on</th>", "<td>compose</td>"} {
+		if !strings.Contains(page.String(), said) {
+			t.Errorf("the page lacks %q", said)
+		}
+	}
+}
+
+// A comparison counts only what was judged in more than one place.
+func TestCompareOnePlaceIsNoComparison(t *testing.T) {
+	run := sampleRun()
+	if c := compare(&run.Experiments[0]); c.String() != "" || c.Differ != nil {
+		t.Errorf("%+v, want nothing", c)
+	}
+}
+
+func TestSkippedArmsAreTold(t *testing.T) {
+	run := sampleRun()
+	run.Experiments = run.Experiments[:1]
+	x := &run.Experiments[0]
+	x.Arms = nil
+	x.Skipped = []experiment.Skipped{{Place: "http://there", Reason: "no node can be killed there", Arms: []string{"a", "b", "c", "d", "e"}}}
+	text := drawn(t, run, Options{})
+	if want := "not run on http://there: a, b, c and 2 other arms: no node can be killed there"; !strings.Contains(text, want) {
+		t.Errorf("the text lacks %q:\n%s", want, text)
+	}
+	var page strings.Builder
+	if err := HTML(&page, run); err != nil || !strings.Contains(page.String(), "no node can be killed there") {
+		t.Errorf("the page does not say it, %v", err)
+	}
+}
+
+// A node whose engine can lose commits in WAL mode is warned about, and there alone.
+func TestEnginesWithTheWALResetBugAreWarnedAbout(t *testing.T) {
+	for _, tt := range []struct {
+		engine string
+		warned bool
+	}{{"3.51.2", true}, {"3.51.3", false}, {"3.54.1", false}, {"odd", false}} {
+		run := sampleRun()
+		x := &run.Experiments[0]
+		for i := range x.Arms {
+			x.Arms[i].Engines = []string{tt.engine}
+		}
+		var warned []string
+		for _, n := range engineNotes(x) {
+			warned = append(warned, n.Text)
+		}
+		if len(warned) > 0 != tt.warned {
+			t.Errorf("%s: warned %q, want %v", tt.engine, warned, tt.warned)
+		}
+		if tt.warned && (strings.Contains(warned[0], "DELETE") || !strings.Contains(warned[0], "green/burst")) {
+			t.Errorf("%s: %s: want arms in WAL mode, and no others", tt.engine, warned[0])
+		}
+	}
+}
