@@ -26,7 +26,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("directories = %q, want %q", dirs, want)
 	}
 
-	run := &experiment.Run{Schema: experiment.Schema, Command: []string{"contend", "run"}, Seed: 7, Started: now, Experiments: []experiment.Result{}}
+	run := &experiment.Run{Schema: experiment.Schema, Places: []string{"processes"}, Command: []string{"contend", "run"}, Seed: 7, Started: now, Experiments: []experiment.Result{}}
 	for _, dir := range dirs {
 		if err := Save(filepath.Join(root, dir), run); err != nil {
 			t.Fatal(err)
