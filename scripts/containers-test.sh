@@ -37,14 +37,21 @@ gone() { # gone WHEN SECONDS: within so many seconds nothing of ours is left
 images() { ours | grep -c image || true; }
 before=$(images)
 
-say "running busy, lost-update, crash and mounts, smaller, as processes and as containers"
-began=$(date +%s)
-"$contend" run busy lost-update crash mounts --quick --on compose --dir "$runs" --json -q >"$runs/out.json" || {
+# asexpected: a run whose JSON goes to $runs/out.json; what is not as expected is told.
+asexpected() {
+	began=$(date +%s)
+	"$contend" run busy lost-update crash mounts --quick --on compose --dir "$runs" --json -q >"$runs/out.json" && {
+		say "took $(($(date +%s) - began)) s"
+		return
+	}
 	jq -r '.experiments[].arms[] | "\(.name) on \(.place) \(.error // "")" as $arm | .findings[]
-		| select(.expected != "either" and .expected != .verdict) | "\($arm): \(.claim) \(.verdict): \(.reason)"' "$runs/out.json" || true
-	fail "the run was not as expected"
+		| select(.verdict == "inconclusive" or .expected != "either" and .expected != .verdict) | "\($arm): \(.claim) \(.verdict): \(.reason)"' "$runs/out.json" || true
+	return 1
 }
-say "took $(($(date +%s) - began)) s"
+say "running busy, lost-update, crash and mounts, smaller, as processes and as containers"
+# What is not as expected may be the machine's doing, busy as it is with
+# something else: it must come again to count.
+asexpected || { say "and again:" && asexpected; } || fail "the run was not as expected"
 gone "after a run" 1
 [ "$(images)" = "$before" ] || fail "an image is left after a run"
 

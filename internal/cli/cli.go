@@ -125,12 +125,13 @@ func verb(work func(cmd *cobra.Command, args []string) error) func(*cobra.Comman
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "contend",
-		Short: "Find out what happens when several processes share one SQLite file, and prove it",
-		Long: `contend finds out what happens when several processes share one SQLite file,
-and proves it: which requests are refused, which acknowledged writes are lost,
-and under exactly which settings.`,
+		Short: "Find out what happens when several processes or containers share one SQLite file, and prove it",
+		Long: `contend finds out what happens when several processes or containers share one
+SQLite file, and proves it: which requests are refused, which acknowledged writes
+are lost, and under exactly which settings.`,
 		Example: `  contend run busy lost-update        # judge the claims in every arm
   contend run lost-update --json | jq '.experiments[].arms[] | {name, lost}'
+  contend run busy crash --on compose # in real containers too, side by side
   contend up --preset green           # four nodes behind a balancer, to aim your own client at`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -45,11 +45,10 @@ func newRunCommand(s streams) *cobra.Command {
 them over HTTP, keeps a ledger of what was acknowledged, and judges each claim
 in each arm. Without a name it runs every experiment; contend list shows them.
 
-With --on compose every arm is run in containers too, and the verdicts stand side
-by side: the nodes of deploy/compose.yaml, on a volume, behind nginx, as a project
-of their own for each recording, which nothing is left of. With --on URL it is run
-on nodes that somebody else started; arms that need more than they allow, such as
-a node killed, are skipped, and the report says why.
+With --on compose every arm is run in containers too, as in deploy/compose.yaml,
+and the verdicts stand side by side; nothing is left of the containers. With --on
+URL it is run on nodes that somebody else started. What cannot be run somewhere is
+skipped, and the report says why.
 
 Everything is kept in runs/<time>-<name>/: report.html to look at, run.json, and
 for each recording its history, its database and the logs of its nodes. Ctrl-C
@@ -86,11 +85,13 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 	flags.Uint64Var(&o.seed, "seed", 0, "names every random choice, so that a run can be repeated (default: a random one)")
 	flags.BoolVar(&o.quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
 	flags.IntSliceVar(&o.levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
-	flags.StringSliceVar(&o.on, "on", []string{experiment.Processes}, "where: processes, compose, or the `URL`s of nodes that run already (repeatable)")
+	flags.StringSliceVar(&o.on, "on", []string{experiment.Processes}, "`PLACE` to run in: processes, compose, or the URL of nodes that run already (repeatable)")
 	flags.BoolVar(&o.places.Alone, "alone", false, "with --on compose: in containers only, without processes beside them")
 	flags.StringVar(&o.places.Image, "image", "", "with --on compose: an image of contend to run as nodes (default: one is made of this program)")
 	flags.StringVar(&o.places.Nginx, "nginx", "", "with --on compose: the image of the balancer (default nginx:alpine)")
-	flags.StringVar(&o.old, catalogue.OldEngine, "", "a `contend` built with SQLite 3.51.2, for wal-reset: make old-engine builds it")
+	flags.StringVar(&o.old, catalogue.OldEngine, "", "`FILE` of a contend built with SQLite 3.51.2, for wal-reset: make old-engine builds it")
+	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(
+		[]string{experiment.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
 	colorFlag(flags, &o.color)
