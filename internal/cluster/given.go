@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -371,14 +370,11 @@ func (p *part) stand(ctx context.Context, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"balance"}
+	var nodes []string
 	for _, n := range p.nodes {
-		args = append(args, "--node", n.name+"="+n.addr)
+		nodes = append(nodes, n.name+"="+n.addr)
 	}
-	if spec.AllowRemote {
-		args = append(args, "--allow-remote")
-	}
-	p.balancer = &process{name: "balancer", args: args, log: filepath.Join(spec.Dir, "balancer.log")}
+	p.balancer = newBalancer(spec, nodes)
 	if err := p.balancer.start(ctx, binary, cmp.Or(spec.Listen, anyPort)); err != nil {
 		return err
 	}

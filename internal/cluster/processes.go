@@ -79,15 +79,24 @@ func (c *Processes) start(ctx context.Context, spec Spec) error {
 	}); err != nil {
 		return err
 	}
-	args := []string{"balance"}
+	var nodes []string
 	for _, p := range c.nodes {
-		args = append(args, "--node", p.name+"="+p.addr)
+		nodes = append(nodes, p.name+"="+p.addr)
+	}
+	c.balancer = newBalancer(spec, nodes)
+	return c.balancer.start(ctx, c.binary, cmp.Or(spec.Listen, anyPort))
+}
+
+// newBalancer is `contend balance` before nodes, each as NAME=ADDRESS.
+func newBalancer(spec Spec, nodes []string) *process {
+	args := []string{"balance"}
+	for _, node := range nodes {
+		args = append(args, "--node", node)
 	}
 	if spec.AllowRemote {
 		args = append(args, "--allow-remote")
 	}
-	c.balancer = &process{name: "balancer", args: args, log: filepath.Join(c.dir, "balancer.log")}
-	return c.balancer.start(ctx, c.binary, cmp.Or(spec.Listen, anyPort))
+	return &process{name: "balancer", args: args, log: filepath.Join(spec.Dir, "balancer.log")}
 }
 
 // each calls do for every member at once and returns the first error, by the
