@@ -8,6 +8,8 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/fault"
+	"example.com/contend/internal/load"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -25,7 +27,7 @@ func mounts(o Options) experiment.Experiment {
 		Figures:  []experiment.Figure{missingRows, leastSeen, mostSeen},
 		Plots:    []experiment.Plot{mountPlot},
 		Abreast:  2,
-		Takes:    takes(o, 8*time.Second, 4*time.Second),
+		Takes:    takes(o, 14*time.Second, 4*time.Second),
 	}
 }
 
@@ -45,10 +47,26 @@ func mountArms(o Options) []experiment.Arm {
 	if !o.Quick {
 		// Its locks are on the file, which is one, and it has no wal-index: what
 		// it lacks is a journal that the others would find after a crash.
-		arms = append(arms, mountArm("single-file-bind", cluster.MountSingleFile, store.Delete,
-			outlook{holds: "integrity-tells", refuted: "locks-are-fatal each-its-own"}))
+		arms = append(arms,
+			mountArm("single-file-bind", cluster.MountSingleFile, store.Delete,
+				outlook{holds: "integrity-tells", refuted: "locks-are-fatal each-its-own"}),
+			killedArm("named-volume", cluster.MountVolume, outlook{holds: "integrity-tells", refuted: "locks-are-fatal each-its-own"}),
+			killedArm("single-file-bind", cluster.MountSingleFile, outlook{holds: "locks-are-fatal"}))
 	}
 	return arms
+}
+
+// killedArm has one node die while it writes. Its rollback journal is where it
+// alone finds it: the others take the half of a transaction that is in the file
+// for the database, and what they commit is undone when it comes back.
+func killedArm(name string, m cluster.Mount, expect outlook) experiment.Arm {
+	arm := mountArm(name, m, store.Delete, expect)
+	arm.Name += "/killed"
+	s := &arm.Trials[0].Setup
+	s.Load = load.Spec{Arrival: load.Open, Clients: 16, Rate: 60, Duration: 4 * time.Second, Timeout: patience}
+	s.Workload = workload.Write{First: 2, Nodes: nodes - 1}
+	s.Fault = fault.Kill{Node: "app-1", After: time.Second, For: time.Second}
+	return arm
 }
 
 // mountWrites is how many rows are written in all: few enough that no WAL is

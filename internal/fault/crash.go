@@ -63,11 +63,7 @@ func (c Crash) Begin(ctx context.Context, on Target) (wait func() ([]Event, erro
 // same: it leaves no node dead.
 func (c Crash) rounds(ctx context.Context, on Target, nodes crashable, events *[]Event) error {
 	for n := 0; ; n++ {
-		timer := time.NewTimer(c.pause(on))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, c.pause(on)) {
 			return nil
 		}
 		found, err := round(context.WithoutCancel(ctx), nodes, n)

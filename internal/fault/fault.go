@@ -28,8 +28,11 @@ type Fault interface {
 
 // Kills reports whether f kills nodes, so that it needs a [cluster.Killer].
 func Kills(f Fault) bool {
-	_, kills := f.(Crash)
-	return kills
+	switch f.(type) {
+	case Crash, Kill:
+		return true
+	}
+	return false
 }
 
 // ErrOver is the cause with which the context of a fault ends when the load is over.

@@ -290,6 +290,7 @@ func TestFaultsAreComparableAndSayWhatTheyDo(t *testing.T) {
 	for f, want := range map[Fault]string{
 		Hold{Node: "app-1", For: 5 * time.Second}: "app-1 holds the write lock for 5s",
 		Crash{Within: time.Second}:                "every node is killed with SIGKILL, again and again",
+		Kill{Node: "app-1"}:                       "app-1 is killed with SIGKILL while it writes",
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("%T says %q, want %q", f, got, want)
