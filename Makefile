@@ -1,13 +1,13 @@
-# make demo   does the main job on real processes, in half a minute; needs only Go
-# make lab    all of it, in two minutes and a half; ends with a page to look at
+# make demo        does the main job on real processes, in half a minute; needs only Go
+# make lab         all of it, in two minutes and a half; ends with a page to look at
 # make containers  what containers do, beside processes; needs Docker
 # make wal-reset   acknowledged writes vanish in an old SQLite, and not in this one
-# make test   everything that must hold before a change lands
-# make check  the part of it that takes seconds: format, vet, staticcheck
-# make bench  comparisons, two things in one run: the load client, the balancer, history files
-# make fuzz   every fuzz test for FUZZTIME
-# make readme run again what the documents show, and put its output there
-# make help   this
+# make test        everything that must hold before a change lands
+# make check       the part of it that takes seconds: format, vet, staticcheck
+# make bench       comparisons, two things in one run: the load client, the balancer, history files
+# make fuzz        every fuzz test for FUZZTIME
+# make readme      run again what the documents show, and put its output there
+# make help        this
 
 GO         ?= go
 BIN        := bin/contend
