@@ -53,7 +53,7 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 			if test.want == docker.ErrNoCompose {
 				testbin.Docker(t)
 				if exec.Command("docker", "compose", "version").Run() == nil {
-					t.Skip("compose is part of the client here")
+					t.Skip("not tested: a Docker without compose, because it is part of the client here")
 				}
 			}
 			t.Setenv("PATH", test.path)
