@@ -211,12 +211,7 @@ func fixSuffices(e *experiment.Evidence) experiment.Judgement {
 		}
 	}
 	j := anyHarm(e)
-	switch j.Verdict {
-	case check.Holds:
-		j.Verdict = check.Refuted
-	case check.Refuted:
-		j.Verdict = check.Holds
-	}
+	j.Verdict = opposite(j.Verdict)
 	return j
 }
 

@@ -175,12 +175,16 @@ func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, er
 	if err := place.Check(o.on); err != nil {
 		return nil, usagef("--on: %w", err)
 	}
+	inContainers := slices.Contains(o.on, place.Compose)
+	if !inContainers && (o.places.Alone || o.places.Image != "" || o.places.Nginx != "") {
+		return nil, usagef("--alone, --image and --nginx are about containers: say --on compose with them")
+	}
 	if o.old != "" {
 		if _, err := os.Stat(o.old); err != nil {
 			return nil, usagef("--%s: %w", catalogue.OldEngine, err)
 		}
 	}
-	if !o.quiet && slices.Contains(o.on, place.Compose) {
+	if !o.quiet && inContainers {
 		fmt.Fprintln(s.err, "preparing containers")
 	}
 	places, err := place.Open(ctx, o.on, o.places)

@@ -52,7 +52,7 @@ type Containers struct {
 	Docker *docker.Docker
 	Image  string            // of the nodes: this program's
 	Images map[string]string // of the nodes that run another build, by [Spec].Build
-	Nginx  string            // "" means nginx:alpine
+	Nginx  string            // "" means what package deploy has by default
 }
 
 // StartCompose starts what spec says in containers and waits until every node

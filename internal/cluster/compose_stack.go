@@ -42,7 +42,7 @@ func newStack(spec Spec, on Containers) (deploy.Stack, error) {
 	}
 	stack := deploy.Stack{
 		Image:     image,
-		Nginx:     cmp.Or(on.Nginx, "nginx:alpine"),
+		Nginx:     on.Nginx,
 		NginxConf: "./" + nginxFile,
 		Listen:    cmp.Or(spec.Listen, anyPort),
 	}.WithNodes(spec.Nodes)
