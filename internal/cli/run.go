@@ -112,8 +112,12 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 		return err
 	}
 	defer func() {
-		if errClose := places.Close(); err == nil && errClose != nil {
+		switch errClose := places.Close(); {
+		case errClose == nil:
+		case err == nil:
 			err = errClose
+		default: // what the run came to decides the exit code
+			fmt.Fprintf(s.err, "contend: %v\n", errClose)
 		}
 	}()
 	if len(names) == 0 {
