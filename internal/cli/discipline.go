@@ -15,18 +15,19 @@ import (
 func disciplineFlags(fs *pflag.FlagSet) func() (store.Discipline, error) {
 	green := store.Green()
 	preset := fs.String("preset", "green", "the settings to start from: red (no WAL, no patience) or green (the mitigation)")
-	driver := fs.String("driver", green.Driver, "SQLite driver: modernc")
+	driver := fs.String("driver", green.Driver, "modernc, ncruces or mattn for SQLite, pgx for PostgreSQL, rqlite")
 	journal := fs.String("journal", string(green.Journal), "journal_mode: DELETE, TRUNCATE, PERSIST or WAL")
 	synchronous := fs.String("synchronous", string(green.Synchronous), "synchronous: OFF, NORMAL, FULL or EXTRA")
 	busyTimeout := fs.Int64("busy-timeout", int64(green.BusyTimeout), "busy_timeout in `ms`; 0 refuses at once")
-	transaction := fs.String("transaction", string(green.Transaction), "read and write as separate, deferred, immediate, exclusive or atomic")
+	busyPolicy := fs.String("busy-policy", string(green.Busy), "how to wait for a lock: stock (SQLite's own schedule) or random (up to 2 ms)")
+	transaction := fs.String("transaction", string(green.Transaction), "read and write as separate, deferred, immediate, exclusive or atomic;\nof PostgreSQL separate, read-committed, for-update, serializable or atomic")
 	think := fs.Int64("think", int64(green.Think), "`ms` between the read and the write")
 	retries := fs.Int("retries", green.Retries, "further attempts after a refused one")
 	backoff := fs.String("backoff", green.Backoff.String(), `wait before a retry: none, "1s..5s" or "1s..5s+jitter"`)
-	writer := fs.String("writer", green.Writer, "who writes: direct")
+	writer := fs.String("writer", string(green.Writer), "who writes: direct (every request) or queue (one connection, requests grouped)")
 	pool := fs.Int("pool", green.Pool, "connections a node opens, at start")
 	// Help must not show green's settings as defaults: the default is the preset's.
-	for _, name := range []string{"driver", "journal", "synchronous", "transaction", "backoff", "writer"} {
+	for _, name := range []string{"driver", "journal", "synchronous", "busy-policy", "transaction", "backoff", "writer"} {
 		fs.Lookup(name).DefValue = ""
 	}
 	for _, name := range []string{"busy-timeout", "think", "retries", "pool"} {
@@ -37,14 +38,17 @@ func disciplineFlags(fs *pflag.FlagSet) func() (store.Discipline, error) {
 		if err != nil {
 			return d, fmt.Errorf("--preset: %w", err)
 		}
-		given(fs, "driver", &d.Driver, *driver)
+		if fs.Changed("driver") {
+			d = d.With(*driver)
+		}
 		given(fs, "journal", &d.Journal, store.Journal(strings.ToUpper(*journal)))
 		given(fs, "synchronous", &d.Synchronous, store.Synchronous(strings.ToUpper(*synchronous)))
 		given(fs, "busy-timeout", &d.BusyTimeout, store.Milliseconds(*busyTimeout))
+		given(fs, "busy-policy", &d.Busy, store.BusyPolicy(*busyPolicy))
 		given(fs, "transaction", &d.Transaction, store.Transaction(strings.ToLower(*transaction)))
 		given(fs, "think", &d.Think, store.Milliseconds(*think))
 		given(fs, "retries", &d.Retries, *retries)
-		given(fs, "writer", &d.Writer, *writer)
+		given(fs, "writer", &d.Writer, store.Writer(*writer))
 		given(fs, "pool", &d.Pool, *pool)
 		if fs.Changed("backoff") {
 			if err := d.Backoff.UnmarshalText([]byte(*backoff)); err != nil {

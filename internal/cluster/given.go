@@ -217,7 +217,8 @@ var settings = []struct {
 	{"retries", func(d store.Discipline) string { return fmt.Sprint(d.Retries) }},
 	{"backoff", func(d store.Discipline) string { return d.Backoff.String() }},
 	{"driver", func(d store.Discipline) string { return d.Driver }},
-	{"writer", func(d store.Discipline) string { return d.Writer }},
+	{"writer", func(d store.Discipline) string { return string(d.Writer) }},
+	{"busy policy", func(d store.Discipline) string { return string(d.Busy) }},
 	{"pool", func(d store.Discipline) string { return fmt.Sprint(d.Pool) }},
 }
 

@@ -8,10 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/contend/internal/child"
 )
 
 // A process is one child: a node or the balancer.
@@ -24,10 +25,8 @@ type process struct {
 	engine string // version of its SQLite, known once it has been ready; the balancer has none
 	trace  string // path; "" where it writes none
 
-	cmd    *exec.Cmd
-	done   chan struct{} // closed when the child has been waited for
-	err    error         // of Wait; read it after done
-	killed bool          // by us, so that its end is no error
+	child  *child.Child // nil until it has been started
+	killed bool         // by us, so that its end is no error
 }
 
 // start runs the child and waits until it is ready: it has announced its
@@ -55,8 +54,7 @@ func (p *process) start(ctx context.Context, binary, listen string) error {
 	return fmt.Errorf("start %s: it was not ready: %s", p.name, lastWords(p.log))
 }
 
-// spawn starts the child in a process group of its own, so that a Ctrl-C at
-// the terminal reaches only us and we decide in which order things end.
+// spawn starts the child, with a pipe on which it tells where it listens.
 func (p *process) spawn(binary, listen string) (ready *os.File, err error) {
 	logfile, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -71,29 +69,12 @@ func (p *process) spawn(binary, listen string) (ready *os.File, err error) {
 	cmd := exec.Command(binary, append(p.args, "--listen", listen, "--ready-fd", "3")...)
 	cmd.Stdout, cmd.Stderr = logfile, logfile
 	cmd.ExtraFiles = []*os.File{announce}
-	cmd.SysProcAttr = attributes()
-
-	started := make(chan error)
-	done := make(chan struct{})
-	go func() {
-		// The parent-death signal is sent when the thread that forked ends,
-		// not the process (prctl(2), PR_SET_PDEATHSIG): this thread has to
-		// outlive the child.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(done)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		<-done
+	c, err := child.Start(cmd)
+	if err != nil {
 		ready.Close()
 		return nil, err
 	}
-	p.cmd, p.done, p.killed = cmd, done, false
+	p.child, p.killed = c, false
 	return ready, nil
 }
 
@@ -108,51 +89,34 @@ func (p *process) awaitHealth(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-p.done:
+		case <-p.child.Done():
 			return errors.New("it ended")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
-// running reports whether the child has been started and not yet been waited for.
-func (p *process) running() bool {
-	if p.done == nil {
-		return false
-	}
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
-}
-
 // kill ends the child's whole group at once and waits for the child.
 func (p *process) kill() {
-	if !p.running() {
-		return
+	if p.child.Running() {
+		p.killed = true
+		p.child.Kill()
 	}
-	p.killed = true
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.done
 }
 
 // stop asks the child to end, waits for it, and kills it when ctx is done first.
 func (p *process) stop(ctx context.Context) error {
-	if p.done == nil || p.killed {
+	if p.child == nil || p.killed {
 		return nil
 	}
-	if p.running() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	}
+	p.child.Signal(syscall.SIGTERM)
 	select {
-	case <-p.done:
+	case <-p.child.Done():
 	case <-ctx.Done():
 		p.kill()
 		return fmt.Errorf("stop %s: killed, it had not ended: %w", p.name, context.Cause(ctx))
 	}
-	if p.err != nil {
+	if p.child.Err() != nil {
 		return fmt.Errorf("stop %s: %s", p.name, p.fate())
 	}
 	return nil
@@ -161,10 +125,11 @@ func (p *process) stop(ctx context.Context) error {
 // fate says how the child ended: which signal ended it or, where it ended by
 // itself, with which words.
 func (p *process) fate() string {
-	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return fmt.Sprintf("%s (log: %s)", p.cmd.ProcessState, p.log)
+	state := p.child.State()
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return fmt.Sprintf("%s (log: %s)", state, p.log)
 	}
-	return fmt.Sprintf("%s: %s", p.cmd.ProcessState, lastWords(p.log))
+	return fmt.Sprintf("%s: %s", state, lastWords(p.log))
 }
 
 // lastWords returns the last line of a node's log that is no hint, and where to

@@ -159,7 +159,7 @@ func (c *Processes) Watch(ctx context.Context, ended func(error)) error {
 	for _, p := range c.all() {
 		group.Go(func() {
 			select {
-			case <-p.done:
+			case <-p.child.Done():
 			case <-ctx.Done():
 				return
 			}
@@ -197,7 +197,7 @@ func (c *Processes) Kill(_ context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	if !p.running() {
+	if !p.child.Running() {
 		return fmt.Errorf("kill %s: it is not running", node)
 	}
 	p.kill()
@@ -210,7 +210,7 @@ func (c *Processes) Restart(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	if p.running() {
+	if p.child.Running() {
 		return fmt.Errorf("restart %s: it is still running", node)
 	}
 	return p.start(ctx, c.binary, p.addr)

@@ -16,10 +16,10 @@ func (s Spec) flags() []string {
 	d := s.Discipline
 	flags := []string{
 		"--driver", d.Driver, "--journal", string(d.Journal), "--synchronous", string(d.Synchronous),
-		"--busy-timeout", strconv.FormatInt(int64(d.BusyTimeout), 10),
+		"--busy-timeout", strconv.FormatInt(int64(d.BusyTimeout), 10), "--busy-policy", string(d.Busy),
 		"--transaction", string(d.Transaction), "--think", strconv.FormatInt(int64(d.Think), 10),
 		"--retries", strconv.Itoa(d.Retries), "--backoff", d.Backoff.String(),
-		"--writer", d.Writer, "--pool", strconv.Itoa(d.Pool),
+		"--writer", string(d.Writer), "--pool", strconv.Itoa(d.Pool),
 		"--seed", strconv.FormatUint(s.Seed, 10),
 	}
 	if s.Lab {

@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/script", "internal/lab"},
 	{"internal/workload", "internal/store/sqlite"},
 	{"internal/measure", "internal/store", "check"},
-	{"internal/api", "internal/trace", "internal/chart", "internal/logs", "history"},
+	{"internal/child", "internal/api", "internal/trace", "internal/chart", "internal/logs", "history"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them.

@@ -170,11 +170,12 @@ func (n *Node) decodeOpening(body []byte) (opening, error) {
 			text("journal", (*string)(&asked.Journal), maxName),
 			text("synchronous", (*string)(&asked.Synchronous), maxName),
 			whole("busy_timeout_ms", (*int64)(&asked.BusyTimeout), 0, maxLevel),
+			text("busy_policy", (*string)(&asked.Busy), maxName),
 			text("transaction", (*string)(&asked.Transaction), maxName),
 			whole("think_ms", (*int64)(&asked.Think), 0, maxLevel),
 			whole("retries", &retries, 0, maxRows),
 			text("backoff", &backoff, maxName),
-			text("writer", &asked.Writer, maxName),
+			text("writer", (*string)(&asked.Writer), maxName),
 			whole("pool", &pool, 0, maxRows),
 		}})
 	if err != nil {

@@ -151,8 +151,8 @@ func serve(t *testing.T, d store.Discipline, change func(*Node)) *server {
 
 func quick(change func(*store.Discipline)) store.Discipline {
 	d := store.Discipline{
-		Driver: "modernc", Journal: store.WAL, Synchronous: store.Off, BusyTimeout: 2000,
-		Transaction: store.Immediate, Writer: "direct", Pool: 4,
+		Driver: "modernc", Busy: store.Stock, Journal: store.WAL, Synchronous: store.Off, BusyTimeout: 2000,
+		Transaction: store.Immediate, Writer: store.Direct, Pool: 4,
 	}
 	if change != nil {
 		change(&d)

@@ -193,7 +193,7 @@ func (n *Node) logStart(addr net.Addr) {
 func described(d store.Discipline) slog.Attr {
 	return slog.Group("discipline",
 		"driver", d.Driver, "journal", d.Journal, "synchronous", d.Synchronous, "busy_timeout_ms", d.BusyTimeout,
-		"transaction", d.Transaction, "think_ms", d.Think, "retries", d.Retries, "backoff", d.Backoff.String(),
+		"busy_policy", d.Busy, "transaction", d.Transaction, "think_ms", d.Think, "retries", d.Retries, "backoff", d.Backoff.String(),
 		"writer", d.Writer, "pool", d.Pool)
 }
 

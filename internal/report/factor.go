@@ -44,7 +44,7 @@ var settings = []setting{
 	{"think time", "with", "%s ms of thinking", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Think) }},
 	{"number of retries", "with", "retries %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Retries) }},
 	{"backoff", "with", "backoff %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Backoff.String() }},
-	{"writer", "with", "writer %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Writer }},
+	{"writer", "with", "writer %s", false, func(a *experiment.ArmResult) string { return string(a.Discipline.Writer) }},
 	{"pool", "with", "pool %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Pool) }},
 	{"driver", "with", "driver %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Driver }},
 	{"place", "where", "%s", false, func(a *experiment.ArmResult) string { return placeWords(a.Place) }},

@@ -17,9 +17,13 @@ const (
 	Immediate Transaction = "immediate" // BEGIN IMMEDIATE: the write lock before the read
 	Exclusive Transaction = "exclusive" // BEGIN EXCLUSIVE: in a rollback journal, it bars readers too
 	Atomic    Transaction = "atomic"    // one statement reads and writes
+
+	ReadCommitted Transaction = "read-committed" // PostgreSQL's default: the read and the write in one transaction, and others' commits in between
+	ForUpdate     Transaction = "for-update"     // SELECT … FOR UPDATE: the row's lock before the read
+	Serializable  Transaction = "serializable"   // ISOLATION LEVEL SERIALIZABLE: refused where no serial order fits
 )
 
-// Transactions lists every transaction style, least careful first.
+// Transactions lists every transaction style of SQLite's, least careful first.
 var Transactions = []Transaction{Separate, Deferred, Immediate, Exclusive, Atomic}
 
 // A Journal is SQLite's journal_mode (https://sqlite.org/pragma.html#pragma_journal_mode).
@@ -49,6 +53,59 @@ const (
 // the number that PRAGMA synchronous answers.
 var Synchronouses = []Synchronous{Off, Normal, Full, Extra}
 
+// An Engine is a kind of database.
+type Engine string
+
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres" // PostgreSQL, or an engine that speaks its protocol
+	Rqlite   Engine = "rqlite"   // SQLite, replicated by Raft, over HTTP
+)
+
+// Drivers of a [Discipline]. Which of SQLite's are built in is for store/sqlite
+// to say.
+const (
+	Modernc    = "modernc" // SQLite translated to Go
+	Ncruces    = "ncruces" // SQLite compiled to WebAssembly and that to Go, with a VFS of its own and OFD locks
+	Mattn      = "mattn"   // SQLite itself, through cgo; with the build tag cgo_sqlite
+	Pgx        = "pgx"     // PostgreSQL's protocol
+	RqliteHTTP = "rqlite"  // rqlite's HTTP API
+)
+
+// engines says whose database a driver speaks to, and what may be asked of it there.
+var engines = map[string]struct {
+	engine       Engine
+	transactions []Transaction
+}{
+	Modernc:    {SQLite, Transactions},
+	Ncruces:    {SQLite, Transactions},
+	Mattn:      {SQLite, Transactions},
+	Pgx:        {Postgres, []Transaction{Separate, ReadCommitted, ForUpdate, Serializable, Atomic}},
+	RqliteHTTP: {Rqlite, []Transaction{Separate, Atomic}},
+}
+
+// A BusyPolicy is how a connection waits for a lock, until busy_timeout is over.
+type BusyPolicy string
+
+const (
+	// Stock is SQLite's own busy handler, or its driver's: modernc and mattn
+	// sleep 1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50 and then always 100 ms, so that
+	// whoever has waited longest tries least often
+	// (https://sqlite.org/c3ref/busy_timeout.html, sqliteDefaultBusyCallback).
+	Stock BusyPolicy = "stock"
+	// Random sleeps a random while of at most 2 ms each time, so that nobody who
+	// waits is worse off than another.
+	Random BusyPolicy = "random"
+)
+
+// A Writer is who writes to the database within a node.
+type Writer string
+
+const (
+	Direct Writer = "direct" // every request, on a connection of the pool
+	Queue  Writer = "queue"  // one goroutine on one connection, several requests to a transaction, acknowledged after its COMMIT
+)
+
 // Milliseconds is a duration as it stands in settings and JSON.
 type Milliseconds int64
 
@@ -58,17 +115,22 @@ func (ms Milliseconds) Duration() time.Duration { return time.Duration(ms) * tim
 // A Discipline is everything a node decides about how it uses its database.
 // The zero Discipline is not valid; start from [Red] or [Green].
 type Discipline struct {
-	Driver      string       `json:"driver"` // "modernc"
-	Journal     Journal      `json:"journal"`
-	Synchronous Synchronous  `json:"synchronous"`
-	BusyTimeout Milliseconds `json:"busy_timeout_ms"` // 0: refuse at once
+	Driver      string       `json:"driver"`          // "modernc"
+	Journal     Journal      `json:"journal"`         // SQLite only, like the busy policy and the writer
+	Synchronous Synchronous  `json:"synchronous"`     // of PostgreSQL: FULL or OFF, its synchronous_commit
+	BusyTimeout Milliseconds `json:"busy_timeout_ms"` // 0: refuse at once; of PostgreSQL, lock_timeout, where 0 waits for ever
+	Busy        BusyPolicy   `json:"busy_policy"`
 	Transaction Transaction  `json:"transaction"`
 	Think       Milliseconds `json:"think_ms"` // between the read and the write
 	Retries     int          `json:"retries"`  // further attempts after a refused one
 	Backoff     Backoff      `json:"backoff"`
-	Writer      string       `json:"writer"` // "direct"
-	Pool        int          `json:"pool"`   // connections a node opens, at start
+	Writer      Writer       `json:"writer"`
+	Pool        int          `json:"pool"` // connections a node opens, at start
 }
+
+// Engine returns whose database the discipline's driver speaks to, "" where it
+// names none.
+func (d Discipline) Engine() Engine { return engines[d.Driver].engine }
 
 // DefaultPool is enough for a quarter of 100 simultaneous requests to have a
 // connection each, so that they meet in SQLite and not in a queue before it.
@@ -79,18 +141,18 @@ const DefaultPool = 32
 // 10 ms between them.
 func Red() Discipline {
 	return Discipline{
-		Driver: "modernc", Journal: Delete, Synchronous: Full, BusyTimeout: 0,
-		Transaction: Separate, Think: 10, Writer: "direct", Pool: DefaultPool,
+		Driver: Modernc, Journal: Delete, Synchronous: Full, BusyTimeout: 0, Busy: Stock,
+		Transaction: Separate, Think: 10, Writer: Direct, Pool: DefaultPool,
 	}
 }
 
 // Green is the seed's Green phase: its mitigation, setting by setting.
 func Green() Discipline {
 	return Discipline{
-		Driver: "modernc", Journal: WAL, Synchronous: Full, BusyTimeout: 5000,
+		Driver: Modernc, Journal: WAL, Synchronous: Full, BusyTimeout: 5000, Busy: Stock,
 		Transaction: Exclusive, Think: 10, Retries: 3,
 		Backoff: Backoff{Base: time.Second, Max: 5 * time.Second},
-		Writer:  "direct", Pool: DefaultPool,
+		Writer:  Direct, Pool: DefaultPool,
 	}
 }
 
@@ -105,29 +167,80 @@ func Preset(name string) (Discipline, error) {
 	return Discipline{}, fmt.Errorf("preset %q is neither red nor green", name)
 }
 
+// With returns d for another driver. Where that is another engine's, what it
+// does not have is left out, and the transaction is one that loses nothing
+// there: for-update, or atomic.
+func (d Discipline) With(driver string) Discipline {
+	d.Driver = driver
+	engine := d.Engine()
+	if engine == SQLite || engine == "" {
+		return d
+	}
+	d.Journal, d.Busy, d.Writer, d.Transaction = "", "", Direct, ForUpdate
+	if engine == Rqlite {
+		d.Synchronous, d.Transaction = "", Atomic
+	}
+	return d
+}
+
 // Validate returns an error that names the first setting that is not valid.
 func (d Discipline) Validate() error {
+	known, ok := engines[d.Driver]
 	switch {
-	case d.Driver != "modernc":
-		return fmt.Errorf("driver %q: only modernc is built in", d.Driver)
-	case !slices.Contains(Journals, d.Journal):
-		return fmt.Errorf("journal %q is none of %s", d.Journal, list(Journals))
-	case !slices.Contains(Synchronouses, d.Synchronous):
-		return fmt.Errorf("synchronous %q is none of %s", d.Synchronous, list(Synchronouses))
-	case !slices.Contains(Transactions, d.Transaction):
-		return fmt.Errorf("transaction %q is none of %s", d.Transaction, list(Transactions))
+	case !ok:
+		return fmt.Errorf("driver %q is none of modernc, ncruces, mattn, pgx, rqlite", d.Driver)
+	case !slices.Contains(known.transactions, d.Transaction):
+		return fmt.Errorf("transaction %q is none of %s, which driver %s has", d.Transaction, list(known.transactions), d.Driver)
 	case d.BusyTimeout < 0 || d.BusyTimeout > 3_600_000:
 		return fmt.Errorf("busy_timeout %d ms is not within 0 and 3600000", d.BusyTimeout)
 	case d.Think < 0 || d.Think > 60_000:
 		return fmt.Errorf("think %d ms is not within 0 and 60000", d.Think)
 	case d.Retries < 0 || d.Retries > 100:
 		return fmt.Errorf("retries %d is not within 0 and 100", d.Retries)
-	case d.Writer != "direct":
-		return fmt.Errorf("writer %q: only direct is built in", d.Writer)
 	case d.Pool < 1 || d.Pool > 1024:
 		return fmt.Errorf("pool %d is not within 1 and 1024", d.Pool)
 	}
+	if err := d.validateEngine(known.engine); err != nil {
+		return err
+	}
 	return d.Backoff.validate()
+}
+
+// validateEngine checks the settings whose meaning hangs on the engine. What an
+// engine does not have is empty.
+func (d Discipline) validateEngine(engine Engine) error {
+	if engine == SQLite {
+		return d.validateSQLite()
+	}
+	switch {
+	case d.Journal != "":
+		return fmt.Errorf("journal %q: %s has no journal mode", d.Journal, engine)
+	case d.Busy != "":
+		return fmt.Errorf("busy_policy %q: %s has no busy handler", d.Busy, engine)
+	case d.Writer != Direct:
+		return fmt.Errorf("writer %q: with %s it is direct", d.Writer, engine)
+	case engine == Postgres && d.Synchronous != Full && d.Synchronous != Off:
+		return fmt.Errorf("synchronous %q is neither FULL nor OFF, which synchronous_commit can be", d.Synchronous)
+	case engine == Rqlite && d.Synchronous != "":
+		return fmt.Errorf("synchronous %q: rqlite decides that itself", d.Synchronous)
+	}
+	return nil
+}
+
+func (d Discipline) validateSQLite() error {
+	switch {
+	case !slices.Contains(Journals, d.Journal):
+		return fmt.Errorf("journal %q is none of %s", d.Journal, list(Journals))
+	case !slices.Contains(Synchronouses, d.Synchronous):
+		return fmt.Errorf("synchronous %q is none of %s", d.Synchronous, list(Synchronouses))
+	case d.Busy != Stock && d.Busy != Random:
+		return fmt.Errorf("busy_policy %q is neither stock nor random", d.Busy)
+	case d.Writer != Direct && d.Writer != Queue:
+		return fmt.Errorf("writer %q is neither direct nor queue", d.Writer)
+	case d.Writer == Queue && (d.Transaction == Separate || d.Transaction == Deferred):
+		return fmt.Errorf("transaction %q: the queue's are immediate, exclusive or atomic", d.Transaction)
+	}
+	return nil
 }
 
 func list[T ~string](all []T) string {

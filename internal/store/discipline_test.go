@@ -25,7 +25,7 @@ func TestPresetsAreValid(t *testing.T) {
 
 func TestValidateNamesTheCulprit(t *testing.T) {
 	for culprit, spoil := range map[string]func(*Discipline){
-		"driver":       func(d *Discipline) { d.Driver = "mattn" },
+		"driver":       func(d *Discipline) { d.Driver = "sqlite3" },
 		"journal":      func(d *Discipline) { d.Journal = "MEMORY" },
 		"synchronous":  func(d *Discipline) { d.Synchronous = "full" },
 		"transaction":  func(d *Discipline) { d.Transaction = "serial" },
@@ -33,7 +33,8 @@ func TestValidateNamesTheCulprit(t *testing.T) {
 		"think":        func(d *Discipline) { d.Think = 60_001 },
 		"retries":      func(d *Discipline) { d.Retries = 101 },
 		"backoff":      func(d *Discipline) { d.Backoff = Backoff{Base: 2, Max: 1} },
-		"writer":       func(d *Discipline) { d.Writer = "queue" },
+		"writer":       func(d *Discipline) { d.Writer = "twice" },
+		"busy_policy":  func(d *Discipline) { d.Busy = "" },
 		"pool":         func(d *Discipline) { d.Pool = 0 },
 	} {
 		d := Green()

@@ -188,8 +188,8 @@ func must(t *testing.T, err error) {
 // discipline is a quick one, to be changed by the test.
 func discipline(change func(*store.Discipline)) store.Discipline {
 	d := store.Discipline{
-		Driver: "modernc", Journal: store.WAL, Synchronous: store.Off, Transaction: store.Immediate,
-		BusyTimeout: 5000, Writer: "direct", Pool: 2,
+		Driver: "modernc", Busy: store.Stock, Journal: store.WAL, Synchronous: store.Off, Transaction: store.Immediate,
+		BusyTimeout: 5000, Writer: store.Direct, Pool: 2,
 	}
 	if change != nil {
 		change(&d)

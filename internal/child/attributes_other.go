@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package child
+
+import "syscall"
+
+// bind gives a child a process group of its own. Only Linux has a parent-death
+// signal: elsewhere a kill -9 of contend leaves its children behind.
+func bind(a *syscall.SysProcAttr) { a.Setpgid = true }
