@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"runtime"
@@ -8,84 +9,99 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/VictoriaMetrics/metrics"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/quiet"
 	"example.com/contend/internal/store"
 )
+
+func init() { quiet.Over() } // the metrics library has been initialized
 
 // seconds are buckets from half a millisecond to half a minute: from an
 // undisturbed write to every retry spent.
 var seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}
 
-// Metrics counts what a node does. The one registry feeds both forms of
+// Metrics counts what a node does. The same counters feed both forms of
 // GET /metrics.
 type Metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	latency  *prometheus.HistogramVec
-	attempts prometheus.Histogram
-	refusals *prometheus.CounterVec
-	retries  prometheus.Counter
-	lockWait prometheus.Histogram
-	inFlight prometheus.Gauge
-	info     *prometheus.GaugeVec
-	walReset prometheus.Gauge
+	families []*family
+	requests *vec[outcome, *metrics.Counter]
+	latency  *vec[string, *metrics.PrometheusHistogram] // by path
+	attempts *metrics.PrometheusHistogram
+	refusals *vec[string, *metrics.Counter] // by extended result code
+	retries  *metrics.Counter
+	lockWait *metrics.PrometheusHistogram
+	inFlight *metrics.Gauge
+	info     *family
+	walReset *metrics.Gauge
+}
+
+// An outcome is how a request to a path ended.
+type outcome struct {
+	path   string
+	status int // of HTTP
 }
 
 // NewMetrics returns metrics that have counted nothing. It exists apart from
 // [New] because the store is opened before there is a node, and tells its lock
 // waits to [Metrics.LockWait].
 func NewMetrics() *Metrics {
-	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "contend_requests_total", Help: "Answered requests by path and HTTP status.",
-		}, []string{"path", "status"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "contend_request_duration_seconds", Help: "From a request's arrival to its answer.", Buckets: seconds,
-		}, []string{"path"}),
-		attempts: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "contend_attempts", Help: "Attempts made for one request, the first included.",
-			Buckets: []float64{1, 2, 3, 4, 6, 11, 101},
-		}),
-		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "contend_refusals_total", Help: "Attempts refused a lock or a snapshot, by SQLite's extended result code.",
-		}, []string{"extended"}),
-		retries: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "contend_retries_total", Help: "Attempts made after a refused one.",
-		}),
-		lockWait: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "contend_lock_wait_seconds",
-			Help: "Time of the statement that takes the write lock, its own work included, granted or refused.", Buckets: seconds,
-		}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "contend_in_flight_requests", Help: "Requests being worked on.",
-		}),
-		info: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "contend_build_info", Help: "Always 1; the labels say what runs, and how.",
-		}, []string{"container", "go", "sqlite", "driver", "journal", "synchronous", "transaction"}),
-		walReset: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "contend_wal_reset_bug",
-			Help: "1 where the database is in WAL mode and SQLite is older than the fix of https://sqlite.org/wal.html#walresetbug.",
-		}),
-	}
-	m.registry.MustRegister(m.requests, m.latency, m.attempts, m.refusals, m.retries, m.lockWait, m.inFlight, m.info, m.walReset)
+	m := new(Metrics)
+	m.countRequests()
+	m.countAttempts()
+	inFlight := m.family("contend_in_flight_requests", "gauge", "Requests being worked on.")
+	m.inFlight = inFlight.set.NewGauge(inFlight.name, nil)
+	m.info = m.family("contend_build_info", "gauge", "Always 1; the labels say what runs, and how.")
+	walReset := m.family("contend_wal_reset_bug", "gauge",
+		"1 where the database is in WAL mode and SQLite is older than the fix of https://sqlite.org/wal.html#walresetbug.")
+	m.walReset = walReset.set.NewGauge(walReset.name, nil)
 	return m
 }
 
+func (m *Metrics) countRequests() {
+	requests := m.family("contend_requests_total", "counter", "Answered requests by path and HTTP status.")
+	m.requests = newVec(func(o outcome) *metrics.Counter {
+		return requests.set.NewCounter(requests.series("path", o.path, "status", strconv.Itoa(o.status)))
+	})
+	latency := m.family("contend_request_duration_seconds", "histogram", "From a request's arrival to its answer.")
+	m.latency = newVec(func(path string) *metrics.PrometheusHistogram {
+		return latency.set.NewPrometheusHistogramExt(latency.series("path", path), seconds)
+	})
+}
+
+func (m *Metrics) countAttempts() {
+	attempts := m.family("contend_attempts", "histogram", "Attempts made for one request, the first included.")
+	m.attempts = attempts.set.NewPrometheusHistogramExt(attempts.name, []float64{1, 2, 3, 4, 6, 11, 101})
+	refusals := m.family("contend_refusals_total", "counter", "Attempts refused a lock or a snapshot, by SQLite's extended result code, or the SQLSTATE.")
+	m.refusals = newVec(func(extended string) *metrics.Counter {
+		return refusals.set.NewCounter(refusals.series("extended", extended))
+	})
+	retries := m.family("contend_retries_total", "counter", "Attempts made after a refused one.")
+	m.retries = retries.set.NewCounter(retries.name)
+	lockWait := m.family("contend_lock_wait_seconds", "histogram",
+		"Time of the statement that takes the write lock, its own work included, granted or refused.")
+	m.lockWait = lockWait.set.NewPrometheusHistogramExt(lockWait.name, seconds)
+}
+
+// family adds a family to what GET /metrics tells. The help text is one line.
+func (m *Metrics) family(name, kind, help string) *family {
+	f := &family{name: name, kind: kind, help: help, set: metrics.NewSet()}
+	m.families = append(m.families, f)
+	return f
+}
+
 // LockWait takes down how long an attempt took to get the write lock, or to be refused it.
-func (m *Metrics) LockWait(d time.Duration) { m.lockWait.Observe(d.Seconds()) }
+func (m *Metrics) LockWait(d time.Duration) { m.lockWait.Update(d.Seconds()) }
 
 // describe takes down what does not change while o is open.
 func (m *Metrics) describe(cfg Config, o *opened) {
-	m.info.Reset()
-	m.info.With(prometheus.Labels{
-		"container": cfg.Name, "go": runtime.Version(), "sqlite": cfg.Engine,
-		"driver": o.discipline.Driver, "journal": string(o.discipline.Journal),
-		"synchronous": string(o.discipline.Synchronous), "transaction": string(o.discipline.Transaction),
-	}).Set(1)
+	m.info.set.UnregisterAllMetrics()
+	m.info.set.GetOrCreateGauge(m.info.series(
+		"container", cfg.Name, "go", runtime.Version(), "sqlite", cfg.SQLite,
+		"driver", o.discipline.Driver, "journal", string(o.discipline.Journal),
+		"synchronous", string(o.discipline.Synchronous), "transaction", string(o.discipline.Transaction),
+	), func() float64 { return 1 })
 	m.walReset.Set(0)
 	if o.walResetBug {
 		m.walReset.Set(1)
@@ -93,12 +109,15 @@ func (m *Metrics) describe(cfg Config, o *opened) {
 }
 
 func (m *Metrics) answered(path string, status, attempts int, took time.Duration) {
-	m.requests.WithLabelValues(path, strconv.Itoa(status)).Inc()
-	m.latency.WithLabelValues(path).Observe(took.Seconds())
+	m.requests.of(outcome{path, status}).Inc()
+	m.latency.of(path).Update(took.Seconds())
 	if attempts > 0 {
-		m.attempts.Observe(float64(attempts))
+		m.attempts.Update(float64(attempts))
 	}
 }
+
+// refused takes down an attempt that was refused with this extended result code.
+func (m *Metrics) refused(extended string) { m.refusals.of(extended).Inc() }
 
 // MetricsResponse is the JSON form of GET /metrics: the seed's, and what it
 // takes to understand a node in trouble.
@@ -138,9 +157,7 @@ func (n *Node) metricsPage(x *exchange) answer {
 		return failure(err, 0)
 	}
 	if format == "prometheus" {
-		options := promhttp.HandlerOpts{EnableOpenMetrics: true, DisableCompression: true}
-		promhttp.HandlerFor(n.metrics.registry, options).ServeHTTP(x.w, x.r)
-		return answer{status: http.StatusOK}
+		return n.metricsText(x)
 	}
 	if x.on == nil {
 		return n.absence()
@@ -149,10 +166,21 @@ func (n *Node) metricsPage(x *exchange) answer {
 }
 
 // wantsPrometheus reports whether an Accept header is one that a Prometheus
-// server sends: it names the version of the text format it wants.
+// server sends: it names the version of a text format. Whichever it names first,
+// it reads the one that is sent.
 func wantsPrometheus(accept string) bool {
 	return strings.Contains(accept, "application/openmetrics-text") ||
 		strings.Contains(accept, "text/plain") && strings.Contains(accept, "version=")
+}
+
+func (n *Node) metricsText(x *exchange) answer {
+	var page bytes.Buffer
+	for _, f := range n.metrics.families {
+		f.write(&page)
+	}
+	x.w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = page.WriteTo(x.w) // a client that has gone is the client's business
+	return answer{status: http.StatusOK}
 }
 
 func (n *Node) metricsJSON(x *exchange) answer {
@@ -165,7 +193,7 @@ func (n *Node) metricsJSON(x *exchange) answer {
 	m := MetricsResponse{
 		Container: n.cfg.Name, Uptime: time.Since(n.started).Seconds(),
 		Database:   DatabaseFigures{TotalRecords: stats.Records, TotalCounters: stats.Counters},
-		Discipline: x.on.discipline, SQLite: n.cfg.Engine, WALResetBug: x.on.walResetBug,
+		Discipline: x.on.discipline, SQLite: n.cfg.SQLite, WALResetBug: x.on.walResetBug,
 	}
 	m.Requests, m.Retries, m.Refusals = n.metrics.tally()
 	return ok(0, m)
@@ -177,7 +205,7 @@ func (n *Node) metricsJSON(x *exchange) answer {
 // service for the contention that it is there to show.
 func (n *Node) health(x *exchange) answer {
 	h := api.HealthResponse{
-		Status: "healthy", Container: n.cfg.Name, SQLite: n.cfg.Engine, Lab: n.cfg.Lab,
+		Status: "healthy", Container: n.cfg.Name, SQLite: n.cfg.SQLite, Engine: n.cfg.Engine, Lab: n.cfg.Lab,
 	}
 	h.DBPath, _ = n.lastPath()
 	if x.on == nil {
@@ -201,23 +229,8 @@ func (n *Node) health(x *exchange) answer {
 // tally sums up the counters: requests answered, retries, and refusals by
 // extended result code.
 func (m *Metrics) tally() (requests, retries int64, refusals map[string]int64) {
+	m.requests.each(func(_ outcome, c *metrics.Counter) { requests += int64(c.Get()) })
 	refusals = make(map[string]int64)
-	families, err := m.registry.Gather()
-	if err != nil {
-		return 0, 0, refusals // only two collectors at odds could do this
-	}
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			count := int64(metric.GetCounter().GetValue())
-			switch family.GetName() {
-			case "contend_requests_total":
-				requests += count
-			case "contend_retries_total":
-				retries += count
-			case "contend_refusals_total":
-				refusals[metric.GetLabel()[0].GetValue()] += count
-			}
-		}
-	}
-	return requests, retries, refusals
+	m.refusals.each(func(extended string, c *metrics.Counter) { refusals[extended] = int64(c.Get()) })
+	return requests, int64(m.retries.Get()), refusals
 }

@@ -11,7 +11,8 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// connectionWait bounds how long an attempt waits for a connection of the pool.
+// connectionWait bounds how long an attempt waits for a connection of the pool,
+// or for the queue's writer.
 const connectionWait = 30 * time.Second
 
 // update makes attempts at fn until one is not refused or the retries are used
@@ -51,7 +52,7 @@ func (n *Node) try(x *exchange, do attempt, fn func(store.Tx) error) (attempts i
 func (n *Node) note(x *exchange, e *store.Error, attempt int) {
 	level, message := slog.LevelWarn, "refused"
 	if e.Refused {
-		n.metrics.refusals.WithLabelValues(e.Extended).Inc()
+		n.metrics.refused(e.Extended)
 	} else {
 		level, message = slog.LevelError, "database error"
 	}
@@ -90,13 +91,19 @@ func (j *jitter) delay(b store.Backoff, i int) time.Duration {
 // longest is how long handling a request may take under d: every attempt waits
 // for a connection and in each of its statements for a lock, and every retry
 // waits its turn. Six statements are the most that an attempt has, a transfer's.
+// In a queue, all that share its transaction think one after the other, and
+// perhaps once more: 512 is twice the largest batch.
 func longest(d store.Discipline) time.Duration {
-	const statements, slack = 6, 10 * time.Second
+	const statements, thinkers, slack = 6, 512, 10 * time.Second
 	total := slack
+	think := d.Think.Duration()
+	if d.Writer == store.Queue {
+		think *= thinkers
+	}
 	backoff := d.Backoff
 	backoff.Jitter = false
 	for i := range d.Retries + 1 {
-		total += connectionWait + statements*d.BusyTimeout.Duration() + d.Think.Duration()
+		total += connectionWait + statements*d.BusyTimeout.Duration() + think
 		if i > 0 {
 			total += backoff.Delay(i-1, nil)
 		}
