@@ -9,6 +9,11 @@
 // one database behind all nodes, a lock held for a second would otherwise take
 // every node out and the balancer would answer in the database's place.
 //
+// With a single writer, what may write goes to one node and reads go to all.
+// Nodes then seldom wait for each other's locks, but nothing hangs on it: when
+// the writer cannot be reached and another takes over, the one before may still
+// be at work, and the locks of the file hold between the two as between any.
+//
 // It does not speak HTTP/2, upgrade connections, pass trailers on, weigh nodes
 // or limit how many requests are in flight. Request bodies are read whole
 // before a node is chosen, and answers of up to 64 KiB before the client sees
@@ -63,7 +68,8 @@ type Config struct {
 	CheckInterval time.Duration // between two looks at a node's /health; 0 means DefaultCheckInterval
 	EjectFor      time.Duration // how long a node that refused a connection is passed over; 0 means DefaultEjectFor
 	Timeout       time.Duration // from a request's last byte to its answer's; 0 means DefaultTimeout
-	Logger        *slog.Logger  // told of the start, of ejections and of recoveries; nil means nobody
+	SingleWriter  bool          // requests to /api/ that may write go to one node, the first of Nodes while it is available
+	Logger        *slog.Logger  // told of the start, of ejections, recoveries and new writers; nil means nobody
 }
 
 // A Balancer shares requests out among nodes. Make it with [New].
@@ -170,7 +176,7 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 			n.pool.close()
 		}
 	}()
-	b.log.Info("balancer started", "listen", ln.Addr().String(), "nodes", addresses(b.cfg.Nodes))
+	b.log.Info("balancer started", "listen", ln.Addr().String(), "nodes", addresses(b.cfg.Nodes), "single_writer", b.cfg.SingleWriter)
 	for i := range b.nodes {
 		background.Go(func() { b.check(checks, i) })
 	}

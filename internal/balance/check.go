@@ -25,7 +25,8 @@ const (
 
 // Health is the body of the balancer's own /health.
 type Health struct {
-	Status string       `json:"status"` // "healthy" where at least one node is
+	Status string       `json:"status"`           // "healthy" where at least one node is
+	Writer string       `json:"writer,omitempty"` // the node that writes go to; "" where they go to all
 	Nodes  []NodeHealth `json:"nodes"`
 }
 
@@ -128,6 +129,9 @@ func (b *Balancer) health(now time.Time) Health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := Health{Status: string(statusUnhealthy), Nodes: make([]NodeHealth, len(b.nodes))}
+	if b.cfg.SingleWriter {
+		h.Writer = b.nodes[b.ring.writer].Name
+	}
 	for i, n := range b.nodes {
 		if n.health == statusHealthy {
 			h.Status = string(statusHealthy)

@@ -207,7 +207,7 @@ func TestNothingIsSentForAClientThatIsGone(t *testing.T) {
 	defer x.release()
 	x.request, _ = http.NewRequest("GET", "http://x/api/counter", nil)
 	x.prepare("/api/counter", time.Now().Add(time.Minute))
-	if _, err := b.askAny(x); !errors.Is(err, errGone) || seen.Load() != 0 {
+	if _, err := b.askAny(x, b.pick); !errors.Is(err, errGone) || seen.Load() != 0 {
 		t.Errorf("err %v, the node saw %d requests; want gone and none", err, seen.Load())
 	}
 	if !b.ring.members[0].available(time.Now()) {

@@ -15,8 +15,10 @@ func (b *Balancer) answer(x *exchange) answer {
 	first, rest := split(path)
 	i, named := b.index[first]
 	switch {
+	case first == "api" && b.cfg.SingleWriter && mayWrite(x.request.Method):
+		return b.forward(x, path, func(x *exchange) (answer, error) { return b.askAny(x, b.pickWriter) })
 	case first == "api":
-		return b.forward(x, path, b.askAny)
+		return b.forward(x, path, func(x *exchange) (answer, error) { return b.askAny(x, b.pick) })
 	case named:
 		return b.forward(x, rest, func(x *exchange) (answer, error) { return b.askOnly(i, x) })
 	case path == api.PathHealth:
@@ -33,6 +35,12 @@ func split(path string) (first, rest string) {
 	return first, "/" + rest
 }
 
+// mayWrite reports whether a method is more than a safe one, of those that the
+// nodes answer: see RFC 9110, section 9.2.1.
+func mayWrite(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead
+}
+
 // forward has ask ask a node for path.
 func (b *Balancer) forward(x *exchange, path string, ask func(*exchange) (answer, error)) answer {
 	x.prepare(path, time.Now().Add(b.cfg.Timeout))
@@ -43,11 +51,12 @@ func (b *Balancer) forward(x *exchange, path string, ask func(*exchange) (answer
 	return a
 }
 
-// askAny asks the nodes in turn until one has been sent the request.
-func (b *Balancer) askAny(x *exchange) (a answer, err error) {
+// askAny asks one node after the other, as pick chooses them, until one has been
+// sent the request.
+func (b *Balancer) askAny(x *exchange, pick func(tried set) (int, bool)) (a answer, err error) {
 	var tried set
 	for {
-		i, ok := b.pick(tried)
+		i, ok := pick(tried)
 		if !ok {
 			return a, err
 		}
@@ -82,6 +91,26 @@ func (b *Balancer) pick(tried set) (int, bool) {
 	return b.ring.pick(time.Now(), tried)
 }
 
+func (b *Balancer) pickWriter(tried set) (int, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.handOver(now)
+	return b.ring.pickWriter(now, tried)
+}
+
+// handOver makes another node the writer where the writer is out, and logs it.
+// It needs mu.
+func (b *Balancer) handOver(now time.Time) {
+	if !b.cfg.SingleWriter {
+		return
+	}
+	from := b.ring.writer
+	if to := b.ring.elect(now); to != from {
+		b.log.Warn("writer changed", "from", b.nodes[from].Name, "to", b.nodes[to].Name)
+	}
+}
+
 func (b *Balancer) eject(i int, cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,7 +119,7 @@ func (b *Balancer) eject(i int, cause error) {
 	b.tell(now, cause.Error())
 }
 
-// tell logs the nodes that went out or came back. It needs mu.
+// tell logs the nodes that went out or came back, and who writes now. It needs mu.
 func (b *Balancer) tell(now time.Time, cause string) {
 	for _, i := range b.ring.changes(now) {
 		if n := b.nodes[i]; b.ring.members[i].out {
@@ -99,4 +128,5 @@ func (b *Balancer) tell(now time.Time, cause string) {
 			b.log.Info("node recovered", "node", n.Name, "addr", n.Addr)
 		}
 	}
+	b.handOver(now)
 }

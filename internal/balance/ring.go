@@ -26,6 +26,7 @@ const (
 type ring struct {
 	members []member
 	turn    uint64
+	writer  int // the member that writes go to, where they go to one
 }
 
 // A member is what the ring knows of one node.
@@ -70,6 +71,47 @@ func (r *ring) pick(now time.Time, tried set) (int, bool) {
 		r.members[best].turn = r.turn
 	}
 	return best, found
+}
+
+// elect returns the writer. It stays the same while it is available; then the
+// first that is available takes over, and stays when the one before is back: to
+// go back would set two writers against each other a second time. Where none is
+// available there is nobody to take over.
+func (r *ring) elect(now time.Time) int {
+	if !r.members[r.writer].available(now) {
+		if i := r.first(now, 0); i >= 0 {
+			r.writer = i
+		}
+	}
+	return r.writer
+}
+
+// pickWriter returns the writer, and where it was tried the member that would
+// be next. Like pick it falls back on those that are not available, and is
+// false once all were tried. It takes no member's turn away.
+func (r *ring) pickWriter(now time.Time, tried set) (int, bool) {
+	if i := r.elect(now); !tried.has(i) {
+		return i, true
+	}
+	if i := r.first(now, tried); i >= 0 {
+		return i, true
+	}
+	for i := range r.members {
+		if !tried.has(i) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// first returns the first member available and not tried, or -1.
+func (r *ring) first(now time.Time, tried set) int {
+	for i := range r.members {
+		if !tried.has(i) && r.members[i].available(now) {
+			return i
+		}
+	}
+	return -1
 }
 
 // eject passes member i over until the given time.

@@ -110,3 +110,89 @@ func TestRingTellsEachChangeOnce(t *testing.T) {
 		t.Errorf("when it is over: %v changed, want [1]", got)
 	}
 }
+
+func TestRingElectsOneWriter(t *testing.T) {
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	fallen := func(r *ring, i int) {
+		for range fallRefused {
+			r.saw(i, refused)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		happen func(*ring)
+		want   int
+	}{
+		{"the first", func(*ring) {}, 0},
+		{"the first, though others are out", func(r *ring) { r.eject(1, at(time.Hour)); fallen(r, 2) }, 0},
+		{"the second where the first is ejected", func(r *ring) { r.eject(0, at(time.Hour)) }, 1},
+		{"the second where the first is down by the checks", func(r *ring) { fallen(r, 0) }, 1},
+		{"the third where both are out", func(r *ring) { r.eject(0, at(time.Hour)); fallen(r, 1) }, 2},
+		{"it stays when the one before is back", func(r *ring) { r.eject(0, at(0)); r.elect(at(-1)) }, 1},
+		{"the first again when that one goes", func(r *ring) {
+			r.eject(0, at(0))
+			r.elect(at(-1))
+			r.eject(1, at(time.Hour))
+		}, 0},
+		{"nobody takes over where all are out", func(r *ring) {
+			for i := range r.members {
+				r.eject(i, at(time.Hour))
+			}
+		}, 0},
+		{"refused by one check alone", func(r *ring) { r.saw(0, refused) }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRing(3)
+			c.happen(&r)
+			for range 2 { // asking changes nothing
+				if got := r.elect(start); got != c.want {
+					t.Errorf("writer %d, want %d", got, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestRingTriesTheWriterThenEachOther(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		out  []int
+		want []int
+	}{
+		{"all are there", nil, []int{0, 1, 2, 3}},
+		{"the first is out", []int{0}, []int{1, 2, 3, 0}},
+		{"two are out", []int{0, 2}, []int{1, 3, 0, 2}},
+		{"all are out", []int{0, 1, 2, 3}, []int{0, 1, 2, 3}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRing(4)
+			for _, i := range c.out {
+				r.eject(i, start.Add(time.Second))
+			}
+			var tried set
+			var order []int
+			for i, ok := r.pickWriter(start, tried); ok; i, ok = r.pickWriter(start, tried) {
+				order = append(order, i)
+				tried.add(i)
+			}
+			if !slices.Equal(order, c.want) {
+				t.Errorf("order %v, want %v", order, c.want)
+			}
+		})
+	}
+}
+
+func TestRingsTurnsGoOnBesideTheWriter(t *testing.T) {
+	r := newRing(3)
+	var got []int
+	for range 6 {
+		i, _ := r.pick(start, 0)
+		got = append(got, i)
+		if w, _ := r.pickWriter(start, 0); w != 0 {
+			t.Fatalf("writer %d", w)
+		}
+	}
+	if want := []int{0, 1, 2, 0, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("reads go to %v, want %v", got, want)
+	}
+}

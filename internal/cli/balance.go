@@ -32,8 +32,13 @@ A request is sent once. Another node is tried only where nothing of it was sent:
 say that one was sent it, and nobody knows what it did. A node that refuses a
 connection is passed over for a while; one whose database is busy is not.
 
+With --single-writer every method under /api/ but GET and HEAD goes to one node:
+the first --node, until it cannot be reached. Then the next that can takes over
+and stays the writer when the one before is back. The log and /health name it.
+
 SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight and exits 0.`,
 		Example: `  contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002
+  contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002 --single-writer
   curl -s -d '{"key":"counter"}' http://127.0.0.1:8080/api/increment
   curl -s http://127.0.0.1:8080/app-2/metrics
   curl -s http://127.0.0.1:8080/health`,
@@ -46,6 +51,7 @@ SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight and exits 0.`,
 	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "how often a node's /health is asked")
 	flags.DurationVar(&cfg.EjectFor, "eject-for", balance.DefaultEjectFor, "how long a node that refused a connection is passed over")
 	flags.DurationVar(&cfg.Timeout, "timeout", balance.DefaultTimeout, "how long a node may take to answer")
+	flags.BoolVar(&cfg.SingleWriter, "single-writer", false, "send what may write under /api/ to one node, and reads to all")
 	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once it is listened on")
 	_ = flags.MarkHidden("ready-fd")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
