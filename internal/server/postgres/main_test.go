@@ -1,0 +1,306 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"example.com/contend/internal/store"
+	pgstore "example.com/contend/internal/store/postgres"
+	"example.com/contend/internal/testproc"
+)
+
+func TestMain(m *testing.M) {
+	testproc.Main(map[string]testproc.Role{"parent": parent})
+	goleak.VerifyTestMain(m)
+}
+
+// parent starts a server, keeps connections to it open, says what there is, and
+// waits to be killed.
+func parent(args []string) error {
+	s, err := Start(context.Background(), args[0])
+	if err != nil {
+		return err
+	}
+	link, err := s.Fresh(context.Background())
+	if err != nil {
+		return err
+	}
+	d := store.Green().With(store.Pgx)
+	d.Pool = 3
+	if _, err := pgstore.Open(context.Background(), link, d, pgstore.Options{}); err != nil {
+		return err
+	}
+	fmt.Println(s.private.process.PID(), s.private.port, s.Dir())
+	select {}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// need skips a test where there is no PostgreSQL, but not in CI, which can have it.
+func need(t *testing.T) {
+	t.Helper()
+	_, err := Find()
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skipf("not tested against PostgreSQL: %v", err)
+	}
+	must(t, err)
+}
+
+func start(t *testing.T) *Server {
+	t.Helper()
+	need(t)
+	s, err := Start(t.Context(), os.TempDir())
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	return s
+}
+
+func TestLife(t *testing.T) {
+	s := start(t)
+	if s.Name() != "PostgreSQL" || s.Version() == "" || strings.Contains(s.Version(), " ") {
+		t.Errorf("name %q, version %q", s.Name(), s.Version())
+	}
+	if want := "PostgreSQL " + s.Version() + ", default isolation read committed, no replicas connected."; s.Found() != want {
+		t.Errorf("found %q, want %q", s.Found(), want)
+	}
+	link, err := s.Fresh(t.Context())
+	must(t, err)
+	db, err := pgstore.Open(t.Context(), link, store.Green().With(store.Pgx), pgstore.Options{})
+	must(t, err)
+	must(t, db.Reset(t.Context(), func(tx store.Tx) error { return tx.SetCounter("k", 7) }))
+	must(t, db.Close())
+	before, err := s.CPU()
+	must(t, err)
+	must(t, s.Kill(t.Context()))
+	if _, err := s.Inspect(t.Context(), link); err == nil {
+		t.Error("a server that was killed answers")
+	}
+	must(t, s.Restart(t.Context()))
+	if err := s.Restart(t.Context()); err == nil {
+		t.Error("a server that runs was started again")
+	}
+	facts, err := s.Inspect(t.Context(), link)
+	if err != nil || facts.Counters["k"] != 7 || facts.Engine != "PostgreSQL "+s.Version() {
+		t.Errorf("after the crash: %+v, %v", facts, err)
+	}
+	if after, err := s.CPU(); err != nil || after < before || before <= 0 {
+		t.Errorf("processor time %s, later %s, %v", before, after, err)
+	}
+	must(t, s.Drop(t.Context(), link))
+	if _, err := s.Inspect(t.Context(), link); err == nil {
+		t.Error("a schema that was dropped is there")
+	}
+}
+
+// Nothing is left of a server that was closed: no process, file or segment,
+// also where it had been killed before.
+func TestCloseLeavesNothing(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		need(t)
+		s, err := Start(t.Context(), t.TempDir())
+		must(t, err)
+		pid, segment := s.private.process.PID(), segmentOf(t, s)
+		if killed {
+			must(t, s.Kill(t.Context()))
+		}
+		must(t, s.Close())
+		must(t, s.Close())
+		if syscall.Kill(pid, 0) == nil {
+			t.Errorf("killed %t: process %d is there", killed, pid)
+		}
+		if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("killed %t: %s is there: %v", killed, s.Dir(), err)
+		}
+		if listed, err := exec.Command("ipcs", "-m").Output(); err == nil && strings.Contains(string(listed), " "+segment+" ") {
+			t.Errorf("killed %t: shared memory %s is there", killed, segment)
+		}
+	}
+}
+
+func segmentOf(t *testing.T, s *Server) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.private.data(), "postmaster.pid"))
+	must(t, err)
+	return strings.Fields(strings.Split(string(text), "\n")[6])[1]
+}
+
+// However this program ends, the server and its backends end with it.
+func TestDiesWithItsParent(t *testing.T) {
+	need(t)
+	cmd := testproc.Command("parent", os.TempDir())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	var pid, port int
+	var dir string
+	_, errScan := fmt.Fscan(out, &pid, &port, &dir)
+	backends := childrenOf(pid)
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	must(t, errScan)
+	s := &private{dir: dir}
+	t.Cleanup(func() { s.removeSegment(); must(t, os.RemoveAll(dir)) })
+	if len(backends) < 4 {
+		t.Fatalf("the server has the processes %v, want at least one for each of 4 connections", backends)
+	}
+	for _, pid := range append(backends, pid) {
+		for deadline := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("process %d has outlived its parent", pid)
+			}
+		}
+	}
+}
+
+// childrenOf lists the processes that pid has started.
+func childrenOf(pid int) (all []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, word := range strings.Fields(string(text)) {
+			if n, err := strconv.Atoi(word); err == nil {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+// Somebody else's server is used, and neither killed nor stopped, and nothing
+// but what Fresh has made is dropped.
+func TestUse(t *testing.T) {
+	own := start(t)
+	given, err := Use(t.Context(), own.url)
+	must(t, err)
+	_, errCPU := given.CPU()
+	for _, err := range []error{given.Kill(t.Context()), given.Restart(t.Context()), errCPU} {
+		if !errors.Is(err, errGiven) {
+			t.Errorf("error is %v", err)
+		}
+	}
+	if given.Version() != own.Version() || given.Dir() != "" {
+		t.Errorf("version %q, directory %q", given.Version(), given.Dir())
+	}
+	link, err := given.Fresh(t.Context())
+	must(t, err)
+	for _, schema := range []string{"public", "", "contend_x; DROP TABLE y", "pg_catalog"} {
+		other, err := withSchema(own.url, schema)
+		must(t, err)
+		if given.Drop(t.Context(), other) == nil {
+			t.Errorf("schema %q was dropped", schema)
+		}
+	}
+	must(t, given.Drop(t.Context(), link))
+	must(t, given.Close())
+	if _, err := own.Fresh(t.Context()); err != nil {
+		t.Errorf("the server is gone: %v", err)
+	}
+}
+
+func TestUseOfNobody(t *testing.T) {
+	_, err := Use(t.Context(), "postgres://me:s3cret@127.0.0.1:1/db")
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// Other users of the machine get nothing from the server without its password.
+func TestNobodyElseIsLetIn(t *testing.T) {
+	s := start(t)
+	u, err := url.Parse(s.url)
+	must(t, err)
+	u.User = url.UserPassword(role, "guess")
+	if _, err := Use(t.Context(), u.String()); err == nil || !strings.Contains(err.Error(), "28P01") {
+		t.Errorf("with another password: %v", err)
+	}
+}
+
+func TestPortIsTaken(t *testing.T) {
+	s := start(t)
+	must(t, s.Kill(t.Context()))
+	ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(s.private.port))
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := s.Restart(ctx); err == nil {
+		t.Error("a server came back at a port that another has")
+	}
+	must(t, ln.Close())
+	must(t, s.Restart(t.Context()))
+}
+
+func TestStartErrors(t *testing.T) {
+	need(t)
+	if _, err := Start(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	if _, err := Start(ctx, dir); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestReachable(t *testing.T) {
+	closed := t.TempDir()
+	inside := filepath.Join(closed, "inside")
+	must(t, os.Mkdir(inside, 0o755))
+	stranger := &syscall.Credential{Uid: 54321, Gid: 54321}
+	must(t, os.Chmod(closed, 0o700))
+	if reachable(inside, stranger) || !reachable(inside, nil) || !reachable("/", stranger) {
+		t.Error("who may enter is wrong")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("a directory for another user is not tested: only root can give one away")
+	}
+	dir, err := makeDir(inside, stranger)
+	must(t, err)
+	t.Cleanup(func() { must(t, os.Remove(dir)) })
+	info, err := os.Stat(dir)
+	must(t, err)
+	if filepath.Dir(dir) != filepath.Clean(os.TempDir()) || info.Mode().Perm() != 0o700 || info.Sys().(*syscall.Stat_t).Uid != stranger.Uid {
+		t.Errorf("made %s with mode %s", dir, info.Mode())
+	}
+}
+
+func TestFindTakesTheNewest(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := findIn(dir); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "apt-get install postgresql") {
+		t.Errorf("in an empty directory: %v", err)
+	}
+	for version, programs := range map[string][]string{
+		"9.6": {"initdb", "postgres"}, "15": {"initdb", "postgres"}, "17": {"initdb"}, "odd": {"initdb", "postgres"},
+	} {
+		bin := filepath.Join(dir, version, "bin")
+		must(t, os.MkdirAll(bin, 0o755))
+		for _, program := range programs {
+			must(t, os.WriteFile(filepath.Join(bin, program), nil, 0o755))
+		}
+	}
+	if bin, err := findIn(dir); err != nil || bin != filepath.Join(dir, "15", "bin") {
+		t.Errorf("found %s, %v: want 15, since 17 is not complete", bin, err)
+	}
+}
