@@ -143,17 +143,18 @@ type TotalResponse struct {
 type HealthResponse struct {
 	Status    string `json:"status"`
 	Container string `json:"container"`
-	DBPath    string `json:"dbPath"` // of the database that is or was open last
-	SQLite    string `json:"sqlite"` // version of the node's SQLite library: "3.54.1"
-	Lab       bool   `json:"lab"`    // the paths under /lab/ are open
+	DBPath    string `json:"dbPath"`           // of the database that is or was open last
+	SQLite    string `json:"sqlite"`           // version of the node's SQLite library: "3.54.1"; empty where it uses another engine
+	Engine    string `json:"engine,omitempty"` // that one: "PostgreSQL 15.18"
+	Lab       bool   `json:"lab"`              // the paths under /lab/ are open
 	Error     string `json:"error,omitempty"`
 }
 
 // Error is the body of every answer that is not a success.
 type Error struct {
 	Error     string  `json:"error"`              // one sentence for people
-	Code      string  `json:"code"`               // one of the codes above or a primary SQLite code
-	Extended  string  `json:"extended,omitempty"` // SQLite's extended result code by name
+	Code      string  `json:"code"`               // one of the codes above, a primary SQLite code, or another engine's condition
+	Extended  string  `json:"extended,omitempty"` // SQLite's extended result code by name, or the SQLSTATE
 	Field     string  `json:"field,omitempty"`    // the field at fault, with CodeInvalidArgument
 	Container string  `json:"container,omitempty"`
 	Duration  float64 `json:"duration"` // ms from the request's arrival

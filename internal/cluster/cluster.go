@@ -20,8 +20,8 @@ type Node struct {
 	URL  string // its own address, not the balancer's: "http://127.0.0.1:40001"
 	Log  string // path of its log file; "" where it has none here
 
-	// Engine is the version of the SQLite that it said it runs on, "3.54.1";
-	// "" where it has not said.
+	// Engine is the version of the SQLite that it said it runs on, "3.54.1", or
+	// another engine with its version; "" where it has not said.
 	Engine string
 
 	// Trace is the path of the file that it writes its attempts to, for package
@@ -68,6 +68,12 @@ type Viewer interface {
 	Views(ctx context.Context) ([]store.Facts, error)
 }
 
+// A Discarder is a cluster whose database is kept elsewhere than in [Spec].Dir.
+type Discarder interface {
+	// Discard removes it, once it has been inspected.
+	Discard(ctx context.Context) error
+}
+
 // An Inherited is a cluster whose database other hands have made, and used
 // before. What it holds can only be asked for, counter by counter.
 type Inherited interface {
@@ -108,6 +114,11 @@ type Spec struct {
 	Listen      string // the balancer's address; "" means a free port of 127.0.0.1
 	AllowRemote bool   // let Listen be an address that other machines can reach
 	Binary      string // the contend to run; "" means this program's own file
+
+	Drivers      string // of SQLite, with commas between, which the nodes take in turns; "" means the discipline's for all
+	SingleWriter bool   // the balancer sends what may write to one node only
+	Server       string // which database server the nodes use; "": none, they share a file
+	Service      Server // that one; whoever starts the cluster knows them by name
 }
 
 // Database is the name of the shared file within [Spec].Dir.

@@ -53,7 +53,7 @@ func newStack(spec Spec, on Containers) (deploy.Stack, error) {
 			return deploy.Stack{}, err
 		}
 		n.DBPath, n.Volumes, n.Writable = dataDir+"/"+Database, volumes, writable
-		n.Args = append([]string{"--listen", fmt.Sprintf("%s:%d", anyHost, n.Port)}, spec.flags()...)
+		n.Args = append([]string{"--listen", fmt.Sprintf("%s:%d", anyHost, n.Port)}, spec.flags(i)...)
 		if spec.Trace {
 			n.Args = append(n.Args, "--trace", dataDir+"/"+traceFile(n.Name))
 		}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -14,7 +15,7 @@ import (
 var healthClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 
 // health asks the node or balancer at url whether it is healthy, and with which
-// version of SQLite; "" where it does not say.
+// version of SQLite or which other engine; "" where it does not say.
 func health(ctx context.Context, url string) (engine string, healthy bool) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+api.PathHealth, nil)
 	if err != nil {
@@ -27,7 +28,7 @@ func health(ctx context.Context, url string) (engine string, healthy bool) {
 	defer resp.Body.Close()
 	var answer api.HealthResponse
 	if json.NewDecoder(resp.Body).Decode(&answer) == nil {
-		engine = answer.SQLite
+		engine = cmp.Or(answer.SQLite, answer.Engine)
 	}
 	return engine, resp.StatusCode == http.StatusOK
 }

@@ -19,6 +19,7 @@ import (
 type process struct {
 	name string
 	args []string // without --listen and --ready-fd
+	env  []string // beside ours
 	addr string   // "host:port", known once it has been ready
 	log  string   // path
 
@@ -69,6 +70,7 @@ func (p *process) spawn(binary, listen string) (ready *os.File, err error) {
 	cmd := exec.Command(binary, append(p.args, "--listen", listen, "--ready-fd", "3")...)
 	cmd.Stdout, cmd.Stderr = logfile, logfile
 	cmd.ExtraFiles = []*os.File{announce}
+	cmd.Env = append(os.Environ(), p.env...)
 	c, err := child.Start(cmd)
 	if err != nil {
 		ready.Close()

@@ -7,67 +7,86 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"example.com/contend/internal/child"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
 
 // Processes is a cluster of processes of this machine: N times `contend node`
-// on one database file, and `contend balance` before them. They die with the
-// process that started them.
+// on one database, and `contend balance` before them. They die with the process
+// that started them. The database is a file, unless there is a server for it.
 type Processes struct {
 	binary   string
 	dir      string
+	service  Server // nil where the database is a file
+	database string // the file's path, or its URL at the server
 	nodes    []*process
 	balancer *process
 }
 
 var (
-	_ Cluster = (*Processes)(nil)
-	_ Killer  = (*Processes)(nil)
-	_ Lookout = (*Processes)(nil)
+	_ Cluster   = (*Processes)(nil)
+	_ Killer    = (*Processes)(nil)
+	_ Lookout   = (*Processes)(nil)
+	_ Metered   = (*Processes)(nil)
+	_ Discarder = (*Processes)(nil)
 )
 
 // StartProcesses starts what spec says and waits until every node and the
 // balancer are healthy. When anything fails, or ctx is done first, what had
 // been started is stopped again.
 func StartProcesses(ctx context.Context, spec Spec) (*Processes, error) {
-	c, err := newProcesses(spec)
+	c, err := newProcesses(ctx, spec)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start cluster: %w", err)
 	}
 	if err := c.start(ctx, spec); err != nil {
 		for _, p := range c.all() {
 			p.kill()
 		}
-		return nil, err
+		return nil, errors.Join(err, c.Discard(context.WithoutCancel(ctx)))
 	}
 	return c, nil
 }
 
-func newProcesses(spec Spec) (*Processes, error) {
+func newProcesses(ctx context.Context, spec Spec) (*Processes, error) {
 	if spec.Nodes < 1 {
-		return nil, fmt.Errorf("start cluster: want at least 1 node, have %d", spec.Nodes)
+		return nil, fmt.Errorf("want at least 1 node, have %d", spec.Nodes)
 	}
-	c := &Processes{dir: spec.Dir}
+	c := &Processes{dir: spec.Dir, service: spec.Service, database: filepath.Join(spec.Dir, Database)}
 	var err error
 	if c.binary, err = spec.binary(); err != nil {
-		return nil, fmt.Errorf("start cluster: %w", err)
+		return nil, err
 	}
 	if err := spec.fresh(); err != nil {
-		return nil, fmt.Errorf("start cluster: %w", err)
+		return nil, err
+	}
+	if c.service != nil {
+		if c.database, err = c.service.Fresh(ctx); err != nil {
+			return nil, err
+		}
 	}
 	for i := range spec.Nodes {
-		name := nodeName(i)
-		args := []string{"node", "--name", name, "--db", filepath.Join(spec.Dir, Database)}
-		p := &process{name: name, args: append(args, spec.flags()...), log: filepath.Join(spec.Dir, name+".log")}
-		if spec.Trace {
-			p.trace = filepath.Join(spec.Dir, name+".trace.jsonl")
-			p.args = append(p.args, "--trace", p.trace)
-		}
-		c.nodes = append(c.nodes, p)
+		c.nodes = append(c.nodes, c.newNode(spec, i))
 	}
 	return c, nil
+}
+
+// newNode is node i. It is told of its database in its environment, which other
+// users of the machine cannot read: a URL may hold a password.
+func (c *Processes) newNode(spec Spec, i int) *process {
+	name := nodeName(i)
+	p := &process{
+		name: name, args: append([]string{"node", "--name", name}, spec.flags(i)...),
+		env: []string{"DB_PATH=" + c.database}, log: filepath.Join(spec.Dir, name+".log"),
+	}
+	if spec.Trace {
+		p.trace = filepath.Join(spec.Dir, name+".trace.jsonl")
+		p.args = append(p.args, "--trace", p.trace)
+	}
+	return p
 }
 
 // anyPort lets the kernel choose; the child tells which it was.
@@ -95,6 +114,9 @@ func newBalancer(spec Spec, nodes []string) *process {
 	}
 	if spec.AllowRemote {
 		args = append(args, "--allow-remote")
+	}
+	if spec.SingleWriter {
+		args = append(args, "--single-writer")
 	}
 	return &process{name: "balancer", args: args, log: filepath.Join(spec.Dir, "balancer.log")}
 }
@@ -186,13 +208,49 @@ func (c *Processes) Watch(ctx context.Context, ended func(error)) error {
 	return errors.New("no node is left")
 }
 
-// Inspect reads the database in this process, in which nobody has it open.
+// Inspect reads the database in this process, in which nobody has it open, or
+// asks its server.
 func (c *Processes) Inspect(ctx context.Context) (store.Facts, error) {
-	return sqlite.Inspect(ctx, filepath.Join(c.dir, Database))
+	if c.service != nil {
+		return c.service.Inspect(ctx, c.database)
+	}
+	return sqlite.Inspect(ctx, c.database)
 }
 
-// Kill sends node SIGKILL and waits until it is gone.
-func (c *Processes) Kill(_ context.Context, node string) error {
+// Discard has the server remove the database. A file stays where it is.
+func (c *Processes) Discard(ctx context.Context) error {
+	if c.service == nil {
+		return nil
+	}
+	return c.service.Drop(ctx, c.database)
+}
+
+// CPU returns the processor time of the nodes and the server; see [Metered].
+func (c *Processes) CPU() (sum time.Duration, err error) {
+	if c.service != nil {
+		if sum, err = c.service.CPU(); err != nil {
+			return 0, err
+		}
+	}
+	for _, p := range c.nodes {
+		if !p.child.Running() {
+			return 0, fmt.Errorf("processor time of %s: it has ended", p.name)
+		}
+		used, err := child.CPU(p.child.PID())
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// Kill sends node SIGKILL and waits until it is gone. [ServerName] names the
+// database server.
+func (c *Processes) Kill(ctx context.Context, node string) error {
+	if node == ServerName && c.service != nil {
+		return c.service.Kill(ctx)
+	}
 	p, err := c.node(node)
 	if err != nil {
 		return err
@@ -204,8 +262,12 @@ func (c *Processes) Kill(_ context.Context, node string) error {
 	return nil
 }
 
-// Restart starts node again at its old address and waits until it is healthy.
+// Restart starts node, or the database server, again at its old address and
+// waits until it is healthy.
 func (c *Processes) Restart(ctx context.Context, node string) error {
+	if node == ServerName && c.service != nil {
+		return c.service.Restart(ctx)
+	}
 	p, err := c.node(node)
 	if err != nil {
 		return err

@@ -5,15 +5,20 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // nodeName is the name of node i, from 0.
 func nodeName(i int) string { return "app-" + strconv.Itoa(i+1) }
 
-// flags are what `contend node` is told wherever it runs: its discipline and
-// what an experiment wants of it.
-func (s Spec) flags() []string {
+// flags are what `contend node` is told wherever node i runs: its discipline
+// and what an experiment wants of it.
+func (s Spec) flags(i int) []string {
 	d := s.Discipline
+	if s.Drivers != "" {
+		drivers := strings.Split(s.Drivers, ",")
+		d.Driver = drivers[i%len(drivers)]
+	}
 	flags := []string{
 		"--driver", d.Driver, "--journal", string(d.Journal), "--synchronous", string(d.Synchronous),
 		"--busy-timeout", strconv.FormatInt(int64(d.BusyTimeout), 10), "--busy-policy", string(d.Busy),

@@ -49,19 +49,31 @@ type Progress struct {
 // carries its error and inconclusive findings, and the others go on. What a
 // place refuses is told as skipped.
 func (e *Engine) Run(ctx context.Context, experiments []Experiment) ([]Result, error) {
-	e.recorded = map[take]*Recording{}
-	e.plan = newPlan(experiments, e.Places)
+	e.Prepare(experiments)
 	var results []Result
 	for i := range experiments {
 		x := &experiments[i]
-		e.record(ctx, x)
-		result := Judge(x, e.evidence(x))
+		result := Judge(x, e.Record(ctx, x))
 		result.Skipped = x.skipped(e.Places)
 		if len(result.Arms)+len(result.Skipped) > 0 {
 			results = append(results, result)
 		}
 	}
 	return results, context.Cause(ctx)
+}
+
+// Prepare forgets what was recorded, and plans the time that the experiments take.
+func (e *Engine) Prepare(experiments []Experiment) {
+	e.recorded = map[take]*Recording{}
+	e.plan = newPlan(experiments, e.Places)
+}
+
+// Record makes the recordings of x that there are not yet since Prepare, until
+// ctx is done, and returns the evidence of all of them. Whoever decides by it
+// what else is to be recorded adds trials to x and calls Record again.
+func (e *Engine) Record(ctx context.Context, x *Experiment) []Evidence {
+	e.record(ctx, x)
+	return e.evidence(x)
 }
 
 // A job is one recording to be made.
@@ -73,20 +85,47 @@ type job struct {
 
 // jobs returns the recordings that x asks for, in order. The trials of an arm
 // take turns, and so do the places, so that what changes on the machine meets
-// all of them.
+// all of them; of an interleaved experiment, the arms do so too.
 func (x *Experiment) jobs(places []Place) []job {
 	var all []job
-	for i := range x.Arms {
-		arm := &x.Arms[i]
-		for repeat := range max(arm.Repeats, 1) {
-			for _, trial := range arm.Trials {
-				for k := range places {
-					p := &places[k]
-					if p.refusal(arm) == "" {
-						all = append(all, job{take{trial.Setup, repeat + 1, p.Name}, arm.Name, trial.Name, p})
-					}
+	if !x.Interleaved {
+		for i := range x.Arms {
+			for repeat := range max(x.Arms[i].Repeats, 1) {
+				for k := range x.Arms[i].Trials {
+					all = append(all, x.Arms[i].jobs(k, repeat, places)...)
 				}
 			}
+		}
+		return all
+	}
+	repeats, trials := x.extent()
+	for repeat := range repeats {
+		for k := range trials {
+			for i := range x.Arms {
+				if arm := &x.Arms[i]; repeat < max(arm.Repeats, 1) && k < len(arm.Trials) {
+					all = append(all, arm.jobs(k, repeat, places)...)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// extent is how often an arm repeats its trials at most, and how many it has.
+func (x *Experiment) extent() (repeats, trials int) {
+	for i := range x.Arms {
+		repeats = max(repeats, x.Arms[i].Repeats, 1)
+		trials = max(trials, len(x.Arms[i].Trials))
+	}
+	return repeats, trials
+}
+
+// jobs returns the recordings of trial k, one for each place that can make it.
+func (a *Arm) jobs(k, repeat int, places []Place) []job {
+	var all []job
+	for i := range places {
+		if p := &places[i]; p.refusal(a) == "" {
+			all = append(all, job{take{a.Trials[k].Setup, repeat + 1, p.Name}, a.Name, a.Trials[k].Name, p})
 		}
 	}
 	return all
@@ -133,7 +172,7 @@ func (e *Engine) claim(experiment string, j job) *recorder {
 	if e.recorded[j.take] != nil {
 		return nil
 	}
-	p := Progress{Experiment: experiment, Arm: joined(j.arm, j.trial), Number: len(e.recorded) + 1, Of: len(e.plan.shares), Takes: e.plan.takes}
+	p := Progress{Experiment: experiment, Arm: joined(j.arm, j.trial), Number: len(e.recorded) + 1, Of: e.plan.recordings, Takes: e.plan.takes}
 	name := directory(p.Number, j)
 	if len(e.Places) > 1 {
 		p.Place = j.place

@@ -108,6 +108,52 @@ func TestTrialsOfAnArmTakeTurns(t *testing.T) {
 	}
 }
 
+func TestInterleavedArmsTakeTurns(t *testing.T) {
+	x := two(false)
+	x.Interleaved = true
+	more := x.Arms[0].Trials[0].Setup
+	more.Nodes = 3
+	x.Arms[0].Trials = append(x.Arms[0].Trials, Trial{Name: "more", Setup: more})
+	x.Arms[1].Repeats = 2
+	var got []string
+	for _, j := range x.jobs(somewhere(nil)) {
+		got = append(got, fmt.Sprint(joined(j.arm, j.trial), " ", j.repeat))
+	}
+	if want := []string{"a/1 1", "b/1 1", "a/1 more 1", "b/1 2"}; !slices.Equal(got, want) {
+		t.Errorf("jobs %v, want %v", got, want)
+	}
+}
+
+// What was recorded decides what else is: each Record makes only what is new,
+// and the time that was planned for it is over in the end.
+func TestRecordAgainMakesOnlyWhatIsNew(t *testing.T) {
+	x := two(false)
+	x.Later, x.Takes = 2, 4*time.Second
+	starts := 0
+	var last Progress
+	engine := Engine{
+		Dir: t.TempDir(),
+		Places: somewhere(func(context.Context, cluster.Spec) (cluster.Cluster, error) {
+			starts++
+			return nil, errors.New("no such luck")
+		}),
+		Observe: func(p Progress) { last = p },
+	}
+	engine.Prepare([]Experiment{x})
+	if e := engine.Record(t.Context(), &x); len(e) != 2 || starts != 2 || last.Of != 4 || last.Behind != 0.5 || last.Takes != 4*time.Second {
+		t.Errorf("%d arms, %d starts, %+v; want 2 of 4, half of 4 s", len(e), starts, last)
+	}
+	for i := range x.Arms {
+		more := x.Arms[i].Trials[0].Setup
+		more.Nodes += 10
+		x.Arms[i].Trials = append(x.Arms[i].Trials, Trial{Name: "later", Setup: more})
+	}
+	e := engine.Record(t.Context(), &x)
+	if starts != 4 || last.Number != 4 || last.Behind != 1 || len(e[0].Trials) != 2 || len(e[0].Trials[1].Recordings) != 1 {
+		t.Errorf("%d starts, %+v, evidence %+v; want 4 of 4, and two trials in each arm", starts, last, e)
+	}
+}
+
 func TestRecordingsAbreastKeepTheirNames(t *testing.T) {
 	x := two(false)
 	x.Abreast = 2

@@ -33,6 +33,12 @@ type Experiment struct {
 	Figures  []Figure // what it measures beyond what every recording has
 	Plots    []Plot   // the pictures of its report
 
+	// Interleaved has the arms take turns, trial by trial, and not only the trials
+	// of each: what is compared is then arm against arm.
+	Interleaved bool
+	// Later is how many recordings at most will be asked for beyond those of its
+	// trials, for what was recorded decides them. It is to tell the time left.
+	Later int
 	// Abreast is how many of its recordings may be made at once; 0 means 1. It
 	// is for arms that wait far more than they work, so that they do not
 	// disturb each other.
@@ -62,6 +68,7 @@ func (s *Setup) spec(dir string, seed uint64) cluster.Spec {
 	return cluster.Spec{
 		Nodes: s.Nodes, Discipline: s.Discipline, Dir: dir, Seed: seed,
 		Lab: s.lab(), Trace: s.Traced, Mount: s.Mount, Build: s.Build,
+		Drivers: s.Drivers, SingleWriter: s.SingleWriter, Server: s.Server,
 	}
 }
 
@@ -85,6 +92,10 @@ type Setup struct {
 	Traced     bool              // the nodes write down when they waited for the write lock and held it
 	Mount      cluster.Mount     // how containers come to the database
 	Build      string            // which build of the node runs; empty: this program
+
+	Drivers      string // of SQLite, with commas between, which the nodes take in turns; empty: the discipline's
+	SingleWriter bool   // the balancer sends what may write to one node only
+	Server       string // the database server that the nodes use, by name; empty: they share a file
 }
 
 // lab reports whether the nodes need their /lab/ paths.

@@ -282,3 +282,27 @@ func TestTheAccountOfADamagedFileIsNotKnown(t *testing.T) {
 		t.Errorf("%+v, %v; want one row lost", a, known)
 	}
 }
+
+// Of transfers, what is lost is how far the balances are from what they make.
+func TestDeficit(t *testing.T) {
+	counter := recording(1, ok, ok, failed)
+	if lost, known := counter.Deficit(); !known || lost != check.Exactly(1) {
+		t.Errorf("counter: %v, %v; want 1", lost, known)
+	}
+	move := func(from, to string, outcome history.Outcome) history.Op {
+		return history.Op{Func: history.Transfer, Key: from, To: to, Amount: 1, Outcome: outcome, Returned: time.Millisecond}
+	}
+	bank := &Recording{Facts: &store.Facts{Integrity: "ok"}}
+	bank.Ops = []history.Op{
+		own(history.Reset, "a", 10, 0), own(history.Reset, "b", 10, 0),
+		move("a", "b", ok), move("a", "b", ok), move("b", "a", failed),
+		own(history.FinalRead, "a", 9, time.Second), own(history.FinalRead, "b", 12, time.Second),
+	}
+	if lost, known := bank.Deficit(); !known || lost != check.Exactly(1) {
+		t.Errorf("transfers: %v, %v; want 1, for a paid only once", lost, known)
+	}
+	bank.Facts = nil
+	if _, known := bank.Deficit(); known {
+		t.Error("nothing was read, and the deficit is known")
+	}
+}

@@ -6,8 +6,11 @@ import "time"
 // it. It is for people who wait, and decides nothing.
 type plan struct {
 	shares map[take]float64 // of the whole, for each different recording
+	later  float64          // of each that is asked for later
 	takes  time.Duration
 	behind float64 // from 0 to 1
+
+	recordings int // at most
 }
 
 // newPlan shares out what each experiment takes among its recordings. One that
@@ -17,7 +20,7 @@ func newPlan(experiments []Experiment, places []Place) plan {
 	for i := range experiments {
 		x := &experiments[i]
 		jobs := x.jobs(places)
-		each := max(x.Takes, time.Second).Seconds() * float64(len(places)) / float64(max(len(jobs), 1))
+		each := max(x.Takes, time.Second).Seconds() * float64(len(places)) / float64(max(len(jobs)+x.Later, 1))
 		for _, j := range jobs {
 			if _, counted := p.shares[j.take]; !counted {
 				p.shares[j.take] = each + j.in.Overhead.Seconds()/float64(max(x.Abreast, 1))
@@ -25,9 +28,18 @@ func newPlan(experiments []Experiment, places []Place) plan {
 		}
 	}
 	var seconds float64
+	for i := range experiments {
+		if n := experiments[i].Later; n > 0 {
+			p.later = max(experiments[i].Takes, time.Second).Seconds() / float64(len(experiments[i].jobs(places))+n)
+			seconds += p.later * float64(n)
+			p.recordings += n
+		}
+	}
 	for _, share := range p.shares {
 		seconds += share
 	}
+	p.later /= seconds
+	p.recordings += len(p.shares)
 	for t := range p.shares {
 		p.shares[t] /= seconds
 	}
@@ -39,5 +51,9 @@ func newPlan(experiments []Experiment, places []Place) plan {
 func (e *Engine) over(t take) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.plan.behind += e.plan.shares[t]
+	share, planned := e.plan.shares[t]
+	if !planned {
+		share = e.plan.later
+	}
+	e.plan.behind += share
 }

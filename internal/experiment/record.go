@@ -73,7 +73,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 	err = errors.Join(err, c.Stop(after))
-	return errors.Join(err, rec.readTraces(c), r.readDatabase(after, c), r.readViews(after, c), rec.store())
+	return errors.Join(err, rec.readTraces(c), r.readDatabase(after, c), r.readViews(after, c), discard(after, c), rec.store())
 }
 
 func (rec *recorder) cluster(ctx context.Context) (cluster.Cluster, error) {
@@ -83,6 +83,27 @@ func (rec *recorder) cluster(ctx context.Context) (cluster.Cluster, error) {
 		fmt.Errorf("not healthy within %s", startPatience))
 	defer cancel()
 	return rec.start(ctx, s.spec(rec.dir, rec.seed()))
+}
+
+// discard removes a database that is kept elsewhere than in the recording's directory.
+func discard(ctx context.Context, c cluster.Cluster) error {
+	if d, can := c.(cluster.Discarder); can {
+		return d.Discard(ctx)
+	}
+	return nil
+}
+
+// processorTime is what c has cost so far; nil where it does not know.
+func processorTime(c cluster.Cluster) *time.Duration {
+	meter, can := c.(cluster.Metered)
+	if !can {
+		return nil
+	}
+	used, err := meter.CPU()
+	if err != nil {
+		return nil
+	}
+	return &used
 }
 
 // engines returns the versions of SQLite that c's nodes run on, each once.
@@ -167,6 +188,7 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
 	p := rec.progress
 	p.Phase = "sending"
+	before := processorTime(c)
 	result, err := load.Run(ctx, r.Setup.Load, load.Options{
 		NewClient: clients,
 		Workload:  r.Setup.Workload,
@@ -176,6 +198,10 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 			rec.engine.observe(p)
 		},
 	})
+	if after := processorTime(c); before != nil && after != nil {
+		used := *after - *before
+		r.CPU = &used
+	}
 	r.Started, r.Ops, r.Dropped = result.Started, result.Ops, result.Dropped
 	if n := len(r.Ops); n > 0 {
 		last := slices.MaxFunc(r.Ops, func(a, b history.Op) int { return cmp.Compare(a.Returned, b.Returned) })

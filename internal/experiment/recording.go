@@ -19,7 +19,7 @@ type Recording struct {
 	Setup    Setup
 	Repeat   int             // from 1
 	Place    string          // where it was made, by name
-	Engines  []string        // the versions of SQLite that the nodes said they run on, each once
+	Engines  []string        // what the nodes said they run on, each once: SQLite's version, or another engine with its name
 	Dir      string          // relative to the run's directory; holds history.jsonl, the database and the logs
 	Started  time.Time       // when the load's or the script's clock began; ops and events count from here
 	Ops      []history.Op    // by Invoked, the recorder's own around the clients'
@@ -31,6 +31,7 @@ type Recording struct {
 	Seconds  float64         // from the first op to the last answer
 	Facts    *store.Facts    // of the database afterwards; nil where it could not be read
 	Views    []store.Facts   // of what each node took for the database, where they may differ; in order
+	CPU      *time.Duration  // that the nodes and the database server had during the load; nil where it is not known
 	Err      error           // why it could not be run to its end; the rest is what there is
 
 	before map[string]int64 // counters that the database had when it was not fresh
@@ -197,6 +198,25 @@ func (r *Recording) Account() (a Account, known bool) {
 		}
 	}
 	return a, false
+}
+
+// Deficit is how many acknowledged changes are not in the database. It is that
+// of [Recording.Account] and, for transfers of 1, how far all balances together
+// are from what the acknowledged ones make of them.
+func (r *Recording) Deficit() (lost check.Range, known bool) {
+	if r.changed() != history.Transfer {
+		a, known := r.Account()
+		return a.Lost, known
+	}
+	if r.Facts == nil {
+		return lost, false
+	}
+	bank := r.Bank()
+	for _, account := range bank.Accounts {
+		lost.Min += max(account.Off, -account.Off)
+	}
+	lost.Max = lost.Min + 2*bank.Unknown // each may hide two
+	return lost, bank.Final.Valid
 }
 
 // changed returns the function of the ops that change something; of a mix, the

@@ -29,6 +29,8 @@ type Run struct {
 	Interrupted bool      `json:"interrupted"` // it was cut short: arms may be missing, and the last one may be incomplete
 	Experiments []Result  `json:"experiments"`
 	Summary     Summary   `json:"summary"`
+
+	Comparison *Comparison `json:"comparison,omitempty"` // of `contend compare`
 }
 
 // Versions are those of contend and of what its nodes are built with.

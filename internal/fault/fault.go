@@ -29,7 +29,7 @@ type Fault interface {
 // Kills reports whether f kills nodes, so that it needs a [cluster.Killer].
 func Kills(f Fault) bool {
 	switch f.(type) {
-	case Crash, Kill:
+	case Crash, Kill, Strike:
 		return true
 	}
 	return false

@@ -291,6 +291,7 @@ func TestFaultsAreComparableAndSayWhatTheyDo(t *testing.T) {
 		Hold{Node: "app-1", For: 5 * time.Second}: "app-1 holds the write lock for 5s",
 		Crash{Within: time.Second}:                "every node is killed with SIGKILL, again and again",
 		Kill{Node: "app-1"}:                       "app-1 is killed with SIGKILL while it writes",
+		Strike{Whom: "app-1"}:                     "app-1 is killed with SIGKILL",
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("%T says %q, want %q", f, got, want)

@@ -36,21 +36,27 @@ func (k Kill) Begin(ctx context.Context, on Target) (wait func() ([]Event, error
 	if err != nil {
 		return nil, fmt.Errorf("kill: %w", err)
 	}
+	return later(ctx, k.After, func() (Event, error) { return k.once(ctx, nodes, url) }), nil
+}
+
+// later has one event happen after a while, unless ctx is done before. What it
+// returns waits for its end.
+func later(ctx context.Context, after time.Duration, once func() (Event, error)) (wait func() ([]Event, error)) {
 	var events []Event
 	done := make(chan error, 1)
 	go func() {
-		if !sleep(ctx, k.After) {
+		if !sleep(ctx, after) {
 			done <- nil
 			return
 		}
-		event, err := k.once(ctx, nodes, url)
+		event, err := once()
 		events = append(events, event)
 		done <- err
 	}()
 	return func() ([]Event, error) {
 		err := <-done
 		return events, err
-	}, nil
+	}
 }
 
 // once kills the node and heals it, whatever becomes of ctx.
@@ -65,11 +71,16 @@ func (k Kill) once(ctx context.Context, nodes cluster.Killer, url string) (Event
 		return event, err
 	}
 	sleep(ctx, k.For)
-	patient, cancel := context.WithTimeout(always, restartPatience)
-	defer cancel()
-	err := nodes.Restart(patient, k.Node)
+	err := revive(always, nodes, k.Node)
 	event.To = time.Now()
 	return event, err
+}
+
+// revive starts again whom a fault has killed.
+func revive(ctx context.Context, all cluster.Killer, whom string) error {
+	patient, cancel := context.WithTimeout(ctx, restartPatience)
+	defer cancel()
+	return all.Restart(patient, whom)
 }
 
 // sleep waits for d and reports whether it waited to the end: ctx may be done before.

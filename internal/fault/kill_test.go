@@ -98,7 +98,7 @@ func TestKills(t *testing.T) {
 	for _, tt := range []struct {
 		f    Fault
 		want bool
-	}{{nil, false}, {Crash{}, true}, {Kill{}, true}, {Hold{}, false}, {Checkpoint{}, false}} {
+	}{{nil, false}, {Crash{}, true}, {Kill{}, true}, {Strike{}, true}, {Hold{}, false}, {Checkpoint{}, false}} {
 		if got := Kills(tt.f); got != tt.want {
 			t.Errorf("Kills(%v) = %v", tt.f, got)
 		}

@@ -34,7 +34,7 @@ func realNode(t *testing.T, dir string, d store.Discipline) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := node.New(node.Config{Name: "app-1", DBPath: path, Engine: sqlite.Version(), Discipline: d, Lab: true, Open: open}, db)
+	n := node.New(node.Config{Name: "app-1", DBPath: path, SQLite: sqlite.Version(), Discipline: d, Lab: true, Open: open}, db)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- n.Serve(ctx, ln) }()

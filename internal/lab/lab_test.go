@@ -25,7 +25,7 @@ func stand(t *testing.T, handle http.HandlerFunc) string {
 	return server.URL
 }
 
-const green = `{"driver":"modernc","journal":"WAL","synchronous":"FULL","busy_timeout_ms":5000,"transaction":"exclusive",` +
+const green = `{"driver":"modernc","journal":"WAL","synchronous":"FULL","busy_timeout_ms":5000,"busy_policy":"stock","transaction":"exclusive",` +
 	`"think_ms":10,"retries":3,"backoff":"1s..5s","writer":"direct","pool":32}`
 
 func TestWhatIsAsked(t *testing.T) {

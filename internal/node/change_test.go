@@ -80,7 +80,7 @@ func TestOpenAndCloseTellWhichFieldIsWrong(t *testing.T) {
 		"an object as a setting":   {api.PathOpen, with(`"pool":4`, `"pool":{}`), "discipline.pool"},
 		"no such journal":          {api.PathOpen, with(`"WAL"`, `"MEMORY"`), "discipline"},
 		"no such transaction":      {api.PathOpen, with(`"immediate"`, `"serial"`), "discipline"},
-		"no such driver":           {api.PathOpen, with(`"modernc"`, `"mattn"`), "discipline"},
+		"no such driver":           {api.PathOpen, with(`"modernc"`, `"oracle"`), "discipline"},
 		"out of range":             {api.PathOpen, with(`"pool":4`, `"pool":1025`), "discipline"},
 		"negative":                 {api.PathOpen, with(`"think_ms":0`, `"think_ms":-1`), "discipline.think_ms"},
 		"a backoff that is none":   {api.PathOpen, with(`"none"`, `"1s"`), "discipline.backoff"},

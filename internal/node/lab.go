@@ -147,13 +147,14 @@ type SettingsResponse struct {
 	Container  string            `json:"container"`
 	DBPath     string            `json:"dbPath"`
 	SQLite     string            `json:"sqlite"`
+	Engine     string            `json:"engine,omitempty"`
 	Discipline store.Discipline  `json:"discipline"`
 	Pragmas    map[string]string `json:"pragmas"`
 }
 
 func (n *Node) settings(x *exchange) answer {
 	s := SettingsResponse{
-		Container: n.cfg.Name, DBPath: x.on.path, SQLite: n.cfg.Engine, Discipline: x.on.discipline,
+		Container: n.cfg.Name, DBPath: x.on.path, SQLite: n.cfg.SQLite, Engine: n.cfg.Engine, Discipline: x.on.discipline,
 	}
 	if db, can := x.on.db.(pragmatic); can {
 		var err error

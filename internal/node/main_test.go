@@ -127,7 +127,7 @@ func serve(t *testing.T, d store.Discipline, change func(*Node)) *server {
 	must(t, err)
 	s := &server{t: t, path: path, db: db, log: new(syncBuffer)}
 	n := New(Config{
-		Name: "app-1", DBPath: path, Engine: sqlite.Version(), Discipline: d, MaxInFlight: 4, Lab: true,
+		Name: "app-1", DBPath: path, SQLite: sqlite.Version(), Discipline: d, MaxInFlight: 4, Lab: true,
 		Log: slog.New(slog.NewJSONHandler(s.log, nil)), Metrics: metrics,
 		Open: opener(sqlite.Options{LockWait: metrics.LockWait}),
 	}, db)

@@ -43,7 +43,8 @@ const DefaultMaxInFlight = 1024
 type Config struct {
 	Name        string           // "app-1", in answers, logs and metrics
 	DBPath      string           // to be shown; the lab's databases are made in the same directory
-	Engine      string           // SQLite's version: to be shown, and to know its bugs by
+	SQLite      string           // its version: to be shown, and to know its bugs by; "" where the database is another engine's
+	Engine      string           // that other engine and its version: "PostgreSQL 15.18"
 	Discipline  store.Discipline // the one that the database was opened with
 	MaxInFlight int              // more requests than this are refused at once; 0 means DefaultMaxInFlight
 	Seed        uint64           // with Name, names the jitter
@@ -184,7 +185,7 @@ func (n *Node) closeDatabase(err error) error {
 }
 
 func (n *Node) logStart(addr net.Addr) {
-	n.log.Info("listening", "address", addr.String(), "db", n.cfg.DBPath, "sqlite", n.cfg.Engine, "lab", n.cfg.Lab,
+	n.log.Info("listening", "address", addr.String(), "db", n.cfg.DBPath, "sqlite", n.cfg.SQLite, "engine", n.cfg.Engine, "lab", n.cfg.Lab,
 		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed, described(n.cfg.Discipline))
 	n.warn(n.current())
 }
@@ -204,5 +205,5 @@ func (n *Node) warn(o *opened) {
 		return
 	}
 	n.log.Warn("this SQLite has the WAL-reset bug: a checkpoint that races a commit may lose acknowledged writes and damage the file",
-		"sqlite", n.cfg.Engine, "fixed_in", "3.51.3, 3.50.7, 3.44.6", "page", "https://sqlite.org/wal.html#walresetbug", "db", o.path)
+		"sqlite", n.cfg.SQLite, "fixed_in", "3.51.3, 3.50.7, 3.44.6", "page", "https://sqlite.org/wal.html#walresetbug", "db", o.path)
 }

@@ -32,7 +32,7 @@ type opened struct {
 func newOpened(cfg Config, db Database, name string, d store.Discipline) *opened {
 	source := fnv.New64a()
 	source.Write([]byte(cfg.Name))
-	fixed, known := store.WALResetFixed(cfg.Engine)
+	fixed, known := store.WALResetFixed(cfg.SQLite)
 	return &opened{
 		db: db, path: pathOf(cfg, name), name: name, discipline: d,
 		jitter:      jitter{rng: rand.New(rand.NewPCG(cfg.Seed, source.Sum64()))},

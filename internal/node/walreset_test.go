@@ -24,7 +24,7 @@ func TestWALResetBugIsToldOf(t *testing.T) {
 	} {
 		t.Run(c.engine+" "+string(c.journal), func(t *testing.T) {
 			s := serve(t, quick(func(d *store.Discipline) { d.Journal = c.journal }), func(n *Node) {
-				n.cfg.Engine = c.engine
+				n.cfg.SQLite = c.engine
 				n.on = newOpened(n.cfg, n.on.db, "", n.cfg.Discipline)
 				n.metrics.describe(n.cfg, n.on)
 			})

@@ -1,0 +1,112 @@
+package experiment
+
+import "example.com/contend/internal/measure"
+
+// A Comparison is what `contend compare` adds to a run: the ladder of fixes,
+// rung by rung, and what it comes to. Everything in it follows from the
+// evidence of the run's one experiment, whose arms are the rungs.
+type Comparison struct {
+	Nodes   int       `json:"nodes"`
+	Rate    float64   `json:"rate_per_s"` // the writes a second that are asked about; 0: none
+	Expect  string    `json:"expect"`     // what is good enough, as it was asked for: "p99<100ms,errors<0.1%"
+	Decides bool      `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
+	Met     bool      `json:"met"`        // a rung that loses nothing is good enough at Rate or, without one, at some rate
+	Rungs   []Rung    `json:"rungs"`      // in the order of the ladder
+	Servers []Found   `json:"servers"`    // the database servers that rungs ran on
+	Missing []Missing `json:"missing"`
+	Advice  []Advice  `json:"advice"`
+}
+
+// A Found is a database server, as it was found.
+type Found struct {
+	Name  string `json:"name"`  // the first part of its rungs' names: "postgres"
+	Label string `json:"label"` // "PostgreSQL 15.18"
+	Says  string `json:"says"`  // of itself, in a sentence: its isolation, its replicas
+}
+
+// A Rung is one way to share the data, and what came of it.
+type Rung struct {
+	Name    string     `json:"name"`    // its arm's: "queue"
+	Title   string     `json:"title"`   // in a few words: "+ queue"
+	Means   string     `json:"means"`   // in a sentence: what is done
+	Engine  string     `json:"engine"`  // what it ran on: "SQLite 3.54.1", "PostgreSQL 15.18"
+	Careful bool       `json:"careful"` // the read and the write are one transaction or one statement, so nothing may be lost
+	Figures []Figures  `json:"figures"` // of clients who never rest: one for each workload and number of clients, in order
+	Asked   *RateStep  `json:"asked"`   // at Comparison.Rate; null where that was not sent
+	Rates   []RateStep `json:"rates"`   // of the search for the highest rate that is good enough, by rate
+	// Highest is the highest rate that was good enough, with no lower one that was
+	// not; 0 where none was.
+	Highest  float64    `json:"highest_rate_per_s"`
+	Survives []Survival `json:"survives"`
+	Lines    *Lines     `json:"lines"` // null where it is not known
+}
+
+// Figures are what came of clients who never rest, in one workload.
+type Figures struct {
+	Workload string          `json:"workload"` // "counter"
+	Clients  int             `json:"clients"`
+	Trial    string          `json:"trial"` // of the arm: where the rest is
+	OK       int             `json:"ok"`
+	Refused  int             `json:"refused"` // certainly without effect
+	Unknown  int             `json:"unknown"`
+	Lost     *int64          `json:"lost"`                 // acknowledged changes that are certainly not in the database; null where that is not known
+	LostMax  *int64          `json:"lost_max"`             // and at most, where unknown ops leave room
+	Rate     float64         `json:"throughput_per_s"`     // ok ops
+	Latency  measure.Summary `json:"latency_ms"`           // of ok ops
+	Fairness float64         `json:"fairness"`             // Jain's index over the clients: 1 where all had the same
+	Attempts float64         `json:"attempts_per_success"` // 0 where nothing succeeded
+	CPU      *float64        `json:"cpu_ms_per_op"`        // of the nodes and the database server, for each ok op; null where it is not known
+}
+
+// A RateStep is what came of writes that arrive at a rate, whatever the answers do.
+type RateStep struct {
+	Rate    float64         `json:"rate_per_s"`
+	Trial   string          `json:"trial"`
+	Sent    int             `json:"sent"` // dropped ones included
+	OK      int             `json:"ok"`
+	Refused int             `json:"refused"`
+	Errors  float64         `json:"errors"`     // the share of Sent that is not ok, from 0 to 1
+	Latency measure.Summary `json:"latency_ms"` // of all that were answered, from the moment they were due
+	Lost    *int64          `json:"lost"`
+	Met     bool            `json:"met"` // good enough by Comparison.Expect
+}
+
+// A Survival says whether a rung's acknowledged writes outlive a mishap.
+type Survival struct {
+	Mishap   string   `json:"mishap"`           // one of the Mishap… constants
+	Measured bool     `json:"measured"`         // here; else it is what the engine's documents say
+	Answer   string   `json:"answer"`           // "yes", "no" or "?"
+	Says     string   `json:"says"`             // one sentence: what happened, or what the documents say
+	Source   string   `json:"source,omitempty"` // of the documents
+	Lost     *int64   `json:"lost,omitempty"`
+	Failed   int      `json:"failed,omitempty"` // requests that were not ok
+	Gap      *float64 `json:"gap_s,omitempty"`  // the longest time without a success, in seconds
+}
+
+// What can befall a system, the value of [Survival.Mishap].
+const (
+	MishapNode   = "a node's kill -9"
+	MishapWriter = "the writer's kill -9" // of whoever writes the database's file
+	MishapHost   = "a second host"        // to share the load with
+	MishapPower  = "power loss"
+)
+
+// Lines are what had to change to get to a rung.
+type Lines struct {
+	Changed  int `json:"changed"`  // added or removed in the application, against the first rung's
+	Of       int `json:"of"`       // that the first rung's application has
+	Balancer int `json:"balancer"` // added or removed in the balancer's configuration beside
+}
+
+// A Missing is rungs that were not run.
+type Missing struct {
+	Rungs []string `json:"rungs"`
+	Why   string   `json:"why"`
+	Hint  string   `json:"hint"` // what to do about it
+}
+
+// An Advice is a sentence with the figures that it rests on.
+type Advice struct {
+	Text  string   `json:"text"`
+	Rests []string `json:"rests"` // "queue: 3,120/s in 64 clients, 0 lost, p99 41 ms"
+}
