@@ -112,24 +112,15 @@ func (b *tab) show(t *testing.T, run *experiment.Run) string {
 	return address
 }
 
-// TestPageInBrowser has a real browser lay out the page on a telephone and on a
+// TestPageInBrowser has a real browser lay out pages on a telephone and on a
 // wide screen, light, dark and on paper, and looks for what a reader would
 // stumble over; see testdata/inspect.js.
 func TestPageInBrowser(t *testing.T) {
 	b := openTab(t)
-	address := b.show(t, labRun())
-	for _, tt := range []struct {
-		width int64 // in px; that of a sheet of A4 between its margins is 680
-		look  string
-	}{{400, "light"}, {400, "dark"}, {680, "print"}, {1600, "light"}, {1600, "dark"}} {
-		name := fmt.Sprintf("%d-%s", tt.width, tt.look)
-		t.Run(name, func(t *testing.T) {
-			b.do(t, chromedp.EmulateViewport(tt.width, 1000), media(tt.look))
-			for _, complaint := range b.inspect(t) {
-				t.Error(complaint)
-			}
-			b.shoot(t, name)
-		})
+	addresses := map[string]bool{}
+	for name, run := range map[string]*experiment.Run{"lab": labRun(), "compare": compareRun()} {
+		addresses[b.show(t, run)] = true
+		b.look(t, name)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -137,12 +128,29 @@ func TestPageInBrowser(t *testing.T) {
 		t.Errorf("the browser complains: %s", complaint)
 	}
 	for _, request := range b.requests {
-		if request != address && !strings.HasPrefix(request, "data:") {
-			t.Errorf("the page asks for %s", request)
+		if !addresses[request] && !strings.HasPrefix(request, "data:") {
+			t.Errorf("a page asks for %s", request)
 		}
 	}
-	if len(b.requests) == 0 {
-		t.Error("no request was seen at all: the test is deaf")
+	if len(b.requests) < len(addresses) {
+		t.Error("not every page was seen to be requested: the test is deaf")
+	}
+}
+
+// look inspects the page that is shown in each size and in each light.
+func (b *tab) look(t *testing.T, page string) {
+	for _, tt := range []struct {
+		width int64 // in px; that of a sheet of A4 between its margins is 680
+		look  string
+	}{{400, "light"}, {400, "dark"}, {680, "print"}, {1600, "light"}, {1600, "dark"}} {
+		name := fmt.Sprintf("%s-%d-%s", page, tt.width, tt.look)
+		t.Run(name, func(t *testing.T) {
+			b.do(t, chromedp.EmulateViewport(tt.width, 1000), media(tt.look))
+			for _, complaint := range b.inspect(t) {
+				t.Error(complaint)
+			}
+			b.shoot(t, name)
+		})
 	}
 }
 

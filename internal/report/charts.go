@@ -27,6 +27,17 @@ func pictures(charts []experiment.Chart) []string {
 	return all
 }
 
+// rateBars compare the highest rates that rungs bore, of those of which some were tried.
+func rateBars(rungs []experiment.Rung) []chart.Bar {
+	var bars []chart.Bar
+	for i := range rungs {
+		if r := &rungs[i]; len(r.Rates) > 0 {
+			bars = append(bars, chart.Bar{Name: r.Name, Value: r.Highest, Label: highest(r), Text: plural(len(r.Rates), "rate") + " tried"})
+		}
+	}
+	return bars
+}
+
 // picture returns what package chart makes of c, nil where it knows no such kind.
 func picture(c *experiment.Chart) chart.Chart {
 	switch c.Kind {
@@ -137,7 +148,25 @@ func groups(all []experiment.Series) []chart.Group {
 	for _, x := range places {
 		drawn = append(drawn, chart.Group{Name: names[x], Bars: bars[x]})
 	}
-	return drawn
+	return gathered(drawn)
+}
+
+// gathered makes groups of one bar each, all of one name, one group whose bars
+// have the groups' names: the chart's title says what they have in common.
+func gathered(all []chart.Group) []chart.Group {
+	var one chart.Group
+	for _, g := range all {
+		if len(all) < 2 || g.Name == "" || len(g.Bars) != 1 || g.Bars[0].Name != all[0].Bars[0].Name {
+			return all
+		}
+		bar := g.Bars[0]
+		bar.Name = g.Name
+		one.Bars = append(one.Bars, bar)
+	}
+	if len(one.Bars) == 0 {
+		return all
+	}
+	return []chart.Group{one}
 }
 
 func lanes(all []experiment.Lane) []chart.Lane {

@@ -64,8 +64,9 @@ func documented(text string) map[string]bool {
 	return paths
 }
 
-// addFields adds the paths of what t marshals to. A list is a path of its own
-// and its elements' fields; an object that is only a group is not.
+// addFields adds the paths of what t marshals to. A list, or an object that may
+// be missing, is a path of its own and its elements' fields; an object that is
+// only a group is not.
 func addFields(t *testing.T, paths map[string]bool, base string, typ reflect.Type) {
 	if typ == reflect.TypeFor[history.Op]() {
 		addOpFields(t, paths, base)
@@ -83,6 +84,9 @@ func addFields(t *testing.T, paths map[string]bool, base string, typ reflect.Typ
 		case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
 			paths[base+"."+name] = true
 			addFields(t, paths, base+"."+name+"[]", field.Type.Elem())
+		case field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.Struct:
+			paths[base+"."+name] = true
+			addFields(t, paths, base+"."+name, field.Type.Elem())
 		case field.Type.Kind() == reflect.Struct && !field.Type.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
 			addFields(t, paths, base+"."+name, field.Type)
 		default:

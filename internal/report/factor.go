@@ -30,7 +30,8 @@ var settings = []setting{
 	{"busy_timeout", "with", "busy_timeout %s", true, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.BusyTimeout) }},
 	{"journal", "in", "%s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Journal) }},
 	{"mount", "where", "%s", false, func(a *experiment.ArmResult) string { return mountWords(a.Mount) }},
-	{"engine", "with", "SQLite %s", false, func(a *experiment.ArmResult) string { return list(a.Engines, "and") }},
+	{"engine", "with", "%s", false, func(a *experiment.ArmResult) string { return engineWords(a.Engines) }},
+	{"busy policy", "with", "busy policy %s", false, func(a *experiment.ArmResult) string { return string(a.Discipline.Busy) }},
 	{"fault", "where", "%s", false, func(a *experiment.ArmResult) string { return cmp.Or(a.Fault, "nothing goes wrong") }},
 	{"scene", "in", "the scene %s", false, func(a *experiment.ArmResult) string { return sceneName(a.Workload) }},
 	{"workload", "where", "the workload is %s", false, func(a *experiment.ArmResult) string { return a.Workload }},
@@ -66,6 +67,19 @@ func presetWords(arm string) string {
 		return "the " + name + " preset"
 	}
 	return "no preset"
+}
+
+// engineWords name what nodes ran on: a bare version is one of SQLite's, and
+// any other engine says its name.
+func engineWords(engines []string) string {
+	names := make([]string, len(engines))
+	for i, engine := range engines {
+		names[i] = engine
+		if engine != "" && engine[0] >= '0' && engine[0] <= '9' {
+			names[i] = "SQLite " + engine
+		}
+	}
+	return once(names, "and")
 }
 
 func arrivalWords(a load.Arrival) string {
@@ -244,8 +258,8 @@ func (f *factor) words(allowed []bool) string {
 	if allButOne(len(yes), len(f.values)) && f.prep != "where" {
 		return "any " + f.name + " but " + no[0]
 	}
-	if f.prep == "where" {
-		return fmt.Sprintf(f.format, anyOf(yes))
+	if f.prep == "where" || f.name == "engine" {
+		return fmt.Sprintf(f.format, once(yes, "or"))
 	}
 	if len(yes) == 1 && yes[0] == "1" {
 		return strings.TrimSuffix(fmt.Sprintf(f.format, "1"), "s") // "1 node"
@@ -253,8 +267,11 @@ func (f *factor) words(allowed []bool) string {
 	return fmt.Sprintf(f.format, list(yes, "or"))
 }
 
-// anyOf joins sentences by "or", and says only once what all begin with.
-func anyOf(all []string) string {
+// once joins words by last, and says only once what all begin with.
+func once(all []string, last string) string {
+	if len(all) == 0 {
+		return ""
+	}
 	begin := all[0]
 	for _, s := range all {
 		for !strings.HasPrefix(s, begin) {
@@ -266,5 +283,5 @@ func anyOf(all []string) string {
 	for i, s := range all {
 		ends[i] = strings.TrimPrefix(s, begin)
 	}
-	return begin + list(ends, "or")
+	return begin + list(ends, last)
 }

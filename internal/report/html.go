@@ -22,6 +22,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"css":      func() template.CSS { return template.CSS(chart.CSS + pageCSS) },
 	"ms":       ms,
 	"language": language,
+	"link":     link,
 }).Parse(pageHTML))
 
 // HTML writes run as one page that needs nothing else: no network, no script,

@@ -31,14 +31,17 @@ var (
 
 // Package chart has goldens of its own: here only the place of a drawing counts.
 func TestHTML(t *testing.T) {
-	page := drawing.ReplaceAllString(paged(t, labRun()), "<svg/>")
-	golden(t, "page", sheets.ReplaceAllString(page, "<style/>"))
+	for name, run := range map[string]*experiment.Run{"page": labRun(), "ladder": compareRun()} {
+		page := drawing.ReplaceAllString(paged(t, run), "<svg/>")
+		golden(t, name, sheets.ReplaceAllString(page, "<style/>"))
+	}
 }
 
 // runsToDraw are runs whose pages must be sound.
 func runsToDraw() map[string]*experiment.Run {
 	return map[string]*experiment.Run{
-		"lab": labRun(), "sample": sampleRun(), "whole": wholeRun(), "empty": {},
+		"lab": labRun(), "sample": sampleRun(), "whole": wholeRun(), "compare": compareRun(), "bare": bareComparison(), "evil": evilComparison(), "long": longNames(),
+		"empty":   {},
 		"nothing": finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}),
 		"twice":   {Experiments: []experiment.Result{crashResult(), crashResult(), {Name: "crash-2"}, {Name: "日本"}}},
 	}

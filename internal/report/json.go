@@ -44,7 +44,27 @@ func complete(run *experiment.Run) *experiment.Run {
 			completeChart(&x.Charts[j])
 		}
 	}
+	c.Comparison = completeComparison(c.Comparison)
 	return &c
+}
+
+func completeComparison(c *experiment.Comparison) *experiment.Comparison {
+	if c == nil {
+		return nil
+	}
+	d := *c
+	d.Rungs, d.Servers, d.Missing, d.Advice = listed(d.Rungs), listed(d.Servers), listed(d.Missing), listed(d.Advice)
+	for i := range d.Rungs {
+		r := &d.Rungs[i]
+		r.Figures, r.Rates, r.Survives = listed(r.Figures), listed(r.Rates), listed(r.Survives)
+	}
+	for i := range d.Missing {
+		d.Missing[i].Rungs = listed(d.Missing[i].Rungs)
+	}
+	for i := range d.Advice {
+		d.Advice[i].Rests = listed(d.Advice[i].Rests)
+	}
+	return &d
 }
 
 func completeArm(arm *experiment.ArmResult) {

@@ -33,13 +33,14 @@ func TestJSON(t *testing.T) {
 }
 
 func TestJSONIsReadBack(t *testing.T) {
-	want := complete(sampleRun())
-	got, err := Decode(strings.NewReader(encoded(t, sampleRun())), "run.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the run read differs from the one written (-want +got):\n%s", diff)
+	for _, run := range []*experiment.Run{sampleRun(), compareRun(), bareComparison()} {
+		got, err := Decode(strings.NewReader(encoded(t, run)), "run.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(complete(run), got); diff != "" {
+			t.Errorf("the run read differs from the one written (-want +got):\n%s", diff)
+		}
 	}
 }
 
@@ -52,16 +53,20 @@ func TestJSONHasNoNullList(t *testing.T) {
 		{Name: "one", Arms: []experiment.ArmResult{{Name: "bare"}, {Name: "found", Findings: []experiment.Finding{
 			{Claim: "c"}, {Claim: "d", Witness: []check.Witness{{Anomaly: "a"}}},
 		}}, {Name: "tried", Trials: []experiment.TrialResult{{Name: "t"}}}}},
+	}, Comparison: &experiment.Comparison{
+		Rungs:   []experiment.Rung{{}, {Figures: []experiment.Figures{{}}, Asked: &experiment.RateStep{}, Survives: []experiment.Survival{{}}}},
+		Missing: []experiment.Missing{{}}, Advice: []experiment.Advice{{}},
 	}}
 	got := encoded(t, run)
 	for _, line := range strings.Split(got, "\n") {
 		field, _, null := strings.Cut(strings.TrimSpace(line), ": null")
-		if null && !slices.Contains([]string{`"final"`, `"lost"`, `"lost_max"`, `"locked_ms"`}, field) {
+		if null && !slices.Contains([]string{`"final"`, `"lost"`, `"lost_max"`, `"locked_ms"`, `"asked"`, `"lines"`, `"cpu_ms_per_op"`}, field) {
 			t.Errorf("%s is null", field)
 		}
 	}
 	if run.Command != nil || run.Experiments[0].Arms != nil || run.Experiments[1].Arms[1].Findings[1].Witness[0].Ops != nil ||
-		run.Experiments[0].Charts[1].Series[0].Points != nil || run.Experiments[1].Arms[2].Trials[0].Codes != nil {
+		run.Experiments[0].Charts[1].Series[0].Points != nil || run.Experiments[1].Arms[2].Trials[0].Codes != nil ||
+		run.Comparison.Servers != nil || run.Comparison.Rungs[0].Figures != nil || run.Comparison.Advice[0].Rests != nil {
 		t.Error("JSON changed the run that it was given")
 	}
 }
@@ -126,6 +131,10 @@ func FuzzDecode(f *testing.F) {
 		{"kind":"lines","series":[{"name":"s","points":[{"x":1,"y":2,"low":1,"high":3},{"x":9}]}],"marks":[{"from":1,"to":2,"label":"m"}]},
 		{"kind":"waits","series":[{"points":[{"x":0.1,"y":0.5},{"x":10,"y":1}]}]},{"kind":"bars","series":[{"points":[{"y":7,"label":"b"}]}]},
 		{"kind":"lanes","lanes":[{"node":"n","attempts":[{"began_ms":1,"locked_ms":2,"ended_ms":3},{"code":"c"}]}]}]}]}`))
+	f.Add([]byte(`{"schema":1,"experiments":[],"comparison":{"nodes":4,"rate_per_s":200,"rungs":[{"title":"red","figures":[
+		{"workload":"counter","clients":10,"ok":3,"lost":1,"lost_max":2,"cpu_ms_per_op":0.5}],"rates":[{"rate_per_s":9,"errors":0.5}],
+		"asked":{"errors":1e300},"survives":[{"mishap":"power loss","answer":"yes","says":"s","gap_s":1}],"lines":{"of":-1}},{}],
+		"servers":[{"label":"p"}],"missing":[{"rungs":[""]}],"advice":[{"rests":["r"]}]}}`))
 	f.Add([]byte(`{"schema":2}`))
 	f.Add([]byte(`[{"schema":1`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -67,12 +67,15 @@ func engineNotes(result *experiment.Result) []note {
 const walResetPage = "https://sqlite.org/wal.html#walresetbug"
 
 // few names up to three arms, and counts the others.
-func few(arms []string) string {
+func few(arms []string) string { return fewOf(arms, "arm") }
+
+// fewOf names up to three things of a kind, and counts the others.
+func fewOf(names []string, kind string) string {
 	const shown = 3
-	if len(arms) > shown+1 {
-		return strings.Join(arms[:shown], ", ") + fmt.Sprintf(" and %d other arms", len(arms)-shown)
+	if len(names) > shown+1 {
+		return strings.Join(names[:shown], ", ") + fmt.Sprintf(" and %d other %ss", len(names)-shown, kind)
 	}
-	return list(arms, "and")
+	return list(names, "and")
 }
 
 // reason is the finding's reason as a sentence behind another, or its figure

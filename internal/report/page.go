@@ -16,6 +16,7 @@ type page struct {
 	Interrupted bool
 	Facts       []fact
 	Command     string
+	Ladder      *ladder // of a comparison
 	Sections    []section
 	Legend      string
 	Claims      int // of all sections
@@ -47,12 +48,15 @@ type anchoredClaim struct {
 	Anchor string
 }
 
-// Link is where the source can be read, empty where it is no page of SQLite's.
-// The page links to nothing else: what a file says must not choose the host.
-func (c anchoredClaim) Link() string {
+// Link is where the source can be read, see [link].
+func (c anchoredClaim) Link() string { return link(c.Source) }
+
+// link is source where it is a page of SQLite's, and empty where it is not. The
+// page links to nothing else: what a file says must not choose the host.
+func link(source string) string {
 	for _, host := range []string{"https://sqlite.org/", "https://www.sqlite.org/"} {
-		if strings.HasPrefix(c.Source, host) && !strings.ContainsAny(c.Source, " \t\n<>|\"") {
-			return c.Source
+		if strings.HasPrefix(source, host) && !strings.ContainsAny(source, " \t\n<>|\"") {
+			return source
 		}
 	}
 	return ""
@@ -76,7 +80,24 @@ func newPage(run *experiment.Run) page {
 	}
 	p.Claims = len(all)
 	p.Title, p.Headline = title(names), headline(run, all)
+	if run.Comparison != nil {
+		p.climb(run)
+	}
 	return p
+}
+
+// climb puts the ladder of a comparison before everything else, with all charts.
+func (p *page) climb(run *experiment.Run) {
+	p.Ladder, p.Title = newLadder(run.Comparison), "What would fix it, and what each fix costs"
+	if advice := run.Comparison.Advice; len(advice) > 0 {
+		p.Headline = joined(advice[0].Text, p.Headline)
+	}
+	var charts []template.HTML
+	for i := range p.Sections {
+		charts = append(charts, p.Sections[i].Charts...)
+		p.Sections[i].Charts = nil
+	}
+	p.Ladder.Charts = append(charts, p.Ladder.Charts...)
 }
 
 // title names the experiments, as long as that is short.
@@ -152,7 +173,8 @@ type anchors struct{ taken map[string]bool }
 
 // newAnchors keeps free the ids that the template itself has.
 func newAnchors() *anchors {
-	return &anchors{map[string]bool{"": true, "main": true, "claims": true, "contents": true}}
+	return &anchors{map[string]bool{"": true, "main": true, "claims": true, "contents": true,
+		"ladder": true, "ladder-charts": true}}
 }
 
 func (a *anchors) of(name string) string {

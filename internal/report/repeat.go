@@ -22,8 +22,12 @@ func commandLine(args []string) string {
 }
 
 // repeat is what to type to run one experiment of run again: the run's own
-// flags, without the --arm that none of the experiment's arms has matched.
+// flags, without the --arm that none of the experiment's arms has matched. The
+// experiment of a comparison is repeated as a whole.
 func repeat(run *experiment.Run, result *experiment.Result) []string {
+	if run.Comparison != nil && len(run.Command) > 0 {
+		return run.Command
+	}
 	at := slices.IndexFunc(run.Command, func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	if at < 2 {
 		return []string{"contend", "run", result.Name, "--seed", fmt.Sprint(run.Seed)}

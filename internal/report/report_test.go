@@ -60,6 +60,8 @@ func TestTerminal(t *testing.T) {
 		{"narrow", sampleRun(), Options{Width: 72}},
 		{"whole", wholeRun(), Options{}},
 		{"lab", labRun(), Options{}},
+		{"compare", compareRun(), Options{}},
+		{"bare", bareComparison(), Options{}},
 		{"interrupted", cut, Options{}},
 		{"nothing", finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}), Options{}},
 	}
@@ -71,22 +73,28 @@ func TestTerminal(t *testing.T) {
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func TestColourAddsNothing(t *testing.T) {
-	plain, coloured := drawn(t, sampleRun(), Options{}), drawn(t, sampleRun(), Options{Color: true})
-	if plain == coloured {
-		t.Error("colour changes nothing")
-	}
-	if diff := cmp.Diff(plain, trimLines(escapes.ReplaceAllString(coloured, ""))); diff != "" {
-		t.Errorf("without its colours the coloured drawing differs (-plain +coloured):\n%s", diff)
+	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "compare": compareRun()} {
+		plain, coloured := drawn(t, run, Options{}), drawn(t, run, Options{Color: true})
+		if plain == coloured {
+			t.Errorf("%s: colour changes nothing", name)
+		}
+		if diff := cmp.Diff(plain, trimLines(escapes.ReplaceAllString(coloured, ""))); diff != "" {
+			t.Errorf("%s: without its colours the coloured drawing differs (-plain +coloured):\n%s", name, diff)
+		}
 	}
 }
 
 func trimLines(s string) string { return regexp.MustCompile(" +\n").ReplaceAllString(s, "\n") }
 
 func TestTerminalFitsItsWidth(t *testing.T) {
-	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "whole": wholeRun()} {
-		for _, line := range strings.Split(drawn(t, run, Options{}), "\n") {
-			if w := text.StringWidth(line); w > 120 {
-				t.Errorf("%s: %d columns, want at most 120: %s", name, w, line)
+	for _, tt := range []struct {
+		name string
+		run  *experiment.Run
+		want int
+	}{{"sample", sampleRun(), 120}, {"whole", wholeRun(), 120}, {"compare", compareRun(), 140}, {"long names", longNames(), 150}} {
+		for _, line := range strings.Split(drawn(t, tt.run, Options{}), "\n") {
+			if w := text.StringWidth(line); w > tt.want {
+				t.Errorf("%s: %d columns, want at most %d: %s", tt.name, w, tt.want, line)
 			}
 		}
 	}
@@ -94,7 +102,7 @@ func TestTerminalFitsItsWidth(t *testing.T) {
 
 // A run that was stored and read is drawn as it was before.
 func TestStoredRunIsDrawnTheSame(t *testing.T) {
-	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "whole": wholeRun()} {
+	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "whole": wholeRun(), "compare": compareRun()} {
 		var stored bytes.Buffer
 		if err := JSON(&stored, run); err != nil {
 			t.Fatal(err)
@@ -129,8 +137,10 @@ func TestTerminalObeysNobody(t *testing.T) {
 		}
 	}
 	run.Experiments = append(run.Experiments, hostileResult())
-	if got := drawn(t, run, Options{}); strings.ContainsAny(got, "\x1b\x07\u009b\u202e\r") {
-		t.Errorf("control characters came through: %q", got)
+	for _, run := range []*experiment.Run{run, evilComparison()} {
+		if got := drawn(t, run, Options{}); strings.ContainsAny(got, "\x1b\x07\u009b\u202e\r") {
+			t.Errorf("control characters came through: %q", got)
+		}
 	}
 }
 

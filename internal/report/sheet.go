@@ -32,6 +32,7 @@ const mostVerdicts = 4
 // a row for each arm or, where an arm has several trials, for each of these
 // under a row with the arm's name and verdicts.
 type sheet struct {
+	Label   string // what it shows, for who cannot see it
 	Heads   []head
 	Rows    []row
 	Placed  bool // its second column says where an arm was run
@@ -40,16 +41,42 @@ type sheet struct {
 
 // A head is that of a column.
 type head struct {
+	Group  string // what adjacent columns have in common; stands above them
 	Name   string
 	Unit   string
 	Number bool // its column holds numbers
 }
 
-// A row is an arm or one of its trials.
+// A span is a group of columns, of heads without one where it has no name.
+type span struct {
+	Name    string
+	Columns int
+}
+
+// Spans are the groups of columns from left to right; none where no head is in one.
+func (s *sheet) Spans() []span {
+	var all []span
+	named := false
+	for _, h := range s.Heads {
+		named = named || h.Group != ""
+		if last := len(all) - 1; last >= 0 && all[last].Name == h.Group {
+			all[last].Columns++
+		} else {
+			all = append(all, span{h.Group, 1})
+		}
+	}
+	if !named {
+		return nil
+	}
+	return all
+}
+
+// A row is an arm, one of its trials, or a rung.
 type row struct {
 	Name   string
 	Trial  bool // of the arm above
 	Begins bool // a group of rows begins here
+	Lost   bool // a rung that lost what it had acknowledged
 	Cells  []cell
 }
 
@@ -65,7 +92,7 @@ type cell struct {
 func (c cell) Ruling() ruling { return ruled(c.Finding.Verdict) }
 
 func newSheet(result *experiment.Result, all []judged) sheet {
-	s := sheet{Heads: []head{{Name: "arm"}}, Placed: len(places(result)) > 1, Counted: counted(result)}
+	s := sheet{Label: "Figures by arm", Heads: []head{{Name: "arm"}}, Placed: len(places(result)) > 1, Counted: counted(result)}
 	if s.Placed {
 		s.Heads = append(s.Heads, head{Name: "on"})
 	}

@@ -29,6 +29,9 @@ func (p *paper) table(s *sheet) {
 	w := table.NewWriter()
 	w.SetStyle(style())
 	w.SetColumnConfigs(columns(s.Heads))
+	if spans := s.Spans(); spans != nil {
+		w.AppendHeader(spanRow(spans), table.RowConfig{AutoMerge: true})
+	}
 	var heads table.Row
 	for _, h := range s.Heads {
 		heads = append(heads, strings.TrimSuffix(shortHead(plain(h.Name))+"\n"+plain(h.Unit), "\n"))
@@ -42,6 +45,9 @@ func (p *paper) table(s *sheet) {
 		if r.Trial {
 			name = "  " + name
 		}
+		if r.Lost {
+			name = p.dye(name, bad)
+		}
 		row := table.Row{name}
 		for _, c := range r.Cells {
 			row = append(row, p.cell(c))
@@ -51,6 +57,17 @@ func (p *paper) table(s *sheet) {
 	for _, line := range strings.Split(w.Render(), "\n") {
 		p.line(line)
 	}
+}
+
+// spanRow repeats the name of each group over its columns, to be merged.
+func spanRow(spans []span) table.Row {
+	var names table.Row
+	for _, s := range spans {
+		for range s.Columns {
+			names = append(names, plain(s.Name))
+		}
+	}
+	return names
 }
 
 func (p *paper) cell(c cell) string {

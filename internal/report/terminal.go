@@ -40,8 +40,11 @@ func Terminal(w io.Writer, run *experiment.Run, o Options) error {
 	}
 	p := &paper{color: o.Color, width: max(o.Width, 40)}
 	p.head(run)
+	if run.Comparison != nil {
+		p.ladder(newLadder(run.Comparison))
+	}
 	for i := range run.Experiments {
-		p.experiment(&run.Experiments[i])
+		p.experiment(&run.Experiments[i], run.Comparison == nil)
 	}
 	p.foot(run)
 	if _, err := io.WriteString(w, p.String()); err != nil {
@@ -69,18 +72,24 @@ func (p *paper) head(run *experiment.Run) {
 	}
 }
 
-func (p *paper) experiment(result *experiment.Result) {
+// experiment draws what an experiment found. The figures of a comparison stand
+// in its ladder, so it is not tabled.
+func (p *paper) experiment(result *experiment.Result, tabled bool) {
 	p.line("")
 	name := plain(result.Name) + ":"
 	p.say(name, text.StringWidth(name)+1, result.Question, strong)
-	p.line("")
 	if len(result.Arms) == 0 {
+		p.line("")
 		p.nothing(result)
 		return
 	}
 	all := claims(result)
-	drawn := newSheet(result, all)
-	p.table(&drawn)
+	var drawn sheet
+	if tabled {
+		drawn = newSheet(result, all)
+		p.line("")
+		p.table(&drawn)
+	}
 	p.remarks(result, &drawn, all)
 	for _, scene := range scenes(result) {
 		p.scene(&scene)
@@ -118,7 +127,7 @@ func (p *paper) remarks(result *experiment.Result, drawn *sheet, all []judged) {
 		p.explained = true
 		p.say("", 2, legend, faint)
 	}
-	if said := joined(repeats(result), hidden(all)); said != "" {
+	if said := joined(repeats(result), hidden(all)); said != "" && len(drawn.Rows) > 0 {
 		begin()
 		p.say("", 2, said, faint)
 	}
@@ -174,7 +183,7 @@ func (p *paper) foot(run *experiment.Run) {
 	}
 	h := good
 	switch {
-	case s.Surprises > 0:
+	case s.Surprises > 0, unmet(run.Comparison):
 		h = append(hue{strong[0]}, bad...)
 	case s.Inconclusive > 0:
 		h = unsure
@@ -183,6 +192,9 @@ func (p *paper) foot(run *experiment.Run) {
 		s.AsExpected, plural(s.Surprises, "surprise"), s.Inconclusive)
 	if n := broken(run); n > 0 {
 		summary += fmt.Sprintf("; %s could not run", plural(n, "arm"))
+	}
+	if unmet(run.Comparison) {
+		summary += "; no rung is good enough"
 	}
 	p.say("", 0, summary, h)
 }

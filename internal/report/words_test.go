@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -164,7 +165,7 @@ func TestConditionsLeaveOutWhatTrialsCompare(t *testing.T) {
 	}
 }
 
-func TestAnyOf(t *testing.T) {
+func TestOnce(t *testing.T) {
 	for _, tt := range []struct {
 		in   []string
 		want string
@@ -174,10 +175,47 @@ func TestAnyOf(t *testing.T) {
 		{[]string{"nothing goes wrong", "node app-1 dies", "node app-2 dies"}, "nothing goes wrong, node app-1 dies or node app-2 dies"},
 		{[]string{"a b", "a b c"}, "a b or b c"},
 		{[]string{"", "x"}, " or x"},
+		{nil, ""},
 	} {
-		if got := anyOf(tt.in); got != tt.want {
-			t.Errorf("anyOf(%q) = %q, want %q", tt.in, got, tt.want)
+		if got := once(tt.in, "or"); got != tt.want {
+			t.Errorf("once(%q) = %q, want %q", tt.in, got, tt.want)
 		}
+	}
+}
+
+// An arm's engine is SQLite's version alone, or another engine's name and version.
+// What an engine does not have is no condition, and leaves no gap in a sentence.
+func TestConditionsNameEngines(t *testing.T) {
+	arm := func(d store.Discipline, v check.Verdict, engines ...string) experiment.ArmResult {
+		return experiment.ArmResult{Name: fmt.Sprintf("%q", d.Busy), Totals: experiment.Totals{Discipline: d, Engines: engines}, Findings: []experiment.Finding{{Claim: "claim", Verdict: v}}}
+	}
+	plain := store.Discipline{Transaction: store.Atomic}
+	stock, random := plain, plain
+	stock.Busy, random.Busy = store.Stock, store.Random
+	for _, tt := range []struct {
+		name      string
+		arms      []experiment.ArmResult
+		wantFirst string
+	}{
+		{"SQLite alone", []experiment.ArmResult{arm(plain, check.Holds, "3.54.1"), arm(plain, check.Holds, "3.44.6"), arm(plain, check.Refuted, "3.40.1")},
+			"Holds in 2 of 3 arms: with SQLite 3.54.1 or 3.44.6."},
+		{"two versions in an arm", []experiment.ArmResult{arm(plain, check.Holds, "3.54.1", "3.40.1"), arm(plain, check.Refuted, "3.54.1")},
+			"Holds in 1 of 2 arms: with SQLite 3.54.1 and 3.40.1."},
+		{"another engine", []experiment.ArmResult{arm(plain, check.Holds, "PostgreSQL 15.18"), arm(plain, check.Refuted, "3.54.1")},
+			"Holds in 1 of 2 arms: with PostgreSQL 15.18."},
+		{"the others", []experiment.ArmResult{arm(plain, check.Refuted, "PostgreSQL 15.18"), arm(plain, check.Holds, "3.54.1"), arm(plain, check.Holds, "rqlite v10.0.1")},
+			"Holds in 2 of 3 arms: with SQLite 3.54.1 or rqlite v10.0.1."},
+		{"busy policy", []experiment.ArmResult{arm(random, check.Holds, "3.54.1"), arm(stock, check.Refuted, "3.54.1")},
+			"Holds in 1 of 2 arms: with busy policy random."},
+		{"no busy policy", []experiment.ArmResult{arm(plain, check.Holds), arm(stock, check.Holds), arm(random, check.Refuted)},
+			"Holds in 2 of 3 arms: in \"\" and \"stock\"."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClaim(&claims(&experiment.Result{Arms: tt.arms})[0], tt.arms)
+			if got := c.Sentences()[0]; got != tt.wantFirst {
+				t.Errorf("condition = %q, want %q", got, tt.wantFirst)
+			}
+		})
 	}
 }
 

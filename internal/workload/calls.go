@@ -13,35 +13,45 @@ import (
 	"example.com/contend/internal/api"
 )
 
-// Increment adds one to the counter Key with every call.
+// Increment adds one with every call: to the counter Key or, with Keys above 0,
+// to one of as many counters, drawn uniformly and called as [Counter] says.
 //
 // With Nodes above 0, process p asks node p%Nodes+1 by name. That is the
 // seed's choice in both of its patterns: request i of a burst (process i) goes
 // to app-(i%4+1), and in a sequence each container has a process of its own.
 type Increment struct {
-	Key   string
-	Nodes int // how many nodes to ask by name; 0 asks any node
+	Key   string // the counter's name, or what the names of several begin with
+	Keys  int    // how many counters; 0: the one called Key
+	Nodes int    // how many nodes to ask by name; 0 asks any node
 }
 
-// Call returns the increment that process sends next.
-func (w Increment) Call(process, _ int, _ *rand.Rand) Call {
-	op := history.Op{Func: history.Increment, Key: w.Key, Node: node(1, w.Nodes, process)}
-	if body, ok := plainBody("key", w.Key); ok {
+// Counter returns the name of counter i, from 0, of those whose common name is
+// key: "counter-1".
+func Counter(key string, i int) string { return key + "-" + strconv.Itoa(i+1) }
+
+// Call returns the increment that process sends next. It draws the counter,
+// where there are several.
+func (w Increment) Call(process, _ int, rng *rand.Rand) Call {
+	op := history.Op{Func: history.Increment, Key: counter(w.Key, w.Keys, rng), Node: node(1, w.Nodes, process)}
+	if body, ok := plainBody("key", op.Key); ok {
 		return Call{Op: op, Method: http.MethodPost, Path: address(op.Node, api.PathIncrement), Body: body}
 	}
-	return post(op, api.PathIncrement, api.IncrementRequest{Key: w.Key})
+	return post(op, api.PathIncrement, api.IncrementRequest{Key: op.Key})
 }
 
-// Read reads the counter Key with every call.
+// Read reads with every call: the counter Key or, with Keys above 0, one of
+// as many counters, as in [Increment].
 type Read struct {
 	Key   string
+	Keys  int // as in [Increment]
 	Nodes int // as in [Increment]
 }
 
-// Call returns the read that process sends next.
-func (w Read) Call(process, _ int, _ *rand.Rand) Call {
-	op := history.Op{Func: history.Read, Key: w.Key, Node: node(1, w.Nodes, process)}
-	path := address(op.Node, api.PathCounter) + "?key=" + url.QueryEscape(w.Key)
+// Call returns the read that process sends next. It draws the counter, where
+// there are several.
+func (w Read) Call(process, _ int, rng *rand.Rand) Call {
+	op := history.Op{Func: history.Read, Key: counter(w.Key, w.Keys, rng), Node: node(1, w.Nodes, process)}
+	path := address(op.Node, api.PathCounter) + "?key=" + url.QueryEscape(op.Key)
 	return Call{Op: op, Method: http.MethodGet, Path: path}
 }
 
@@ -137,6 +147,16 @@ func (w Mix) Call(process, n int, rng *rand.Rand) Call {
 		return w.B.Call(process, n, rng)
 	}
 	return w.A.Call(process, n, rng)
+}
+
+// counter returns key, or draws one of keys counters whose common name it is. It
+// draws nothing where there is one to choose from, so that seeds go on naming
+// the same calls.
+func counter(key string, keys int, rng *rand.Rand) string {
+	if keys == 0 {
+		return key
+	}
+	return Counter(key, rng.IntN(keys))
 }
 
 // node returns the name of the node that process asks, "" for any.

@@ -7,7 +7,7 @@ import "slices"
 func Counters(w Workload) (keys []string, only bool) {
 	switch w := w.(type) {
 	case Increment:
-		return []string{w.Key}, true
+		return w.counters(), true
 	case Read, Total:
 		return nil, true
 	case Mix:
@@ -16,6 +16,17 @@ func Counters(w Workload) (keys []string, only bool) {
 		return bothCounters(w.A, w.B)
 	}
 	return nil, false
+}
+
+func (w Increment) counters() []string {
+	if w.Keys == 0 {
+		return []string{w.Key}
+	}
+	keys := make([]string, w.Keys)
+	for i := range keys {
+		keys[i] = Counter(w.Key, i)
+	}
+	return keys
 }
 
 func bothCounters(a, b Workload) (keys []string, only bool) {

@@ -13,7 +13,11 @@ func TestCounters(t *testing.T) {
 		only bool
 	}{
 		{a, []string{"a"}, true},
+		{Increment{Key: "a", Keys: 3}, []string{"a-1", "a-2", "a-3"}, true},
 		{Read{Key: "a"}, nil, true},
+		{Read{Key: "a", Keys: 3}, nil, true},
+		{Mix{A: Increment{Key: "a", Keys: 2}, B: Read{Key: "a", Keys: 2}, Share: 90}, []string{"a-1", "a-2"}, true},
+		{Mix{A: Increment{Key: "a", Keys: 2}, B: Increment{Key: "a-1"}}, []string{"a-1", "a-2"}, true},
 		{Mix{A: b, B: a}, []string{"a", "b"}, true},
 		{Mix{A: a, B: Read{Key: "a"}}, []string{"a"}, true},
 		{Roles{First: 1, A: a, B: a}, []string{"a"}, true},

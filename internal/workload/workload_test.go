@@ -74,6 +74,66 @@ func TestWriteFirst(t *testing.T) {
 	}
 }
 
+// Each of several counters is asked for about equally often, by its own name in
+// the op and in the request.
+func TestSeveralCounters(t *testing.T) {
+	const keys, calls = 20, 20_000
+	for _, w := range []workload.Workload{
+		workload.Increment{Key: "counter", Keys: keys}, workload.Read{Key: "counter", Keys: keys},
+	} {
+		count := map[string]int{}
+		rng := seeded(1)
+		for n := range calls {
+			call := w.Call(0, n, rng)
+			key := call.Op.Key
+			if want := fmt.Sprintf(`{"key":%q}`, key); call.Method == "POST" && string(call.Body) != want ||
+				call.Method == "GET" && call.Path != "/api/counter?key="+key {
+				t.Fatalf("%s %s %s, want it to ask for %s", call.Method, call.Path, call.Body, key)
+			}
+			count[key]++
+		}
+		for i := range keys {
+			if n := count[workload.Counter("counter", i)]; n < calls/keys*8/10 || n > calls/keys*12/10 {
+				t.Errorf("%v: counter %d is drawn %d times of %d", w, i, n, calls)
+			}
+		}
+		if len(count) != keys || count["counter-1"] == 0 || count["counter-20"] == 0 {
+			t.Errorf("%v: %d counters, want counter-1 to counter-%d", w, len(count), keys)
+		}
+	}
+}
+
+// Where there is one counter, no chance is drawn: a seed of before names the
+// same calls.
+func TestOneCounterDrawsNothing(t *testing.T) {
+	rng, untouched := seeded(1), seeded(1)
+	workload.Increment{Key: "counter"}.Call(0, 0, rng)
+	workload.Read{Key: "counter"}.Call(0, 0, rng)
+	if rng.Uint64() != untouched.Uint64() {
+		t.Error("a call of one counter draws from the generator")
+	}
+}
+
+func TestWords(t *testing.T) {
+	one, many := workload.Increment{Key: "counter"}, workload.Increment{Key: "counter", Keys: 1000}
+	for _, tt := range []struct {
+		w    workload.Workload
+		want string
+	}{
+		{one, "increment one counter"},
+		{many, "increment one of 1000 counters"},
+		{workload.Read{Keys: 1000}, "read one of 1000 counters"},
+		{workload.Mix{A: one, B: workload.Read{Key: "counter"}, Share: 90}, "10 % increment one counter, 90 % read one counter"},
+		{workload.Write{}, "insert small rows"},
+		{workload.Write{Size: 1024}, "insert rows of 1024 bytes"},
+		{workload.Transfer{Accounts: 10}, "transfers among 10 accounts"},
+	} {
+		if got := tt.w.String(); got != tt.want {
+			t.Errorf("it says %q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestWriteTags(t *testing.T) {
 	for _, size := range []int{0, 20} {
 		w := workload.Write{Size: size}
@@ -168,6 +228,7 @@ func TestRoles(t *testing.T) {
 func TestWorkloadsAreComparable(t *testing.T) {
 	for _, w := range []workload.Workload{
 		workload.Increment{}, workload.Read{}, workload.Write{}, workload.Purchase{}, workload.Transfer{}, workload.Total{},
+		workload.Increment{Key: "counter", Keys: 1000}, workload.Mix{A: workload.Increment{Keys: 9}, B: workload.Read{Keys: 9}, Share: 90},
 		workload.Mix{A: workload.Mix{A: workload.Read{}, B: workload.Write{}}, B: workload.Total{}},
 		workload.Roles{First: 1, A: workload.Write{}, B: workload.Read{}},
 	} {
@@ -181,6 +242,8 @@ func TestSeedNamesTheCalls(t *testing.T) {
 	for _, w := range []workload.Workload{
 		workload.Write{Size: 8},
 		workload.Transfer{Accounts: 4, Max: 1000},
+		workload.Increment{Key: "counter", Keys: 1000},
+		workload.Read{Key: "counter", Keys: 1000},
 		workload.Mix{A: workload.Read{}, B: workload.Total{}, Share: 50},
 	} {
 		calls := func(seed uint64) (all []workload.Call) {

@@ -1,0 +1,346 @@
+package ladder
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// waits is a distribution with a p99, and a tail that is six times as long.
+func waits(p99 float64) measure.Summary {
+	return measure.Summary{Count: 1000, P50: p99 / 4, P90: p99 / 2, P99: p99, P999: 5 * p99, Max: 6 * p99, Mean: p99 / 4}
+}
+
+// met and unmet are steps of a search, of two seconds each.
+func met(rate float64) experiment.RateStep {
+	n := int(2 * rate)
+	return experiment.RateStep{Rate: rate, Sent: n, OK: n, Latency: waits(41), Lost: ptr(int64(0)), Met: true}
+}
+
+func unmet(rate float64) experiment.RateStep {
+	n := int(2 * rate)
+	return experiment.RateStep{Rate: rate, Sent: n, OK: n - 3, Refused: 3, Errors: 3 / float64(n), Latency: waits(713), Lost: ptr(int64(0))}
+}
+
+// at is what clients of the hot counter got from a rung.
+func at(clients int, rate, p99 float64, lost int64) experiment.Figures {
+	return experiment.Figures{Workload: "counter", Clients: clients, OK: int(2 * rate), Rate: rate, Latency: waits(p99), Lost: &lost, Fairness: 1, Attempts: 1}
+}
+
+// rungOf is a rung that was asked about 200/s if that is among its rates.
+func rungOf(name, title, engine string, careful bool, figures []experiment.Figures, rates ...experiment.RateStep) experiment.Rung {
+	r := experiment.Rung{Name: name, Title: title, Engine: engine, Careful: careful, Figures: figures, Rates: rates}
+	for i := range rates {
+		if rates[i].Rate == 200 {
+			r.Asked = &rates[i]
+		}
+	}
+	return r
+}
+
+// saysYes and saysNo are what documents say of a second host.
+var (
+	saysYes = experiment.Survival{Mishap: experiment.MishapHost, Answer: "yes", Says: "Clients connect over the network.", Source: "https://db.example/ha"}
+	saysNo  = experiment.Survival{Mishap: experiment.MishapHost, Answer: "no", Says: "All processes must be on one host.", Source: "https://file.example/wal"}
+)
+
+// whole is a comparison about which every rule but that of broken promises has
+// something to say.
+func whole() *experiment.Comparison {
+	const file, server = "SQLite 3.54.1", "PostgreSQL 15.18"
+	two := func(one, many experiment.Figures) []experiment.Figures { return []experiment.Figures{one, many} }
+	c := &experiment.Comparison{
+		Nodes: 4, Rate: 200, Expect: DefaultExpect, Met: true,
+		Rungs: []experiment.Rung{
+			rungOf("red", "red: no patience", file, false, two(at(1, 300, 5, 0), at(64, 310, 6, 0))),
+			rungOf("busy-timeout", "+ busy_timeout", file, false, two(at(1, 300, 5, 0), at(64, 1520, 300, 743))),
+			rungOf("wal", "+ WAL", file, false, two(at(1, 480, 4, 0), at(64, 2050, 310, 1999))),
+			rungOf("immediate", "+ BEGIN IMMEDIATE", file, true, two(at(1, 490, 4, 0), at(64, 2100, 812, 0)), met(200), met(880), unmet(1100)),
+			rungOf("queue", "+ queue", file, true, two(at(1, 470, 4, 0), at(64, 3120, 23, 0)), met(200), met(1100), met(2800), unmet(3300)),
+			rungOf("single-writer", "+ single writer", file, true, two(at(1, 460, 4, 0), at(64, 3300, 22, 0)), met(200), met(2900), unmet(3400)),
+			rungOf("postgres/naive", "PostgreSQL: naive", server, false, two(at(1, 390, 4, 0), at(64, 1230, 60, 876))),
+			rungOf("postgres/update", "PostgreSQL: one UPDATE", server, true, two(at(1, 400, 4, 0), at(64, 1410, 70, 0)), met(200), met(1300), unmet(1600)),
+		},
+		Missing: []experiment.Missing{{Rungs: []string{"rqlite"}, Why: "there is no rqlited on PATH", Hint: "give --rqlite URL"}},
+	}
+	writer := experiment.Survival{Mishap: experiment.MishapWriter, Measured: true, Answer: "yes", Says: "app-1 was killed.", Failed: 34, Gap: ptr(1.234), Lost: ptr(int64(0))}
+	c.Rungs[5].Survives = []experiment.Survival{saysNo, writer}
+	c.Rungs[7].Survives = []experiment.Survival{saysYes}
+	return c
+}
+
+// The whole of it, as people read it.
+func TestAdvise(t *testing.T) {
+	want := []string{
+		"On this machine, with your 4 nodes at 200 writes/s: BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
+		"Above about 880/s: queue, which was good enough up to at least 2,800/s, where BEGIN IMMEDIATE was not at 1,100/s.",
+		"Do not stop at busy_timeout or WAL: of 4,100 requests that were told ok, 1,999 changes were lost, and nobody was told (WAL, counter, 64 clients). " +
+			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were told ok, 876 changes were lost, and nobody was told (PostgreSQL: naive, counter, 64 clients).",
+		"Above one host: PostgreSQL (so say its documents; it was not tried here). On this one host, PostgreSQL: one UPDATE was good enough up to at least 1,300/s " +
+			"(0 of 2,600 refused, 0 lost, p99 41 ms), BEGIN IMMEDIATE up to at least 880/s.",
+		"Single writer, when its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
+		"With BEGIN IMMEDIATE a few clients wait long: its p99.9 was 4.06 s, that of single writer 110 ms (counter, 64 clients).",
+		"Queue costs a client alone nothing that was seen: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
+	}
+	got := Advise(whole())
+	for i, advice := range got {
+		if i >= len(want) || advice.Text != want[i] {
+			t.Errorf("advice %d is\n%s", i, advice.Text)
+		}
+		if len(advice.Rests) == 0 {
+			t.Errorf("%q rests on nothing", advice.Text)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d pieces of advice, want %d", len(got), len(want))
+	}
+	rests := []string{
+		"immediate at 880/s: 0 of 1,760 refused, 0 lost, p99 41 ms: good enough",
+		"immediate at 1,100/s: 3 of 2,200 refused, 0 lost, p99 713 ms: not good enough",
+		"queue at 2,800/s: 0 of 5,600 refused, 0 lost, p99 41 ms: good enough",
+	}
+	if !slices.Equal(got[1].Rests, rests) {
+		t.Errorf("it rests on\n%s", strings.Join(got[1].Rests, "\n"))
+	}
+}
+
+// Each case changes the whole comparison in one thing.
+func TestAdviseChanges(t *testing.T) {
+	const immediate, queue, single, postgres = 3, 4, 5, 7
+	for _, tt := range []struct {
+		name   string
+		change func(c *experiment.Comparison)
+		says   []string // in some advice
+		not    []string // in none
+	}{
+		{"what was asked about is not good enough", func(c *experiment.Comparison) { c.Rungs[immediate].Rates[0].Met = false },
+			[]string{"4 nodes at 200 writes/s: queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+		{"it is good enough by luck", func(c *experiment.Comparison) {
+			r := &c.Rungs[immediate]
+			r.Rates = slices.Insert(slices.Clone(r.Rates), 0, unmet(150))
+		}, []string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+		{"nobody knows what is lost", func(c *experiment.Comparison) { c.Rungs[immediate].Asked.Lost = nil },
+			[]string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+		{"nobody was asked", func(c *experiment.Comparison) {
+			for i := range c.Rungs {
+				c.Rungs[i].Asked = nil
+			}
+		}, []string{"The highest rate that was good enough is that of single writer: 2,900/s."}, []string{"is enough", "good enough here", "Above about"}},
+		{"too few for a p99", func(c *experiment.Comparison) {
+			s := c.Rungs[immediate].Asked
+			s.Sent, s.OK = 40, 40
+		}, []string{"is enough (0 of 40 refused, 0 lost, too few for a p99)"}, nil},
+		{"dropped arrivals", func(c *experiment.Comparison) {
+			s := c.Rungs[immediate].Asked
+			s.OK, s.Errors = 399, 0.0025
+		}, []string{"is enough (0 of 400 refused, 0.25 % not ok, 0 lost, p99 41 ms)"}, nil},
+		{"none on SQLite is enough", func(c *experiment.Comparison) {
+			for _, i := range []int{immediate, queue, single} {
+				c.Rungs[i].Asked.Met = false
+			}
+		}, []string{"No way to share the SQLite file was seen to be good enough here at 200 writes/s without losing anything. On this machine, with your 4 nodes at 200 writes/s: PostgreSQL: one UPDATE is enough"},
+			[]string{"Above about"}},
+		{"none is enough", func(c *experiment.Comparison) {
+			for i := range c.Rungs {
+				if r := &c.Rungs[i]; r.Careful {
+					r.Asked.Met, r.Rates = false, []experiment.RateStep{met(100), *r.Asked}
+				}
+			}
+		}, []string{"Nothing was seen to be good enough here at 200 writes/s without losing anything. The highest rate that was good enough is that of BEGIN IMMEDIATE: 100/s."},
+			[]string{"is enough", "Above about"}},
+		{"no rate is asked about", func(c *experiment.Comparison) { c.Rate = 0 },
+			[]string{"On this machine, with your 4 nodes: BEGIN IMMEDIATE is enough up to at least 880/s", "Above about 880/s: queue"}, []string{"writes/s"}},
+		{"no rate is asked about, and none is good enough", func(c *experiment.Comparison) {
+			c.Rate = 0
+			for i := range c.Rungs {
+				for j := range c.Rungs[i].Rates {
+					c.Rungs[i].Rates[j].Met = false
+				}
+			}
+		}, []string{"Nothing was seen to be good enough here at any rate that was tried"}, []string{"is enough", "The highest"}},
+		{"nobody saw the end of BEGIN IMMEDIATE", func(c *experiment.Comparison) { c.Rungs[immediate].Rates = c.Rungs[immediate].Rates[:2] },
+			[]string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
+		{"the queue was never tried where BEGIN IMMEDIATE fails", func(c *experiment.Comparison) {
+			c.Rungs[immediate].Rates[1], c.Rungs[immediate].Rates[2] = met(300), unmet(5000)
+		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
+		{"the queue brings nothing", func(c *experiment.Comparison) {
+			c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(900), unmet(1100)}
+		}, []string{"Queue brought no clearly higher rate here: it was good enough up to 900/s, BEGIN IMMEDIATE up to 880/s, of the rates tried.", "Above about 880/s: single writer"}, []string{"Above about 880/s: queue"}},
+		{"the queue is a little above", func(c *experiment.Comparison) {
+			c.Rungs[immediate].Rates[2] = unmet(950)
+			c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(1000), unmet(1100)}
+		}, []string{"Queue brought no clearly higher rate here"}, []string{"Above about 880/s: queue"}},
+		{"nobody saw the end of the queue", func(c *experiment.Comparison) { c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(900)} },
+			[]string{"BEGIN IMMEDIATE is enough"}, []string{"queue", "brought no"}},
+		{"it takes two steps further", func(c *experiment.Comparison) {
+			c.Rungs[single].Rates[1], c.Rungs[single].Rates[2] = met(9000), unmet(11_000)
+		},
+			[]string{"Above about 880/s: queue", "Above about 2,800/s: single writer, which was good enough up to at least 9,000/s, where queue was not at 3,300/s."}, nil},
+		{"something careful loses", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].Lost = ptr(int64(1)) },
+			[]string{"Do not trust BEGIN IMMEDIATE: it should lose nothing, and lost 1 acknowledged change.", "queue is enough", "Do not stop at busy_timeout or WAL:"}, []string{"BEGIN IMMEDIATE is enough", "With BEGIN IMMEDIATE"}},
+		{"something careful loses at a kill", func(c *experiment.Comparison) { c.Rungs[single].Survives[1].Lost = ptr(int64(7)) },
+			[]string{"Do not trust single writer: it should lose nothing, and lost 7 acknowledged changes.", "0 lost, p99", "34 requests not ok, 7 lost"}, []string{"single writer 110 ms"}},
+		{"something careful loses at a rate", func(c *experiment.Comparison) { c.Rungs[immediate].Rates[2].Lost = ptr(int64(5)) },
+			[]string{"Do not trust BEGIN IMMEDIATE: it should lose nothing, and lost 5 acknowledged changes.", "queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+		{"naive rungs lose nothing", func(c *experiment.Comparison) {
+			for i := range c.Rungs {
+				c.Rungs[i].Figures[1].Lost = ptr(int64(0))
+			}
+		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Do not stop", "does not help"}},
+		{"nobody knows what naive rungs lose", func(c *experiment.Comparison) {
+			for i := range c.Rungs {
+				c.Rungs[i].Figures[1].Lost = nil
+			}
+		}, nil, []string{"Do not stop", "does not help"}},
+		{"one change is lost", func(c *experiment.Comparison) {
+			c.Rungs[1].Figures[1].Lost, c.Rungs[2].Figures[1].Lost = ptr(int64(1)), ptr(int64(0))
+		}, []string{"Do not stop at busy_timeout: of 3,040 requests that were told ok, 1 change was lost"}, []string{"or WAL"}},
+		{"the documents do not say yes", func(c *experiment.Comparison) { c.Rungs[postgres].Survives = []experiment.Survival{saysNo} },
+			nil, []string{"one host"}},
+		{"a second host was tried", func(c *experiment.Comparison) {
+			c.Rungs[postgres].Survives = []experiment.Survival{{Mishap: experiment.MishapHost, Measured: true, Answer: "yes", Says: "It went on."}}
+		}, []string{"Above one host: PostgreSQL (it was tried here)."}, []string{"documents"}},
+		{"the cost of a second host is not known", func(c *experiment.Comparison) { c.Rungs[postgres].Rates, c.Rungs[postgres].Asked = nil, nil },
+			[]string{"Above one host: PostgreSQL"}, []string{"On this one host"}},
+		{"two engines for two hosts", func(c *experiment.Comparison) {
+			r := rungOf("rqlite/update", "rqlite: one UPDATE", "rqlite 10.2", true, nil, met(200), unmet(300))
+			r.Survives = []experiment.Survival{saysYes}
+			c.Rungs = append(c.Rungs, r)
+		}, []string{"Above one host: PostgreSQL (so say", "Or: rqlite (so say its documents; it was not tried here). On this one host, rqlite: one UPDATE was good enough up to at least 200/s"}, nil},
+		{"what became of the writer was not measured", func(c *experiment.Comparison) { c.Rungs[single].Survives = []experiment.Survival{saysNo} },
+			nil, []string{"its writer was killed"}},
+		{"what becomes of the writer is what documents say", func(c *experiment.Comparison) { c.Rungs[single].Survives[1].Measured = false },
+			nil, []string{"its writer was killed"}},
+		{"how long nothing succeeded is not known", func(c *experiment.Comparison) { c.Rungs[single].Survives[1].Gap = nil },
+			nil, []string{"its writer was killed"}},
+		{"a queue's writer is any node", func(c *experiment.Comparison) {
+			c.Rungs[queue].Survives, c.Rungs[single].Survives = c.Rungs[single].Survives, nil
+		}, nil, []string{"its writer was killed"}},
+		{"nobody waits ten times as long", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].Latency = waits(210) },
+			nil, []string{"wait long"}},
+		{"the quick one refuses", func(c *experiment.Comparison) {
+			c.Rungs[queue].Figures[1].Refused, c.Rungs[single].Figures[1].Unknown, c.Rungs[postgres].Figures[1].Refused = 70, 70, 70
+		}, nil, []string{"wait long"}},
+		{"a wait of nothing is not measured", func(c *experiment.Comparison) {
+			for _, i := range []int{queue, single, postgres} {
+				c.Rungs[i].Figures[1].Latency = measure.Summary{}
+			}
+		}, nil, []string{"wait long"}},
+		{"too few for a p99.9", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].OK = 500 },
+			[]string{"its max was 4.87 s, that of single writer 132 ms"}, nil},
+		{"too few for any tail", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].OK = 99 }, nil, []string{"wait long"}},
+		{"another than the one that is enough starves", func(c *experiment.Comparison) {
+			c.Rungs[immediate].Figures[1].Latency, c.Rungs[postgres].Figures[1].Latency = waits(23), waits(900)
+		}, []string{"With PostgreSQL: one UPDATE a few clients wait long: its p99.9 was 4.5 s"}, nil},
+		{"the queue costs a client alone", func(c *experiment.Comparison) { c.Rungs[queue].Figures[0].Rate = 400 },
+			[]string{"Queue costs a client alone some of its throughput: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
+		{"a client alone did too little", func(c *experiment.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"client alone"}},
+		{"a client alone was not measured", func(c *experiment.Comparison) { c.Rungs[queue].Figures = c.Rungs[queue].Figures[1:] },
+			nil, []string{"client alone"}},
+		{"mixed drivers are nobody's choice", func(c *experiment.Comparison) {
+			r := rungOf("mixed-drivers", "BEGIN IMMEDIATE, mixed drivers", "SQLite 3.54.1", true, nil, met(200), met(20_000), unmet(30_000))
+			c.Rungs = append([]experiment.Rung{r}, append(c.Rungs, r)...)
+		}, []string{": BEGIN IMMEDIATE is enough"}, []string{"mixed"}},
+		{"nothing was recorded of a rung", func(c *experiment.Comparison) {
+			c.Rungs = append(c.Rungs, experiment.Rung{Name: "rqlite/update", Title: "rqlite: one UPDATE", Careful: true, Survives: []experiment.Survival{saysYes}})
+		}, nil, []string{"Or:"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := whole()
+			tt.change(c)
+			var all []string
+			for _, advice := range Advise(c) {
+				all = append(all, advice.Text)
+			}
+			text := strings.Join(all, "\n")
+			for _, want := range tt.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("nobody says %q", want)
+				}
+			}
+			for _, unwanted := range tt.not {
+				if strings.Contains(text, unwanted) {
+					t.Errorf("somebody says %q", unwanted)
+				}
+			}
+			if t.Failed() {
+				t.Log(text)
+			}
+			restsOnFigures(t, c)
+		})
+	}
+}
+
+var number = regexp.MustCompile(`[0-9][0-9,.]*[0-9]|[0-9]`)
+
+// restsOnFigures wants each number of an advice to stand in what it rests on, or
+// in the comparison's own question and names.
+func restsOnFigures(t *testing.T, c *experiment.Comparison) {
+	t.Helper()
+	given := fmt.Sprint(c.Nodes, " ", c.Rate, " ", c.Expect)
+	for i := range c.Rungs {
+		given += " " + c.Rungs[i].Title
+	}
+	for _, advice := range Advise(c) {
+		have := number.FindAllString(given+" "+strings.Join(advice.Rests, " "), -1)
+		for _, n := range number.FindAllString(advice.Text, -1) {
+			if !slices.Contains(have, n) {
+				t.Errorf("%s stands in %q, which rests on\n%s", n, advice.Text, strings.Join(advice.Rests, "\n"))
+			}
+		}
+	}
+}
+
+func TestAdviseOfNothing(t *testing.T) {
+	for _, c := range []*experiment.Comparison{nil, {}, {Nodes: 4, Rate: 200, Expect: DefaultExpect, Rungs: []experiment.Rung{{}, {Careful: true}}}} {
+		if got := Advise(c); got == nil || len(got) != 0 {
+			t.Errorf("of nothing it says %v", got)
+		}
+	}
+}
+
+// An advice leaves what it rests on as it is, and is the same each time.
+func TestAdviseChangesNothing(t *testing.T) {
+	c := whole()
+	before, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fmt.Sprint(Advise(c))
+	for range 20 {
+		if again := fmt.Sprint(Advise(c)); again != said {
+			t.Fatalf("it says\n%s\nand then\n%s", said, again)
+		}
+	}
+	if after, _ := json.Marshal(c); string(after) != string(before) {
+		t.Errorf("the comparison is now\n%s", after)
+	}
+}
+
+func TestFigure(t *testing.T) {
+	for _, tt := range []struct {
+		got, want string
+	}{
+		{figure(0), "0"}, {figure(0.0421), "0.0421"}, {figure(5.5), "5.5"}, {figure(41.25), "41.2"}, {figure(999.4), "999"},
+		{figure(999.6), "1,000"}, {figure(3120.4), "3,120"}, {figure(1234567), "1,234,567"},
+		{figure(math.NaN()), "?"}, {figure(math.Inf(1)), "?"},
+		{count(-1234), "-1,234"}, {count(-123), "-123"}, {count(100), "100"},
+		{wait(0), "0 ms"}, {wait(0.85), "850 µs"}, {wait(41.2), "41.2 ms"}, {wait(999.6), "1 s"}, {wait(5030), "5.03 s"},
+		{percent(0), "0 %"}, {percent(0.00001), "<0.01 %"}, {percent(0.001), "0.1 %"}, {percent(1), "100 %"},
+		{list(nil), ""}, {list([]string{"a"}), "a"}, {list([]string{"a", "b", "c"}), "a, b or c"},
+		{plural(1, "node"), "1 node"}, {plural(1200, "node"), "1,200 nodes"}, {upper(""), ""}, {upper("écrit"), "Écrit"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %q, want %q", tt.got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+// Package postgresreadcommitted is package postgresnaive between BEGIN and COMMIT. At
+// PostgreSQL's default isolation level others may still write between its read and
+// its write
+// (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED).
+package postgresreadcommitted
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+// A Service counts in a database.
+type Service struct {
+	db *sql.DB
+}
+
+// Open opens the database at the URL and makes its table where it is missing.
+func Open(ctx context.Context, database string) (*Service, error) {
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db.SetMaxOpenConns(20) // a server allows 100 by default, to all its clients
+	db.SetMaxIdleConns(20) // else all but two would be dialled again and again
+	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, value BIGINT NOT NULL)`)
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("make table: %w", err)
+	}
+	return &Service{db: db}, nil
+}
+
+// Close closes the database.
+func (s *Service) Close() error {
+	return s.db.Close()
+}
+
+// Increment adds one to the counter key, from 0, and returns what it is then.
+func (s *Service) Increment(ctx context.Context, key string) (int64, error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // of no effect after a commit
+	var value int64
+	err = tx.QueryRowContext(ctx, `SELECT value FROM counters WHERE key = $1`, key).Scan(&value)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("read counter: %w", err)
+	}
+	value++
+	_, err = tx.ExecContext(ctx, `INSERT INTO counters (key, value) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
+	if err != nil {
+		return 0, fmt.Errorf("write counter: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, fmt.Errorf("commit: %w", err)
+	}
+	return value, nil
+}
+
+// ServeHTTP answers POST {"key":"visits"} with {"value":7}.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Key string `json:"key"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&request); err != nil {
+		http.Error(w, "bad request: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	value, err := s.Increment(r.Context(), request.Key)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]int64{"value": value})
+}

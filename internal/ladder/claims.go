@@ -1,0 +1,158 @@
+package ladder
+
+import (
+	"fmt"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/experiment"
+)
+
+// lab cites a line of the lab that contend started from.
+func lab(line int) string { return fmt.Sprintf("07_container_shared_filedb.md:%d", line) }
+
+// claims are put to every rung that they are about.
+var claims = []experiment.Claim{
+	{
+		ID:     "lost-update",
+		Text:   "An acknowledged change is lost.",
+		TextJA: "期待値: 102 実際値: 101 ❌",
+		Source: lab(58),
+		Check:  loses,
+	},
+	{
+		ID:     "wal-no-cure",
+		Text:   "WAL does not solve the problem: changes are lost, or requests refused.",
+		TextJA: "WALモードでも根本解決にならない",
+		Source: lab(702),
+		Check:  falls,
+	},
+	{
+		ID:     "proper-dbms",
+		Text:   "With a proper DBMS (PostgreSQL and the like) no acknowledged change is lost.",
+		TextJA: "適切なDBMS（PostgreSQL等）の必要性",
+		Source: lab(703),
+		Check:  keeps,
+	},
+	{
+		ID:     "outlives-kill",
+		Text:   "What was acknowledged outlives the kill -9 of a node or of the writer.",
+		Source: "https://sqlite.org/transactional.html, https://www.postgresql.org/docs/current/wal-intro.html",
+		Check:  outlives,
+	},
+}
+
+// expectations says what is expected of the rung; struck: somebody is killed in it.
+func (r *rung) expectations(struck bool) map[string]experiment.Expectation {
+	expect := map[string]experiment.Expectation{"lost-update": r.expectation(experiment.ExpectHolds, experiment.ExpectRefuted)}
+	if r.server == "" && r.discipline.Journal == "WAL" && r.drivers == "" {
+		expect["wal-no-cure"] = experiment.Either
+		if r.naive {
+			expect["wal-no-cure"] = experiment.ExpectHolds
+		}
+	}
+	if r.server != "" {
+		expect["proper-dbms"] = r.expectation(experiment.ExpectRefuted, experiment.ExpectHolds)
+	}
+	if struck {
+		expect["outlives-kill"] = experiment.ExpectHolds
+	}
+	return expect
+}
+
+func (r *rung) expectation(naive, careful experiment.Expectation) experiment.Expectation {
+	switch {
+	case r.naive:
+		return naive
+	case r.careful:
+		return careful
+	}
+	return experiment.Either
+}
+
+// A tally is what several recordings come to together.
+type tally struct {
+	acknowledged, refused int
+	lost                  check.Range
+	worst                 string // the trial that lost most
+	witnesses             []check.Witness
+	recordings            int
+	unread                int // whose database could not be read
+}
+
+// tallyOf adds up the recordings of an arm that count.
+func tallyOf(e *experiment.Evidence, counts func(*experiment.Recording) bool) tally {
+	var t tally
+	most := int64(0)
+	for i := range e.Trials {
+		for _, r := range e.Trials[i].Recordings {
+			if !counts(r) || !r.Told() {
+				continue
+			}
+			lost, known := r.Deficit()
+			n := r.Counts()
+			t.recordings++
+			t.acknowledged, t.refused = t.acknowledged+n.OK, t.refused+n.Failed
+			t.lost.Min, t.lost.Max = t.lost.Min+lost.Min, t.lost.Max+lost.Max
+			if !known {
+				t.unread++
+			}
+			if lost.Min > most {
+				most, t.worst, t.witnesses = lost.Min, e.Trials[i].Name, r.LostWitnesses()
+			}
+		}
+	}
+	return t
+}
+
+// calm counts the recordings in which nothing goes wrong on purpose, stricken
+// those in which somebody is killed.
+func calm(r *experiment.Recording) bool     { return r.Setup.Fault == nil }
+func stricken(r *experiment.Recording) bool { return r.Setup.Fault != nil }
+
+// lostOne judges whether an acknowledged change is lost.
+func (t tally) lostOne() experiment.Judgement {
+	j := experiment.Judgement{Measured: fmt.Sprintf("%s of %d lost", t.lost, t.acknowledged), Witness: t.witnesses}
+	switch {
+	case t.recordings == 0:
+		return experiment.Judgement{Reason: "nothing was recorded"}
+	case t.lost.Min > 0:
+		j.Verdict, j.Reason = check.Holds, fmt.Sprintf("of %d acknowledged changes %s are not in the database; most in %s", t.acknowledged, t.lost, t.worst)
+	case t.unread > 0:
+		j.Reason = fmt.Sprintf("%d of %d databases could not be read", t.unread, t.recordings)
+	case t.lost.Max > 0:
+		j.Reason = fmt.Sprintf("requests whose end is unknown leave room for %s lost", t.lost)
+	default:
+		j.Verdict, j.Reason = check.Refuted, fmt.Sprintf("all %d acknowledged changes are in the database", t.acknowledged)
+	}
+	return j
+}
+
+func loses(e *experiment.Evidence) experiment.Judgement { return tallyOf(e, calm).lostOne() }
+
+func keeps(e *experiment.Evidence) experiment.Judgement { return not(loses(e)) }
+
+func outlives(e *experiment.Evidence) experiment.Judgement {
+	return not(tallyOf(e, stricken).lostOne())
+}
+
+// falls judges whether anybody had reason to complain.
+func falls(e *experiment.Evidence) experiment.Judgement {
+	t := tallyOf(e, calm)
+	j := t.lostOne()
+	if j.Verdict == check.Refuted && t.refused > 0 {
+		j.Verdict, j.Measured = check.Holds, fmt.Sprintf("%d refused", t.refused)
+		j.Reason = fmt.Sprintf("%d requests were refused", t.refused)
+	}
+	return j
+}
+
+// not turns a verdict round.
+func not(j experiment.Judgement) experiment.Judgement {
+	switch j.Verdict {
+	case check.Holds:
+		j.Verdict = check.Refuted
+	case check.Refuted:
+		j.Verdict = check.Holds
+	}
+	return j
+}

@@ -1,0 +1,172 @@
+package ladder
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/contend/history"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/fault"
+	"example.com/contend/internal/store"
+)
+
+// every is a comparison with all servers and all workloads.
+func every() Options {
+	good, _ := ParseExpect(DefaultExpect)
+	return Options{
+		Nodes: 4, Driver: store.Modernc, Mixed: []string{store.Modernc, store.Ncruces},
+		Servers:   []Server{{Name: Postgres, Label: "PostgreSQL"}, {Name: Given, Label: "CockroachDB", Given: true}, {Name: Rqlite, Label: "rqlite"}},
+		Workloads: Workloads(), Clients: []int{1, 10, 100, 500},
+		Lasts: time.Second, Rate: 200, Steps: 6, Expect: good,
+	}
+}
+
+func TestTheLadderIsAnExperiment(t *testing.T) {
+	for _, quick := range []bool{false, true} {
+		o := every()
+		o.Quick = quick
+		l, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Experiment.Validate(); err != nil {
+			t.Error(err)
+		}
+		if !slices.Equal(Names(o)[:7], []string{"red", "busy-timeout", "wal", "immediate", "fair", "queue", "single-writer"}) {
+			t.Errorf("the ladder begins with %v", Names(o)[:7])
+		}
+	}
+}
+
+// Each rung on a file is the one before and one thing more; the balancer's
+// change is no change of the nodes'.
+func TestEachRungOnAFileAddsOneThing(t *testing.T) {
+	all := onFile(every())
+	for i := 1; i < 7; i++ {
+		if n := differences(all[i-1], all[i]); n != 1 {
+			t.Errorf("%s differs from %s in %d settings, want 1", all[i].name, all[i-1].name, n)
+		}
+	}
+}
+
+func differences(a, b rung) (n int) {
+	d, e := a.discipline, b.discipline
+	for _, differ := range []bool{
+		d.Journal != e.Journal, d.Synchronous != e.Synchronous, d.BusyTimeout != e.BusyTimeout, d.Busy != e.Busy,
+		d.Transaction != e.Transaction, d.Think != e.Think, d.Retries != e.Retries, d.Backoff != e.Backoff,
+		d.Writer != e.Writer, d.Pool != e.Pool, d.Driver != e.Driver, a.singleWriter != b.singleWriter, a.drivers != b.drivers,
+	} {
+		if differ {
+			n++
+		}
+	}
+	return n
+}
+
+// No rung is both, and every engine has a naive one to show what the careful are for.
+func TestEveryEngineHasANaiveRung(t *testing.T) {
+	naive, careful := map[string]bool{}, map[string]bool{}
+	for _, r := range rungs(every()) {
+		if r.naive && r.careful {
+			t.Errorf("%s is naive and careful", r.name)
+		}
+		naive[r.server] = naive[r.server] || r.naive
+		careful[r.server] = careful[r.server] || r.careful
+		if r.means == "" || len(r.documents) != 2 {
+			t.Errorf("%s says too little of itself: %q, %d documents", r.name, r.means, len(r.documents))
+		}
+	}
+	if len(naive) != 4 || len(careful) != 4 {
+		t.Errorf("naive on %v, careful on %v", naive, careful)
+	}
+	for server := range naive {
+		if !naive[server] || !careful[server] {
+			t.Errorf("%q lacks a naive or a careful rung", server)
+		}
+	}
+}
+
+func TestServersOfOthersAreNotKilled(t *testing.T) {
+	o := every()
+	o.Servers[2].Given = true
+	l, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.Experiment.Arms {
+		arm := &l.Experiment.Arms[i]
+		for _, trial := range arm.Trials {
+			strike, struck := trial.Setup.Fault.(fault.Strike)
+			ours := !strings.HasPrefix(arm.Name, Given+"/") && !strings.HasPrefix(arm.Name, Rqlite+"/")
+			if struck && strike.Whom == "server" && !ours {
+				t.Errorf("%s: the server is killed", arm.Name)
+			}
+		}
+	}
+}
+
+func TestRungsAreChosen(t *testing.T) {
+	for _, tt := range []struct {
+		patterns []string
+		want     []string
+	}{
+		{[]string{"queue"}, []string{"queue"}},
+		{[]string{"postgres"}, Of(Postgres)},
+		{[]string{"postgres/*"}, Of(Postgres)},
+		{[]string{"*/naive", "red"}, []string{"red", "postgres/naive", "given/naive", "rqlite/naive"}},
+	} {
+		o := every()
+		o.Rungs = tt.patterns
+		l, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range l.Experiment.Arms {
+			got = append(got, l.Experiment.Arms[i].Name)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%q chooses %q, want %q", tt.patterns, got, tt.want)
+		}
+	}
+	if Wants([]string{"queue", "postgres/*"}, Rqlite) || !Wants([]string{"rqlite/update"}, Rqlite) || !Wants(nil, Rqlite) {
+		t.Error("servers are wanted for rungs that are not, or the other way round")
+	}
+}
+
+func TestOptionsNameTheCulprit(t *testing.T) {
+	for culprit, spoil := range map[string]func(*Options){
+		"nodes":    func(o *Options) { o.Nodes = 1 },
+		"think":    func(o *Options) { o.Think = -1 },
+		"for":      func(o *Options) { o.Lasts = 0 },
+		"rate":     func(o *Options) { o.Rate = -1 },
+		"steps":    func(o *Options) { o.Steps = 99 },
+		"driver":   func(o *Options) { o.Driver = store.Pgx },
+		"workload": func(o *Options) { o.Workloads = []string{"counter", "counter"} },
+		"want":     func(o *Options) { o.Workloads = nil },
+		"clients":  func(o *Options) { o.Clients = []int{10, 1} },
+		"rung":     func(o *Options) { o.Rungs = []string{"quue"} },
+	} {
+		o := every()
+		spoil(&o)
+		if _, err := New(o); err == nil || !strings.HasPrefix(err.Error(), culprit) {
+			t.Errorf("%s: error is %v", culprit, err)
+		}
+	}
+}
+
+func TestLongestGap(t *testing.T) {
+	at := func(ms int, outcome history.Outcome) history.Op {
+		return history.Op{Func: history.Increment, Outcome: outcome, Returned: time.Duration(ms) * time.Millisecond}
+	}
+	r := &experiment.Recording{Ops: []history.Op{at(1, history.OK), at(90, history.OK), at(50, history.Failed), at(30, history.OK), at(500, history.Failed)}}
+	if got := longestGap(r); got != 410*time.Millisecond {
+		t.Errorf("longest gap %s, want 410ms: from 90 to the end", got)
+	}
+	r.Ops = append(r.Ops, at(480, history.OK), at(100, history.OK), at(150, history.OK))
+	if got := longestGap(r); got != 330*time.Millisecond {
+		t.Errorf("longest gap %s, want 330ms: from 150 to 480", got)
+	}
+}

@@ -1,0 +1,209 @@
+package ladder
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/store"
+)
+
+// Names of the database servers that rungs use, as [experiment.Setup] has them.
+const (
+	Postgres = "postgres" // a private cluster of this run
+	Given    = "given"    // whatever speaks PostgreSQL's protocol at a URL
+	Rqlite   = "rqlite"
+)
+
+// A rung is one way to share the data. It is an arm of the experiment.
+type rung struct {
+	name  string
+	title string
+	means string // one sentence
+
+	discipline   store.Discipline
+	singleWriter bool
+	drivers      string
+	server       string
+
+	// careful: the read and the write are one transaction or one statement, so
+	// that nothing may be lost. naive: they are not, and clients are served, so
+	// that something must be. Of a rung that is neither, anything may come.
+	careful, naive bool
+
+	lines     string // of which application the changed lines are counted; "" where nobody has written it
+	strikes   []strike
+	documents []experiment.Survival // what is not measured here
+}
+
+// A strike is who is killed to find out what the rung survives.
+type strike struct {
+	whom    string
+	mishaps []string // that it stands for
+	inQuick bool
+	elects  bool // the others have to elect another in its place, which takes seconds
+}
+
+// patience is the busy_timeout of every rung but the first: SQLite's documents
+// recommend none, the lab that contend started from has 5 s.
+const patience = 5000
+
+// refusalRetries are the further attempts of the rungs whose engine refuses what
+// does not fit a serial order, and leaves it to the application to try again.
+const refusalRetries = 20
+
+// electionRetries are those that outlast the election of a leader, with the
+// backoff beside them: about two seconds.
+const electionRetries = 8
+
+// rungs returns the ladder for nodes on o.Driver, the least careful first.
+func rungs(o Options) []rung {
+	return append(onFile(o), onServers(o)...)
+}
+
+// onFile returns the rungs whose nodes share a SQLite file. Each adds one thing
+// to the one before, but for mixed drivers, which is the same as immediate.
+func onFile(o Options) []rung {
+	red := store.Red()
+	red.Think, red.Driver = o.Think, o.Driver
+	busy := red
+	busy.BusyTimeout = patience
+	wal := busy
+	wal.Journal = store.WAL
+	immediate := wal
+	immediate.Transaction = store.Immediate
+	fair := immediate
+	fair.Busy = store.Random
+	queue := fair
+	queue.Writer = store.Queue
+
+	node := []strike{{whom: "app-2", mishaps: []string{experiment.MishapNode, experiment.MishapWriter}}}
+	all := []rung{
+		{name: "red", title: "red: no patience", means: "Each node reads, then writes, and gives up at the first lock.", discipline: red},
+		{name: "busy-timeout", title: "+ busy_timeout", means: "A node waits up to 5 s for a lock.", discipline: busy, naive: true},
+		{name: "wal", title: "+ WAL", means: "Readers and the writer no longer keep each other waiting.", discipline: wal, naive: true},
+		{name: "immediate", title: "+ BEGIN IMMEDIATE", means: "The write lock is taken before the read.", discipline: immediate, careful: true, strikes: node},
+		{name: "fair", title: "+ fair busy policy", means: "Who waits for a lock sleeps a random while of up to 2 ms, and not longer the longer it has waited.", discipline: fair, careful: true, strikes: node},
+		{name: "queue", title: "+ queue", means: "One connection of each node writes; requests are grouped into a transaction, each in a savepoint, and acknowledged after its COMMIT.",
+			discipline: queue, careful: true, strikes: withQuick(node)},
+		{name: "single-writer", title: "+ single writer", means: "The balancer sends writes to one node and reads to all; the next node takes over when that one cannot be reached.",
+			discipline: queue, singleWriter: true, careful: true, strikes: []strike{
+				{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: "app-1", mishaps: []string{experiment.MishapWriter}, inQuick: true},
+			}},
+	}
+	if mixed := o.mixedDrivers(); mixed != "" {
+		all = append(all, rung{name: "mixed-drivers", title: "BEGIN IMMEDIATE, mixed drivers",
+			means:      fmt.Sprintf("The nodes open the file by different drivers in turns: %s.", mixed),
+			discipline: immediate, drivers: mixed, careful: true})
+	}
+	for i := range all {
+		all[i].lines = linesOf(&all[i])
+		all[i].documents = fileDocuments(all[i].discipline)
+	}
+	return all
+}
+
+// linesOf names the application that the nodes of a rung on a file stand for. A
+// single writer has that of the queue.
+func linesOf(r *rung) string {
+	switch {
+	case r.drivers != "":
+		return ""
+	case r.singleWriter:
+		return "queue"
+	}
+	return r.name
+}
+
+func withQuick(strikes []strike) []strike {
+	var quick []strike
+	for _, s := range strikes {
+		s.inQuick = true
+		quick = append(quick, s)
+	}
+	return quick
+}
+
+// onServers returns the rungs of the database servers that there are.
+func onServers(o Options) []rung {
+	var all []rung
+	for _, s := range o.Servers {
+		if s.Name == Rqlite {
+			all = append(all, onRqlite(s, o)...)
+		} else {
+			all = append(all, onPostgres(s, o)...)
+		}
+	}
+	return all
+}
+
+// onPostgres are the ways to increment with PostgreSQL's protocol. A server
+// that was given may be a distributed engine, which refuses any transaction
+// that it cannot order, so everything careful is tried again there.
+func onPostgres(s Server, o Options) []rung {
+	d := store.Discipline{
+		Driver: store.Pgx, Synchronous: store.Full, BusyTimeout: patience, Transaction: store.Separate,
+		Think: o.Think, Writer: store.Direct, Pool: store.DefaultPool,
+	}
+	naive, update, forUpdate, serializable, committed := d, d, d, d, d
+	committed.Transaction = store.ReadCommitted
+	update.Transaction = store.Atomic
+	forUpdate.Transaction = store.ForUpdate
+	serializable.Transaction = store.Serializable
+	for _, careful := range []*store.Discipline{&update, &forUpdate, &serializable} {
+		if s.Name == Given || careful == &serializable {
+			careful.Retries = refusalRetries
+			careful.Backoff = store.Backoff{Base: time.Millisecond, Max: 50 * time.Millisecond, Jitter: true}
+		}
+	}
+	strikes := []strike{{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: cluster.ServerName, mishaps: []string{experiment.MishapWriter}}}
+	if s.Name == Given {
+		strikes = strikes[:1] // it is not ours to kill
+	}
+	all := []rung{
+		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: naive, naive: true},
+		{name: "read-committed", title: "naive, in a transaction", means: "The same between BEGIN and COMMIT, at PostgreSQL's default isolation level, READ COMMITTED.", discipline: committed, naive: true},
+		{name: "update", title: "one UPDATE", means: "The row is updated in place by one statement.", discipline: update, careful: true, strikes: withQuick(strikes)},
+		{name: "for-update", title: "SELECT … FOR UPDATE", means: "The row's lock is taken before the read.", discipline: forUpdate, careful: true, strikes: strikes},
+		{name: "serializable", title: "SERIALIZABLE + retry", means: "The engine refuses what fits no serial order, and the application tries it again.", discipline: serializable, careful: true},
+	}
+	for i := range all {
+		r := &all[i]
+		r.lines = "postgres-" + r.name
+		r.name, r.title, r.server = s.Name+"/"+r.name, s.Label+": "+r.title, s.Name
+		r.documents = postgresDocuments
+	}
+	return all
+}
+
+func onRqlite(s Server, o Options) []rung {
+	d := store.Discipline{Driver: store.RqliteHTTP, BusyTimeout: patience, Transaction: store.Separate, Think: o.Think, Writer: store.Direct, Pool: store.DefaultPool}
+	update := d
+	update.Transaction = store.Atomic
+	update.Retries, update.Backoff = electionRetries, store.Backoff{Base: 100 * time.Millisecond, Max: time.Second, Jitter: true}
+	all := []rung{
+		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: d, naive: true},
+		{name: "update", title: "one UPDATE", means: "One statement reads and writes, and Raft replicates it.", discipline: update, careful: true, strikes: []strike{
+			{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: cluster.ServerName, mishaps: []string{experiment.MishapWriter}, inQuick: true, elects: true},
+		}},
+	}
+	for i := range all {
+		r := &all[i]
+		r.lines = "rqlite-" + r.name
+		r.name, r.title, r.server = s.Name+"/"+r.name, s.Label+": "+r.title, s.Name
+		r.documents = rqliteDocuments
+		if s.Given && r.careful {
+			r.strikes = r.strikes[:1]
+		}
+	}
+	return all
+}
+
+// setup is the rung under load, before there is one.
+func (r *rung) setup(o Options) experiment.Setup {
+	return experiment.Setup{
+		Nodes: o.Nodes, Discipline: r.discipline,
+		Drivers: r.drivers, SingleWriter: r.singleWriter, Server: r.server,
+	}
+}

@@ -1,0 +1,174 @@
+package ladder
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/fault"
+	"example.com/contend/internal/load"
+	"example.com/contend/internal/workload"
+)
+
+// A job is one of the workloads: what clients ask for, by a name for people.
+type job struct {
+	name  string
+	about string // for help
+	asks  workload.Workload
+	begin experiment.Begin
+}
+
+// The accounts of the transfers: enough that two seldom meet, and rich enough
+// that nobody is short.
+const (
+	accounts = 100
+	balance  = 1_000_000
+	counters = 1000
+)
+
+// jobs are the workloads that there are.
+var jobs = []job{
+	{name: "counter", about: "everybody increments one hot counter", asks: workload.Increment{Key: "counter"}},
+	{name: "counters", about: "each increment takes one of 1000 counters", asks: workload.Increment{Key: "counter", Keys: counters}},
+	{name: "write", about: "each call adds a row", asks: workload.Write{}},
+	{name: "mixed", about: "nine reads of the hot counter to one increment", asks: workload.Mix{A: workload.Read{Key: "counter"}, B: workload.Increment{Key: "counter"}, Share: 10}},
+	{name: "transfer", about: "each call moves 1 between two of 100 accounts", asks: workload.Transfer{Accounts: accounts},
+		begin: experiment.Begin{Accounts: accounts, Balance: balance}},
+}
+
+// Workloads returns the names of the workloads.
+func Workloads() []string {
+	var names []string
+	for _, j := range jobs {
+		names = append(names, j.name)
+	}
+	return names
+}
+
+// AboutWorkloads says what each of them is, for help.
+func AboutWorkloads() string {
+	var all []string
+	for _, j := range jobs {
+		all = append(all, fmt.Sprintf("%s (%s)", j.name, j.about))
+	}
+	return strings.Join(all, ", ")
+}
+
+func jobOf(name string) (job, bool) {
+	i := slices.IndexFunc(jobs, func(j job) bool { return j.name == name })
+	if i < 0 {
+		return job{}, false
+	}
+	return jobs[i], true
+}
+
+// openClients are the connections of a load that arrives at a rate.
+const openClients = 256
+
+// When somebody is killed in a load, and for how long, in parts of it.
+const (
+	strikeAfter = 3 // after a third of it
+	strikeFor   = 6 // for a sixth of it
+)
+
+// How long a load lasts at least in which somebody is killed.
+const (
+	strikeLasts   = 1500 * time.Millisecond
+	electionLasts = 4500 * time.Millisecond // long enough to see the end of an election
+)
+
+// experiment is the comparison before anything was searched for.
+func (l *Ladder) experiment() experiment.Experiment {
+	x := experiment.Experiment{
+		Name:        "compare",
+		Question:    "What would fix it, and what does each fix cost?",
+		Interleaved: true,
+	}
+	var takes time.Duration
+	asked := map[string]bool{}
+	for i := range l.rungs {
+		r := &l.rungs[i]
+		trials := l.trials(r)
+		struck := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return t.Setup.Fault != nil })
+		arm := experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(struck)}
+		for id := range arm.Expect {
+			asked[id] = true
+		}
+		for _, t := range trials {
+			takes += t.Setup.Load.Duration + overhead
+		}
+		if r.careful {
+			x.Later += l.options.Steps
+		}
+		x.Arms = append(x.Arms, arm)
+	}
+	for _, c := range claims {
+		if asked[c.ID] {
+			x.Claims = append(x.Claims, c)
+		}
+	}
+	x.Takes = takes + time.Duration(x.Later)*(l.options.Lasts+overhead)
+	x.Plots = l.plots()
+	return x
+}
+
+// overhead is about how long it takes to start and stop what a load is sent to.
+const overhead = 600 * time.Millisecond
+
+// trials are what is recorded of rung r whatever comes of it.
+func (l *Ladder) trials(r *rung) []experiment.Trial {
+	var all []experiment.Trial
+	for _, name := range l.options.Workloads {
+		for _, clients := range l.options.Clients {
+			all = append(all, l.atRest(r, name, clients))
+		}
+	}
+	if l.options.Rate > 0 {
+		all = append(all, l.atRate(r, l.options.Rate))
+	}
+	for _, s := range r.strikes {
+		if s.inQuick || !l.options.Quick {
+			all = append(all, l.struck(r, s))
+		}
+	}
+	return all
+}
+
+// atRest is the trial of clients who never rest.
+func (l *Ladder) atRest(r *rung, name string, clients int) experiment.Trial {
+	j, _ := jobOf(name)
+	s := r.setup(l.options)
+	s.Workload, s.Begin = j.asks, j.begin
+	s.Load = load.Spec{Arrival: load.Closed, Clients: clients, Duration: l.options.Lasts}
+	return experiment.Trial{Name: fmt.Sprintf("%s, %d clients", name, clients), Level: float64(clients), Setup: s}
+}
+
+// atRate is the trial of calls that arrive at a rate.
+func (l *Ladder) atRate(r *rung, rate float64) experiment.Trial {
+	j, _ := jobOf(l.options.Workloads[0])
+	s := r.setup(l.options)
+	s.Workload, s.Begin = j.asks, j.begin
+	s.Load = load.Spec{Arrival: load.Open, Clients: openClients, Rate: rate, Duration: l.options.Lasts}
+	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", j.name, rate), Level: rate, Setup: s}
+}
+
+// strikeRate is how fast calls arrive while somebody is killed: slow enough for
+// every rung, so that what fails does so for the kill.
+const strikeRate = 200
+
+// struck is the trial in which somebody is killed. Its clients write rows, which
+// can be told apart: whether one was lost is then certain, whatever became of
+// the requests that were under way.
+func (l *Ladder) struck(r *rung, whom strike) experiment.Trial {
+	lasts := max(l.options.Lasts, strikeLasts)
+	if whom.elects {
+		lasts = max(lasts, electionLasts)
+	}
+	s := r.setup(l.options)
+	s.Workload = workload.Write{}
+	s.Load = load.Spec{Arrival: load.Open, Clients: openClients, Rate: strikeRate, Duration: lasts}
+	s.Fault = fault.Strike{Whom: whom.whom, After: lasts / strikeAfter, For: lasts / strikeFor}
+	return experiment.Trial{Name: "write, " + whom.whom + " is killed", Level: strikeRate, Setup: s}
+}

@@ -1,0 +1,171 @@
+package place
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/ladder"
+	"example.com/contend/internal/server/postgres"
+	"example.com/contend/internal/server/rqlite"
+)
+
+// ServerOptions are which database servers a comparison wants.
+type ServerOptions struct {
+	Dir      string   // where those that we start keep their data; made and removed again
+	Rungs    []string // patterns: servers of which no rung is wanted are not started
+	Postgres string   // URL of one that somebody else started, or of another engine that speaks its protocol; empty: none
+	Rqlite   []string // URLs of a cluster that somebody else started; empty: three nodes are, if there is an rqlited
+
+	// Say tells what is being done, for people who wait; may be nil.
+	Say func(string)
+}
+
+// Servers are the database servers of a comparison.
+type Servers struct {
+	All     []ladder.Server
+	Found   []experiment.Found
+	Missing []experiment.Missing
+
+	dir      string
+	services map[string]cluster.Server
+	close    []func() error
+}
+
+// A service is a server that can tell of itself and be closed.
+type service interface {
+	cluster.Server
+	Name() string
+	Version() string
+	Found() string
+	Close() error
+}
+
+// OpenServers starts the database servers that there are programs for, and
+// connects to those that were named. One that cannot be started is missing, and
+// the rest goes on; one that was named and does not answer is an error. What it
+// opened is to be closed.
+func OpenServers(ctx context.Context, o ServerOptions) (s *Servers, err error) {
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	s = &Servers{dir: o.Dir, services: map[string]cluster.Server{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return s, err
+	}
+	if err := s.startPostgres(ctx, o); err != nil {
+		return s, err
+	}
+	if err := s.usePostgres(ctx, o); err != nil {
+		return s, err
+	}
+	return s, s.openRqlite(ctx, o)
+}
+
+func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
+	if !ladder.Wants(o.Rungs, ladder.Postgres) {
+		return nil
+	}
+	if _, err := postgres.Find(); errors.Is(err, postgres.ErrMissing) {
+		s.miss(ladder.Postgres, "there is no PostgreSQL to start on the PATH or in /usr/lib/postgresql", "apt-get install postgresql (Debian, Ubuntu), dnf install postgresql-server (Fedora), brew install postgresql (macOS), or --postgres URL")
+		return nil
+	}
+	o.Say("starting PostgreSQL")
+	server, err := postgres.Start(ctx, o.Dir)
+	return s.add(ctx, ladder.Postgres, server, false, err)
+}
+
+func (s *Servers) usePostgres(ctx context.Context, o ServerOptions) error {
+	if o.Postgres == "" {
+		return nil
+	}
+	server, err := postgres.Use(ctx, o.Postgres)
+	if err != nil {
+		return fmt.Errorf("--postgres: %w", err)
+	}
+	return s.add(ctx, ladder.Given, server, true, nil)
+}
+
+func (s *Servers) openRqlite(ctx context.Context, o ServerOptions) error {
+	if len(o.Rqlite) > 0 {
+		server, err := rqlite.Use(ctx, o.Rqlite)
+		if err != nil {
+			return fmt.Errorf("--rqlite: %w", err)
+		}
+		return s.add(ctx, ladder.Rqlite, server, true, nil)
+	}
+	if !ladder.Wants(o.Rungs, ladder.Rqlite) {
+		return nil
+	}
+	program, err := rqlite.Find()
+	if err != nil {
+		s.miss(ladder.Rqlite, "there is no rqlited on the PATH", "install it (https://rqlite.io/docs/install-rqlite/), or --rqlite URL")
+		return nil
+	}
+	o.Say("starting three nodes of rqlite")
+	server, err := rqlite.Start(ctx, program, filepath.Join(o.Dir, ladder.Rqlite))
+	return s.add(ctx, ladder.Rqlite, server, false, err)
+}
+
+// add takes in a server, given by somebody or started, or why it could not be.
+func (s *Servers) add(ctx context.Context, name string, server service, given bool, err error) error {
+	if err != nil {
+		if ctx.Err() == nil {
+			s.miss(name, err.Error(), "mend that, or leave these rungs out with --rung")
+			return nil
+		}
+		return err
+	}
+	label := server.Name() + " " + server.Version()
+	s.services[name] = server
+	s.close = append(s.close, server.Close)
+	s.All = append(s.All, ladder.Server{Name: name, Label: label, Given: given})
+	s.Found = append(s.Found, experiment.Found{Name: name, Label: label, Says: server.Found()})
+	return nil
+}
+
+func (s *Servers) miss(name, why, hint string) {
+	s.Missing = append(s.Missing, experiment.Missing{Rungs: ladder.Of(name), Why: why, Hint: hint})
+}
+
+// Place runs nodes as processes of this machine, on a file or on these servers.
+func (s *Servers) Place() experiment.Place {
+	p := processes(Options{})
+	start := p.Start
+	p.Start = func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
+		spec.Service = s.services[spec.Server]
+		return start(ctx, spec)
+	}
+	p.Refuse = func(setup *experiment.Setup) string {
+		if setup.Server != "" && s.services[setup.Server] == nil {
+			return "there is no server called " + setup.Server
+		}
+		return ""
+	}
+	return p
+}
+
+// Close ends every server that was started, the last first, and leaves the
+// others as they were found.
+func (s *Servers) Close() error {
+	var errs []error
+	for _, end := range slices.Backward(s.close) {
+		errs = append(errs, end())
+	}
+	s.close = nil
+	if err := os.Remove(s.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
