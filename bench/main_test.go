@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 		"balancer":    serveBalancer,
 		"load server": serveLoad,
 		"load driver": driveLoad,
+		"queue node":  serveQueueNode,
+		"idle node":   serveIdleNode,
+		"queue load":  driveQueueLoad,
 	})
 	os.Exit(m.Run())
 }

@@ -3,19 +3,15 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/store/sqlite"
 )
 
 // nodeOptions are the flags of `contend node` that do not go into its Config.
@@ -31,11 +27,12 @@ func newNodeCommand(s streams) *cobra.Command {
 	var cfg node.Config
 	cmd := &cobra.Command{
 		Use:   "node --db PATH",
-		Short: "Run one node: the application over a shared SQLite file",
+		Short: "Run one node: the application over a shared SQLite file, or a database server",
 		Long: `Node serves the lab's application from one SQLite file. Start several on the same
 file to have them contend for it. How a node uses the file is its discipline: a
 preset, and single settings in its place. It is logged at the start, read back
-from SQLite.
+from SQLite. With --driver pgx or rqlite it is the same application over a
+PostgreSQL or an rqlite at a URL; a password is best put into DB_PATH.
 
 The environment speaks where the command line is silent: CONTAINER_ID for --name,
 DB_PATH for --db, and PORT for --listen: 127.0.0.1:$PORT, or :$PORT, which is every
@@ -47,13 +44,15 @@ database and exits 0.`,
 		Example: `  contend node --db ./shared.db
   contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
   contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab
+  contend node --db ./shared.db --transaction immediate --busy-policy random --writer queue
+  DB_PATH=postgres://me@127.0.0.1/lab contend node --driver pgx --transaction for-update
   curl -s -d '{"key":"counter"}' http://127.0.0.1:3000/api/increment
   curl -s 'http://127.0.0.1:3000/metrics?format=prometheus'`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&cfg.DBPath, "db", "", "the database `PATH`, in a directory that exists; made if missing")
+	flags.StringVar(&cfg.DBPath, "db", "", "the database `PATH`, in a directory that exists; made if missing. Of a server, its URL")
 	flags.StringVar(&cfg.Name, "name", "app-1", "the node's name in answers, logs and metrics")
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:3000", "the address to listen on; port 0 takes a free one")
 	flags.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
@@ -109,9 +108,6 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 	if err := checkNode(cfg); err != nil {
 		return err
 	}
-	cfg.Log = slog.New(slog.NewJSONHandler(s.err, nil))
-	cfg.Metrics = node.NewMetrics()
-	cfg.Engine = sqlite.Version()
 	ln, err := listen(o.listen, o.allowRemote)
 	if err != nil {
 		return err
@@ -122,18 +118,19 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 		return err
 	}
 	defer func() { err = errors.Join(err, stopTrace()) }()
-	options := sqlite.Options{LockWait: cfg.Metrics.LockWait, Trace: attempts}
-	cfg.Open = func(ctx context.Context, path string, d store.Discipline) (node.Database, error) {
-		db, err := sqlite.Open(ctx, path, d, options)
-		if err != nil {
-			return nil, err // and not a nil *DB in an interface
-		}
-		return db, nil
-	}
-	db, err := openDatabase(ctx, cfg, options)
+	cfg.Log = slog.New(slog.NewJSONHandler(s.err, nil))
+	node.TuneMemory()
+	cfg.Metrics = node.NewMetrics()
+	databases := source{cfg.Metrics, attempts}
+	db, err := databases.openFirst(ctx, cfg.DBPath, cfg.Discipline)
 	if err != nil {
 		ln.Close()
 		return err
+	}
+	if engine := cfg.Discipline.Engine(); engine == store.SQLite {
+		cfg.SQLite, cfg.Open = sqliteOf(cfg.Discipline), databases.open
+	} else {
+		cfg.Engine, cfg.DBPath = engineOf(db, engine), shown(cfg.DBPath, engine)
 	}
 	// From here on the kernel accepts connections, and Serve finds them waiting.
 	if err := announce(o.readyFD, ln.Addr()); err != nil {
@@ -144,8 +141,8 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 
 // checkNode finds the mistakes that can be found without touching the database.
 func checkNode(cfg node.Config) error {
-	if cfg.DBPath == "" {
-		return usagef("no database given: say --db PATH, or set DB_PATH")
+	if err := checkDatabase(cfg.DBPath, cfg.Discipline); err != nil {
+		return err
 	}
 	if cfg.Name == "" || len(cfg.Name) > 64 {
 		return usagef("--name %q is not 1 to 64 bytes long", cfg.Name)
@@ -153,39 +150,5 @@ func checkNode(cfg node.Config) error {
 	if cfg.MaxInFlight < 1 || cfg.MaxInFlight > 1_000_000 {
 		return usagef("--max-in-flight %d is not within 1 and 1000000", cfg.MaxInFlight)
 	}
-	dir := filepath.Dir(cfg.DBPath)
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return hinted(fmt.Errorf("open %s: directory %s does not exist", cfg.DBPath, dir), "make it first: contend makes no directories for a database")
-	case err != nil:
-		return fmt.Errorf("open %s: %w", cfg.DBPath, err)
-	case !info.IsDir():
-		return fmt.Errorf("open %s: %s is not a directory", cfg.DBPath, dir)
-	}
 	return nil
-}
-
-// openDatabase opens it and asks it a first question.
-func openDatabase(ctx context.Context, cfg node.Config, options sqlite.Options) (*sqlite.DB, error) {
-	db, err := sqlite.Open(ctx, cfg.DBPath, cfg.Discipline, options)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, &exitError{code: exitInterrupted, err: err}
-		}
-		return nil, hinted(err, openHint(err, cfg.DBPath))
-	}
-	var e *store.Error
-	if err := db.Check(ctx); err != nil && !(errors.As(err, &e) && e.Refused) {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-func openHint(err error, path string) string {
-	var setting *sqlite.SettingError
-	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
-		return "another process has the file open in that mode: ask for the same --journal, or end it first"
-	}
-	return filepath.Dir(path) + " must be writable (SQLite makes files beside the database), and the file a database"
 }

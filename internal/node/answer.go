@@ -47,8 +47,8 @@ func failure(err error, attempts int) answer {
 	case errors.Is(err, store.ErrSessions):
 		status, body.Code = http.StatusServiceUnavailable, api.CodeOverloaded
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		// Only the wait for a connection ends with a context, so this attempt was
-		// not begun, and every one before it was rolled back.
+		// Only the wait for a connection, or for the queue's writer, ends with a
+		// context, so this attempt was not begun, and every one before it was rolled back.
 		status, body.Code, body.Error = http.StatusServiceUnavailable, api.CodeOverloaded, "no connection to the database became free"
 	case errors.As(err, &e):
 		status, *body = databaseFailure(e)

@@ -97,6 +97,9 @@ func Start(t testing.TB, role string, args ...string) *Process {
 	return p
 }
 
+// PID returns the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Kill ends the process as kill -9 does, and returns when it is gone. It may be
 // called again.
 func (p *Process) Kill() {

@@ -25,7 +25,7 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 func BenchmarkDriver(b *testing.B) {
-	pool, err := openPool(filepath.Join(b.TempDir(), "b.db"), "rwc")
+	pool, err := first(driverNamed(underTest)).pool(filepath.Join(b.TempDir(), "b.db"), "rwc")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func BenchmarkDriver(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "b.db")
 	for b.Loop() {
-		db, err := Open(b.Context(), path, store.Green(), Options{})
+		db, err := Open(b.Context(), path, store.Green().With(underTest), Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	driver "modernc.org/sqlite"
-
 	"example.com/contend/internal/store"
 )
 
@@ -76,6 +74,11 @@ const (
 // transaction is open. It has no effect.
 const codeError = 1
 
+const (
+	codeOK     = 0
+	codeMisuse = 21
+)
+
 func refusal(code int) bool {
 	switch code & 0xff {
 	case codeBusy, codeLocked, codeProtocol:
@@ -87,33 +90,42 @@ func refusal(code int) bool {
 // resultCode returns the extended result code that err carries. An error of
 // database/sql itself, which SQLite has never seen, is MISUSE: ours.
 func resultCode(err error) int {
-	var e *driver.Error
-	if errors.As(err, &e) {
-		return e.Code()
+	if code, ok := driverCode(err); ok {
+		return code
 	}
-	return 21
+	return codeMisuse
+}
+
+// driverCode returns the extended result code of a driver's error, and whether
+// err is one.
+func driverCode(err error) (code int, ok bool) {
+	for _, d := range drivers {
+		if code, ok = d.code(err); ok {
+			return code, true
+		}
+	}
+	return 0, false
 }
 
 // extended returns the extended result code that err carries, "" where it
 // carries none: an application's own error is no code of SQLite's.
 func extended(err error) string {
 	var e *store.Error
-	var d *driver.Error
-	switch {
-	case errors.As(err, &e):
+	if errors.As(err, &e) {
 		return e.Extended
-	case errors.As(err, &d):
-		return CodeName(d.Code())
+	}
+	if code, ok := driverCode(err); ok {
+		return CodeName(code)
 	}
 	return ""
 }
 
 // newError describes err, which a statement met after waiting for so long.
 //
-// TimedOut is told from the time alone. The stock busy handler sleeps
-// busy_timeout in all before it gives up, so a refusal that came sooner never
-// had its patience: SQLite does not call the handler where waiting could not
-// help, as when a reader whose snapshot is stale wants to write
+// TimedOut is told from the time alone. Every busy policy sleeps busy_timeout in
+// all before it gives up, so a refusal that came sooner never had its patience:
+// SQLite does not call the handler where waiting could not help, as when a
+// reader whose snapshot is stale wants to write
 // (https://sqlite.org/c3ref/busy_handler.html). The price is that a statement
 // which was refused at once, but on a processor so loaded that it took as long
 // as busy_timeout, counts as timed out.

@@ -18,8 +18,10 @@ import (
 // A conn is one connection to the file, with its statements prepared. It
 // serves one attempt at a time.
 type conn struct {
-	sc    *sql.Conn
-	stmts [statements]*sql.Stmt
+	driver *driver
+	sc     *sql.Conn
+	stmts  [statements]*sql.Stmt
+	waits  waiter
 }
 
 // always is the context of every statement of an attempt: an attempt once
@@ -69,11 +71,15 @@ type refusedSetup struct{ error }
 func (e *refusedSetup) Unwrap() error { return e.error }
 
 func dialOnce(ctx context.Context, pool *sql.DB, d store.Discipline, patience time.Duration) (*conn, error) {
+	driver, err := driverNamed(d.Driver)
+	if err != nil {
+		return nil, err
+	}
 	sc, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, describe("open", err)
 	}
-	c := &conn{sc: sc}
+	c := &conn{driver: driver, sc: sc}
 	if err := c.setUp(ctx, d, patience); err != nil {
 		c.discard()
 		return nil, err
@@ -103,7 +109,7 @@ func (c *conn) setUp(ctx context.Context, d store.Discipline, patience time.Dura
 		}
 		c.stmts[i] = stmt
 	}
-	return c.set(ctx, "busy_timeout", strconv.FormatInt(int64(d.BusyTimeout), 10))
+	return c.setBusy(ctx, d)
 }
 
 // describe gives an error of the setup the name of its result code, and marks
@@ -168,8 +174,22 @@ func (c *conn) setJournal(ctx context.Context, want store.Journal) error {
 
 // exec runs a statement that returns no rows.
 func (c *conn) exec(s statement, args ...any) error {
-	_, err := c.stmts[s].ExecContext(always, args...)
-	return err
+	for start := time.Now(); ; {
+		_, err := c.stmts[s].ExecContext(always, args...)
+		if !c.waits.again(s, err, start) {
+			return err
+		}
+	}
+}
+
+// ask runs a query of any other text, which returns one row, and scans it.
+func (c *conn) ask(query string, to ...any) error {
+	for start := time.Now(); ; {
+		err := c.sc.QueryRowContext(always, query).Scan(to...)
+		if !c.waits.again(ownText, err, start) {
+			return err
+		}
+	}
 }
 
 // number runs a statement that returns at most one number and reports whether it did.
@@ -183,12 +203,22 @@ func (c *conn) number(s statement, args ...any) (n int64, found bool, err error)
 
 // row runs a statement that returns at most one row, scans it and reports
 // whether there was one.
+func (c *conn) row(s statement, args []any, to ...any) (found bool, err error) {
+	for start := time.Now(); ; {
+		found, err = c.rowOnce(s, args, to...)
+		if !c.waits.again(s, err, start) {
+			return found, err
+		}
+	}
+}
+
+// rowOnce tries what row does.
 //
 // It steps until the statement is done: outside a transaction, a write with a
 // RETURNING clause has changed its rows at the first step but commits at the
 // last (https://sqlite.org/lang_returning.html), and the refusal of that
 // commit must not be missed.
-func (c *conn) row(s statement, args []any, to ...any) (found bool, err error) {
+func (c *conn) rowOnce(s statement, args []any, to ...any) (found bool, err error) {
 	rows, err := c.stmts[s].QueryContext(always, args...)
 	if err != nil {
 		return false, err
@@ -214,12 +244,23 @@ func (c *conn) rollback() bool {
 	return c.exec(rollback) == nil || !c.inTransaction()
 }
 
-// inTransaction reports whether a transaction is open. The driver does not
-// pass sqlite3_get_autocommit on, so it asks with a BEGIN: transactions do not
+// inTransaction reports whether a transaction is open. Where the driver does not
+// pass sqlite3_get_autocommit on, it asks with a BEGIN: transactions do not
 // nest, so one fails inside another and changes nothing, and outside it takes
 // no lock (https://sqlite.org/lang_transaction.html).
 func (c *conn) inTransaction() bool {
-	return c.exec(beginDeferred) != nil || c.exec(rollback) != nil
+	if c.driver.autocommit == nil {
+		return c.exec(beginDeferred) != nil || c.exec(rollback) != nil
+	}
+	open := true
+	_ = c.sc.Raw(func(raw any) error { // a connection that is lost is in doubt
+		open = !c.driver.autocommit(raw)
+		return nil
+	})
+	if !open {
+		c.waits.state = outside
+	}
+	return open
 }
 
 // discard closes the connection whatever state it is in; SQLite rolls back

@@ -10,6 +10,9 @@ import (
 	"example.com/contend/internal/store"
 )
 
+// defaultBusyTimeouts are in milliseconds, as the drivers' sources have them.
+var defaultBusyTimeouts = map[string]store.Milliseconds{store.Modernc: 0, store.Ncruces: 60_000, store.Mattn: 5000}
+
 func TestFactsWhileInUse(t *testing.T) {
 	for _, journal := range store.Journals {
 		t.Run(string(journal), func(t *testing.T) {
@@ -30,6 +33,14 @@ func TestFactsWhileInUse(t *testing.T) {
 			must(t, db.Close())
 			after, err := Inspect(t.Context(), path)
 			must(t, err)
+			// Inspect is always the default driver's.
+			if want := defaultBusyTimeouts[underTest]; facts.DefaultBusyTimeout != want {
+				t.Errorf("a connection that was told nothing waits %d ms, want %d", facts.DefaultBusyTimeout, want)
+			}
+			if want := "SQLite " + first(VersionOf(underTest)); facts.Engine != want {
+				t.Errorf("engine is %q, want %q", facts.Engine, want)
+			}
+			facts.Engine, facts.DefaultBusyTimeout = after.Engine, after.DefaultBusyTimeout
 			if fmt.Sprint(facts) != fmt.Sprint(after) || facts.Counters["k"] != 7 || len(facts.Rows) != 1 || facts.Integrity != "ok" {
 				t.Errorf("in use %+v, afterwards %+v", facts, after)
 			}

@@ -30,7 +30,7 @@ func Inspect(ctx context.Context, path string) (facts store.Facts, err error) {
 			err = fmt.Errorf("inspect %s: %w", path, err)
 		}
 	}()
-	pool, err := openPool(path, "rw")
+	pool, err := modernc.pool(path, "rw")
 	if err != nil {
 		return facts, err
 	}
@@ -40,7 +40,7 @@ func Inspect(ctx context.Context, path string) (facts store.Facts, err error) {
 		return facts, describe("open", err)
 	}
 	defer sc.Close()
-	return inspect(ctx, &conn{sc: sc}, inspectPatience, true)
+	return inspect(ctx, &conn{driver: modernc, sc: sc}, inspectPatience, true)
 }
 
 func inspect(ctx context.Context, c *conn, patience time.Duration, withRows bool) (facts store.Facts, err error) {
@@ -50,7 +50,11 @@ func inspect(ctx context.Context, c *conn, patience time.Duration, withRows bool
 	if err := c.set(ctx, "busy_timeout", strconv.FormatInt(patience.Milliseconds(), 10)); err != nil {
 		return facts, err
 	}
-	facts.Engine = "SQLite " + Version()
+	var version string
+	if err := c.sc.QueryRowContext(ctx, getVersion).Scan(&version); err != nil {
+		return facts, describe("version", err)
+	}
+	facts.Engine = "SQLite " + version
 	if facts.Integrity, err = integrity(ctx, c.sc); err != nil {
 		return facts, err
 	}
@@ -94,7 +98,7 @@ func (db *DB) snapshot(ctx context.Context, withRows bool) (facts store.Facts, e
 	if err != nil {
 		return facts, err
 	}
-	c := &conn{sc: sc}
+	c := &conn{driver: db.driver, sc: sc}
 	defer c.discard() // rolls back what is still open
 	if _, err := sc.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
 		return facts, err
@@ -209,19 +213,32 @@ func damage(err error) (string, error) {
 	return "", describe("integrity_check", err)
 }
 
-// Version returns the version of the SQLite library in this program, such as
-// "3.54.1".
-var Version = sync.OnceValue(readVersion)
+const getVersion = "SELECT sqlite_version()" // touches no file
 
-func readVersion() string {
-	pool, err := sql.Open("sqlite", ":memory:")
+// Version returns the version of the default driver's SQLite library, such as
+// "3.54.1", or "unknown".
+var Version = sync.OnceValue(func() string {
+	version, err := VersionOf(store.Modernc)
 	if err != nil {
 		return "unknown"
 	}
-	defer pool.Close()
-	var version string
-	if err := pool.QueryRow("SELECT sqlite_version()").Scan(&version); err != nil {
-		return "unknown"
-	}
 	return version
+})
+
+// VersionOf returns the version of a driver's SQLite library, or an error where
+// the driver is not built in.
+func VersionOf(driver string) (version string, err error) {
+	d, err := driverNamed(driver)
+	if err != nil {
+		return "", err
+	}
+	pool, err := d.open("file::memory:")
+	if err != nil {
+		return "", fmt.Errorf("version of driver %s: %w", driver, err)
+	}
+	defer pool.Close()
+	if err := pool.QueryRow(getVersion).Scan(&version); err != nil {
+		return "", fmt.Errorf("version of driver %s: %w", driver, err)
+	}
+	return version, nil
 }

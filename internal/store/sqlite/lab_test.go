@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite"
 
 	"example.com/contend/internal/store"
 )
@@ -126,7 +126,7 @@ func TestCodeNames(t *testing.T) {
 			t.Errorf("code %d is %s, want %s", code, got, want)
 		}
 	}
-	for code, text := range driver.ErrorCodeString { // the driver's own, shorter list
+	for code, text := range sqlite3.ErrorCodeString { // the default driver's own, shorter list
 		if name := CodeName(code); !strings.HasSuffix(text, "("+name+")") {
 			t.Errorf("code %d is %s, and %q to the driver", code, name, text)
 		}

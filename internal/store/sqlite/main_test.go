@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,7 +46,7 @@ func child(role string, args []string) error {
 	if err := json.Unmarshal([]byte(args[1]), &d); err != nil {
 		return err
 	}
-	db, err := Open(ctx, args[0], d, Options{})
+	db, err := Open(ctx, args[0], d, Options{early: early[role]})
 	if err != nil {
 		return err
 	}
@@ -75,6 +76,20 @@ func child(role string, args []string) error {
 		}
 		fmt.Println(ok)
 		return nil
+	case "compete": // as often as it can in half a second, and says how many were acknowledged and refused
+		waitForParent()
+		ok, refused := 0, 0
+		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+			if db.Update(ctx, func(tx store.Tx) error { return increment(tx, d) }) == nil {
+				ok++
+			} else {
+				refused++
+			}
+		}
+		fmt.Println(ok, refused)
+		return nil
+	case "queue", "queue-early":
+		return queueLoad(ctx, db)
 	case "crash":
 		return db.Crash(ctx, time.Millisecond, func() {})
 	case "disk-error":
@@ -178,6 +193,35 @@ func (o *other) goOn() string {
 	return strings.TrimSpace(string(rest))
 }
 
+// together starts a child for each discipline, lets them all go on at the same
+// time and returns the numbers that each one said.
+func together(t *testing.T, role, path string, ds ...store.Discipline) (said [][]int64) {
+	t.Helper()
+	var children []*other
+	for _, d := range ds {
+		children = append(children, start(t, role, path, d))
+	}
+	for _, child := range children {
+		child.awaitReady()
+	}
+	for _, child := range children {
+		must(t, child.stdin.Close())
+	}
+	for _, child := range children {
+		line, err := child.out.ReadString('\n')
+		must(t, err)
+		must(t, child.cmd.Wait())
+		var numbers []int64
+		for _, word := range strings.Fields(line) {
+			n, err := strconv.ParseInt(word, 10, 64)
+			must(t, err)
+			numbers = append(numbers, n)
+		}
+		said = append(said, numbers)
+	}
+	return said
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -188,7 +232,7 @@ func must(t *testing.T, err error) {
 // discipline is a quick one, to be changed by the test.
 func discipline(change func(*store.Discipline)) store.Discipline {
 	d := store.Discipline{
-		Driver: "modernc", Busy: store.Stock, Journal: store.WAL, Synchronous: store.Off, Transaction: store.Immediate,
+		Driver: underTest, Busy: busyUnderTest, Journal: store.WAL, Synchronous: store.Off, Transaction: store.Immediate,
 		BusyTimeout: 5000, Writer: store.Direct, Pool: 2,
 	}
 	if change != nil {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"example.com/contend/internal/store"
@@ -33,7 +34,7 @@ func (db *DB) ask(ctx context.Context, op string, queries ...string) ([]int64, e
 	answers := make([]int64, len(queries))
 	for i, query := range queries {
 		start := time.Now()
-		if err := c.sc.QueryRowContext(always, query).Scan(&answers[i]); err != nil {
+		if err := c.ask(query, &answers[i]); err != nil {
 			return nil, newError(op, err, time.Since(start), probePatience)
 		}
 	}
@@ -41,7 +42,8 @@ func (db *DB) ask(ctx context.Context, op string, queries ...string) ([]int64, e
 }
 
 // Pragmas asks a connection which settings it has now, as SQLite spells them:
-// journal_mode, synchronous and the busy_timeout of the discipline.
+// journal_mode, synchronous and the busy_timeout of the discipline, which under
+// [store.Random] is not SQLite's to answer.
 func (db *DB) Pragmas(ctx context.Context) (map[string]string, error) {
 	c, err := db.take(ctx, db.pool)
 	if err != nil {
@@ -53,6 +55,9 @@ func (db *DB) Pragmas(ctx context.Context) (map[string]string, error) {
 		if settings[pragma], err = c.get(always, pragma); err != nil {
 			return nil, err
 		}
+	}
+	if db.d.Busy == store.Random {
+		settings["busy_timeout"] = strconv.FormatInt(c.waits.timeout.Milliseconds(), 10)
 	}
 	return settings, nil
 }

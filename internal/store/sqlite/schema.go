@@ -68,6 +68,9 @@ const (
 	beginExclusive
 	commit
 	rollback
+	savepoint
+	rollbackTo
+	release
 	getCounter
 	setCounter
 	addCounter
@@ -89,6 +92,9 @@ var texts = [statements]string{
 	beginExclusive: "BEGIN EXCLUSIVE",
 	commit:         "COMMIT",
 	rollback:       "ROLLBACK",
+	savepoint:      "SAVEPOINT request",
+	rollbackTo:     "ROLLBACK TO request",
+	release:        "RELEASE request",
 	getCounter:     "SELECT value FROM counters WHERE key = ?",
 	setCounter:     "INSERT OR REPLACE INTO counters (key, value) VALUES (?, ?)",
 	addCounter: `INSERT INTO counters (key, value) VALUES (?, ?)

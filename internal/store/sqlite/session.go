@@ -104,7 +104,7 @@ func (x *sessionTx) Rows() (int64, error) {
 
 func (x *sessionTx) count(op, query string) (n int64, err error) {
 	start := time.Now()
-	if err := x.c.sc.QueryRowContext(always, query).Scan(&n); err != nil {
+	if err := x.c.ask(query, &n); err != nil {
 		return 0, x.fail(op, err, time.Since(start), false)
 	}
 	return n, nil
@@ -115,21 +115,32 @@ const sceneRows = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
 INSERT INTO data (content) SELECT 'scene:' || hex(zeroblob(1021)) FROM n`
 
 func (x *sessionTx) WriteRows(n int64) error {
-	start := time.Now()
-	_, err := x.c.sc.ExecContext(always, sceneRows, n)
-	return x.written("write rows", err, start, true)
+	for start := time.Now(); ; {
+		_, err := x.c.sc.ExecContext(always, sceneRows, n)
+		if !x.c.waits.again(ownText, err, start) {
+			return x.written("write rows", err, start, true)
+		}
+	}
 }
 
 func (x *sessionTx) Checkpoint(mode store.CheckpointMode) (c store.Checkpoint, err error) {
 	if !slices.Contains(store.CheckpointModes, mode) {
 		return c, fmt.Errorf("checkpoint: no mode is called %q", mode)
 	}
-	start := time.Now()
-	row := x.c.sc.QueryRowContext(always, "PRAGMA wal_checkpoint("+string(mode)+")")
-	if err := row.Scan(&c.Blocked, &c.Frames, &c.Moved); err != nil {
-		return store.Checkpoint{}, x.fail("checkpoint", err, time.Since(start), false)
+	for start := time.Now(); ; {
+		row := x.c.sc.QueryRowContext(always, "PRAGMA wal_checkpoint("+string(mode)+")")
+		err := row.Scan(&c.Blocked, &c.Frames, &c.Moved)
+		if x.c.waits.again(ownText, err, start) {
+			continue
+		}
+		if err != nil {
+			return store.Checkpoint{}, x.fail("checkpoint", err, time.Since(start), false)
+		}
+		// All but PASSIVE would have waited, and being blocked is no error.
+		if mode == store.CheckpointPassive || !c.Blocked || !x.c.waits.sleep(start) {
+			return c, nil
+		}
 	}
-	return c, nil
 }
 
 // WALSize asks the file system and opens nothing: closing any descriptor of the

@@ -210,3 +210,27 @@ func TestSessionTimesOut(t *testing.T) {
 		t.Errorf("got %+v, open %t; want a refusal after 40 ms", e, isOpen)
 	}
 }
+
+// A checkpoint that must wait for a reader has the session's patience, whoever
+// does the waiting, and that it was in vain is no error.
+func TestCheckpointWaitsForReaders(t *testing.T) {
+	db := open(t, file(t), discipline(func(d *store.Discipline) { d.BusyTimeout = 40 }), Options{})
+	on(t, db, "reader", begin(store.Deferred))
+	on(t, db, "reader", func(s store.Session) error { _, err := s.Counter("k"); return err })
+	must(t, db.Update(t.Context(), set(1)))
+	checkpoint := func() (c store.Checkpoint, took time.Duration) {
+		start := time.Now()
+		on(t, db, "B", func(s store.Session) (err error) {
+			c, err = s.Checkpoint(store.CheckpointTruncate)
+			return err
+		})
+		return c, time.Since(start)
+	}
+	if c, took := checkpoint(); !c.Blocked || took < 40*time.Millisecond {
+		t.Errorf("got %+v after %s, want it blocked after 40 ms", c, took)
+	}
+	on(t, db, "reader", store.Session.Rollback)
+	if c, _ := checkpoint(); c.Blocked || c.Frames != 0 {
+		t.Errorf("got %+v, want an empty WAL", c)
+	}
+}

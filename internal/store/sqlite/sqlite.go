@@ -1,5 +1,5 @@
-// Package sqlite is a [store.Store] on one SQLite file, through
-// modernc.org/sqlite.
+// Package sqlite is a [store.Store] on one SQLite file, through any of the
+// drivers that [Drivers] names.
 //
 // Two ideas carry it. Every setting that decides how the file is shared
 // (journal mode, synchronous, busy_timeout) is set on each connection and read
@@ -20,8 +20,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -36,15 +34,18 @@ type Options struct {
 	// the statement took that takes it: BEGIN IMMEDIATE, BEGIN EXCLUSIVE, or
 	// else the first write. The driver has no hook in the busy handler, so this
 	// includes the statement's own work, and outside a transaction its commit.
-	// It is called on the attempt's goroutine, granted or refused.
+	// It is called on the attempt's goroutine, granted or refused; under
+	// store.Queue on the writer's, once for all attempts of a transaction.
 	LockWait func(time.Duration)
 	// Trace is told of every attempt once it is over, holds and transactions of
 	// sessions included, with Node left empty. It is called on the attempt's
-	// goroutine. nil means that nobody is told.
+	// goroutine, or the queue's writer's. nil means that nobody is told.
 	Trace func(trace.Attempt)
 	// Patience bounds the waits that belong to no request: opening a
 	// connection, and everything for the lab. 0 means DefaultPatience.
 	Patience time.Duration
+
+	early time.Duration // how long before the COMMIT the queue answers: for the test that has to catch it
 }
 
 // DefaultPatience is enough for a cluster to start on one file.
@@ -57,6 +58,7 @@ const probePatience = 250 * time.Millisecond
 // A DB is one node's connections to the file. It is safe for concurrent use.
 type DB struct {
 	d           store.Discipline
+	driver      *driver
 	busyTimeout time.Duration
 	observe     func(time.Duration)
 	trace       func(trace.Attempt) // nil where nobody listens
@@ -66,6 +68,7 @@ type DB struct {
 	sql   *sql.DB
 	pool  chan *conn // idle connections; nil stands for one that could not be replaced before Close
 	probe chan *conn // the one connection for Check and Stats
+	queue *queue     // nil where every attempt writes for itself
 	lab   sync.RWMutex
 
 	sessions *sessions
@@ -74,8 +77,8 @@ type DB struct {
 	closed   error
 }
 
-// Open opens d.Pool connections to the file at path, and one more for [DB.Check]
-// and [DB.Stats], creates the file and its tables where they are missing, and
+// Open opens d.Pool connections to the file at path, one more for [DB.Check]
+// and [DB.Stats], and one for the writer where d has a queue, creates the file and its tables where they are missing, and
 // returns an error that names the setting where a connection did not get what d
 // asks for: "journal_mode: asked for DELETE, got WAL". The directory must exist.
 func Open(ctx context.Context, path string, d store.Discipline, o Options) (*DB, error) {
@@ -88,40 +91,27 @@ func Open(ctx context.Context, path string, d store.Discipline, o Options) (*DB,
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
 	}
-	pool, err := openPool(path, "rwc")
+	driver, err := driverNamed(d.Driver)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	pool, err := driver.pool(path, "rwc")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db := &DB{
-		d: d, busyTimeout: d.BusyTimeout.Duration(), observe: o.LockWait, trace: o.Trace, patience: o.Patience,
+		d: d, driver: driver, busyTimeout: d.BusyTimeout.Duration(), observe: o.LockWait, trace: o.Trace, patience: o.Patience,
 		path: path, sessions: newSessions(),
 		sql: pool, pool: make(chan *conn, d.Pool), probe: make(chan *conn, 1), closing: make(chan struct{}),
 	}
-	if err := db.dialAll(ctx); err != nil {
+	if err := db.dialAll(ctx, o.early); err != nil {
 		_ = pool.Close() // what dialAll opened it has closed
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return db, nil
 }
 
-// openPool names the file by a URI, so that no character of path can be taken
-// for a parameter (https://sqlite.org/uri.html). database/sql may keep no idle
-// connection: which connections there are is ours to decide.
-func openPool(path, mode string) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "mode=" + mode}
-	pool, err := sql.Open("sqlite", uri.String())
-	if err != nil {
-		return nil, err
-	}
-	pool.SetMaxIdleConns(-1)
-	return pool, nil
-}
-
-func (db *DB) dialAll(ctx context.Context) (err error) {
+func (db *DB) dialAll(ctx context.Context, early time.Duration) (err error) {
 	var opened []*conn
 	defer func() {
 		if err != nil {
@@ -130,7 +120,11 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	for range db.d.Pool {
+	count := db.d.Pool
+	if db.d.Writer == store.Queue {
+		count++
+	}
+	for range count {
 		c, err := dial(ctx, db.sql, db.d, db.patience)
 		if err != nil {
 			return err
@@ -143,8 +137,11 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, c := range opened {
+	for _, c := range opened[:db.d.Pool] {
 		db.pool <- c
+	}
+	if db.d.Writer == store.Queue {
+		db.queue = startQueue(db, opened[db.d.Pool], early)
 	}
 	db.probe <- probe
 	return nil
@@ -156,7 +153,15 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 // under [store.Separate]: one statement is atomic, two are not. Where an
 // application makes a second one and that is refused, the first stands, and the
 // error is Unsure.
+//
+// Under [store.Queue] fn runs on the writer's goroutine, and whatever the style,
+// its calls are one transaction, with others' requests before and after them. It
+// may be run twice, because of one of those, and must not wait for another Update
+// of the same DB. The context bounds the wait for the writer.
 func (db *DB) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if db.queue != nil {
+		return db.queue.update(ctx, fn)
+	}
 	return db.with(ctx, db.d.Transaction, false, fn)
 }
 
@@ -211,20 +216,22 @@ func (db *DB) isClosing() bool {
 	}
 }
 
-// replace throws c away and puts a new connection in its place, in nobody's
-// request. Close waits for it, because Close takes every connection back.
-func (db *DB) replace(c *conn) {
+// replace puts a new connection in the place of c, in nobody's request. Close
+// waits for it, because Close takes every connection back.
+func (db *DB) replace(c *conn) { db.pool <- db.renew(c) }
+
+// renew throws c away and returns a new connection, nil where none could be had
+// before Close.
+func (db *DB) renew(c *conn) *conn {
 	_ = c.discard() // its errors are those that made it unfit
 	for {
 		c, err := dial(always, db.sql, db.d, db.patience)
 		if err == nil {
-			db.pool <- c
-			return
+			return c
 		}
 		select {
 		case <-db.closing:
-			db.pool <- nil
-			return
+			return nil
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -240,6 +247,9 @@ func (db *DB) Close() error {
 		db.lab.Lock() // waits for what the lab is doing
 		defer db.lab.Unlock()
 		var errs []error
+		if db.queue != nil {
+			errs = append(errs, db.queue.close())
+		}
 		for range db.d.Pool {
 			errs = append(errs, discard(<-db.pool))
 		}

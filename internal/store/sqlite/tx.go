@@ -20,6 +20,7 @@ type tx struct {
 	readOnly bool
 	locked   bool // the write lock is held until the end of the transaction
 	wrote    bool // alone, and something has been committed
+	changed  bool // a statement that writes has succeeded
 	err      error
 
 	lockedAt time.Time // when the write lock was had; alone, when the latest write was done; zero before
@@ -154,6 +155,7 @@ func (t *tx) written(op string, err error, start time.Time, changed bool) error 
 	if err != nil {
 		return t.fail(op, err, took, true)
 	}
+	t.changed = true
 	t.wrote = t.wrote || t.alone && changed
 	if t.alone || t.lockedAt.IsZero() {
 		t.lockedAt = start.Add(took)

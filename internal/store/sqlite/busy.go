@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"example.com/contend/internal/store"
+)
+
+// longestSleep is how long [store.Random] sleeps at most before it tries again.
+const longestSleep = 2 * time.Millisecond
+
+// A waiter waits for locks under [store.Random]. Not every driver passes
+// SQLite's hook for a busy handler on, so SQLite's own has no patience
+// (busy_timeout 0), and the waiter tries a refused statement again wherever
+// SQLite would have called its handler: where the connection has no lock yet,
+// and for a COMMIT. A connection that already reads must not wait for the write
+// lock, because whoever has that may be waiting for the reader
+// (https://sqlite.org/c3ref/busy_handler.html).
+//
+// One thing differs in a rollback journal. SQLite waits for readers to leave
+// with its PENDING lock in hand, which lets no new ones in. So does the waiter
+// for a COMMIT; but BEGIN EXCLUSIVE, and a write outside a transaction, start
+// over and give the lock back in between.
+type waiter struct {
+	timeout time.Duration // 0 where SQLite waits by itself, or nobody does
+	state   txState
+}
+
+// A txState is how far a connection is into a transaction.
+type txState int
+
+const (
+	outside txState = iota // each statement is a transaction of its own
+	begun                  // after BEGIN DEFERRED, with no lock and no snapshot yet
+	inside                 // with a lock or a snapshot, as far as is known
+)
+
+// ownText stands for a statement that is none of texts. It neither begins nor
+// ends a transaction.
+const ownText statement = -1
+
+// again takes down what came of a statement that was first tried at start. It
+// reports whether to try it once more, after a sleep.
+func (w *waiter) again(s statement, err error, start time.Time) bool {
+	code := codeOK
+	if err != nil {
+		code = resultCode(err)
+	}
+	return w.next(s, code) && w.sleep(start)
+}
+
+// next takes down what came of a statement, and reports whether it may succeed
+// later in the same transaction.
+func (w *waiter) next(s statement, code int) bool {
+	if code&0xff == codeBusy && (s == commit || w.state != inside) {
+		return true
+	}
+	w.note(s, code == codeOK)
+	return false
+}
+
+// sleep reports whether there was patience left since start, and then has slept
+// a random while: never beyond the end of the patience, so that the last try is
+// made there.
+func (w *waiter) sleep(start time.Time) bool {
+	if w.timeout == 0 {
+		return false
+	}
+	left := w.timeout - time.Since(start)
+	if left <= 0 {
+		return false
+	}
+	time.Sleep(min(left, rand.N(longestSleep+1))) // chance only keeps those who wait out of step
+	return true
+}
+
+// note follows the transaction. A statement that failed for another reason than
+// a lock may have taken one before.
+func (w *waiter) note(s statement, ok bool) {
+	switch s {
+	case beginDeferred, beginImmediate, beginExclusive:
+		if ok && s == beginDeferred {
+			w.state = begun
+		} else if ok {
+			w.state = inside
+		}
+	case commit, rollback:
+		if ok {
+			w.state = outside
+		}
+	default:
+		if w.state == begun {
+			w.state = inside
+		}
+	}
+}
+
+// setBusy gives the connection the discipline's patience, SQLite's or ours.
+func (c *conn) setBusy(ctx context.Context, d store.Discipline) error {
+	theirs := d.BusyTimeout
+	if d.Busy == store.Random {
+		c.waits.timeout, theirs = d.BusyTimeout.Duration(), 0
+	}
+	return c.set(ctx, "busy_timeout", strconv.FormatInt(int64(theirs), 10))
+}

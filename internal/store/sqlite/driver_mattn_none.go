@@ -1,0 +1,5 @@
+//go:build !cgo_sqlite || !cgo
+
+package sqlite
+
+var mattn []*driver

@@ -1,0 +1,5 @@
+//go:build no_ncruces
+
+package sqlite
+
+var ncruces []*driver
