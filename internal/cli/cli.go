@@ -147,6 +147,7 @@ are lost, and under exactly which settings.`,
 	root.SetErr(s.err)
 	root.AddCommand(
 		newRunCommand(s),
+		newCompareCommand(s),
 		newReportCommand(s),
 		newCheckCommand(s),
 		newListCommand(s),

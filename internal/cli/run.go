@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,22 +17,17 @@ import (
 	"example.com/contend/internal/catalogue"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/place"
-	"example.com/contend/internal/report"
 )
 
 // runOptions are the flags of `contend run`.
 type runOptions struct {
 	arms   []string
-	dir    string
-	seed   uint64
 	quick  bool
 	levels []int
 	on     []string
 	places place.Options
 	old    string // the node with an old engine
-	json   bool
-	quiet  bool
-	color  string
+	keep   keepOptions
 }
 
 func newRunCommand(s streams) *cobra.Command {
@@ -73,7 +67,7 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 				return err
 			}
 			if !cmd.Flags().Changed("seed") {
-				o.seed = uint64(rand.Uint32())
+				o.keep.seed = uint64(rand.Uint32())
 			}
 			o.places.Builds = map[string]string{catalogue.OldEngine: o.old}
 			return runExperiments(cmd.Context(), s, names, o)
@@ -81,8 +75,6 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.arms, "arm", nil, "only arms whose name begins so, part by part, each part a glob: \"separate/*/WAL\" (repeatable)")
-	flags.StringVar(&o.dir, "dir", "runs", "where runs are kept")
-	flags.Uint64Var(&o.seed, "seed", 0, "names every random choice, so that a run can be repeated (default: a random one)")
 	flags.BoolVar(&o.quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
 	flags.IntSliceVar(&o.levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
 	flags.StringSliceVar(&o.on, "on", []string{experiment.Processes}, "`PLACE` to run in: processes, compose, or the URL of nodes that run already (repeatable)")
@@ -92,14 +84,12 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 	flags.StringVar(&o.old, catalogue.OldEngine, "", "`FILE` of a contend built with SQLite 3.51.2, for wal-reset: make old-engine builds it")
 	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(
 		[]string{experiment.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
-	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
-	colorFlag(flags, &o.color)
+	keepFlags(flags, &o.keep)
 	return cmd
 }
 
 func runExperiments(ctx context.Context, s streams, names []string, o runOptions) (err error) {
-	color, err := useColor(o.color, s.out)
+	color, err := useColor(o.keep.color, s.out)
 	if err != nil {
 		return err
 	}
@@ -111,43 +101,23 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 	if err != nil {
 		return err
 	}
-	defer func() {
-		switch errClose := places.Close(); {
-		case errClose == nil:
-		case err == nil:
-			err = errClose
-		default: // what the run came to decides the exit code
-			fmt.Fprintf(s.err, "contend: %v\n", errClose)
-		}
-	}()
+	defer func() { err = told(s, err, places.Close()) }()
 	if len(names) == 0 {
-		experiments = leaveOut(s, experiments, places, o.quiet)
+		experiments = leaveOut(s, experiments, places, o.keep.quiet)
 	}
 	started := time.Now()
-	dir, err := archive.Create(o.dir, runName(names), started)
+	dir, err := archive.Create(o.keep.dir, runName(names), started)
 	if err != nil {
 		return hinted(err, "--dir names a directory that can be written")
 	}
-	shown := newProgress(s.err, o.quiet)
-	engine := &experiment.Engine{Dir: dir, Seed: o.seed, Places: places.All, Observe: shown.observe}
+	shown := newProgress(s.err, o.keep.quiet)
+	engine := &experiment.Engine{Dir: dir, Seed: o.keep.seed, Places: places.All, Observe: shown.observe}
 	results, cut := engine.Run(ctx, experiments)
 	shown.close()
 
-	run := &experiment.Run{
-		Places: places.Names(),
-		Schema: experiment.Schema, Contend: versions(), Machine: machine(dir),
-		Command: command(names, o), Seed: o.seed, Started: started.UTC().Truncate(time.Second),
-		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
-		Experiments: results, Summary: experiment.Summarize(results),
-	}
-	err = errors.Join(archive.Save(dir, run), draw(s, run, o.json, color))
-	if err != nil {
-		return err
-	}
-	if !o.quiet {
-		fmt.Fprintf(s.err, "stored in %s; `contend report --open %s` shows it\n", dir, dir)
-	}
-	return verdict(run)
+	run := newRun(dir, started, o.keep.seed, cut, results)
+	run.Places, run.Command = places.Names(), command(names, o)
+	return o.keep.finish(s, dir, run, color)
 }
 
 // leaveOut takes from a run of everything the experiments that cannot be run
@@ -165,14 +135,6 @@ func leaveOut(s streams, all []experiment.Experiment, places *place.Places, quie
 	return kept
 }
 
-// draw prints the run as JSON or for the terminal.
-func draw(s streams, run *experiment.Run, json, color bool) error {
-	if json {
-		return report.JSON(s.out, run)
-	}
-	return report.Terminal(s.out, run, report.Options{Color: color})
-}
-
 // openPlaces finds out whether everything can be run where it is asked for,
 // before anything is kept of the run.
 func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, error) {
@@ -188,17 +150,14 @@ func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, er
 			return nil, usagef("--%s: %w", catalogue.OldEngine, err)
 		}
 	}
-	if !o.quiet && inContainers {
-		fmt.Fprintln(s.err, "preparing containers")
+	if inContainers {
+		o.keep.say(s, "preparing containers")
 	}
 	places, err := place.Open(ctx, o.on, o.places)
-	switch {
-	case err == nil:
-		return places, nil
-	case ctx.Err() != nil:
-		return nil, &exitError{code: exitInterrupted, err: err}
+	if err != nil {
+		return nil, interruptedBy(ctx, err)
 	}
-	return nil, err
+	return places, nil
 }
 
 // choose returns the experiments called names with the arms that match.
@@ -297,5 +256,5 @@ func command(names []string, o runOptions) []string {
 	if o.places.Alone {
 		args = append(args, "--alone")
 	}
-	return append(args, "--seed", strconv.FormatUint(o.seed, 10))
+	return append(args, "--seed", strconv.FormatUint(o.keep.seed, 10))
 }

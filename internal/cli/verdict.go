@@ -19,7 +19,7 @@ func exitCode(run *experiment.Run) int {
 	switch {
 	case run.Interrupted:
 		return exitInterrupted
-	case s.Surprises > 0:
+	case s.Surprises > 0, unmet(run):
 		return exitSurprise
 	case someArmBroke(run), noArmRan(run):
 		return exitCannotRun
@@ -28,6 +28,13 @@ func exitCode(run *experiment.Run) int {
 	default:
 		return exitOK
 	}
+}
+
+// unmet reports whether a comparison was asked for something that is good
+// enough, and nothing is.
+func unmet(run *experiment.Run) bool {
+	c := run.Comparison
+	return c != nil && c.Decides && !c.Met
 }
 
 func someArmBroke(run *experiment.Run) bool {
