@@ -1,10 +1,12 @@
 # make demo        does the main job on real processes, in half a minute; needs only Go
 # make lab         all of it, in two minutes and a half; ends with a page to look at
+# make compare     what each fix would buy, from busy_timeout to PostgreSQL
 # make containers  what containers do, beside processes; needs Docker
 # make wal-reset   acknowledged writes vanish in an old SQLite, and not in this one
 # make test        everything that must hold before a change lands
 # make check       the part of it that takes seconds: format, vet, staticcheck
-# make bench       comparisons, two things in one run: the load client, the balancer, history files
+# make bench       comparisons, two things in one run: the queue, the load client, the balancer, history files
+# make drivers     contend with every SQLite driver, mattn's too; needs a C compiler
 # make fuzz        every fuzz test for FUZZTIME
 # make readme      run again what the documents show, and put its output there
 # make help        this
@@ -14,7 +16,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab containers images wal-reset old-engine test validate check tools bench-tools bench fuzz readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test validate check tools bench-tools bench fuzz readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -28,6 +30,12 @@ demo: build
 
 lab: build
 	$(BIN) run
+
+compare: build
+	$(BIN) compare
+
+drivers:
+	CGO_ENABLED=1 $(GO) build -tags cgo_sqlite -o $(BIN) ./cmd/contend
 
 containers: build images
 	$(BIN) run busy lost-update crash mounts --on compose
@@ -45,19 +53,25 @@ check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags bench ./bench
+	CGO_ENABLED=1 $(GO) vet -tags cgo_sqlite ./internal/store/sqlite/...
+	$(GO) vet -tags no_ncruces ./internal/store/sqlite
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags bench ./bench
+	CGO_ENABLED=1 $(STATICCHECK) -tags cgo_sqlite ./internal/store/sqlite/...
 	sh scripts/tidy.sh
 	cd exhibits/wal-reset && sh ../../scripts/tidy.sh
 	cd deploy/validate && sh ../../scripts/tidy.sh
 
-# Race tests of every package, then the whole lab once, its JSON read by a program
-# that is not ours, its databases by a SQLite that is not ours, its page by a browser;
+# Race tests of every package, and of the store on C's SQLite; then the whole lab once,
+# its JSON read by a program that is not ours, its databases by a SQLite that is not ours,
+# its page by a browser; the ladder of fixes, with PostgreSQL and without;
 # then the real Dockerfile, the real compose file with nginx, experiments in containers,
 # what we deploy read by the libraries of what it is deployed to, and an old SQLite.
 test: tools check build images
 	$(GO) test -race ./...
+	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -tags cgo_sqlite ./internal/store/sqlite
 	sh scripts/lab-test.sh $(BIN)
+	sh scripts/compare-test.sh $(BIN)
 	sh scripts/compose-test.sh
 	sh scripts/containers-test.sh $(BIN)
 	$(MAKE) validate
@@ -67,7 +81,7 @@ validate:
 	cd deploy/validate && $(GO) vet ./... && $(GO) test ./...
 
 tools:
-	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl "chromium:chromium fonts-liberation"
+	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl gcc:gcc nginx:nginx-light pg_lsclusters:postgresql "chromium:chromium fonts-liberation"
 
 bench-tools:
 	sh scripts/need.sh jq:jq wrk:wrk hey:hey nginx:nginx-light
