@@ -3,10 +3,11 @@
 # docs/results.txt and docs/claims.md are one run of the whole lab, which takes
 # minutes; docs/report.png is what a browser shows of it. docs/containers.txt and
 # docs/containers.md are a run in containers, which needs Docker: without it they
-# stay as they are. In the READMEs, what
+# stay as they are. docs/compare.txt is the ladder of fixes. In the READMEs, what
 # stands between <!-- output: COMMAND --> and <!-- end --> is what COMMAND
-# prints, between <!-- summary --> and <!-- end --> the summary of the claims, and
-# between <!-- mounts --> and <!-- end --> what wrong mounts lost.
+# prints, between <!-- summary --> and <!-- end --> the summary of the claims,
+# between <!-- mounts --> and <!-- end --> what wrong mounts lost, and between
+# <!-- ladder --> and <!-- end --> what each fix bought.
 set -eu
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
@@ -33,14 +34,32 @@ else
 	echo "not run again: docs/containers.txt and docs/containers.md, because no Docker engine is reached" >&2
 fi
 
+bin/contend compare --seed 1 --dir "$runs" >"$runs/compare"
+mv "$runs/compare" docs/compare.txt
+sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/compare.png
+{
+	echo "| rung | ok/s | p50 ms | p99 ms | max ms | lost | fairness | CPU ms per ok | highest rate/s | lines |"
+	echo "|---|---|---|---|---|---|---|---|---|---|"
+	bin/contend report --json "$runs/latest" | jq -r '
+		def short: if . == null then "–" elif . >= 10 then round else . * 100 | round / 100 end;
+		.comparison.rungs[] | . as $rung | .figures[] | select(.workload == "counter" and .clients == 100)
+		| [$rung.title, (.throughput_per_s | round), (.latency_ms | .p50, .p99, .max | short),
+			(if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end),
+			(.fairness * 100 | round / 100), (.cpu_ms_per_op | short),
+			(if $rung.careful then $rung.highest_rate_per_s else "–" end),
+			($rung.lines | if . == null then "–" elif .balancer > 0 then "\(.changed) + \(.balancer)" else .changed end)]
+		| "| " + (map(tostring) | join(" | ")) + " |"'
+} >"$runs/ladder"
+
 command=$(sed -n 's/^<!-- output: \(.*\) -->$/\1/p' README.md)
 $command --dir "$runs" >"$runs/output"
 for file in README.md README.ja.md; do
-	awk -v output="$runs/output" -v summary="$runs/summary" -v mounts="$runs/mounts" '
+	awk -v output="$runs/output" -v summary="$runs/summary" -v mounts="$runs/mounts" -v ladder="$runs/ladder" '
 		/^<!-- end -->$/ { if (fenced) print "```"; skip = fenced = 0 }
 		!skip { print }
 		/^<!-- output: / { print "```"; from = output; skip = fenced = 1 }
 		/^<!-- summary -->$/ { from = summary; skip = 1 }
+		/^<!-- ladder -->$/ { from = ladder; skip = 1 }
 		/^<!-- mounts -->$/ && (getline line < mounts) > 0 { print line; from = mounts; skip = 1 }
 		from != "" {
 			while ((getline line < from) > 0) print line

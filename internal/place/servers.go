@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
@@ -83,6 +84,9 @@ func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
 	}
 	o.Say("starting PostgreSQL")
 	server, err := postgres.Start(ctx, o.Dir)
+	if err == nil && filepath.Dir(server.Dir()) != filepath.Clean(o.Dir) {
+		o.Say(fmt.Sprintf("its data are in %s: its user cannot get into %s", server.Dir(), o.Dir))
+	}
 	return s.add(ctx, ladder.Postgres, server, false, err)
 }
 
@@ -128,10 +132,14 @@ func (s *Servers) add(ctx context.Context, name string, server service, given bo
 		return err
 	}
 	label := server.Name() + " " + server.Version()
+	if v := server.Version(); strings.TrimLeft(v, "0123456789") == v { // no number: another engine's name
+		label = v
+	}
 	s.services[name] = server
 	s.close = append(s.close, server.Close)
 	s.All = append(s.All, ladder.Server{Name: name, Label: label, Given: given})
-	s.Found = append(s.Found, experiment.Found{Name: name, Label: label, Says: server.Found()})
+	says := strings.TrimLeft(strings.TrimPrefix(server.Found(), label), ", ") // the label stands before it
+	s.Found = append(s.Found, experiment.Found{Name: name, Label: label, Says: says})
 	return nil
 }
 

@@ -1,19 +1,16 @@
 package app_test
 
 import (
+	"context"
 	"errors"
-	"net/http"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"example.com/contend/internal/server/postgres"
+	"example.com/contend/internal/server/rqlite"
 )
 
 func TestPostgres(t *testing.T) {
@@ -40,102 +37,51 @@ func TestRqlite(t *testing.T) {
 	})
 }
 
-// startPostgres starts a private server and returns its database's URL.
+// startPostgres starts a private server and returns the URL of a database there.
 func startPostgres(t *testing.T) string {
 	t.Helper()
-	bin := lookPostgres(t)
-	// Not t.TempDir: the server runs as another user where we are root, and that
-	// one has to get at it.
-	dir, err := os.MkdirTemp("", "contend-app-")
+	server, err := postgres.Start(t.Context(), t.TempDir())
+	if errors.Is(err, postgres.ErrMissing) {
+		missing(t, err.Error())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	as := &syscall.SysProcAttr{Credential: unprivileged(t, dir)}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "contend", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
-	initdb.SysProcAttr, initdb.Dir = as, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	address := freeAddress(t)
-	_, port, _ := strings.Cut(address, ":")
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
-	server.SysProcAttr, server.Dir = as, dir
-	running := start(t, server)
-	t.Cleanup(func() { // "fast": killed, it would leave a piece of shared memory behind
-		running.Signal(syscall.SIGINT)
-		select {
-		case <-running.Done():
-		case <-time.After(10 * time.Second):
-		}
-	})
-	database := "postgres://contend@" + address + "/postgres?sslmode=disable"
-	await(t, func() error {
-		s, err := openers["postgres-update"](database)
-		if err == nil {
-			err = s.Close()
-		}
-		return err
-	})
-	return database
+	return fresh(t, server)
 }
 
-// lookPostgres returns the directory of PostgreSQL's programs.
-func lookPostgres(t *testing.T) string {
-	t.Helper()
-	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path)
-	}
-	packaged, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil || len(packaged) == 0 {
-		missing(t, "PostgreSQL is missing, so its rungs were not run: apt-get install postgresql")
-	}
-	return packaged[len(packaged)-1]
-}
-
-// unprivileged gives dir to a user that PostgreSQL runs as, which refuses root.
-// It returns nil where we are not root.
-func unprivileged(t *testing.T, dir string) *syscall.Credential {
-	t.Helper()
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	uid, errUID := strconv.Atoi(u.Uid)
-	gid, errGID := strconv.Atoi(u.Gid)
-	if err := errors.Join(errUID, errGID, os.Chown(dir, uid, gid)); err != nil {
-		t.Fatal(err)
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-// startRqlite starts a cluster of one node and returns its URL.
+// startRqlite starts three nodes and returns the URL of the first.
 func startRqlite(t *testing.T) string {
 	t.Helper()
-	rqlited, err := exec.LookPath("rqlited")
+	rqlited, err := rqlite.Find()
 	if err != nil {
-		t.Skip("no rqlited on PATH, so its rungs were not run: https://rqlite.io/docs/install-rqlite/")
+		t.Skip(err)
 	}
-	address := freeAddress(t)
-	start(t, exec.Command(rqlited, "-http-addr", address, "-raft-addr", freeAddress(t), t.TempDir()))
-	await(t, func() error {
-		answer, err := http.Get("http://" + address + "/readyz")
-		if err != nil {
-			return err
+	server, err := rqlite.Start(t.Context(), rqlited, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, _, _ := strings.Cut(strings.TrimPrefix(fresh(t, server), "rqlite://"), "?")
+	first, _, _ := strings.Cut(nodes, ",")
+	return "http://" + first
+}
+
+// fresh returns the URL of an empty database at a server, which is gone with the test.
+func fresh(t *testing.T, server interface {
+	Fresh(context.Context) (string, error)
+	Close() error
+}) string {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
 		}
-		answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return errors.New(answer.Status)
-		}
-		return nil
 	})
-	return "http://" + address
+	url, err := server.Fresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
 }
 
 // await returns when ready does without an error.

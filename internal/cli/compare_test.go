@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/server/postgres"
+)
+
+// A PostgreSQL that somebody else runs: the rungs are there, what was found is
+// told, nothing of ours is left on it, and its password is nowhere in the run.
+func TestCompareOnAGivenServer(t *testing.T) {
+	server, err := postgres.Start(t.Context(), t.TempDir())
+	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	fresh, err := server.Fresh(t.Context()) // only to know where the server is
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Drop(t.Context(), fresh); err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.RawQuery = "sslmode=disable" // without our schema
+	password, _ := at.User.Password()
+
+	runs := t.TempDir()
+	cmd := exec.Command(binary, "compare", "--quick", "--rung", "given/naive", "--rung", "given/serializable", "--steps", "1", "--for", "300ms", "--rate", "50",
+		"--postgres", at.String(), "--json", "-q", "--dir", runs)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, cmd.Stderr)
+	}
+	var run experiment.Run
+	if err := json.Unmarshal(out, &run); err != nil {
+		t.Fatal(err)
+	}
+	c := run.Comparison
+	if len(c.Rungs) != 2 || len(c.Servers) != 1 || !strings.Contains(c.Servers[0].Says, "isolation") || !strings.HasPrefix(c.Servers[0].Label, "PostgreSQL ") {
+		t.Errorf("%d rungs on %+v; want two on a PostgreSQL that says how it is set", len(c.Rungs), c.Servers)
+	}
+	for i := range c.Rungs {
+		r := &c.Rungs[i]
+		lost := r.Figures[0].Lost
+		if naive := r.Name == "given/naive"; lost == nil || naive != (*lost > 0) {
+			t.Errorf("%s lost %v", r.Name, lost)
+		}
+	}
+	if left := schemas(t, at.String()); len(left) > 0 {
+		t.Errorf("left on the server: %q", left)
+	}
+	if where := filesWith(t, runs, password); len(where) > 0 {
+		t.Errorf("the password stands in %q", where)
+	}
+}
+
+// schemas returns those on a server that contend has made.
+func schemas(t *testing.T, at string) (names []string) {
+	t.Helper()
+	conn, err := pgconn.Connect(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	results, err := conn.Exec(t.Context(), `SELECT nspname FROM pg_namespace WHERE nspname LIKE 'contend%'`).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range results[0].Rows {
+		names = append(names, string(row[0]))
+	}
+	return names
+}
+
+// filesWith returns the files under dir in which text stands.
+func filesWith(t *testing.T, dir, text string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		if strings.Contains(string(body), text) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
