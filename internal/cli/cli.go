@@ -128,10 +128,11 @@ func newRoot(s streams) *cobra.Command {
 		Short: "Find out what happens when several processes or containers share one SQLite file, and prove it",
 		Long: `contend finds out what happens when several processes or containers share one
 SQLite file, and proves it: which requests are refused, which acknowledged writes
-are lost, and under exactly which settings.`,
+are lost, under exactly which settings, and what each fix would buy.`,
 		Example: `  contend run busy lost-update        # judge the claims in every arm
   contend run lost-update --json | jq '.experiments[].arms[] | {name, lost}'
   contend run busy crash --on compose # in real containers too, side by side
+  contend compare --quick             # from busy_timeout to PostgreSQL, on the same work
   contend up --preset green           # four nodes behind a balancer, to aim your own client at`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

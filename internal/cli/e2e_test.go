@@ -84,6 +84,46 @@ func TestInterruptedRunIsJudgedAndStored(t *testing.T) {
 	}
 }
 
+// Ctrl-C ends PostgreSQL too, and takes its data away.
+func TestInterruptedComparisonIsJudgedAndStored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := program(dir, "compare", "--rung", "queue", "--rung", "postgres/update", "--workload", "counter", "--clients", "2", "--dir", filepath.Join(dir, "runs"))
+	progress, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(progress)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "3 of ") {
+	}
+	running := len(ofRun(t, dir))
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	run, err := archive.Load(filepath.Join(dir, "runs", archive.Latest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !run.Interrupted || run.Comparison == nil || len(run.Comparison.Rungs) == 0 {
+		t.Errorf("interrupted: %t, comparison %+v; want what was done before the signal", run.Interrupted, run.Comparison)
+	}
+	if left := ofRun(t, dir); running == 0 || len(left) > 0 {
+		t.Errorf("of %d processes left running: %v", running, left)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "runs", archive.Latest, "servers")); err == nil {
+		t.Error("the servers' data are still there")
+	}
+}
+
 // asked is what a run's clients sent, without what came of it.
 func asked(t *testing.T, dir string) []string {
 	t.Helper()

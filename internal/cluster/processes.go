@@ -74,14 +74,17 @@ func newProcesses(ctx context.Context, spec Spec) (*Processes, error) {
 	return c, nil
 }
 
-// newNode is node i. It is told of its database in its environment, which other
-// users of the machine cannot read: a URL may hold a password.
+// newNode is node i. It is told of a server in its environment, which other users
+// of the machine cannot read: a URL may hold a password.
 func (c *Processes) newNode(spec Spec, i int) *process {
 	name := nodeName(i)
-	p := &process{
-		name: name, args: append([]string{"node", "--name", name}, spec.flags(i)...),
-		env: []string{"DB_PATH=" + c.database}, log: filepath.Join(spec.Dir, name+".log"),
+	p := &process{name: name, args: []string{"node", "--name", name}, log: filepath.Join(spec.Dir, name+".log")}
+	if c.service == nil {
+		p.args = append(p.args, "--db", c.database)
+	} else {
+		p.env = []string{"DB_PATH=" + c.database}
 	}
+	p.args = append(p.args, spec.flags(i)...)
 	if spec.Trace {
 		p.trace = filepath.Join(spec.Dir, name+".trace.jsonl")
 		p.args = append(p.args, "--trace", p.trace)
