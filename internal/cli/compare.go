@@ -62,7 +62,11 @@ there is an rqlited. What is not there is left out, and the report says what it 
 
 Each rung is asked with clients who never rest, with --rate writes a second, and then
 for the highest rate that is good enough by --expect. With --expect on the command
-line the exit code is 1 where no rung that loses nothing is good enough.`,
+line the exit code is 1 where no rung that loses nothing is good enough.
+
+The rungs: red, busy-timeout, wal, immediate, fair, queue, single-writer and
+mixed-drivers; postgres/ and given/ (--postgres) with naive, read-committed, update,
+for-update and serializable; rqlite/ with naive and update. docs/compare.md tells more.`,
 		Example: `  contend compare --quick                  # every rung, within a minute
   contend compare                          # all workloads, 1 to 500 clients
   contend compare --rate 800 --expect 'p99<50ms,errors<0.1%'
@@ -84,7 +88,7 @@ line the exit code is 1 where no rung that loses nothing is good enough.`,
 	flags.IntVar(&o.ladder.Nodes, "nodes", 4, "nodes before the database")
 	flags.StringVar(&o.ladder.Driver, "driver", store.Modernc, "SQLite driver of the nodes: "+strings.Join(sqlite.Drivers(), ", "))
 	flags.Int64Var(&think, "think", 0, "`ms` between the read and the write")
-	flags.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL, or of another engine that speaks its protocol, as further rungs; contend makes schemas of its own there, and removes them")
+	flags.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL, or of another engine that speaks its protocol, as further rungs; contend makes schemas of its own there, and removes them. A password can stay in PGPASSWORD")
 	flags.StringSliceVar(&o.rqlite, "rqlite", nil, "`URL` of a node of rqlite (repeatable); default: three nodes are started, where there is an rqlited")
 	keepFlags(flags, &o.keep)
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) (err error) {

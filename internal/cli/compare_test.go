@@ -14,7 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/server/postgres"
+	"example.com/contend/internal/store"
 )
 
 // A PostgreSQL that somebody else runs: the rungs are there, what was found is
@@ -111,4 +113,20 @@ func filesWith(t *testing.T, dir, text string) (found []string) {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// The help names every rung that there can be.
+func TestHelpNamesEveryRung(t *testing.T) {
+	help := newCompareCommand(streams{}).Long
+	all := ladder.Names(ladder.Options{Driver: store.Modernc, Mixed: []string{"a", "b"}})
+	for _, server := range []string{ladder.Postgres, ladder.Given, ladder.Rqlite} {
+		all = append(all, ladder.Of(server)...)
+	}
+	for _, name := range all {
+		for _, word := range strings.Split(name, "/") {
+			if !strings.Contains(help, word) {
+				t.Errorf("the help does not name %s of the rung %s", word, name)
+			}
+		}
+	}
 }
