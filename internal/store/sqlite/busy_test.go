@@ -69,7 +69,7 @@ func TestOnlyOneOfTheTwoWaits(t *testing.T) {
 		must(t, err)
 		got, err := c.get(t.Context(), "busy_timeout")
 		must(t, err)
-		db.pool <- c
+		db.pool.put(c)
 		if ours := c.waits.timeout != 0; got != want || ours != (busy == store.Random) {
 			t.Errorf("%s: SQLite waits %s ms, want %s; the waiter waits %s", busy, got, want, c.waits.timeout)
 		}

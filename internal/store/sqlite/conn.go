@@ -19,8 +19,9 @@ import (
 // serves one attempt at a time.
 type conn struct {
 	driver *driver
-	sc     *sql.Conn
-	stmts  [statements]*sql.Stmt
+	sc     *sql.Conn // for setting up, and for texts that are none of the statements
+	stmts  [statements]prepared
+	room   room
 	waits  waiter
 }
 
@@ -102,12 +103,8 @@ func (c *conn) setUp(ctx context.Context, d store.Discipline, patience time.Dura
 	if err := c.createTables(ctx); err != nil {
 		return describe("create tables", err)
 	}
-	for i, text := range texts {
-		stmt, err := c.sc.PrepareContext(ctx, text)
-		if err != nil {
-			return describe("prepare", err)
-		}
-		c.stmts[i] = stmt
+	if err := c.prepare(ctx); err != nil {
+		return describe("prepare", err)
 	}
 	return c.setBusy(ctx, d)
 }
@@ -175,7 +172,7 @@ func (c *conn) setJournal(ctx context.Context, want store.Journal) error {
 // exec runs a statement that returns no rows.
 func (c *conn) exec(s statement, args ...any) error {
 	for start := time.Now(); ; {
-		_, err := c.stmts[s].ExecContext(always, args...)
+		_, err := c.stmts[s].ExecContext(always, c.room.bind(args))
 		if !c.waits.again(s, err, start) {
 			return err
 		}
@@ -201,9 +198,9 @@ func (c *conn) number(s statement, args ...any) (n int64, found bool, err error)
 	return n, found, nil
 }
 
-// row runs a statement that returns at most one row, scans it and reports
-// whether there was one.
-func (c *conn) row(s statement, args []any, to ...any) (found bool, err error) {
+// row runs a statement that returns at most one row of numbers, takes them and
+// reports whether there was one.
+func (c *conn) row(s statement, args []any, to ...*int64) (found bool, err error) {
 	for start := time.Now(); ; {
 		found, err = c.rowOnce(s, args, to...)
 		if !c.waits.again(s, err, start) {
@@ -218,22 +215,16 @@ func (c *conn) row(s statement, args []any, to ...any) (found bool, err error) {
 // RETURNING clause has changed its rows at the first step but commits at the
 // last (https://sqlite.org/lang_returning.html), and the refusal of that
 // commit must not be missed.
-func (c *conn) rowOnce(s statement, args []any, to ...any) (found bool, err error) {
-	rows, err := c.stmts[s].QueryContext(always, args...)
+func (c *conn) rowOnce(s statement, args []any, to ...*int64) (found bool, err error) {
+	rows, err := c.stmts[s].QueryContext(always, c.room.bind(args))
 	if err != nil {
 		return false, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		found = true
-		if err := rows.Scan(to...); err != nil {
-			return false, err
-		}
+	found, err = c.room.last(rows, to)
+	if closed := rows.Close(); err == nil {
+		err = closed
 	}
-	if err := rows.Err(); err != nil {
-		return false, err
-	}
-	return found, rows.Close()
+	return found && err == nil, err
 }
 
 // rollback ends the open transaction and reports whether the connection is
@@ -266,14 +257,12 @@ func (c *conn) inTransaction() bool {
 // discard closes the connection whatever state it is in; SQLite rolls back
 // what was open (https://sqlite.org/c3ref/close.html).
 func (c *conn) discard() error {
-	for _, stmt := range c.stmts {
-		if stmt != nil {
-			_ = stmt.Close() // closing the connection finalizes it anyway
-		}
-	}
 	// Raw hands ErrBadConn to database/sql, which then closes the connection
 	// and never uses it again.
-	err := c.sc.Raw(func(any) error { return sqldriver.ErrBadConn })
+	err := c.sc.Raw(func(any) error {
+		c.finalize()
+		return sqldriver.ErrBadConn
+	})
 	if errors.Is(err, sqldriver.ErrBadConn) {
 		err = nil
 	}

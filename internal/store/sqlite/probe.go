@@ -30,7 +30,7 @@ func (db *DB) ask(ctx context.Context, op string, queries ...string) ([]int64, e
 	if err != nil {
 		return nil, err
 	}
-	defer func() { db.probe <- c }()
+	defer db.probe.put(c)
 	answers := make([]int64, len(queries))
 	for i, query := range queries {
 		start := time.Now()
@@ -49,7 +49,7 @@ func (db *DB) Pragmas(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { db.pool <- c }()
+	defer db.pool.put(c)
 	settings := make(map[string]string)
 	for _, pragma := range []string{"journal_mode", "synchronous", "busy_timeout"} {
 		if settings[pragma], err = c.get(always, pragma); err != nil {

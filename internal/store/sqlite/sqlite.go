@@ -66,9 +66,9 @@ type DB struct {
 	path        string
 
 	sql   *sql.DB
-	pool  chan *conn // idle connections; nil stands for one that could not be replaced before Close
-	probe chan *conn // the one connection for Check and Stats
-	queue *queue     // nil where every attempt writes for itself
+	pool  *pool
+	probe *pool  // the one connection for Check and Stats
+	queue *queue // nil where every attempt writes for itself
 	lab   sync.RWMutex
 
 	sessions *sessions
@@ -95,17 +95,17 @@ func Open(ctx context.Context, path string, d store.Discipline, o Options) (*DB,
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	pool, err := driver.pool(path, "rwc")
+	dialer, err := driver.pool(path, "rwc")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db := &DB{
 		d: d, driver: driver, busyTimeout: d.BusyTimeout.Duration(), observe: o.LockWait, trace: o.Trace, patience: o.Patience,
 		path: path, sessions: newSessions(),
-		sql: pool, pool: make(chan *conn, d.Pool), probe: make(chan *conn, 1), closing: make(chan struct{}),
+		sql: dialer, pool: newPool(d.Pool), probe: newPool(1), closing: make(chan struct{}),
 	}
 	if err := db.dialAll(ctx, o.early); err != nil {
-		_ = pool.Close() // what dialAll opened it has closed
+		_ = dialer.Close() // what dialAll opened it has closed
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return db, nil
@@ -138,12 +138,12 @@ func (db *DB) dialAll(ctx context.Context, early time.Duration) (err error) {
 		return err
 	}
 	for _, c := range opened[:db.d.Pool] {
-		db.pool <- c
+		db.pool.put(c)
 	}
 	if db.d.Writer == store.Queue {
 		db.queue = startQueue(db, opened[db.d.Pool], early)
 	}
-	db.probe <- probe
+	db.probe.put(probe)
 	return nil
 }
 
@@ -183,7 +183,7 @@ func (db *DB) with(ctx context.Context, style store.Transaction, readOnly bool, 
 	fit := false // a panic in fn leaves a transaction open
 	defer func() {
 		if fit {
-			db.pool <- c
+			db.pool.put(c)
 		} else {
 			go db.replace(c)
 		}
@@ -193,13 +193,13 @@ func (db *DB) with(ctx context.Context, style store.Transaction, readOnly bool, 
 }
 
 // take waits for an idle connection.
-func (db *DB) take(ctx context.Context, from chan *conn) (*conn, error) {
+func (db *DB) take(ctx context.Context, from *pool) (*conn, error) {
 	if db.isClosing() {
 		return nil, store.ErrClosed
 	}
 	select {
-	case c := <-from:
-		return c, nil
+	case <-from.idle:
+		return from.pop(), nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
 	case <-db.closing:
@@ -218,7 +218,7 @@ func (db *DB) isClosing() bool {
 
 // replace puts a new connection in the place of c, in nobody's request. Close
 // waits for it, because Close takes every connection back.
-func (db *DB) replace(c *conn) { db.pool <- db.renew(c) }
+func (db *DB) replace(c *conn) { db.pool.put(db.renew(c)) }
 
 // renew throws c away and returns a new connection, nil where none could be had
 // before Close.
@@ -250,10 +250,7 @@ func (db *DB) Close() error {
 		if db.queue != nil {
 			errs = append(errs, db.queue.close())
 		}
-		for range db.d.Pool {
-			errs = append(errs, discard(<-db.pool))
-		}
-		errs = append(errs, discard(<-db.probe), db.sql.Close())
+		errs = append(errs, db.pool.close(), db.probe.close(), db.sql.Close())
 		if err := errors.Join(errs...); err != nil {
 			db.closed = fmt.Errorf("close database: %w", err)
 		}
