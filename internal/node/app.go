@@ -136,11 +136,7 @@ func (o *opened) move(tx store.Tx, t api.TransferRequest) error {
 		}
 		return tx.RecordPayment(t.From, t.To, t.Amount)
 	}
-	from, err := tx.Balance(t.From)
-	if err != nil {
-		return err
-	}
-	to, err := tx.Balance(t.To)
+	from, to, err := balances(tx, t)
 	if err != nil {
 		return err
 	}
@@ -155,6 +151,19 @@ func (o *opened) move(tx store.Tx, t api.TransferRequest) error {
 		return err
 	}
 	return tx.RecordPayment(t.From, t.To, t.Amount)
+}
+
+// balances reads those of a transfer in the order of their names: where reading
+// takes a row's lock, as SELECT … FOR UPDATE does, two transfers in opposite
+// directions would else wait for each other.
+func balances(tx store.Tx, t api.TransferRequest) (from, to int64, err error) {
+	found := map[string]int64{}
+	for _, name := range []string{min(t.From, t.To), max(t.From, t.To)} {
+		if found[name], err = tx.Balance(name); err != nil {
+			return 0, 0, err
+		}
+	}
+	return found[t.From], found[t.To], nil
 }
 
 // total is one statement, so even without a transaction around it, it sees the
