@@ -145,9 +145,13 @@ func (l *Ladder) Run(ctx context.Context, e *experiment.Engine) (experiment.Resu
 	return experiment.Judge(&l.Experiment, evidence), l.compare(evidence), context.Cause(ctx)
 }
 
+// searched reports whether the rung's highest rate is worth knowing: rungs that
+// lose what they acknowledge are not asked how fast they can do it, and mixed
+// drivers are nobody's choice.
+func (r *rung) searched() bool { return r.careful && r.drivers == "" }
+
 // searchOn adds the next step of each rung's search to its arm, and reports
-// whether there is any. Rungs that lose what they acknowledge are not asked how
-// fast they can do it.
+// whether there is any.
 func (l *Ladder) searchOn(evidence []experiment.Evidence) bool {
 	any := false
 	for i := range l.rungs {
@@ -170,7 +174,7 @@ func (l *Ladder) searchOn(evidence []experiment.Evidence) bool {
 // search returns the search of rung r, begun with what its clients who never
 // rest were given; nil where there is nothing to search for.
 func (l *Ladder) search(r *rung, evidence []experiment.Evidence) *Search {
-	if !r.careful {
+	if !r.searched() {
 		return nil
 	}
 	if s := l.searches[r.name]; s != nil {

@@ -39,7 +39,7 @@ func (l *Ladder) measure(r *rung, e *experiment.Evidence) experiment.Rung {
 		if step.Rate == l.options.Rate {
 			rung.Asked = &step
 		}
-		if r.careful {
+		if r.searched() {
 			rung.Rates = append(rung.Rates, step)
 		}
 	}

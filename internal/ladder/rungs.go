@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/contend/internal/cluster"
@@ -86,7 +87,7 @@ func onFile(o Options) []rung {
 		{name: "immediate", title: "+ BEGIN IMMEDIATE", means: "The write lock is taken before the read.", discipline: immediate, careful: true, strikes: node},
 		{name: "fair", title: "+ fair busy policy", means: "Who waits for a lock sleeps a random while of up to 2 ms, and not longer the longer it has waited.", discipline: fair, careful: true, strikes: node},
 		{name: "queue", title: "+ queue", means: "One connection of each node writes; requests are grouped into a transaction, each in a savepoint, and acknowledged after its COMMIT.",
-			discipline: queue, careful: true, strikes: withQuick(node)},
+			discipline: queue, careful: true, strikes: lastInQuick(node)},
 		{name: "single-writer", title: "+ single writer", means: "The balancer sends writes to one node and reads to all; the next node takes over when that one cannot be reached.",
 			discipline: queue, singleWriter: true, careful: true, strikes: []strike{
 				{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: "app-1", mishaps: []string{experiment.MishapWriter}, inQuick: true},
@@ -116,13 +117,11 @@ func linesOf(r *rung) string {
 	return r.name
 }
 
-func withQuick(strikes []strike) []strike {
-	var quick []strike
-	for _, s := range strikes {
-		s.inQuick = true
-		quick = append(quick, s)
-	}
-	return quick
+// lastInQuick returns strikes with the last of them in a quick comparison too.
+func lastInQuick(strikes []strike) []strike {
+	all := slices.Clone(strikes)
+	all[len(all)-1].inQuick = true
+	return all
 }
 
 // onServers returns the rungs of the database servers that there are.
@@ -164,7 +163,7 @@ func onPostgres(s Server, o Options) []rung {
 	all := []rung{
 		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: naive, naive: true},
 		{name: "read-committed", title: "naive, in a transaction", means: "The same between BEGIN and COMMIT, at PostgreSQL's default isolation level, READ COMMITTED.", discipline: committed, naive: true},
-		{name: "update", title: "one UPDATE", means: "The row is updated in place by one statement.", discipline: update, careful: true, strikes: withQuick(strikes)},
+		{name: "update", title: "one UPDATE", means: "The row is updated in place by one statement.", discipline: update, careful: true, strikes: lastInQuick(strikes)},
 		{name: "for-update", title: "SELECT … FOR UPDATE", means: "The row's lock is taken before the read.", discipline: forUpdate, careful: true, strikes: strikes},
 		{name: "serializable", title: "SERIALIZABLE + retry", means: "The engine refuses what fits no serial order, and the application tries it again.", discipline: serializable, careful: true},
 	}

@@ -99,7 +99,7 @@ func (l *Ladder) experiment() experiment.Experiment {
 		for _, t := range trials {
 			takes += t.Setup.Load.Duration + overhead
 		}
-		if r.careful {
+		if r.searched() {
 			x.Later += l.options.Steps
 		}
 		x.Arms = append(x.Arms, arm)
