@@ -272,11 +272,11 @@ func (a *adviser) alone() (advice experiment.Advice) {
 		if q.Clients != 1 || d == nil || min(q.OK, d.OK) < enoughForP99 || d.Rate <= 0 {
 			continue
 		}
-		says := "costs a client alone nothing that was seen"
+		cost := "nothing that was seen"
 		if q.Rate < costless*d.Rate {
-			says = "costs a client alone some of its throughput"
+			cost = "some of its throughput"
 		}
-		also(&advice, fmt.Sprintf("%s %s: %s, with %s %s (%s).", upper(titled(queue)), says, perSecond(q.Rate), titled(direct), perSecond(d.Rate), q.Workload),
+		also(&advice, fmt.Sprintf("The %s costs a client alone %s: %s, with %s %s (%s).", titled(queue), cost, perSecond(q.Rate), titled(direct), perSecond(d.Rate), q.Workload),
 			figuresLine(queue, q), figuresLine(direct, d))
 		break // the first workload is the one that is asked about
 	}

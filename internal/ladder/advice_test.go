@@ -89,7 +89,7 @@ func TestAdvise(t *testing.T) {
 			"(0 of 2,600 refused, 0 lost, p99 41 ms), BEGIN IMMEDIATE up to at least 880/s.",
 		"Single writer, when its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
 		"With BEGIN IMMEDIATE a few clients wait long: its p99.9 was 4.06 s, that of single writer 110 ms (counter, 64 clients).",
-		"Queue costs a client alone nothing that was seen: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
+		"The queue costs a client alone nothing that was seen: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
 	}
 	got := Advise(whole())
 	for i, advice := range got {
@@ -180,7 +180,7 @@ func TestAdviseChanges(t *testing.T) {
 			c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(1000), unmet(1100)}
 		}, []string{"Queue brought no clearly higher rate here"}, []string{"Above about 880/s: queue"}},
 		{"nobody saw the end of the queue", func(c *experiment.Comparison) { c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(900)} },
-			[]string{"BEGIN IMMEDIATE is enough"}, []string{"queue", "brought no"}},
+			[]string{"BEGIN IMMEDIATE is enough"}, []string{"/s: queue", "brought no"}},
 		{"it takes two steps further", func(c *experiment.Comparison) {
 			c.Rungs[single].Rates[1], c.Rungs[single].Rates[2] = met(9000), unmet(11_000)
 		},
@@ -242,7 +242,7 @@ func TestAdviseChanges(t *testing.T) {
 			c.Rungs[immediate].Figures[1].Latency, c.Rungs[postgres].Figures[1].Latency = waits(23), waits(900)
 		}, []string{"With PostgreSQL: one UPDATE a few clients wait long: its p99.9 was 4.5 s"}, nil},
 		{"the queue costs a client alone", func(c *experiment.Comparison) { c.Rungs[queue].Figures[0].Rate = 400 },
-			[]string{"Queue costs a client alone some of its throughput: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
+			[]string{"The queue costs a client alone some of its throughput: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
 		{"a client alone did too little", func(c *experiment.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"client alone"}},
 		{"a client alone was not measured", func(c *experiment.Comparison) { c.Rungs[queue].Figures = c.Rungs[queue].Figures[1:] },
 			nil, []string{"client alone"}},

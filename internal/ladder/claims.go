@@ -5,6 +5,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/load"
 )
 
 // lab cites a line of the lab that contend started from.
@@ -12,6 +13,13 @@ func lab(line int) string { return fmt.Sprintf("07_container_shared_filedb.md:%d
 
 // claims are put to every rung that they are about.
 var claims = []experiment.Claim{
+	{
+		ID:     "many-busy",
+		Text:   "More than 30 of 100 simultaneous writes are refused.",
+		TextJA: "大量のBUSYエラーが発生することを確認",
+		Source: lab(122),
+		Check:  refuses,
+	},
 	{
 		ID:     "lost-update",
 		Text:   "An acknowledged change is lost.",
@@ -41,8 +49,15 @@ var claims = []experiment.Claim{
 	},
 }
 
-// expectations says what is expected of the rung; struck: somebody is killed in it.
-func (r *rung) expectations(struck bool) map[string]experiment.Expectation {
+// expectations says what is expected of the rung; crowd: several clients
+// increment one counter, struck: somebody is killed.
+func (r *rung) expectations(crowd, struck bool) map[string]experiment.Expectation {
+	if !r.naive && !r.careful { // whether it loses hangs on chance, for most is refused
+		if crowd {
+			return map[string]experiment.Expectation{"many-busy": experiment.ExpectHolds}
+		}
+		return map[string]experiment.Expectation{"lost-update": experiment.Either}
+	}
 	expect := map[string]experiment.Expectation{"lost-update": r.expectation(experiment.ExpectHolds, experiment.ExpectRefuted)}
 	if r.server == "" && r.discipline.Journal == "WAL" && r.drivers == "" {
 		expect["wal-no-cure"] = experiment.Either
@@ -60,13 +75,10 @@ func (r *rung) expectations(struck bool) map[string]experiment.Expectation {
 }
 
 func (r *rung) expectation(naive, careful experiment.Expectation) experiment.Expectation {
-	switch {
-	case r.naive:
+	if r.naive {
 		return naive
-	case r.careful:
-		return careful
 	}
-	return experiment.Either
+	return careful
 }
 
 // A tally is what several recordings come to together.
@@ -133,6 +145,29 @@ func keeps(e *experiment.Evidence) experiment.Judgement { return not(loses(e)) }
 
 func outlives(e *experiment.Evidence) experiment.Judgement {
 	return not(tallyOf(e, stricken).lostOne())
+}
+
+// severalClients are enough for one to be refused for another nearly always.
+const severalClients = 10
+
+// crowd reports whether several clients who never rest increment one counter.
+func crowd(s *experiment.Setup) bool {
+	return s.Load.Arrival == load.Closed && s.Load.Clients >= severalClients && s.Workload == jobs[0].asks
+}
+
+// refuses judges whether more than 30 of 100 increments of a crowd were refused.
+func refuses(e *experiment.Evidence) experiment.Judgement {
+	t := tallyOf(e, func(r *experiment.Recording) bool { return crowd(&r.Setup) })
+	all := t.acknowledged + t.refused
+	if all == 0 {
+		return experiment.Judgement{Reason: "nothing was recorded of several clients at once"}
+	}
+	share := 100 * float64(t.refused) / float64(all)
+	return experiment.Judgement{
+		Verdict:  check.Exactly(int64(share)).Above(30),
+		Measured: fmt.Sprintf("%.1f %% refused", share),
+		Reason:   fmt.Sprintf("%d of %d requests were refused", t.refused, all),
+	}
 }
 
 // falls judges whether anybody had reason to complain.

@@ -75,8 +75,8 @@ const (
 
 // How long a load lasts at least in which somebody is killed.
 const (
-	strikeLasts   = 1500 * time.Millisecond
-	electionLasts = 4500 * time.Millisecond // long enough to see the end of an election
+	strikeLasts     = 1500 * time.Millisecond
+	slowStrikeLasts = 4500 * time.Millisecond // long enough to see somebody write again
 )
 
 // experiment is the comparison before anything was searched for.
@@ -87,31 +87,40 @@ func (l *Ladder) experiment() experiment.Experiment {
 		Interleaved: true,
 	}
 	var takes time.Duration
-	asked := map[string]bool{}
 	for i := range l.rungs {
-		r := &l.rungs[i]
-		trials := l.trials(r)
-		struck := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return t.Setup.Fault != nil })
-		arm := experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(struck)}
-		for id := range arm.Expect {
-			asked[id] = true
-		}
-		for _, t := range trials {
+		arm := l.arm(&l.rungs[i])
+		for _, t := range arm.Trials {
 			takes += t.Setup.Load.Duration + overhead
 		}
-		if r.searched() {
+		if l.rungs[i].searched() {
 			x.Later += l.options.Steps
 		}
 		x.Arms = append(x.Arms, arm)
 	}
-	for _, c := range claims {
-		if asked[c.ID] {
-			x.Claims = append(x.Claims, c)
-		}
-	}
+	x.Claims = asked(x.Arms)
 	x.Takes = takes + time.Duration(x.Later)*(l.options.Lasts+overhead)
 	x.Plots = l.plots()
 	return x
+}
+
+// arm is rung r as an arm of the experiment.
+func (l *Ladder) arm(r *rung) experiment.Arm {
+	trials := l.trials(r)
+	any := func(is func(*experiment.Setup) bool) bool {
+		return slices.ContainsFunc(trials, func(t experiment.Trial) bool { return is(&t.Setup) })
+	}
+	struck := any(func(s *experiment.Setup) bool { return s.Fault != nil })
+	return experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(any(crowd), struck)}
+}
+
+// asked returns the claims that an arm expects something of.
+func asked(arms []experiment.Arm) (some []experiment.Claim) {
+	for _, c := range claims {
+		if slices.ContainsFunc(arms, func(a experiment.Arm) bool { _, is := a.Expect[c.ID]; return is }) {
+			some = append(some, c)
+		}
+	}
+	return some
 }
 
 // overhead is about how long it takes to start and stop what a load is sent to.
@@ -163,8 +172,8 @@ const strikeRate = 200
 // the requests that were under way.
 func (l *Ladder) struck(r *rung, whom strike) experiment.Trial {
 	lasts := max(l.options.Lasts, strikeLasts)
-	if whom.elects {
-		lasts = max(lasts, electionLasts)
+	if whom.slow {
+		lasts = max(lasts, slowStrikeLasts)
 	}
 	s := r.setup(l.options)
 	s.Workload = workload.Write{}
