@@ -98,5 +98,7 @@ for signal in INT KILL; do
 	say "nothing is left after SIG$signal"
 done
 for tag in $(docker images --format '{{.Repository}}:{{.Tag}}' contend-run); do
-	[ "$before" != 0 ] || docker image rm "$tag" >/dev/null # kill -9 leaves the image, for the next run to use
+	[ "$before" = 0 ] || break
+	# kill -9 leaves the image, for the next run to use. One that is gone by now is as good.
+	docker image rm "$tag" >/dev/null 2>&1 || ! docker image inspect "$tag" >/dev/null 2>&1
 done
