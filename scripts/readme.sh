@@ -46,7 +46,7 @@ sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/co
 		| [$rung.title, (.throughput_per_s | round), (.latency_ms | .p50, .p99, .max | short),
 			(if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end),
 			(.fairness * 100 | round / 100), (.cpu_ms_per_op | short),
-			(if $rung.careful then $rung.highest_rate_per_s else "–" end),
+			(if ($rung.rates | length) > 0 then $rung.highest_rate_per_s else "–" end),
 			($rung.lines | if . == null then "–" elif .balancer > 0 then "\(.changed) + \(.balancer)" else .changed end)]
 		| "| " + (map(tostring) | join(" | ")) + " |"'
 } >"$runs/ladder"
