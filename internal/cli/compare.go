@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -137,11 +138,11 @@ func compare(ctx context.Context, s streams, o compareOptions) (err error) {
 	if _, err := ladder.New(o.ladder); err != nil { // before anything is started or kept
 		return usagef("%w", err)
 	}
-	started := time.Now()
-	dir, err := archive.Create(o.keep.dir, "compare", started)
+	dir, err := archive.Create(o.keep.dir, "compare", time.Now())
 	if err != nil {
 		return hinted(err, "--dir names a directory that can be written")
 	}
+	defer func() { _ = os.Remove(dir) }() // which succeeds if nothing was kept in it
 	servers, err := place.OpenServers(ctx, place.ServerOptions{
 		Dir: filepath.Join(dir, "servers"), Rungs: o.ladder.Rungs, Postgres: o.postgres, Rqlite: o.rqlite,
 		Say: func(what string) { o.keep.say(s, what) },
@@ -150,14 +151,23 @@ func compare(ctx context.Context, s streams, o compareOptions) (err error) {
 		return interruptedBy(ctx, err)
 	}
 	defer func() { err = told(s, err, servers.Close()) }()
+	run, err := o.climb(ctx, s, dir, servers)
+	if err != nil {
+		return err
+	}
+	return o.keep.finish(s, dir, run, color)
+}
 
+// climb runs the ladder that these servers make possible.
+func (o compareOptions) climb(ctx context.Context, s streams, dir string, servers *place.Servers) (*experiment.Run, error) {
+	started := time.Now()
 	o.ladder.Servers = servers.All
 	l, err := ladder.New(o.ladder)
 	if err != nil {
-		return usagef("%w", err)
+		return nil, usagef("%w", err)
 	}
 	if l.Rungs() == 0 {
-		return nothingToCompare(servers)
+		return nil, nothingToCompare(servers)
 	}
 	shown := newProgress(s.err, o.keep.quiet)
 	engine := &experiment.Engine{Dir: dir, Seed: o.keep.seed, Places: []experiment.Place{servers.Place()}, Observe: shown.observe}
@@ -169,7 +179,7 @@ func compare(ctx context.Context, s streams, o compareOptions) (err error) {
 	comparison.Advice = ladder.Advise(comparison)
 	run := newRun(dir, started, o.keep.seed, cut, []experiment.Result{result})
 	run.Places, run.Command, run.Comparison = []string{experiment.Processes}, o.command(), comparison
-	return o.keep.finish(s, dir, run, color)
+	return run, nil
 }
 
 // nothingToCompare says why no rung could be run.
