@@ -31,6 +31,7 @@ const ServerName = "server"
 // A Metered is a cluster that knows what it costs.
 type Metered interface {
 	// CPU returns the processor time that its nodes and its database server have
-	// had so far, without the balancer's. It is not known once a node has died.
+	// had so far, without the balancer's. It is not known once a node has died, and
+	// not to be asked while one is killed or restarted.
 	CPU() (time.Duration, error)
 }

@@ -93,10 +93,11 @@ func discard(ctx context.Context, c cluster.Cluster) error {
 	return nil
 }
 
-// processorTime is what c has cost so far; nil where it does not know.
-func processorTime(c cluster.Cluster) *time.Duration {
+// processorTime is what c has cost so far; nil where it does not know. Nobody
+// asks while something goes wrong on purpose: what a node had that dies is lost.
+func (rec *recorder) processorTime(c cluster.Cluster) *time.Duration {
 	meter, can := c.(cluster.Metered)
-	if !can {
+	if !can || rec.recording.Setup.Fault != nil {
 		return nil
 	}
 	used, err := meter.CPU()
@@ -188,7 +189,7 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
 	p := rec.progress
 	p.Phase = "sending"
-	before := processorTime(c)
+	before := rec.processorTime(c)
 	result, err := load.Run(ctx, r.Setup.Load, load.Options{
 		NewClient: clients,
 		Workload:  r.Setup.Workload,
@@ -198,7 +199,7 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 			rec.engine.observe(p)
 		},
 	})
-	if after := processorTime(c); before != nil && after != nil {
+	if after := rec.processorTime(c); before != nil && after != nil {
 		used := *after - *before
 		r.CPU = &used
 	}
