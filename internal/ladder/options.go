@@ -63,6 +63,7 @@ func (o Options) validateLoads() error {
 // validateRungs wants every pattern to match a rung: of this run, or one that
 // would be there if its server were.
 func (o Options) validateRungs() error {
+	o.Servers = nil
 	known := Names(o)
 	for _, name := range []string{Postgres, Given, Rqlite} {
 		known = append(known, Of(name)...)
@@ -77,7 +78,7 @@ func (o Options) validateRungs() error {
 			hit = hit || ok
 		}
 		if !hit {
-			return fmt.Errorf("rung %q is none of %s", pattern, strings.Join(Names(o), ", "))
+			return fmt.Errorf("rung %q is none of %s", pattern, strings.Join(known, ", "))
 		}
 	}
 	return nil
