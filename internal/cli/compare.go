@@ -44,13 +44,7 @@ const (
 	quickLasts   = 600 * time.Millisecond
 )
 
-func newCompareCommand(s streams) *cobra.Command {
-	var o compareOptions
-	var think int64
-	cmd := &cobra.Command{
-		Use:   "compare",
-		Short: "Measure what each fix would buy, from busy_timeout to PostgreSQL, and advise",
-		Long: `Compare puts the same work to every rung of a ladder: one SQLite file without
+const compareHelp = `Compare puts the same work to every rung of a ladder: one SQLite file without
 patience, with busy_timeout, in WAL mode, with BEGIN IMMEDIATE, a fair busy policy, a
 queue of writers, a single writer; then PostgreSQL, rqlite and whatever speaks
 PostgreSQL's protocol at a URL. All rungs have the same nodes, clients, disk and
@@ -67,7 +61,15 @@ line the exit code is 1 where no rung that loses nothing is good enough.
 
 The rungs: red, busy-timeout, wal, immediate, fair, queue, single-writer and
 mixed-drivers; postgres/ and given/ (--postgres) with naive, read-committed, update,
-for-update and serializable; rqlite/ with naive and update. docs/compare.md tells more.`,
+for-update and serializable; rqlite/ with naive and update. docs/compare.md tells more.`
+
+func newCompareCommand(s streams) *cobra.Command {
+	var o compareOptions
+	var think int64
+	cmd := &cobra.Command{
+		Use:   "compare",
+		Short: "Measure what each fix would buy, from busy_timeout to PostgreSQL, and advise",
+		Long:  compareHelp + "\n\nThe workloads:\n" + ladder.AboutWorkloads(),
 		Example: `  contend compare --quick                  # every rung, within a minute
   contend compare                          # all workloads, 1 to 500 clients
   contend compare --rate 800 --expect 'p99<50ms,errors<0.1%'

@@ -32,7 +32,8 @@ func newNodeCommand(s streams) *cobra.Command {
 file to have them contend for it. How a node uses the file is its discipline: a
 preset, and single settings in its place. It is logged at the start, read back
 from SQLite. With --driver pgx or rqlite it is the same application over a
-PostgreSQL or an rqlite at a URL; a password is best put into DB_PATH.
+PostgreSQL or an rqlite at a URL, which names a schema that is there (search_path)
+or what the tables' names begin with (prefix); a password is best put into DB_PATH.
 
 The environment speaks where the command line is silent: CONTAINER_ID for --name,
 DB_PATH for --db, and PORT for --listen: 127.0.0.1:$PORT, or :$PORT, which is every
@@ -45,7 +46,7 @@ database and exits 0.`,
   contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
   contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab
   contend node --db ./shared.db --transaction immediate --busy-policy random --writer queue
-  DB_PATH=postgres://me@127.0.0.1/lab contend node --driver pgx --transaction for-update
+  DB_PATH='postgres://me@127.0.0.1/lab?search_path=app' contend node --driver pgx
   curl -s -d '{"key":"counter"}' http://127.0.0.1:3000/api/increment
   curl -s 'http://127.0.0.1:3000/metrics?format=prometheus'`,
 		Args: cobra.NoArgs,

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
@@ -60,14 +61,23 @@ func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (n
 }
 
 func openHint(err error, at string, engine store.Engine) string {
-	if engine != store.SQLite {
-		return fmt.Sprintf("--db names a server of %s that runs and lets this user in", engine)
+	switch {
+	case errors.Is(err, sqlite.ErrNotBuiltIn):
+		return "the drivers that are: " + strings.Join(sqlite.Drivers(), ", ")
+	case engine != store.SQLite:
+		return urlHints[engine]
 	}
 	var setting *sqlite.SettingError
 	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
 		return "another process has the file open in that mode: ask for the same --journal, or end it first"
 	}
 	return filepath.Dir(at) + " must be writable (SQLite makes files beside the database), and the file a database"
+}
+
+// urlHints say what a database's URL looks like.
+var urlHints = map[store.Engine]string{
+	store.Postgres: "--db is like postgres://USER@HOST/DATABASE?search_path=SCHEMA, of a server that runs, and a schema that is there",
+	store.Rqlite:   "--db is like rqlite://HOST:PORT,HOST:PORT?prefix=NAME, of a cluster that runs",
 }
 
 // engineOf is what db runs on, as it says of itself.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/history"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
 )
 
@@ -39,7 +40,7 @@ func survivalOf(r *experiment.Recording) experiment.Survival {
 	s.Lost = lost
 	event := r.Faults[0]
 	whom := event.Node
-	if whom == "server" {
+	if whom == cluster.ServerName {
 		whom = "the database server"
 	}
 	s.Says = fmt.Sprintf("%s was killed: %d of %d requests failed, for at most %.2f s nothing was done; %s", whom, failed, n.Total+r.Dropped, gap, lostWords(lost, most, n.OK))

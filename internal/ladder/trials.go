@@ -47,13 +47,13 @@ func Workloads() []string {
 	return names
 }
 
-// AboutWorkloads says what each of them is, for help.
+// AboutWorkloads says what each of them is, a line each, for help.
 func AboutWorkloads() string {
 	var all []string
 	for _, j := range jobs {
-		all = append(all, fmt.Sprintf("%s (%s)", j.name, j.about))
+		all = append(all, fmt.Sprintf("  %-9s %s", j.name, j.about))
 	}
-	return strings.Join(all, ", ")
+	return strings.Join(all, "\n")
 }
 
 func jobOf(name string) (job, bool) {
