@@ -7,7 +7,6 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/ladder/app"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
 )
@@ -65,15 +64,18 @@ func engine(e *experiment.Evidence) string {
 	return strings.Join(all, ", ")
 }
 
-// changed counts the lines that it took to get to the rung.
+//go:generate go test ../../exhibits/ladder -run TestTable -update
+
+// changed returns how many lines of an application the rung takes, or nil where
+// no service shows that.
 func (r *rung) changed() *experiment.Lines {
-	changed, of, known := app.Lines(r.lines)
+	changed, known := changedLines[r.lines]
 	if !known {
 		return nil
 	}
-	lines := &experiment.Lines{Changed: changed, Of: of}
+	lines := &experiment.Lines{Changed: changed, Of: redLines}
 	if r.singleWriter {
-		lines.Balancer, _, _ = app.BalancerLines()
+		lines.Balancer = balancerLines
 	}
 	return lines
 }

@@ -1,4 +1,4 @@
-package app_test
+package ladder_test
 
 import (
 	"bufio"
@@ -23,19 +23,19 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	busytimeout "example.com/contend/internal/ladder/app/busy-timeout"
-	"example.com/contend/internal/ladder/app/fair"
-	"example.com/contend/internal/ladder/app/immediate"
-	postgresforupdate "example.com/contend/internal/ladder/app/postgres-for-update"
-	postgresnaive "example.com/contend/internal/ladder/app/postgres-naive"
-	postgresreadcommitted "example.com/contend/internal/ladder/app/postgres-read-committed"
-	postgresserializable "example.com/contend/internal/ladder/app/postgres-serializable"
-	postgresupdate "example.com/contend/internal/ladder/app/postgres-update"
-	"example.com/contend/internal/ladder/app/queue"
-	"example.com/contend/internal/ladder/app/red"
-	rqlitenaive "example.com/contend/internal/ladder/app/rqlite-naive"
-	rqliteupdate "example.com/contend/internal/ladder/app/rqlite-update"
-	"example.com/contend/internal/ladder/app/wal"
+	busytimeout "example.com/contend/exhibits/ladder/busy-timeout"
+	"example.com/contend/exhibits/ladder/fair"
+	"example.com/contend/exhibits/ladder/immediate"
+	postgresforupdate "example.com/contend/exhibits/ladder/postgres-for-update"
+	postgresnaive "example.com/contend/exhibits/ladder/postgres-naive"
+	postgresreadcommitted "example.com/contend/exhibits/ladder/postgres-read-committed"
+	postgresserializable "example.com/contend/exhibits/ladder/postgres-serializable"
+	postgresupdate "example.com/contend/exhibits/ladder/postgres-update"
+	"example.com/contend/exhibits/ladder/queue"
+	"example.com/contend/exhibits/ladder/red"
+	rqlitenaive "example.com/contend/exhibits/ladder/rqlite-naive"
+	rqliteupdate "example.com/contend/exhibits/ladder/rqlite-update"
+	"example.com/contend/exhibits/ladder/wal"
 	"example.com/contend/internal/testproc"
 )
 
