@@ -68,11 +68,11 @@ func (c Curve) says() string {
 	var parts []string
 	for _, share := range marked {
 		if ms, ok := c.within(share); ok {
-			parts = append(parts, percent(share)+" within "+duration(ms))
+			parts = append(parts, Share.format(share)+" within "+Milliseconds.format(ms))
 		}
 	}
 	if n := len(c.Steps); n > 0 && c.Steps[n-1].Share < 1-slack {
-		parts = append(parts, percent(1-c.Steps[n-1].Share)+" never")
+		parts = append(parts, Share.format(1-c.Steps[n-1].Share)+" never")
 	}
 	return strings.Join(parts, ", ")
 }

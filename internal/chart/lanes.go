@@ -200,10 +200,10 @@ func (p *pen) refusal(at spot, r float64) {
 }
 
 func (a Attempt) says(node string) string {
-	text := node + ": began at " + duration(a.Began) + ", waited " + duration(a.waited()-a.Began)
+	text := node + ": began at " + Milliseconds.format(a.Began) + ", waited " + Milliseconds.format(a.waited()-a.Began)
 	switch {
 	case a.Held:
-		text += ", held the lock " + duration(a.Ended-a.Locked)
+		text += ", held the lock " + Milliseconds.format(a.Ended-a.Locked)
 	case a.Refused:
 		text += ", then was refused"
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/logs"
+	"example.com/contend/internal/units"
 )
 
 // What logsText shows at most; --json has all.
@@ -20,7 +21,7 @@ const (
 func logsText(w io.Writer, s *logs.Summary) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s and %s in %s of %s\n",
-		numbered(s.Refusals, "refusal", "refusals"), numbered(s.Errors, "error", "errors"), numbered(s.Lines, "line", "lines"), numbered(int64(s.Logs), "log", "logs"))
+		units.Plural(s.Refusals, "refusal"), units.Plural(s.Errors, "error"), units.Plural(s.Lines, "line"), units.Plural(s.Logs, "log"))
 	logsNotes(&b, s)
 	codesText(&b, s.Codes)
 	containersText(&b, s.Containers)
@@ -32,21 +33,13 @@ func logsText(w io.Writer, s *logs.Summary) error {
 
 // logsNotes says what the figures leave out.
 func logsNotes(w io.Writer, s *logs.Summary) {
-	fmt.Fprintf(w, "%s neither\n", numbered(s.Silent, "line says", "lines say"))
+	fmt.Fprintf(w, "%s neither\n", units.PluralOf(s.Silent, "line says", "lines say"))
 	if s.TimedOut > 0 {
-		fmt.Fprintf(w, "%s only after a whole busy_timeout\n", numbered(s.TimedOut, "refusal came", "refusals came"))
+		fmt.Fprintf(w, "%s only after a whole busy_timeout\n", units.PluralOf(s.TimedOut, "refusal came", "refusals came"))
 	}
 	if s.Cut > 0 {
-		fmt.Fprintf(w, "%s longer than %d kB: the rest was not looked at\n", numbered(s.Cut, "line is", "lines are"), logs.MaxLine>>10)
+		fmt.Fprintf(w, "%s longer than %d kB: the rest was not looked at\n", units.PluralOf(s.Cut, "line is", "lines are"), logs.MaxLine>>10)
 	}
-}
-
-// numbered says "1 line" and "2 lines".
-func numbered(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 const secondLayout = "2006-01-02 15:04:05"

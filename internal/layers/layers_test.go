@@ -27,6 +27,7 @@ var layers = [][]string{
 	{"internal/workload", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/measure", "internal/store", "check"},
 	{"internal/child", "internal/quiet", "internal/api", "internal/trace", "internal/chart", "internal/logs", "history"},
+	{"internal/units"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them. So do
@@ -44,6 +45,7 @@ var pure = map[string][]string{
 	"internal/chart":   {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/logs":    {"os", "os/exec", "net", "net/http", "syscall"},
 	"internal/trace":   {"os", "os/exec", "net", "net/http", "syscall"},
+	"internal/units":   {"os", "os/exec", "net", "net/http", "syscall"},
 }
 
 func TestImportsPointDownward(t *testing.T) {
