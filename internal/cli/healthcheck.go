@@ -3,19 +3,19 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeclient"
 )
 
 // defaultPort is the one that a node listens on unless told otherwise.
@@ -75,33 +75,21 @@ func healthURL(given, port string) (string, error) {
 	return given, nil
 }
 
-// askHealth returns nil where target answers 200 before ctx is done. Neither a
-// proxy nor a redirect may answer in the node's place.
+// askHealth returns nil where target answers 200 before ctx is done.
 func askHealth(ctx context.Context, target string, timeout time.Duration) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w", target, err)
+	answer, err := nodeclient.Get(ctx, target)
+	var sending *url.Error
+	if errors.As(err, &sending) {
+		err = sending.Err // without the URL again
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return hinted(fmt.Errorf("ask %s: no answer within %v", target, timeout), "--timeout gives it longer")
-	}
-	if err != nil {
+	case err != nil:
 		return hinted(fmt.Errorf("ask %s: %w", target, err), "does a node listen there? --url asks somewhere else")
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusOK {
+	case answer.Status == http.StatusOK:
 		return nil
 	}
-	return fmt.Errorf("ask %s: %s%s", target, resp.Status, reason(resp.Body))
-}
-
-// reason is what an answer says of the trouble, after a colon; it may be empty.
-func reason(body io.Reader) string {
-	var h api.HealthResponse
-	if json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&h) != nil || h.Error == "" {
-		return ""
-	}
-	return ": " + h.Error
+	reason := strings.TrimSuffix(": "+answer.Reason, ": ")
+	return fmt.Errorf("ask %s: %d %s%s", target, answer.Status, http.StatusText(answer.Status), reason)
 }

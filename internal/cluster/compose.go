@@ -11,6 +11,7 @@ import (
 
 	"example.com/contend/deploy"
 	"example.com/contend/internal/docker"
+	"example.com/contend/internal/nodeclient"
 )
 
 // Compose is a cluster of containers: nodes behind nginx, in a compose project
@@ -157,7 +158,7 @@ func (c *Compose) await(ctx context.Context) error {
 func (c *Compose) awaitHealth(ctx context.Context, n *container) (engine string, err error) {
 	const pause, between = 20 * time.Millisecond, 400 * time.Millisecond // a look costs a process, an answer does not
 	for looked := time.Now(); ; {
-		engine, healthy := health(ctx, c.urlOf(n))
+		engine, healthy := nodeclient.Healthy(ctx, c.urlOf(n))
 		if healthy {
 			return engine, nil
 		}

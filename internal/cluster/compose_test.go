@@ -15,7 +15,7 @@ import (
 
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/docker"
-	"example.com/contend/internal/lab"
+	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 	"example.com/contend/internal/testbin"
@@ -209,7 +209,7 @@ func TestKillAndRestartAContainer(t *testing.T) {
 	}
 	// One that ends unasked is told of at the end. It is its container's first
 	// process, which cannot send itself SIGKILL.
-	if err := lab.Crash(t.Context(), c.Nodes()[2].URL, 0); err != nil {
+	if err := nodeclient.Crash(t.Context(), c.Nodes()[2].URL, 0); err != nil {
 		t.Fatal(err)
 	}
 	awaitExit(t, c, c.nodes[2])

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,7 +20,7 @@ import (
 
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/balance"
-	"example.com/contend/internal/store"
+	"example.com/contend/internal/nodeclient"
 )
 
 // A finder finds nodes behind URLs. It only ever reads.
@@ -133,20 +132,20 @@ func sorted(addrs []netip.Addr) []netip.Addr {
 // behindOne finds the nodes where one address was given: a balancer's, or that
 // of the only node.
 func behindOne(ctx context.Context, base *url.URL, addr string) (*Given, error) {
-	first, err := see(ctx, base.String()+"/"+nodeName(0))
+	first, err := nodeclient.Look(ctx, base.String()+"/"+nodeName(0))
 	if err != nil {
 		return nil, err
 	}
-	if first.health != nil || first.down() {
+	if first.Health() != nil || down(first) {
 		return behindBalancer(ctx, base.String())
 	}
-	root, err := see(ctx, base.String())
+	root, err := nodeclient.Look(ctx, base.String())
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case root.health == nil:
-		return nil, fmt.Errorf("%s is no balancer before nodes of contend: %s. Nor is it a node: %s", base, first.no(), root.no())
+	case root.Health() == nil:
+		return nil, fmt.Errorf("%s is no balancer before nodes of contend: %w. Nor is it a node: %w", base, first.Unlike(), root.Unlike())
 	case base.Path != "":
 		return nil, fmt.Errorf("%s is a node behind a path: give its own address, without %s", base, base.Path)
 	}
@@ -158,11 +157,11 @@ func behindBalancer(ctx context.Context, base string) (*Given, error) {
 	var nodes []givenNode
 	for {
 		n := givenNode{name: nodeName(len(nodes)), url: base + "/" + nodeName(len(nodes))}
-		s, err := see(ctx, n.url)
+		a, err := nodeclient.Look(ctx, n.url)
 		switch {
 		case err != nil:
 			return nil, err
-		case s.absent():
+		case absent(a):
 			return balanced(ctx, nodes, base)
 		case len(nodes) == balance.MaxNodes:
 			return nil, fmt.Errorf("%s has more than %d nodes", base, balance.MaxNodes)
@@ -192,13 +191,13 @@ func balanced(ctx context.Context, nodes []givenNode, base string) (*Given, erro
 func shared(ctx context.Context, nodes []givenNode, base string) error {
 	const rounds = 4
 	for range rounds * len(nodes) {
-		s, err := get(ctx, base+api.PathCounter)
+		a, err := nodeclient.Get(ctx, base+api.PathCounter)
 		if err != nil {
 			return err
 		}
 		var refusal api.Error
-		if json.Unmarshal([]byte(s.text), &refusal) != nil || refusal.Container == "" {
-			return fmt.Errorf("%s leads to nodes under /%s/, and not under /api/: %s", base, nodes[0].name, s.no())
+		if json.Unmarshal(a.Body, &refusal) != nil || refusal.Container == "" {
+			return fmt.Errorf("%s leads to nodes under /%s/, and not under /api/: %w", base, nodes[0].name, a.Unlike())
 		}
 		if !slices.ContainsFunc(nodes, func(n givenNode) bool { return n.container == refusal.Container }) {
 			return fmt.Errorf("%s shares requests out to %q too, which is none of its nodes %s to %s: give it a path of its own, /%s/",
@@ -234,11 +233,11 @@ func behindSeveral(ctx context.Context, bases []*url.URL, addrs []string) (*Give
 // several nodes share, another one would answer.
 func (n *givenNode) single(ctx context.Context) error {
 	for range 10 {
-		s, err := see(ctx, n.url)
+		a, err := nodeclient.Look(ctx, n.url)
 		if err != nil {
 			return err
 		}
-		if s.health == nil || s.health.Container != n.container {
+		if h := a.Health(); h == nil || h.Container != n.container {
 			return fmt.Errorf("%s is not always the same node (%s at first): it looks like a balancer without paths such as /%s/health. "+
 				"Give it such paths, or give the nodes' own addresses", n.url, n.container, nodeName(0))
 		}
@@ -248,21 +247,21 @@ func (n *givenNode) single(ctx context.Context) error {
 
 // look asks the node at n.url what it is, and fills in the rest of n.
 func (n *givenNode) look(ctx context.Context) error {
-	s, err := see(ctx, n.url)
+	a, err := nodeclient.Look(ctx, n.url)
 	if err != nil {
 		return err
 	}
-	h := s.health
+	h := a.Health()
 	switch {
 	case h == nil:
-		return fmt.Errorf("%s is not a healthy node of contend: %s", n.url, s.no())
-	case s.labs():
+		return fmt.Errorf("%s is not a healthy node of contend: %w", n.url, a.Unlike())
+	case borrowed(h):
 		return fmt.Errorf("%s (%s) has %s, which a run made: another one is using it, or was killed before it could give it back. "+
 			"When none is: %s", n.url, h.Container, h.DBPath, n.advice())
-	case s.status != http.StatusOK:
+	case a.Status != http.StatusOK:
 		return fmt.Errorf("%s (%s) is not healthy: %s. If a run has closed it and was killed: %s", n.url, h.Container, h.Error, n.advice())
 	}
-	if n.discipline, err = n.ask(ctx); err != nil {
+	if n.discipline, err = nodeclient.Discipline(ctx, n.url); err != nil {
 		return fmt.Errorf("%s (%s) does not tell its discipline, as a node of contend does: %w", n.url, h.Container, err)
 	}
 	n.container, n.database, n.engine, n.lab = h.Container, h.DBPath, h.SQLite, h.Lab
@@ -277,148 +276,52 @@ func (n *givenNode) advice() string {
 	return fmt.Sprintf("curl -d '{}' %s%s", n.url, api.PathOpen)
 }
 
-// ask reads the node's discipline.
-func (n *givenNode) ask(ctx context.Context) (store.Discipline, error) {
-	var m struct {
-		Discipline store.Discipline `json:"discipline"`
-	}
-	s, err := insist(ctx, n.url+api.PathMetrics)
-	switch {
-	case err != nil:
-		return m.Discipline, err
-	case s.status != http.StatusOK || json.Unmarshal([]byte(s.text), &m) != nil:
-		return m.Discipline, errors.New(s.no())
-	}
-	return m.Discipline, m.Discipline.Validate()
-}
-
-// askPatience is how long a server may take to say what it is.
-const askPatience = 5 * time.Second
-
-// asking is how servers are asked of which nothing is known: no proxy in
-// between, for a load has none, and no redirection to somewhere else.
-var asking = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true},
-	Timeout:       askPatience,
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
-// A sight is what a server answered.
-type sight struct {
-	url    string
-	status int
-	header http.Header
-	health *api.HealthResponse // nil where it is not that of a node
-	code   string              // where it refuses in the words of package api
-	reason string              // likewise
-	text   string              // how it begins
-	err    error               // why there is none, from seeAll
-}
-
-// see asks for the health of whatever is at base.
-func see(ctx context.Context, base string) (sight, error) {
-	s, err := get(ctx, base+api.PathHealth)
+// health reads the node's health. The error says why there is none.
+func (n *givenNode) health(ctx context.Context) (*api.HealthResponse, error) {
+	a, err := nodeclient.Look(ctx, n.url)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	var h api.HealthResponse
-	known := (s.status == http.StatusOK || s.status == http.StatusServiceUnavailable) &&
-		json.Unmarshal([]byte(s.text), &h) == nil &&
-		(h.Status == "healthy" || h.Status == "unhealthy") && h.Container != "" && h.DBPath != "" && h.SQLite != ""
-	if known {
-		s.health = &h
+	if h := a.Health(); h != nil {
+		return h, nil
 	}
-	return s, nil
+	return nil, a.Unlike()
 }
 
-// seeAll asks all nodes at once. Where one does not answer, why says why not.
+// A sight is a node's health at one moment, or why there was none.
+type sight struct {
+	node   *givenNode
+	health *api.HealthResponse // nil where there is none
+	err    error
+}
+
+// seeAll reads the health of all nodes at once.
 func seeAll(ctx context.Context, nodes []givenNode) []sight {
 	sights := make([]sight, len(nodes))
 	var group sync.WaitGroup
 	for i := range nodes {
-		group.Go(func() { sights[i], sights[i].err = see(ctx, nodes[i].url) })
+		group.Go(func() {
+			h, err := nodes[i].health(ctx)
+			sights[i] = sight{&nodes[i], h, err}
+		})
 	}
 	group.Wait()
 	return sights
 }
 
-// insist asks again for as long as SQLite refuses the lock that the answer
-// needs: a refused read has changed nothing and is in no history.
-func insist(ctx context.Context, address string) (sight, error) {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it was busy for %s", patience))
-	defer cancel()
-	for {
-		s, err := get(ctx, address)
-		if err != nil || s.status != http.StatusServiceUnavailable || !strings.HasPrefix(s.code, "SQLITE_") {
-			return s, err
-		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return s, fmt.Errorf("%s: %w", s.no(), err)
-		}
-	}
-}
+// borrowed reports whether a node has a database open that a recording made.
+func borrowed(h *api.HealthResponse) bool { return strings.HasPrefix(path.Base(h.DBPath), labPrefix) }
 
-func get(ctx context.Context, address string) (sight, error) {
-	const most = 16 << 10 // far more than any health has
-	s := sight{url: address}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return s, err
-	}
-	answer, err := asking.Do(request)
-	if err != nil {
-		return s, err // it names the method and the URL
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, most))
-	if err != nil {
-		return s, fmt.Errorf("GET %s: %w", address, err)
-	}
-	s.status, s.header, s.text = answer.StatusCode, answer.Header, string(body)
-	var refusal api.Error
-	if json.Unmarshal(body, &refusal) == nil {
-		s.code, s.reason = refusal.Code, refusal.Error
-	}
-	return s, nil
-}
-
-// labs reports whether the node has a database that a recording made.
-func (s *sight) labs() bool {
-	return s.health != nil && strings.HasPrefix(path.Base(s.health.DBPath), labPrefix)
-}
-
-// down reports whether a balancer said that it does not reach the node asked for.
-func (s *sight) down() bool {
-	return s.code == api.CodeNoNode || s.code == api.CodeNodeLost || s.code == api.CodeNodeTimeout
+// down reports whether a balancer answered that it does not reach the node asked for.
+func down(a *nodeclient.Answer) bool {
+	return a.Code == api.CodeNoNode || a.Code == api.CodeNodeLost || a.Code == api.CodeNodeTimeout
 }
 
 // absent reports whether there is no such node: none of that name, or a page of
 // some other kind in its place. A node that is only not reached is not absent.
-func (s *sight) absent() bool {
-	foreign := s.health == nil && s.code == ""
-	return s.status == http.StatusNotFound || foreign && (s.status == http.StatusOK || s.status == http.StatusServiceUnavailable)
-}
-
-// why says why this is not what a node answers.
-func (s *sight) why() error {
-	if s.err != nil {
-		return s.err
-	}
-	return errors.New(s.no())
-}
-
-// no says what the server answered where a node would have answered otherwise.
-func (s *sight) no() string {
-	if s.code != "" {
-		return fmt.Sprintf("GET %s answered %d %s: %s", s.url, s.status, s.code, s.reason)
-	}
-	const most = 80
-	text := strings.Join(strings.Fields(s.text), " ")
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return fmt.Sprintf("GET %s answered %d %q", s.url, s.status, text)
+func absent(a *nodeclient.Answer) bool {
+	foreign := a.Health() == nil && a.Code == ""
+	return a.Status == http.StatusNotFound || foreign && (a.Status == http.StatusOK || a.Status == http.StatusServiceUnavailable)
 }
 
 // pause waits for d, or until ctx is done.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeclient"
 )
 
 func TestFormsOfGivenNodes(t *testing.T) {
@@ -257,16 +258,16 @@ func only(path, body string) http.HandlerFunc {
 
 // forward answers what GET url does.
 func forward(url string, w http.ResponseWriter) {
-	s, err := get(context.Background(), url)
+	a, err := nodeclient.Get(context.Background(), url)
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	for name, values := range s.header {
+	for name, values := range a.Header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(s.status)
-	fmt.Fprint(w, s.text)
+	w.WriteHeader(a.Status)
+	w.Write(a.Body)
 }
 
 func TestNodesThatAreNotThere(t *testing.T) {

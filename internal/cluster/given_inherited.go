@@ -2,16 +2,13 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/store"
 )
 
@@ -72,13 +69,9 @@ func (c *inheritedCluster) Inspect(ctx context.Context) (store.Facts, error) {
 
 // counter reads the counter key from n.
 func (n *givenNode) counter(ctx context.Context, key string) (int64, error) {
-	s, err := insist(ctx, n.url+api.PathCounter+"?key="+url.QueryEscape(key))
+	value, err := nodeclient.Counter(ctx, n.url, key)
 	if err != nil {
-		return 0, fmt.Errorf("read counter %q from %s: %w", key, n.name, err)
+		err = fmt.Errorf("read counter %q from %s: %w", key, n.name, err)
 	}
-	var answer api.CounterResponse
-	if s.status != http.StatusOK || json.Unmarshal([]byte(s.text), &answer) != nil || answer.Key != key {
-		return 0, fmt.Errorf("read counter %q from %s: %s", key, n.name, s.no())
-	}
-	return answer.Value, nil
+	return value, err
 }

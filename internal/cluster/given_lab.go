@@ -7,7 +7,7 @@ import (
 	"path"
 	"time"
 
-	"example.com/contend/internal/lab"
+	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/store"
 )
 
@@ -34,7 +34,7 @@ func (c *labCluster) open(ctx context.Context, d store.Discipline) error {
 		return err
 	}
 	open := func(n *givenNode) error {
-		if err := lab.Open(ctx, n.url, c.database, &d); err != nil {
+		if err := nodeclient.Open(ctx, n.url, c.database, &d); err != nil {
 			return fmt.Errorf("open %s on %s (%s): %w", c.database, n.name, n.url, err)
 		}
 		return nil
@@ -49,7 +49,7 @@ func (c *labCluster) open(ctx context.Context, d store.Discipline) error {
 // closeAll closes whatever database each of nodes has open.
 func closeAll(ctx context.Context, nodes []givenNode) error {
 	return together(nodes, func(n *givenNode) error {
-		if err := lab.Close(ctx, n.url, false); err != nil {
+		if err := nodeclient.Close(ctx, n.url, false); err != nil {
 			return fmt.Errorf("close the database of %s (%s): %w", n.name, n.url, err)
 		}
 		return nil
@@ -90,11 +90,10 @@ func (c *labCluster) Inspect(context.Context) (store.Facts, error) {
 // started anew: what it has acknowledged since then is in its own database, and
 // the facts would accuse SQLite of losing it.
 func (c *labCluster) read(ctx context.Context) (store.Facts, error) {
-	for i, s := range seeAll(ctx, c.nodes) {
-		n := &c.nodes[i]
-		switch {
+	for _, s := range seeAll(ctx, c.nodes) {
+		switch n := s.node; {
 		case s.health == nil:
-			return store.Facts{}, fmt.Errorf("%s (%s) went away in the middle of the recording: %w", n.name, n.url, s.why())
+			return store.Facts{}, fmt.Errorf("%s (%s) went away in the middle of the recording: %w", n.name, n.url, s.err)
 		case path.Base(s.health.DBPath) != c.database:
 			return store.Facts{}, fmt.Errorf("%s (%s) was started anew in the middle of the recording, and has used %s since", n.name, n.url, s.health.DBPath)
 		}
@@ -102,7 +101,7 @@ func (c *labCluster) read(ctx context.Context) (store.Facts, error) {
 	if err := closeAll(ctx, c.nodes[1:]); err != nil {
 		return store.Facts{}, err
 	}
-	facts, err := lab.Facts(ctx, c.nodes[0].url)
+	facts, err := nodeclient.Facts(ctx, c.nodes[0].url)
 	if err != nil {
 		return store.Facts{}, fmt.Errorf("ask %s (%s): %w", c.nodes[0].name, c.nodes[0].url, err)
 	}
@@ -117,15 +116,15 @@ func (c *labCluster) release(ctx context.Context) error {
 	defer cancel()
 	var errs []error
 	var there []givenNode
-	for i, s := range seeAll(ctx, c.given.nodes) {
-		switch n := c.given.nodes[i]; {
+	for _, s := range seeAll(ctx, c.given.nodes) {
+		switch n := s.node; {
 		case s.health == nil:
 			errs = append(errs, fmt.Errorf("%s (%s) is gone: %w. It has its own database again once it is started anew; if it still runs: %s",
-				n.name, n.url, s.why(), n.advice()))
-		case s.labs() && path.Base(s.health.DBPath) != c.database:
+				n.name, n.url, s.err, n.advice()))
+		case borrowed(s.health) && path.Base(s.health.DBPath) != c.database:
 			errs = append(errs, fmt.Errorf("%s (%s) has %s of another run by now, and is left to it", n.name, n.url, s.health.DBPath))
 		default:
-			there = append(there, n)
+			there = append(there, *n)
 		}
 	}
 	_ = closeAll(ctx, there) // giveBack closes again, and tells
@@ -137,11 +136,11 @@ func (c *labCluster) release(ctx context.Context) error {
 // database. One that no node is known to have opened may be there all the same.
 func (c *labCluster) remove(ctx context.Context, nodes []givenNode) error {
 	why := errors.New("no node that had it open is left to do so")
-	for i, s := range seeAll(ctx, nodes) {
+	for _, s := range seeAll(ctx, nodes) {
 		if s.health == nil || path.Base(s.health.DBPath) != c.database {
 			continue
 		}
-		if why = lab.Close(ctx, nodes[i].url, true); why == nil {
+		if why = nodeclient.Close(ctx, s.node.url, true); why == nil {
 			return nil
 		}
 		c.made = true
@@ -168,8 +167,8 @@ func (n *givenNode) giveBack(ctx context.Context) (err error) {
 }
 
 func (n *givenNode) reopen(ctx context.Context) error {
-	if err := lab.Close(ctx, n.url, false); err != nil {
+	if err := nodeclient.Close(ctx, n.url, false); err != nil {
 		return err
 	}
-	return lab.Open(ctx, n.url, "", &n.discipline)
+	return nodeclient.Open(ctx, n.url, "", &n.discipline)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/child"
+	"example.com/contend/internal/nodeclient"
 )
 
 // A process is one child: a node or the balancer.
@@ -83,7 +84,7 @@ func (p *process) spawn(binary, listen string) (ready *os.File, err error) {
 // awaitHealth polls GET /health until it answers 200, the child ends or ctx is done.
 func (p *process) awaitHealth(ctx context.Context) error {
 	for {
-		engine, healthy := health(ctx, "http://"+p.addr)
+		engine, healthy := nodeclient.Healthy(ctx, "http://"+p.addr)
 		if healthy {
 			p.engine = engine
 			return nil

@@ -10,7 +10,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/fault"
-	"example.com/contend/internal/lab"
+	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/workload"
 )
 
@@ -26,14 +26,14 @@ func own(f, key string, value int64, at time.Duration) history.Op {
 func begin(ctx context.Context, c cluster.Cluster, b Begin) ([]history.Op, error) {
 	var resets []history.Op
 	if b.Item != "" {
-		if err := lab.SetStock(ctx, c.Nodes()[0].URL, b.Item, b.Stock); err != nil {
+		if err := nodeclient.SetStock(ctx, c.Nodes()[0].URL, b.Item, b.Stock); err != nil {
 			return nil, fmt.Errorf("set stock: %w", err)
 		}
 		resets = append(resets, own(history.Reset, b.Item, b.Stock, 0))
 	}
 	for i := range b.Accounts {
 		account := workload.Account(i)
-		if err := lab.SetBalance(ctx, c.Nodes()[0].URL, account, b.Balance); err != nil {
+		if err := nodeclient.SetBalance(ctx, c.Nodes()[0].URL, account, b.Balance); err != nil {
 			return nil, fmt.Errorf("set balance: %w", err)
 		}
 		resets = append(resets, own(history.Reset, account, b.Balance, 0))

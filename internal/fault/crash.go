@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/lab"
+	"example.com/contend/internal/nodeclient"
 )
 
 // Crash kills every node with SIGKILL in the midst of the load, looks at the
@@ -90,7 +90,7 @@ func round(ctx context.Context, nodes crashable, n int) ([]Event, error) {
 	if n%2 == 0 {
 		at := n / 2 % len(order)
 		victim := order[at]
-		if err := lab.Crash(ctx, victim.URL, stuck); err != nil {
+		if err := nodeclient.Crash(ctx, victim.URL, stuck); err != nil {
 			return nil, fmt.Errorf("%s: %w", victim.Name, err)
 		}
 		// Whoever outlives it may recover what it leaves, so nobody does.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/lab"
+	"example.com/contend/internal/nodeclient"
 )
 
 // Hold is the seed's long transaction: Node takes the write lock before the
@@ -30,7 +30,7 @@ func (h Hold) Begin(ctx context.Context, on Target) (wait func() ([]Event, error
 		return nil, err
 	}
 	held, letGo := context.WithCancel(context.WithoutCancel(ctx))
-	given, err := lab.Hold(held, url, h.For)
+	given, err := nodeclient.Hold(held, url, h.For)
 	if err != nil {
 		letGo()
 		return nil, fmt.Errorf("hold: %w", err)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/lab"
+	"example.com/contend/internal/nodeclient"
 )
 
 // Kill brings one node into a transaction that has written to the disk, kills it
@@ -63,7 +63,7 @@ func later(ctx context.Context, after time.Duration, once func() (Event, error))
 func (k Kill) once(ctx context.Context, nodes cluster.Killer, url string) (Event, error) {
 	always := context.WithoutCancel(ctx)
 	event := Event{Kind: KindCrash, Node: k.Node, From: time.Now()}
-	if err := lab.Crash(always, url, stuck); err != nil {
+	if err := nodeclient.Crash(always, url, stuck); err != nil {
 		return event, fmt.Errorf("kill %s: %w", k.Node, err)
 	}
 	event.From = time.Now()

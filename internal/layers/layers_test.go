@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"internal/experiment"},
 	{"internal/fault"},
 	{"internal/cluster"},
-	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/script", "internal/lab", "internal/server/postgres", "internal/server/rqlite"},
+	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/script", "internal/nodeclient", "internal/server/postgres", "internal/server/rqlite"},
 	{"internal/workload", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/measure", "internal/store", "check"},
 	{"internal/child", "internal/quiet", "internal/api", "internal/trace", "internal/chart", "internal/logs", "history"},

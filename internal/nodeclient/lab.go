@@ -1,0 +1,132 @@
+package nodeclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+)
+
+// A Refusal is a node's answer, to a request under /lab/, that is not a success.
+type Refusal struct {
+	Path   string // "/lab/open"
+	Status int    // HTTP's
+	Code   string // one of package api's; "" where the answer was not a node's
+	Words  string // for people
+}
+
+// Error returns the path, the code and the words.
+func (r *Refusal) Error() string {
+	if r.Code == "" {
+		return r.Path + ": " + r.Words
+	}
+	return r.Path + ": " + r.Code + ": " + r.Words
+}
+
+// finish reads resp to its end, and returns its body or a [*Refusal].
+func finish(resp *http.Response) ([]byte, error) {
+	a, err := read(resp, math.MaxInt64)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Status == http.StatusOK:
+		return a.Body, nil
+	case a.Reason == "":
+		return nil, &Refusal{Path: resp.Request.URL.Path, Status: a.Status, Words: resp.Status}
+	}
+	return nil, &Refusal{Path: resp.Request.URL.Path, Status: a.Status, Code: a.Code, Words: a.Reason}
+}
+
+// post sends body to a path under /lab/ and reads the answer to its end.
+func post(ctx context.Context, node, path string, body map[string]any) error {
+	resp, err := send(ctx, client, node+path, body)
+	if err == nil {
+		_, err = finish(resp)
+	}
+	return err
+}
+
+// SetStock sets the stock of item, whatever it was.
+func SetStock(ctx context.Context, node, item string, stock int64) error {
+	return post(ctx, node, api.PathReset, map[string]any{"item": item, "stock": stock})
+}
+
+// SetBalance sets the balance of account, whatever it was.
+func SetBalance(ctx context.Context, node, account string, balance int64) error {
+	return post(ctx, node, api.PathReset, map[string]any{"account": account, "balance": balance})
+}
+
+// Hold has a node take the write lock and keep it for d. It returns when the
+// node holds the lock; wait returns when the node has released it. When ctx is
+// done the node releases it early.
+func Hold(ctx context.Context, node string, d time.Duration) (wait func() error, err error) {
+	resp, err := send(ctx, client, node+api.PathHold, map[string]any{"ms": d.Milliseconds()})
+	if err != nil {
+		return nil, err
+	}
+	return func() error { _, err := finish(resp); return err }, nil
+}
+
+// Crash has a node begin a transaction, write until some of it has left SQLite's
+// cache for the disk, and kill itself with SIGKILL after d, before any commit. It
+// returns when the node has written; until its end the node holds the write lock.
+func Crash(ctx context.Context, node string, d time.Duration) error {
+	resp, err := send(ctx, client, node+api.PathCrash, map[string]any{"after_ms": d.Milliseconds()})
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body.Close() // the node's end cuts the body short
+	}
+	_, err = finish(resp)
+	return err
+}
+
+// Facts returns what a node's database holds now. Other nodes may be using it.
+func Facts(ctx context.Context, node string) (facts store.Facts, err error) {
+	resp, err := send(ctx, client, node+api.PathFacts, nil)
+	if err != nil {
+		return facts, err
+	}
+	body, err := finish(resp)
+	if err != nil {
+		return facts, err
+	}
+	if err := json.Unmarshal(body, &facts); err != nil {
+		return facts, fmt.Errorf("%s: not a node's answer: %w", api.PathFacts, err)
+	}
+	return facts, nil
+}
+
+// Close has a node finish what it has begun, refuse what comes with
+// [api.CodeClosed], and close its database. With remove the node also removes
+// the files of the database that was open last, if the lab made it; of several
+// nodes on one database, close all before any removes it. Closing twice does no
+// harm.
+func Close(ctx context.Context, node string, remove bool) error {
+	body := map[string]any{}
+	if remove {
+		body["remove"] = true
+	}
+	return post(ctx, node, api.PathClose, body)
+}
+
+// Open has a node, closed before, open database under d: the name of a file like
+// "lab-1.db" beside the node's own, created where it is missing, or "" for the
+// node's own. A nil d is the node's own discipline. With "" and nil the node
+// returns to the database that it was started with, closed or not.
+func Open(ctx context.Context, node, database string, d *store.Discipline) error {
+	body := map[string]any{}
+	if database != "" {
+		body["database"] = database
+	}
+	if d != nil {
+		body["discipline"] = d
+	}
+	return post(ctx, node, api.PathOpen, body)
+}

@@ -1,0 +1,186 @@
+// Package nodeclient is the client of a node's HTTP API, for everything but the
+// load: health, discipline and counters, the paths under /lab/, and lab sessions.
+//
+// A node is addressed by its URL without a path, "http://127.0.0.1:40001", or by
+// a balancer's URL and the node's name, "http://127.0.0.1:8080/app-1". Each
+// request is sent once, through no proxy, and redirections are not followed: only
+// the node itself may answer.
+package nodeclient
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/store"
+)
+
+const (
+	lookPatience = 5 * time.Second  // for the answer of a server that may be no node
+	busyPatience = 10 * time.Second // for a read that SQLite refuses again and again
+	busyPause    = 50 * time.Millisecond
+	maxAnswer    = 16 << 10 // bytes: far more than health, metrics or a counter have
+)
+
+// client opens a connection for each request: the node may have been killed
+// and restarted since the last one.
+var client = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// send sends body as JSON, or a GET where body is nil, and returns the answer
+// once its header has come.
+func send(ctx context.Context, c *http.Client, url string, body any) (*http.Response, error) {
+	method, content := http.MethodGet, io.Reader(http.NoBody)
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		method, content = http.MethodPost, bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, content)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return c.Do(req)
+}
+
+// An Answer is what a server answered, which may be no node.
+type Answer struct {
+	URL    string
+	Status int         // HTTP's
+	Header http.Header //
+	Body   []byte
+	Code   string // of the [api.Error] in Body; "" where there is none
+	Reason string // likewise, for people
+}
+
+// read reads resp to its end, or to limit bytes.
+func read(resp *http.Response, limit int64) (*Answer, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", resp.Request.Method, resp.Request.URL, err)
+	}
+	a := &Answer{URL: resp.Request.URL.String(), Status: resp.StatusCode, Header: resp.Header, Body: body}
+	var e api.Error
+	if json.Unmarshal(body, &e) == nil {
+		a.Code, a.Reason = e.Code, e.Error
+	}
+	return a, nil
+}
+
+// Get reads the first 16 KiB of what a server answers at url, whatever it is.
+func Get(ctx context.Context, url string) (*Answer, error) {
+	resp, err := send(ctx, client, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return read(resp, maxAnswer)
+}
+
+// Look reads the health of whatever is at base, within 5 s.
+func Look(ctx context.Context, base string) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	return Get(ctx, base+api.PathHealth)
+}
+
+// Health is the health that a node on SQLite answered; nil where a does not
+// come from one. Balancers and other services have a /health too, but only a
+// node names itself, its database and its SQLite.
+func (a *Answer) Health() *api.HealthResponse {
+	var h api.HealthResponse
+	if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable ||
+		json.Unmarshal(a.Body, &h) != nil || h.Status != "healthy" && h.Status != "unhealthy" ||
+		h.Container == "" || h.DBPath == "" || h.SQLite == "" {
+		return nil
+	}
+	return &h
+}
+
+// Unlike returns the error that a is not the answer of a node: its address, its
+// status, and its reason or how it begins.
+func (a *Answer) Unlike() error {
+	if a.Code != "" {
+		return fmt.Errorf("GET %s answered %d %s: %s", a.URL, a.Status, a.Code, a.Reason)
+	}
+	const most = 80 // bytes
+	text := strings.Join(strings.Fields(string(a.Body)), " ")
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return fmt.Errorf("GET %s answered %d %q", a.URL, a.Status, text)
+}
+
+// Healthy reports whether the node or balancer at base is healthy, and the
+// version of its SQLite, "3.54.1", or its other engine, "PostgreSQL 15.18"; ""
+// where the answer names none.
+func Healthy(ctx context.Context, base string) (engine string, healthy bool) {
+	a, err := Look(ctx, base)
+	if err != nil {
+		return "", false
+	}
+	var h api.HealthResponse
+	_ = json.Unmarshal(a.Body, &h) // a balancer's health need not be JSON
+	return cmp.Or(h.SQLite, h.Engine), a.Status == http.StatusOK
+}
+
+// insist reads the JSON at url into what into points to. It reads again for up
+// to 10 s while SQLite refuses the lock that the answer needs: a refused read
+// changes nothing and is in no history.
+func insist(ctx context.Context, url string, into any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, busyPatience, fmt.Errorf("it was busy for %s", busyPatience))
+	defer cancel()
+	for {
+		a, err := Get(ctx, url)
+		switch {
+		case err != nil:
+			return err
+		case a.Status == http.StatusOK && json.Unmarshal(a.Body, into) == nil:
+			return nil
+		case a.Status != http.StatusServiceUnavailable || !strings.HasPrefix(a.Code, "SQLITE_"):
+			return a.Unlike()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", a.Unlike(), context.Cause(ctx))
+		case <-time.After(busyPause):
+		}
+	}
+}
+
+// Discipline reads the discipline of the database that a node has open.
+func Discipline(ctx context.Context, node string) (store.Discipline, error) {
+	var m struct {
+		Discipline store.Discipline `json:"discipline"`
+	}
+	if err := insist(ctx, node+api.PathMetrics, &m); err != nil {
+		return m.Discipline, err
+	}
+	return m.Discipline, m.Discipline.Validate()
+}
+
+// Counter reads the counter key, which is 0 where nobody has incremented it.
+func Counter(ctx context.Context, node, key string) (int64, error) {
+	var c api.CounterResponse
+	err := insist(ctx, node+api.PathCounter+"?key="+url.QueryEscape(key), &c)
+	if err == nil && c.Key != key {
+		err = errors.New("the answer is about another counter")
+	}
+	return c.Value, err
+}
