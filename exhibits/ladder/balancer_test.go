@@ -15,7 +15,7 @@ import (
 
 	diff "github.com/google/go-cmp/cmp"
 
-	"example.com/contend/internal/child"
+	"example.com/contend/internal/proc"
 )
 
 // nginx itself says what the two configurations do.
@@ -89,11 +89,11 @@ func startBalancer(t *testing.T, conf string) (address string, first *httptest.S
 
 // start starts a program that ends with the test, and shows what it has to say
 // where the test fails.
-func start(t *testing.T, cmd *exec.Cmd) *child.Child {
+func start(t *testing.T, cmd *exec.Cmd) *proc.Process {
 	t.Helper()
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
-	c, err := child.Start(cmd)
+	c, err := proc.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func killAll(t *testing.T, c *Processes, unfinished bool) {
 		return
 	}
 	resp.Body.Close()
-	<-c.nodes[2].child.Done()
+	<-c.nodes[2].Done()
 }
 
 // wantTraces checks that every node has told of its attempts, whole, before it

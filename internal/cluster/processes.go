@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"example.com/contend/internal/child"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -167,7 +166,6 @@ func (c *Processes) Stop(ctx context.Context) error {
 	var errs []error
 	for _, p := range c.all() {
 		errs = append(errs, p.stop(ctx))
-		p.killed = true // it is gone; a second Stop has nothing to say of it
 	}
 	return errors.Join(errs...)
 }
@@ -184,7 +182,7 @@ func (c *Processes) Watch(ctx context.Context, ended func(error)) error {
 	for _, p := range c.all() {
 		group.Go(func() {
 			select {
-			case <-p.child.Done():
+			case <-p.Done():
 			case <-ctx.Done():
 				return
 			}
@@ -236,10 +234,10 @@ func (c *Processes) CPU() (sum time.Duration, err error) {
 		}
 	}
 	for _, p := range c.nodes {
-		if !p.child.Running() {
+		if !p.Running() {
 			return 0, fmt.Errorf("processor time of %s: it has ended", p.name)
 		}
-		used, err := child.CPU(p.child.PID())
+		used, err := p.CPU()
 		if err != nil {
 			return 0, err
 		}
@@ -258,7 +256,7 @@ func (c *Processes) Kill(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	if !p.child.Running() {
+	if !p.Running() {
 		return fmt.Errorf("kill %s: it is not running", node)
 	}
 	p.kill()
@@ -275,7 +273,7 @@ func (c *Processes) Restart(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	if p.child.Running() {
+	if p.Running() {
 		return fmt.Errorf("restart %s: it is still running", node)
 	}
 	return p.start(ctx, c.binary, p.addr)

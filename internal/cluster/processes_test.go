@@ -104,7 +104,7 @@ func TestNodesShareOneDatabaseBehindTheBalancer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range c.all() {
-		if alive(p.child.PID()) {
+		if alive(p.PID()) {
 			t.Errorf("%s is still there after Stop", p.name)
 		}
 	}
@@ -150,7 +150,7 @@ func TestWatchTellsOfEachNodeThatEnds(t *testing.T) {
 	left := make(chan error)
 	go func() { left <- c.Watch(t.Context(), func(err error) { ended <- err }) }()
 	for _, i := range []int{2, 0, 1} {
-		if err := syscall.Kill(c.nodes[i].child.PID(), syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(c.nodes[i].PID(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		want := c.nodes[i].name + " ended: signal: killed"
@@ -222,7 +222,7 @@ func beParent(dir string) {
 		os.Exit(1)
 	}
 	for _, p := range c.all() {
-		fmt.Println(p.child.PID())
+		fmt.Println(p.PID())
 	}
 	fmt.Println("ready")
 	if os.Getenv("CONTEND_TEST_PANIC") != "" {

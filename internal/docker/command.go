@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
+
+	"example.com/contend/internal/proc"
 )
 
 // grace bounds how long a patient command goes on once its context is done.
@@ -26,35 +26,27 @@ type command struct {
 	patient bool
 }
 
-// run runs the command to its end. When ctx is done first, the command's whole
-// process group is killed and the error is ctx's cause.
+// run runs the command to its end, in a process group of its own. When ctx is
+// done first, the command is killed with all that it has started, and the error
+// is ctx's cause.
 func (c command) run(ctx context.Context) error {
 	said := &tail{}
-	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd := exec.Command(c.args[0], c.args[1:]...)
 	cmd.Stdout, cmd.Stderr = c.out, said
 	if c.both {
 		together := io.MultiWriter(c.out, said)
 		cmd.Stdout, cmd.Stderr = together, together
 	}
-	cmd.SysProcAttr = attributes()
-	killGroup := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.Cancel, cmd.WaitDelay = killGroup, time.Second // a second for pipes that a grandchild keeps open
+	var patience time.Duration
 	if c.patient {
-		cmd.Cancel, cmd.WaitDelay = func() error { return nil }, grace
+		patience = grace
 	}
-	// The parent-death signal is sent when the thread that forked ends, not the
-	// process (prctl(2), PR_SET_PDEATHSIG): this thread has to outlive the child.
-	runtime.LockOSThread()
-	err := cmd.Run()
-	runtime.UnlockOSThread()
+	err := proc.Run(ctx, cmd, patience)
 	switch {
 	case ctx.Err() != nil:
-		if cmd.Process != nil {
-			_ = killGroup() // what a patient command that ran out of grace has left
-		}
 		return fmt.Errorf("%s: %w", c.name(), context.Cause(ctx))
 	case err != nil:
-		return &Error{Command: c.name(), Said: said.String(), Err: err}
+		return &Error{Command: c.name(), Said: string(said.kept), Err: err}
 	}
 	return nil
 }
@@ -91,17 +83,10 @@ type Error struct {
 
 // Error says which command failed and with which last words.
 func (e *Error) Error() string {
-	const most = 3 // lines
-	var lines []string
-	for line := range strings.Lines(e.Said) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
+	if said := proc.LastLines(e.Said, 3); said != "" {
+		return e.Command + ": " + said
 	}
-	if len(lines) == 0 {
-		return fmt.Sprintf("%s: %v", e.Command, e.Err)
-	}
-	return e.Command + ": " + strings.Join(lines[max(0, len(lines)-most):], "; ")
+	return fmt.Sprintf("%s: %v", e.Command, e.Err)
 }
 
 // Unwrap returns how the command ended.
@@ -119,5 +104,3 @@ func (t *tail) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-func (t *tail) String() string { return string(t.kept) }

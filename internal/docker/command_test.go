@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -59,7 +58,7 @@ func TestATailKeepsTheEnd(t *testing.T) {
 	if _, err := kept.Write([]byte("the end")); err != nil {
 		t.Fatal(err)
 	}
-	if got := kept.String(); len(got) != tailSize || !strings.HasSuffix(got, "athe end") {
+	if got := string(kept.kept); len(got) != tailSize || !strings.HasSuffix(got, "athe end") {
 		t.Errorf("it kept %d bytes that end in %q", len(got), got[len(got)-10:])
 	}
 }
@@ -123,15 +122,8 @@ func awaitFile(t *testing.T, path string) string {
 // A Ctrl-C at the terminal goes to the process group in the foreground: a client
 // has one of its own.
 func TestAClientHasAGroupOfItsOwn(t *testing.T) {
-	shell := exec.Command("sh", "-c", "sleep 1000")
-	shell.SysProcAttr = attributes()
-	if err := shell.Start(); err != nil {
-		t.Fatal(err)
+	text, err := output(t.Context(), "sh", "-c", "echo $$ $(ps -o pgid= -p $$)")
+	if pid, group, _ := strings.Cut(text, " "); err != nil || pid != group {
+		t.Errorf("process and group are %q, %v", text, err)
 	}
-	group, err := syscall.Getpgid(shell.Process.Pid)
-	if err != nil || group != shell.Process.Pid {
-		t.Errorf("its group is %d, %v; want %d", group, err, shell.Process.Pid)
-	}
-	_ = syscall.Kill(-group, syscall.SIGKILL)
-	_ = shell.Wait()
 }

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/contend/internal/child"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/store"
 	pgstore "example.com/contend/internal/store/postgres"
 )
@@ -38,8 +38,8 @@ type private struct {
 	port int
 
 	mu      sync.Mutex
-	process *child.Child
-	before  time.Duration // processor time of those that were killed
+	process *proc.Process
+	before  time.Duration // processor time of those before process
 }
 
 // errGiven is the answer to what may be done only to a server of one's own.

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/contend/internal/child"
+	"example.com/contend/internal/proc"
 	pgstore "example.com/contend/internal/store/postgres"
 )
 
@@ -27,6 +27,7 @@ const (
 	startWait  = 60 * time.Second
 	stopWait   = 10 * time.Second
 	portTries  = 5
+	saidLines  = 5 // of its log in an error
 )
 
 // Start makes a private PostgreSQL server in a directory of its own under dir,
@@ -138,18 +139,8 @@ func (p *private) initdb(ctx context.Context, owner *syscall.Credential, passwor
 		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	c, err := child.Start(cmd)
-	if err != nil {
-		return fmt.Errorf("start initdb: %w", err)
-	}
-	select {
-	case <-c.Done():
-	case <-ctx.Done():
-		c.KillTree()
-		return fmt.Errorf("initdb: %w", context.Cause(ctx))
-	}
-	if err := c.Err(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, tail(said.Bytes()))
+	if err := proc.Run(ctx, cmd, 0); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, proc.LastLines(said.String(), saidLines))
 	}
 	return nil
 }
@@ -158,26 +149,33 @@ func (p *private) initdb(ctx context.Context, owner *syscall.Credential, passwor
 var errPortTaken = errors.New("the port is taken")
 
 // launch starts the server and waits until it answers.
-func (p *private) launch(ctx context.Context, owner *syscall.Credential, url string) (pgstore.About, error) {
-	log, err := os.OpenFile(p.log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+func (p *private) launch(ctx context.Context, owner *syscall.Credential, url string) (about pgstore.About, err error) {
+	process, err := proc.StartLogged(p.command(owner, "postgres", p.settings()...), p.log())
 	if err != nil {
-		return pgstore.About{}, fmt.Errorf("open the log: %w", err)
-	}
-	defer log.Close()
-	begin, err := log.Seek(0, 2)
-	if err != nil {
-		return pgstore.About{}, fmt.Errorf("open the log: %w", err)
-	}
-	cmd := p.command(owner, "postgres", p.settings()...)
-	cmd.Stdout, cmd.Stderr = log, log
-	process, err := child.Start(cmd)
-	if err != nil {
-		return pgstore.About{}, fmt.Errorf("start postgres: %w", err)
+		return about, fmt.Errorf("start postgres: %w", err)
 	}
 	p.mu.Lock()
+	if p.process != nil {
+		used, _ := p.process.CPU() // that of the dead is known
+		p.before += used
+	}
 	p.process = process
 	p.mu.Unlock()
-	return p.await(ctx, process, url, begin)
+	var unanswered error
+	err = process.Await(ctx, 10*time.Millisecond, func() bool {
+		about, unanswered = pgstore.Ask(ctx, url)
+		return unanswered == nil
+	})
+	switch said := proc.LastWords(p.log(), saidLines); {
+	case err == nil:
+		return about, nil
+	case !errors.Is(err, proc.ErrEnded):
+		return about, fmt.Errorf("wait for postgres to answer: %w", unanswered)
+	case strings.Contains(said, "could not bind"):
+		return about, fmt.Errorf("%w: %s", errPortTaken, said)
+	default:
+		return about, fmt.Errorf("postgres ended (%w): %s", process.Err(), said)
+	}
 }
 
 // settings are the server's command line. Dynamic shared memory is in files of
@@ -194,53 +192,11 @@ func (p *private) settings() []string {
 	return args
 }
 
-// await waits until the server answers or has ended. begin is where its part of
-// the log begins.
-func (p *private) await(ctx context.Context, process *child.Child, url string, begin int64) (pgstore.About, error) {
-	for {
-		about, err := pgstore.Ask(ctx, url)
-		if err == nil {
-			return about, nil
-		}
-		select {
-		case <-process.Done():
-			return about, p.whyEnded(process, begin)
-		case <-ctx.Done():
-			return about, fmt.Errorf("wait for postgres to answer: %w", err)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-func (p *private) whyEnded(process *child.Child, begin int64) error {
-	said, err := os.ReadFile(p.log())
-	if err != nil {
-		return fmt.Errorf("postgres ended: %w", process.Err())
-	}
-	said = said[min(begin, int64(len(said))):]
-	if bytes.Contains(said, []byte("could not bind")) {
-		return fmt.Errorf("%w: %s", errPortTaken, tail(said))
-	}
-	return fmt.Errorf("postgres ended (%v): %s", process.Err(), tail(said))
-}
-
-// tail returns the end of what a program said, for an error.
-func tail(said []byte) string {
-	said = bytes.TrimSpace(said)
-	return string(said[max(0, len(said)-1000):])
-}
-
 // kill ends everything at once.
 func (p *private) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.process.Running() {
-		return
-	}
-	if used, err := child.CPU(p.process.PID()); err == nil {
-		p.before += used
-	}
-	p.process.KillTree()
+	p.process.Kill()
 }
 
 func (p *private) running() bool {
@@ -279,10 +235,7 @@ func (p *private) restart(ctx context.Context, url string) error {
 func (p *private) cpu() (time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.process.Running() {
-		return p.before, nil
-	}
-	used, err := child.CPU(p.process.PID())
+	used, err := p.process.CPU()
 	return p.before + used, err
 }
 
@@ -292,13 +245,8 @@ func (p *private) cpu() (time.Duration, error) {
 func (p *private) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.process.Running() {
-		p.process.Signal(os.Interrupt)
-		select {
-		case <-p.process.Done():
-		case <-time.After(stopWait):
-			p.process.KillTree()
-		}
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
+	defer cancel()
+	_ = p.process.Stop(ctx, os.Interrupt) // where that takes too long, it has been killed
 	p.removeSegment()
 }

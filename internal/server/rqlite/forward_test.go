@@ -27,11 +27,11 @@ func TestAWriteIsNotSentTwice(t *testing.T) {
 		if follower == leader {
 			follower = s.nodes[1]
 		}
-		leader.child.Signal(syscall.SIGSTOP)
+		leader.process.Signal(syscall.SIGSTOP)
 		asked := make(chan struct{})
 		go func() { defer close(asked); ask(follower) }()
 		time.Sleep(300 * time.Millisecond) // shorter than a leader's lease, so that it stays the leader
-		leader.child.Signal(syscall.SIGCONT)
+		leader.process.Signal(syscall.SIGCONT)
 		<-asked
 	}
 	freeze(func(follower *node) {

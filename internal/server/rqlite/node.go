@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/contend/internal/child"
+	"example.com/contend/internal/proc"
 )
 
 // A node is one rqlited of a private cluster.
@@ -24,9 +23,9 @@ type node struct {
 	log        string // path
 	command    []string
 
-	mu    sync.Mutex
-	child *child.Child  // nil until it has been started
-	spent time.Duration // processor time of those before child
+	mu      sync.Mutex
+	process *proc.Process // nil until it has been started
+	spent   time.Duration // processor time of those before process
 }
 
 // layOut decides the nodes' names, ports and directories. The ports were free a
@@ -66,104 +65,57 @@ func freeAddresses(n int) ([]string, error) {
 func (n *node) start() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	logfile, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer logfile.Close()
-	cmd := exec.Command(n.command[0], n.command[1:]...)
-	cmd.Stdout, cmd.Stderr = logfile, logfile
-	c, err := child.Start(cmd)
+	p, err := proc.StartLogged(exec.Command(n.command[0], n.command[1:]...), n.log)
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.id, err)
 	}
-	if n.child != nil {
-		n.spent += used(n.child.State())
+	if n.process != nil {
+		used, _ := n.process.CPU() // that of the dead is known
+		n.spent += used
 	}
-	n.child = c
+	n.process = p
 	return nil
 }
-
-// used is the processor time of a process that has ended.
-func used(state *os.ProcessState) time.Duration { return state.UserTime() + state.SystemTime() }
 
 // awaitReady polls /readyz until it answers 200: the node is up, knows the
 // leader and can reach it (https://rqlite.io/docs/guides/monitoring-rqlite/).
 func (n *node) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it took too long"))
 	defer cancel()
-	for {
-		if ready(ctx, n.http) {
-			return nil
+	err := n.process.Await(ctx, 20*time.Millisecond, func() bool {
+		resp, err := get(ctx, n.http, "/readyz")
+		if err != nil {
+			return false
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s was not ready: %w: %s", n.id, context.Cause(ctx), n.lastWords())
-		case <-n.child.Done():
-			return fmt.Errorf("%s ended: %s", n.id, n.lastWords())
-		case <-time.After(20 * time.Millisecond):
-		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	if err != nil { // the log goes with the directory
+		return fmt.Errorf("%s was not ready: %w: %s", n.id, err, proc.LastWords(n.log, 3))
 	}
-}
-
-func ready(ctx context.Context, host string) bool {
-	resp, err := get(ctx, host, "/readyz")
-	if err != nil {
-		return false
-	}
-	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
-}
-
-// lastWords returns the end of the node's log: its directory goes with it.
-func (n *node) lastWords() string {
-	text, err := os.ReadFile(n.log)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-3):], " | ")
+	return nil
 }
 
 func (n *node) kill() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.child.Kill()
+	n.process.Kill()
 }
 
-// terminate asks the node to end. One that was never started is none.
-func (n *node) terminate() {
+// stop ends the node with SIGTERM, and with SIGKILL when ctx is done first. One
+// that was never started is none.
+func (n *node) stop(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.child.Running() {
-		n.child.Signal(syscall.SIGTERM)
+	if err := n.process.Stop(ctx, syscall.SIGTERM); err != nil {
+		return fmt.Errorf("%s had not ended after SIGTERM and was killed: %w", n.id, err)
 	}
-}
-
-// awaitEnd waits until the node has ended, and kills it at the deadline.
-func (n *node) awaitEnd(deadline time.Time) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.child.Running() {
-		return nil
-	}
-	select {
-	case <-n.child.Done():
-		return nil
-	case <-time.After(time.Until(deadline)):
-		n.child.Kill()
-		return fmt.Errorf("%s had not ended after SIGTERM and was killed", n.id)
-	}
+	return nil
 }
 
 func (n *node) cpu() (time.Duration, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.child.Running() {
-		now, err := child.CPU(n.child.PID())
-		if err == nil || n.child.Running() {
-			return n.spent + now, err
-		}
-	}
-	return n.spent + used(n.child.State()), nil
+	used, err := n.process.CPU()
+	return n.spent + used, err
 }

@@ -290,14 +290,14 @@ func (s *Server) CPU() (time.Duration, error) {
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
-	for _, n := range s.nodes { // all at once: a majority may be what a node waits for
-		n.terminate()
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+	errs := make([]error, len(s.nodes))
+	var group sync.WaitGroup
+	for i, n := range s.nodes { // all at once: a majority may be what a node waits for
+		group.Go(func() { errs[i] = n.stop(ctx) })
 	}
-	deadline := time.Now().Add(stopPatience)
-	for _, n := range s.nodes {
-		errs = append(errs, n.awaitEnd(deadline))
-	}
+	group.Wait()
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}

@@ -97,7 +97,7 @@ func TestLife(t *testing.T) {
 	}
 	must(t, s.Close())
 	for _, n := range s.nodes {
-		if n.child.Running() {
+		if n.process.Running() {
 			t.Errorf("%s outlived Close", n.id)
 		}
 	}

@@ -1,4 +1,4 @@
-package child
+package proc
 
 import (
 	"bytes"
@@ -8,27 +8,35 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
+
+// bind gives a child a process group of its own and has the kernel kill it
+// when we die, however we die.
+func bind(a *syscall.SysProcAttr) {
+	a.Setpgid = true
+	if a.Pdeathsig == 0 {
+		a.Pdeathsig = syscall.SIGKILL
+	}
+}
 
 // tick is the unit of times in /proc/PID/stat: USER_HZ, which is 100 on every
 // architecture that Go runs on.
 const tick = time.Second / 100
 
-// CPU returns the processor time that process pid and everything it has started
-// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). What a
-// child had that nobody has waited for is missing.
-func CPU(pid int) (time.Duration, error) {
-	own, err := times(pid)
+// cpu sums the processor time of pid and its descendants.
+func cpu(pid int, descendants []int) (time.Duration, error) {
+	sum, err := times(pid)
 	if err != nil {
 		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
 	}
-	for _, child := range descendants(pid) {
+	for _, child := range descendants {
 		if t, err := times(child); err == nil { // else it has ended, and its parent has its time
-			own += t
+			sum += t
 		}
 	}
-	return own, nil
+	return sum, nil
 }
 
 // times reads utime, stime, cutime and cstime.

@@ -1,0 +1,231 @@
+// Package proc starts programs that do not outlive this one: each in a process
+// group of its own, so that a Ctrl-C at the terminal reaches only us and we
+// decide in which order things end, and killed by the kernel when we die
+// (Linux; prctl(2), PR_SET_PDEATHSIG).
+package proc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A Process is a program that was started. Its methods may be called by any goroutine.
+type Process struct {
+	cmd    *exec.Cmd
+	done   chan struct{}
+	err    error        // of Wait; read it after done
+	killed atomic.Int64 // processor time in ns that Kill found
+}
+
+// Start starts cmd. Its SysProcAttr keeps its credentials and its parent-death
+// signal, which is SIGKILL where there is none.
+func Start(cmd *exec.Cmd) (*Process, error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	bind(cmd.SysProcAttr)
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// The parent-death signal is sent when the thread that forked ends, not
+		// the process: this thread has to outlive the child.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(p.done)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		<-p.done
+		return nil, err
+	}
+	return p, nil
+}
+
+// StartLogged is Start with the command's stdout and stderr appended to the
+// file at path, which is created where it is missing.
+func StartLogged(cmd *exec.Cmd, path string) (*Process, error) {
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	return Start(cmd)
+}
+
+// Run runs cmd to its end. When ctx is done first, cmd may go on for grace;
+// then Run kills it with everything that it has started, and returns the cause
+// of ctx. Where cmd has no WaitDelay, it is one second: a grandchild may keep a
+// pipe open.
+func Run(ctx context.Context, cmd *exec.Cmd, grace time.Duration) error {
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = time.Second
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	p, err := Start(cmd)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.done:
+	case <-time.After(grace):
+		p.Kill()
+	}
+	return context.Cause(ctx)
+}
+
+// PID is the process's id, which is its group's too.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended and has been waited for.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Running reports whether the process has not yet been waited for. A nil
+// Process has never run.
+func (p *Process) Running() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Err waits for the process and returns how it ended: nil after exit code 0.
+func (p *Process) Err() error {
+	<-p.done
+	return p.err
+}
+
+// State waits for the process and returns its state.
+func (p *Process) State() *os.ProcessState {
+	<-p.done
+	return p.cmd.ProcessState
+}
+
+// ErrEnded is returned by Await for a process that ended before it was ready.
+var ErrEnded = errors.New("it ended")
+
+// Await calls ready again and again until it returns true. It returns
+// [ErrEnded] where the process ends first, and the cause of ctx where that is
+// done first.
+func (p *Process) Await(ctx context.Context, every time.Duration, ready func() bool) error {
+	for !ready() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-p.done:
+			return ErrEnded
+		case <-time.After(every):
+		}
+	}
+	return nil
+}
+
+// Signal sends the process alone a signal. One that has ended gets none.
+func (p *Process) Signal(s os.Signal) {
+	if p.Running() {
+		_ = p.cmd.Process.Signal(s) // it may have ended just now
+	}
+}
+
+// Stop sends the process a signal and waits for its end. When ctx is done
+// first, Stop kills it and returns the cause of ctx.
+func (p *Process) Stop(ctx context.Context, s os.Signal) error {
+	if !p.Running() {
+		return nil
+	}
+	p.Signal(s)
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		p.Kill()
+		return context.Cause(ctx)
+	}
+}
+
+// Kill ends the process's whole group at once, and everything else that it has
+// started, also what has gone into a group of its own, as PostgreSQL's backends
+// do. It waits for the process. Outside Linux it ends only the group.
+func (p *Process) Kill() {
+	if !p.Running() {
+		return
+	}
+	all := descendants(p.PID())
+	if used, err := cpu(p.PID(), all); err == nil {
+		p.killed.Store(int64(used))
+	}
+	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
+	for _, pid := range all {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	<-p.done
+}
+
+// CPU returns the processor time that the process and everything it has started
+// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). What a
+// child of its had that nobody has waited for is missing, except that Kill
+// counts it. While the process runs, its time is known on Linux only.
+func (p *Process) CPU() (time.Duration, error) {
+	if p.Running() {
+		used, err := cpu(p.PID(), descendants(p.PID()))
+		if err == nil || p.Running() {
+			return used, err
+		}
+	}
+	state := p.State()
+	return max(state.UserTime()+state.SystemTime(), time.Duration(p.killed.Load())), nil
+}
+
+// tailSize is how much of a log LastWords reads, in bytes.
+const tailSize = 4096
+
+// LastWords returns the last n lines of the end of the log at path, joined by
+// "; ", without those that are empty or begin with "hint:". Where the log
+// cannot be read, it returns why.
+func LastWords(path string, n int) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > tailSize {
+		_, _ = f.Seek(-tailSize, io.SeekEnd)
+	}
+	text, _ := io.ReadAll(f)
+	return LastLines(string(text), n)
+}
+
+// LastLines is [LastWords] of a text.
+func LastLines(text string, n int) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "hint:") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}
