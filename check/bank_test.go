@@ -26,7 +26,7 @@ func ExampleBank() {
 	fmt.Println(judged.Reason)
 	// Output:
 	// refuted
-	// 10 of 200 are gone: the final balances add up to 190, and 1 of 1 times that all balances were added up they were not 200, but 190
+	// 10 of 200 are gone: the final balances add up to 190, and 1 of 1 totals were not 200, but 190
 }
 
 // bankOps reads a history written short: "a>b:10" is an acknowledged transfer
@@ -75,7 +75,7 @@ func TestBank(t *testing.T) {
 		reason    string
 	}{
 		{"all there", "a=100 b=100 a>b:10 T200 b>a:5 T200 a!95 b!105", check.Holds,
-			"all 200 are there, in the final balances and each of 2 times that they were added up, and 2 acknowledged transfers explain every account"},
+			"all 200 are there, in the final balances and in each of 2 totals, and 2 acknowledged transfers explain every account"},
 		{"never added up", "a=100 b=100 a>b:10 a!90 b!110", check.Holds,
 			"all 200 are there, in the final balances, and 1 acknowledged transfers explain every account"},
 		{"to itself", "a=5 a>a:3 a!5", check.Holds, ""},
@@ -86,11 +86,11 @@ func TestBank(t *testing.T) {
 		{"no choice of unknown ones", "a=100 b=100 a>b:10 a>b:5? a>b:7? a!84 b!116", check.Refuted,
 			"no choice among the unknown transfers (2) explains the final balances"},
 		{"gone in the end", "a=100 b=100 a>b:10 a!90 b!100", check.Refuted, "10 of 200 are gone: the final balances add up to 190"},
-		{"made in the end", "a=100 b=100 a>b:10 a!100 b!110", check.Refuted, "10 were made beside 200: the final balances add up to 210"},
+		{"made in the end", "a=100 b=100 a>b:10 a!100 b!110", check.Refuted, "10 appeared beside 200: the final balances add up to 210"},
 		{"half of an unknown one", "a=100 b=100 a>b:10 a>b:5? a!85 b!110", check.Refuted, ""},
 		{"gone for a while", "a=100 b=100 a>b:10 T200 T190 T200 a!90 b!110", check.Refuted,
-			"1 of 3 times that all balances were added up they were not 200, but 190–200"},
-		{"gone for a while, balances not known", "T200 a>b:10 T190", check.Refuted, "all balances added up to 190 and to 200"},
+			"1 of 3 totals were not 200, but 190–200"},
+		{"gone for a while, balances not known", "T200 a>b:10 T190", check.Refuted, "two totals of all balances differ: 190 and 200"},
 		{"a lost transfer", "a=100 b=100 a>b:10 a!100 b!100", check.Refuted, `"a" ended at 100, and its transfers make it 90`},
 		{"one balance is enough", "a=100 a>b:10 a!100", check.Refuted, ""},
 		{"a failed one took effect", "a=100 b=100 a>b:10 a>b:5- a!85 b!115", check.Refuted, ""},
@@ -103,17 +103,17 @@ func TestBank(t *testing.T) {
 		{"not read", "a=100 b=100 a>b:10 T200 a!90", check.Inconclusive, `the final balance of "b" was not read`},
 		{"read too early", "a=100 b=100 a>b:10 a!90 b!110 a>b:1", check.Inconclusive,
 			`the final balance of "a" was read before its last acknowledged transfer had returned`},
-		{"reset in the midst", "a=100 b=100 a>b:10 b=100 a!90 b!100", check.Inconclusive, `nothing can be said: "b": it was reset after transfers had begun`},
+		{"reset in the midst", "a=100 b=100 a>b:10 b=100 a!90 b!100", check.Inconclusive, `the history cannot be judged: "b": it was reset after transfers had begun`},
 		{"reset after it was added up", "a=100 T100 b=100 a>b:10 a!90 b!110", check.Inconclusive,
-			"nothing can be said: balances were reset after they had been added up"},
-		{"to nobody", "a=100 a>:10 a!90", check.Inconclusive, `nothing can be said: a transfer was of 10 from "a" to ""`},
+			"the history cannot be judged: a balance was reset after a total had been read"},
+		{"to nobody", "a=100 a>:10 a!90", check.Inconclusive, `the history cannot be judged: a transfer of 10 goes from "a" to ""`},
 		{"less than nothing", "a=100 b=100 a>b:-10 a!110 b!90", check.Inconclusive, ""},
 		{"more than numbers can count", "a=9223372036854775807 b=1 b>a:1 a!0 b!0", check.Inconclusive,
-			`nothing can be said: "a": what it received and sent is more than 64 bits can count`},
+			`the history cannot be judged: "a": the sum of its transfers exceeds 64 bits`},
 		{"more together than numbers can count", "a=9223372036854775807 b=1 a>b:1 a!9223372036854775806 b!2", check.Inconclusive,
-			"the balances together are more than 64 bits can count"},
+			"the sum of all balances exceeds 64 bits"},
 		{"as far off as numbers go", "a=-9223372036854775808 b=0 c=0 b>c:1 a!9223372036854775807 b!-1 c!1", check.Refuted,
-			"9223372036854775807 were made beside -9223372036854775808: the final balances add up to 9223372036854775807, and \"b\" ended below zero, at -1"},
+			"9223372036854775807 appeared beside -9223372036854775808: the final balances add up to 9223372036854775807, and \"b\" ended below zero, at -1"},
 		{"too many unknown ones", tooMany(), check.Inconclusive, "no money is gone, but the final balances do not tell which unknown transfers (60) took effect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestBankFigures(t *testing.T) {
 	got := check.Bank(slices.Values(bankOps("a=100 b=50 a>b:10 T150 T140 b>a:3? T155 a!95 b!55")))
 	want := check.Balances{
 		Verdict:      check.Refuted,
-		Reason:       `"a" ended at 95, and its transfers make it 90–93, and 2 of 3 times that all balances were added up they were not 150, but 140–155`,
+		Reason:       `"a" ended at 95, and its transfers make it 90–93, and 2 of 3 totals were not 150, but 140–155`,
 		Acknowledged: 1, Unknown: 1, Initial: history.Some(150), Final: history.Some(150),
 		Totals: 3, Wrong: 2, Lowest: history.Some(140), Highest: history.Some(155),
 		Accounts: []check.Account{

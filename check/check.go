@@ -1,13 +1,21 @@
 // Package check decides what a history proves.
 //
-// A checker is a pure function of the ops it is given: no file, no clock, no
-// process. Ops whose outcome is unknown widen its answer to a [Range]; they
-// never add to the blame. A checker that saw too little says
-// [Inconclusive], which is also the zero [Verdict], so that a check that was
-// skipped, forgotten or cut short can never read as a pass.
+// A checker is a pure function of ops: it reads no file and no clock. Ops whose
+// outcome is unknown widen its answer to a [Range]; they never add to the blame.
+// A checker that saw too little answers [Inconclusive], which is also the zero
+// [Verdict], so that a check that was skipped, forgotten or cut short can never
+// read as a pass.
+//
+// Each checker is one file, with its proof in the doc comment of its function:
+// [Counter], [Stock], [Bank], [Set], [Durability]. Those that judge key by key
+// share keyed.go.
 package check
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/contend/history"
+)
 
 // A Verdict is the answer to a claim.
 type Verdict uint8
@@ -60,6 +68,16 @@ func Merge(a, b Verdict) Verdict {
 		return Holds
 	}
 }
+
+// A Witness is the fewest ops that prove an anomaly, for a person to look at.
+type Witness struct {
+	Anomaly string       `json:"anomaly"` // by its name in the literature: "P4 lost update"
+	Reason  string       `json:"reason"`  // one sentence: what cannot be
+	Ops     []history.Op `json:"ops"`     // in the order in which they returned; a line of history.jsonl each
+}
+
+// maxExamples is how many witnesses of one anomaly are shown.
+const maxExamples = 3
 
 // A Range is what is known of a count when some ops are unknown: it lies
 // between Min and Max, both included.

@@ -87,7 +87,7 @@ var counterCases = []struct {
 		`"k" lost 1 of 2 acknowledged increments: its final value is 1`},
 	{"one value twice", "=0 +1 +1 +2 !2", check.Refuted, check.Exactly(1), 0, ""},
 	{"one value twice, final value never read", "=0 +1 +1 +2", check.Refuted, check.Range{Min: 1, Max: 3}, 0,
-		`"k" lost at least 1 of 3 acknowledged increments, whatever its final value: the values they were told show it`},
+		`"k" lost at least 1 of 3 acknowledged increments, whatever its final value: the values that they returned prove it`},
 	{"unknown ones fill the gap, not the loss", "=0 +1 +1 +1 ? ? !3", check.Refuted, check.Range{Min: 2, Max: 2}, 0, ""},
 	{"the final value is older than an answer", "=0 +1 +2 +3 !2", check.Refuted, check.Exactly(1), 0, ""},
 	{"nothing left", "=0 +1 +2 !0", check.Refuted, check.Exactly(2), 0, ""},
@@ -98,7 +98,7 @@ var counterCases = []struct {
 	{"read too early", "=0 +1 !1 +2", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
 		`the final value of "k" was read before its last acknowledged increment had returned`},
 	{"a failed one took effect", "=0 +1 - +3 !3", check.Refuted, check.Range{Min: 0, Max: 2}, 1,
-		`at least 1 of the steps of "k" from 0 to 3 were made by no acknowledged or unknown increment`},
+		`no acknowledged or unknown increment made at least 1 of the steps of "k" from 0 to 3`},
 	{"a failed one took effect, and one was lost", "=0 +1 - +1 !2", check.Refuted, check.Range{Min: 1, Max: 2}, 1, ""},
 	{"one that was told too much, never read", "=0 +5", check.Refuted, check.Range{Min: 0, Max: 1}, 4, ""},
 	{"the final value is below the first", "=5 - !4", check.Refuted, check.Exactly(0), 0,
@@ -107,13 +107,13 @@ var counterCases = []struct {
 	{"no reset, began at 0", "+1 +2 !2", check.Holds, check.Exactly(0), 0, ""},
 	{"no reset, lost wherever it began", "+1 +1 !1", check.Refuted, check.Exactly(1), 0, ""},
 	{"no reset, began elsewhere", "+11 +12 !12", check.Inconclusive, check.Range{Min: 0, Max: 2}, 10,
-		`at least 10 of the steps of "k" from 0 to 12 were made by no acknowledged or unknown increment, unless it did not begin at 0: no reset was recorded`},
+		`no acknowledged or unknown increment made at least 10 of the steps of "k" from 0 to 12, unless it did not begin at 0: no reset was recorded`},
 	{"no reset, began below 0", "+-2 +-1 !-1", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
-		`nothing can be said of "k": its values show that it did not begin at 0, and no reset was recorded`},
+		`"k" cannot be judged: its values show that it did not begin at 0, and no reset was recorded`},
 	{"reset in the midst", "=0 +1 =0 +1 !1", check.Inconclusive, check.Range{Min: 0, Max: 2}, 0,
-		`nothing can be said of "k": it was reset after increments had begun`},
+		`"k" cannot be judged: it was reset after increments had begun`},
 	{"reset to nothing", "= +1 !1", check.Inconclusive, check.Range{Min: 0, Max: 1}, 0,
-		`nothing can be said of "k": a reset does not say to which value`},
+		`"k" cannot be judged: a reset has no value`},
 	{"as far as numbers go", "=-9223372036854775808 +9223372036854775807 !9223372036854775807", check.Refuted,
 		check.Range{Min: 0, Max: 1}, math.MaxInt64 - 1, ""},
 }
@@ -166,22 +166,27 @@ func TestCounterWitnesses(t *testing.T) {
 	}{
 		{"none", "=0 +1 +2 !2", nil},
 		{"the three smallest of four pairs", "=0 +4 +3 +2 +1 +1 +3 +2 +4 +4 !4", []witness{
-			{"P4 lost update", `two acknowledged increments were both told that "k" became 1`, []int{4, 5}},
-			{"P4 lost update", `two acknowledged increments were both told that "k" became 2`, []int{3, 7}},
-			{"P4 lost update", `two acknowledged increments were both told that "k" became 3`, []int{2, 6}},
+			{"P4 lost update", `two acknowledged increments of "k" both returned 1`, []int{4, 5}},
+			{"P4 lost update", `two acknowledged increments of "k" both returned 2`, []int{3, 7}},
+			{"P4 lost update", `two acknowledged increments of "k" both returned 3`, []int{2, 6}},
 		}},
 		{"one value, many times", "=0 +1 +1 +1 !1", []witness{
-			{"P4 lost update", `3 acknowledged increments were told that "k" became 1; these are the first two`, []int{1, 2}},
+			{"P4 lost update", `3 acknowledged increments of "k" returned 1; these are the first two`, []int{1, 2}},
 		}},
 		{"above the final value", "=0 +1 +2 !1", []witness{
-			{"lost write", `an acknowledged increment was told that "k" became 2, and in the end it was 1`, []int{2, 3}},
+			{"lost write", `an acknowledged increment of "k" returned 2, and the final value is 1`, []int{2, 3}},
 		}},
 		{"a step from nowhere", "=0 - !1", []witness{
-			{"unexplained increment", `at least 1 of the steps of "k" from 0 to 1 were made by no acknowledged or unknown increment`, []int{2}},
+			{"unexplained increment", `no acknowledged or unknown increment made at least 1 of the steps of "k" from 0 to 1`, []int{2}},
 		}},
 		{"below the initial value", "=5 +3 !4", []witness{
-			{"impossible value", `an acknowledged increment was told that "k" became 3, and it had begun at 5`, []int{1}},
+			{"impossible value", `an acknowledged increment of "k" returned 3, and it began at 5`, []int{1}},
 			{"impossible value", `the final value 4 of "k" is below 5, where it began`, []int{2}},
+		}},
+		{"above the final value, and below the initial one", "=5 +3 !2", []witness{
+			{"lost write", `an acknowledged increment of "k" returned 3, and the final value is 2`, []int{1, 2}},
+			{"impossible value", `an acknowledged increment of "k" returned 3, and it began at 5`, []int{1}},
+			{"impossible value", `the final value 2 of "k" is below 5, where it began`, []int{2}},
 		}},
 		{"none where nothing can be said", "=0 +1 =0 +1 !1", nil},
 	} {
@@ -247,7 +252,7 @@ func TestCountersJSON(t *testing.T) {
 		`"counters":[{"key":"k","acknowledged":2,"failed":0,"unknown":0,"initial":0,"initial_known":true,"final":1,` +
 		`"lost":{"min":1,"max":1},"duplicates":1,"unexplained":0,"verdict":"refuted",` +
 		`"reason":"\"k\" lost 1 of 2 acknowledged increments: its final value is 1",` +
-		`"witnesses":[{"anomaly":"P4 lost update","reason":"two acknowledged increments were both told that \"k\" became 1",` +
+		`"witnesses":[{"anomaly":"P4 lost update","reason":"two acknowledged increments of \"k\" both returned 1",` +
 		`"ops":[{"index":1,"process":0,"op":"increment","key":"k","value":1,"intended":2,"invoked":2,"returned":3,"outcome":"ok"},` +
 		`{"index":2,"process":0,"op":"increment","key":"k","value":1,"intended":4,"invoked":4,"returned":5,"outcome":"ok"}]}]}]}`
 	if diff := cmp.Diff(want, string(text)); diff != "" {

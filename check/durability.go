@@ -34,19 +34,19 @@ type Crash struct {
 }
 
 // Durability judges whether every acknowledged write of a history outlived the
-// crashes in it. It reads what [Set] reads, and judges it so; and also crashes
-// and the counts of all rows that the recorder made while no node ran.
+// crashes in it. It judges the ops that [Set] reads as Set does; it also reads
+// crashes, and the counts of all rows that the recorder made while no node ran.
 //
 // Such a count (a recovered op) that is smaller than the number of writes
 // acknowledged before it proves a loss, whatever was found in the end: rows
-// are never deleted, and others can only add to it. Each lost write is laid at
-// the first crash after its acknowledgement, both by the order of the history
-// and by its times. Which crash took it is not proved by that.
+// are never deleted, and others can only add to it. Each lost write is counted
+// for the first crash after its acknowledgement, both by the order of the history
+// and by its times. That does not prove which crash took it.
 //
-// Crashes that did not end ok are passed over. Without one that did the verdict
-// is inconclusive, whatever was lost: nothing crashed.
+// Crashes that did not end ok are skipped. Without one that did the verdict is
+// inconclusive, whatever was lost: nothing crashed.
 func Durability(ops iter.Seq[history.Op]) Survival {
-	s := survival{reading: newReading(), crashes: []Crash{}}
+	s := survival{reading: reading{ids: map[string]int32{}}, crashes: []Crash{}}
 	for op := range ops {
 		s.add(&op)
 	}
@@ -55,7 +55,14 @@ func Durability(ops iter.Seq[history.Op]) Survival {
 		s.Lost.Min = min(s.Lost.Max, s.missing)
 	}
 	slices.SortStableFunc(s.crashes, func(a, b Crash) int { return cmp.Compare(a.Killed, b.Killed) })
-	after := s.attribute()
+	after := int64(0)
+	for id, n := range s.lost {
+		if c := s.crashAfter(id); c != nil {
+			c.Lost += n
+		} else {
+			after += n
+		}
+	}
 	verdict, reason := s.decide()
 	judged := Survival{
 		Verdict: verdict, Reason: reason, RowCounts: s.RowCounts,
@@ -69,7 +76,7 @@ func Durability(ops iter.Seq[history.Op]) Survival {
 
 // A survival is a reading with crashes.
 type survival struct {
-	*reading
+	reading
 	crashes []Crash
 	missing int64
 	counted history.Op // the recovered op that shows most missing
@@ -83,39 +90,21 @@ func (s *survival) add(op *history.Op) {
 			Node: op.Key, Killed: op.Invoked, Serving: op.Returned, op: *op, tags: int32(len(s.tags)),
 		})
 	case op.Func == history.Recovered && op.Outcome == history.OK && op.Key == rowsKey && op.Value.Valid:
-		before := s.acknowledgedBy(op.Invoked)
+		before := s.Acknowledged
+		if s.lastReturned > op.Invoked {
+			before = 0 // of several with one tag, this may count one
+			for i := range int32(s.ops.n) {
+				if s.tags[i].acked > 0 && s.ops.at(i).returned <= op.Invoked {
+					before++
+				}
+			}
+		}
 		if missing := before - max(0, op.Value.Int64); missing > s.missing {
 			s.missing, s.counted, s.before = missing, *op, before
 		}
 	default:
 		s.reading.add(op)
 	}
-}
-
-// acknowledgedBy returns how many of the writes seen so far were acknowledged
-// by t; of several with one tag it may count one.
-func (s *survival) acknowledgedBy(t time.Duration) (n int64) {
-	if s.lastReturned <= t {
-		return s.Acknowledged
-	}
-	for i := range int32(s.ops.n) {
-		if s.tags[i].acked > 0 && s.ops.at(i).returned <= t {
-			n++
-		}
-	}
-	return n
-}
-
-// attribute lays each lost write at a crash, and returns how many are left.
-func (s *survival) attribute() (after int64) {
-	for id, n := range s.lost {
-		if c := s.crashAfter(id); c != nil {
-			c.Lost += n
-		} else {
-			after += n
-		}
-	}
-	return after
 }
 
 // crashAfter returns the first crash after the write of a tag was acknowledged.

@@ -28,7 +28,7 @@ func ExampleSet() {
 	fmt.Println("committed, and nobody was told:", judged.Recovered)
 	// Output:
 	// refuted
-	// lost 1 of 2 acknowledged writes: the 2 rows found in the end are without them
+	// lost 1 of 2 acknowledged writes: they are not among the rows found at the end (2)
 	// committed, and nobody was told: 1
 }
 
@@ -78,10 +78,10 @@ func TestSet(t *testing.T) {
 		{"an unknown one not", "+a ?b a !1", check.Holds, check.Exactly(0), ""},
 		{"a failed one not", "+a -b a !1", check.Holds, check.Exactly(0), ""},
 		{"one lost", "+a +b a !1", check.Refuted, check.Exactly(1),
-			"lost 1 of 2 acknowledged writes: the 1 rows found in the end are without them"},
+			"lost 1 of 2 acknowledged writes: they are not among the rows found at the end (1)"},
 		{"no row at all", "+a +b !0", check.Refuted, check.Exactly(2), ""},
 		{"not read", "+a +b", check.Inconclusive, check.Range{Min: 0, Max: 2},
-			"the final reading is not closed by a count: 0 rows were recorded, and there may be more"},
+			"no final read counted the rows: 0 were recorded, and there may be more"},
 		{"read in part", "+a +b a", check.Inconclusive, check.Range{Min: 0, Max: 1}, ""},
 		{"a failed one is there", "+a -b a b !2", check.Refuted, check.Exactly(0), "rows were found of writes that had failed: 1"},
 		{"a failed one is there, read in part", "+a -b b", check.Refuted, check.Range{Min: 0, Max: 1}, ""},
@@ -89,13 +89,13 @@ func TestSet(t *testing.T) {
 		{"an unknown one twice", "+a ?b b a b !3", check.Refuted, check.Exactly(0), ""},
 		{"a row from nowhere", "+a a x !2", check.Refuted, check.Exactly(0), "rows were found that nobody wrote: 1"},
 		{"everything at once", "+a +b -c b b c x !4", check.Refuted, check.Exactly(1),
-			"lost 1 of 2 acknowledged writes: the 4 rows found in the end are without them, and rows were found of writes that had failed: 1, " +
+			"lost 1 of 2 acknowledged writes: they are not among the rows found at the end (4), and rows were found of writes that had failed: 1, " +
 				"and rows were found more often than they were written: 1, and rows were found that nobody wrote: 1"},
 		{"the count says more", "+a +b a !2", check.Inconclusive, check.Range{Min: 0, Max: 1},
-			"nothing can be said: the final read counted 2 rows, and 1 were recorded"},
+			"the history cannot be judged: the final read counted 2 rows, and 1 were recorded"},
 		{"the count says less", "+a a a !1", check.Inconclusive, check.Exactly(0), ""},
 		{"two readings", "+a a !1 a !1", check.Inconclusive, check.Exactly(0),
-			"nothing can be said: rows were recorded after the final read had closed the reading"},
+			"the history cannot be judged: rows were recorded after the final read"},
 		{"counted twice", "+a a !1 !1", check.Holds, check.Exactly(0), ""},
 		{"the count has no number", "+a a !", check.Inconclusive, check.Exactly(0), ""},
 		{"written after the reading", "+a a !1 +b", check.Inconclusive, check.Range{Min: 0, Max: 1},

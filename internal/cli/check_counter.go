@@ -62,7 +62,7 @@ func countersText(w io.Writer, found check.Counters) {
 	}
 	witnessesText(w, all)
 	if len(all) > 0 && duplicates > 0 {
-		fmt.Fprintf(w, "\nAcknowledged increments that were told a value which another one was told: %d\n", duplicates)
+		fmt.Fprintf(w, "\nAcknowledged increments that returned the same value as another one: %d\n", duplicates)
 	}
 }
 
