@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"strings"
 
@@ -15,23 +13,6 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 )
-
-// A checker is one way to judge a history.
-type checker struct {
-	name, short, long, example string
-	judge                      func(name string, ops iter.Seq[history.Op]) judged
-	amends                     amends // zero: it takes no --initial and --final
-}
-
-// judged is what a checker says of one history.
-type judged struct {
-	verdict  check.Verdict
-	document any             // for --json
-	text     func(io.Writer) // for people
-}
-
-// checkers are what `contend check` knows.
-var checkers = []checker{counterChecker, setChecker, stockChecker, bankChecker, durabilityChecker}
 
 // A checkDocument is what --json prints.
 type checkDocument struct {
@@ -46,7 +27,7 @@ func newCheckCommand(s streams) *cobra.Command {
 		Use:   "check CHECKER HISTORY…",
 		Short: "Judge a recorded history again, or one of your own",
 		Long: `check judges what a history file proves, and names the fewest operations that
-prove it. A history has one operation a line, as JSON; docs/history.md tells how
+prove it. A history has one operation a line, as JSON; docs/history.md shows how
 to write one with a client of your own. "-" reads from standard input.
 
 Exit codes: 0 the claim holds, 1 it is refuted, 3 it could not be decided,
@@ -58,29 +39,23 @@ Exit codes: 0 the claim holds, 1 it is refuted, 3 it could not be decided,
 		Args:                       cobra.ArbitraryArgs,
 		FParseErrWhitelist:         cobra.FParseErrWhitelist{UnknownFlags: true}, // they belong to the misspelt checker
 		SuggestionsMinimumDistance: 2,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return unknownChecker(cmd, args)
-		},
 	}
-	for _, c := range checkers {
-		cmd.AddCommand(newCheckerCommand(s, c))
-	}
-	return cmd
-}
-
-func unknownChecker(cmd *cobra.Command, args []string) error {
 	var names []string
 	for _, c := range checkers {
+		cmd.AddCommand(newCheckerCommand(s, c))
 		names = append(names, c.name)
 	}
-	there := "there is: " + strings.Join(names, ", ")
-	if len(args) == 0 {
-		return usagef("no checker given; %s", there)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		choice := "choose one of " + strings.Join(names, ", ")
+		if len(args) == 0 {
+			return usagef("no checker given; %s", choice)
+		}
+		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+			return usagef("unknown checker %q, did you mean %s? %s", args[0], like[0], choice)
+		}
+		return usagef("unknown checker %q; %s", args[0], choice)
 	}
-	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return usagef("unknown checker %q, did you mean %s? %s", args[0], like[0], there)
-	}
-	return usagef("unknown checker %q; %s", args[0], there)
+	return cmd
 }
 
 func newCheckerCommand(s streams, c checker) *cobra.Command {
@@ -93,7 +68,7 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 		Example: c.example,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("check %s: no history given; - reads standard input", c.name)
+				return usagef("check %s: no history given; - is standard input", c.name)
 			}
 			if len(args) > 1 && (initial.given() || final.given()) {
 				return usagef("--initial and --final are for one history, not for %d", len(args))
@@ -123,16 +98,30 @@ func checkHistories(ctx context.Context, s streams, c checker, paths []string, a
 		}
 		all.Verdict = check.Merge(all.Verdict, j.verdict)
 		all.Histories = append(all.Histories, j.document)
-		if !asJSON {
-			checkText(s.out, paths, i, j)
+		if asJSON {
+			continue
 		}
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		if len(paths) > 1 {
+			fmt.Fprintln(s.out, path)
+		}
+		j.print(s.out)
 	}
 	if asJSON {
-		if err := checkJSON(s.out, all); err != nil {
-			return fmt.Errorf("write answer: %w", err)
+		if err := printJSON(s.out, all); err != nil {
+			return err
 		}
 	}
-	return verdictError(all.Verdict)
+	switch all.Verdict {
+	case check.Holds:
+		return nil
+	case check.Refuted:
+		return &exitError{code: exitSurprise}
+	default:
+		return &exitError{code: exitInconclusive}
+	}
 }
 
 // checkHistory judges one file.
@@ -152,7 +141,7 @@ func checkHistory(ctx context.Context, s streams, c checker, path string, a amen
 	case ctx.Err() != nil:
 		return judged{}, &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	case errors.Is(err, history.ErrTruncated):
-		return judged{}, hinted(err, "its recorder was cut short; what comes before that line can be judged: head -n -1 HISTORY | contend check "+c.name+" -")
+		return judged{}, hinted(err, "the recorder was killed in mid-line; the lines before it can be judged: head -n -1 HISTORY | contend check "+c.name+" -")
 	case err != nil:
 		return judged{}, err
 	}
@@ -176,33 +165,3 @@ func interruptible(ctx context.Context, in io.Reader) io.Reader {
 type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// checkText prints what was found in the i-th of several histories.
-func checkText(w io.Writer, paths []string, i int, j judged) {
-	if i > 0 {
-		fmt.Fprintln(w)
-	}
-	if len(paths) > 1 {
-		fmt.Fprintf(w, "%s\n", paths[i])
-	}
-	j.text(w)
-}
-
-func checkJSON(w io.Writer, all checkDocument) error {
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	return out.Encode(all)
-}
-
-// verdictError returns the exit code of a verdict on a claim that should hold.
-func verdictError(v check.Verdict) error {
-	switch v {
-	case check.Holds:
-		return nil
-	case check.Refuted:
-		return &exitError{code: exitSurprise}
-	default:
-		return &exitError{code: exitInconclusive}
-	}
-}

@@ -12,8 +12,8 @@ import (
 	"example.com/contend/history"
 )
 
-// knownValues are the values of counters or items that a flag tells: KEY=N, again and
-// again, or once N for the only one there is.
+// knownValues are what a flag says of counters or items: KEY=N any number of
+// times, or once N for the only one.
 type knownValues struct {
 	only  history.Value
 	byKey map[string]int64
@@ -41,7 +41,7 @@ func (k *knownValues) Set(text string) error {
 		return fmt.Errorf("want KEY=N with a whole number N, have %q", text)
 	}
 	if k.only.Valid || cut < 0 && len(k.byKey) > 0 {
-		return fmt.Errorf("a number without a key stands alone")
+		return fmt.Errorf("give KEY=N for each key, or N once")
 	}
 	if cut < 0 {
 		k.only = history.Some(n)
@@ -60,8 +60,7 @@ func (k *knownValues) Set(text string) error {
 func (k *knownValues) String() string { return "" }
 func (k *knownValues) Type() string   { return "KEY=N" }
 
-// amends is what an amendment is of: the things that ops of one function are
-// asked of.
+// amends says which ops an amendment is about.
 type amends struct {
 	function  string // history.Increment
 	one, many string // "a counter", "counters"
@@ -72,7 +71,7 @@ type amends struct {
 type amendment struct {
 	of             amends
 	initial, final knownValues
-	seen           map[string]bool
+	seen           map[string]bool // keys
 	problem        error
 }
 
@@ -86,9 +85,19 @@ func (a *amendment) apply(ops iter.Seq[history.Op]) iter.Seq[history.Op] {
 		next := 0
 		for op := range ops {
 			end, next = max(end, op.Returned), max(next, op.Index+1)
-			a.compare(&op)
-			if n, ok := a.initial.of(op.Key); a.first(&op) && ok {
-				if !yield(history.Op{Process: -1, Func: history.Reset, Key: op.Key, Value: history.Some(n), Outcome: history.OK}) {
+			began, knowBegan := a.initial.of(op.Key)
+			_, knowFinal := a.final.of(op.Key)
+			switch {
+			case a.problem != nil || op.Outcome == history.Failed:
+			case knowBegan && op.Func == history.Reset:
+				a.problem = usagef("--initial: the history has a reset of %q itself, op %d", op.Key, op.Index)
+			case knowFinal && op.Func == history.FinalRead:
+				a.problem = usagef("--final: the history has a final read of %q itself, op %d", op.Key, op.Index)
+			}
+			if op.Func == a.of.function && !a.seen[op.Key] {
+				a.seen[op.Key] = true
+				reset := history.Op{Process: -1, Func: history.Reset, Key: op.Key, Value: history.Some(began), Outcome: history.OK}
+				if knowBegan && !yield(reset) {
 					return
 				}
 			}
@@ -107,28 +116,6 @@ func (a *amendment) apply(ops iter.Seq[history.Op]) iter.Seq[history.Op] {
 	}
 }
 
-// first reports whether op is the first of its key.
-func (a *amendment) first(op *history.Op) bool {
-	if op.Func != a.of.function || a.seen[op.Key] {
-		return false
-	}
-	a.seen[op.Key] = true
-	return true
-}
-
-// compare notes where the user and the history both claim to know.
-func (a *amendment) compare(op *history.Op) {
-	if a.problem != nil || op.Outcome == history.Failed {
-		return
-	}
-	if _, told := a.initial.of(op.Key); told && op.Func == history.Reset {
-		a.problem = usagef("--initial: the history has a reset of %q itself, op %d", op.Key, op.Index)
-	}
-	if _, told := a.final.of(op.Key); told && op.Func == history.FinalRead {
-		a.problem = usagef("--final: the history has a final read of %q itself, op %d", op.Key, op.Index)
-	}
-}
-
 // check returns what was wrong with the flags, once the history has been read.
 func (a *amendment) check() error {
 	if a.problem != nil {
@@ -139,7 +126,7 @@ func (a *amendment) check() error {
 		values knownValues
 	}{{"--initial", a.initial}, {"--final", a.final}} {
 		if f.values.only.Valid && len(a.seen) > 1 {
-			return usagef("%s: the history has %d %s, say which: KEY=N", f.flag, len(a.seen), a.of.many)
+			return usagef("%s: the history has %d %s, give KEY=N", f.flag, len(a.seen), a.of.many)
 		}
 		for _, key := range slices.Sorted(maps.Keys(f.values.byKey)) {
 			if !a.seen[key] {

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +57,7 @@ func listText(w io.Writer, experiments []experiment.Experiment, arms bool) {
 
 // listArms prints a row for each arm and a column for each claim.
 func listArms(w io.Writer, x experiment.Experiment) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := newColumns(w)
 	defer table.Flush()
 	fmt.Fprint(table, "  arms, and what is expected there")
 	for _, claim := range x.Claims {
@@ -116,8 +114,5 @@ func listJSON(w io.Writer, experiments []experiment.Experiment) error {
 		}
 		doc.Experiments = append(doc.Experiments, listed)
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(doc)
+	return printJSON(w, doc)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +9,13 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/logs"
+	"example.com/contend/internal/units"
 )
 
 // logsOptions are the flags of `contend logs`.
@@ -72,8 +73,14 @@ func readLogs(ctx context.Context, s streams, args []string, o logsOptions) erro
 		}
 	}
 	interrupted := ctx.Err() != nil
-	if err := printLogs(s.out, logsDocument{Schema: 1, Interrupted: interrupted, Summary: tally.Summary()}, o.json); err != nil {
-		return fmt.Errorf("write answer: %w", err)
+	doc := logsDocument{Schema: 1, Interrupted: interrupted, Summary: tally.Summary()}
+	if o.json {
+		err = printJSON(s.out, doc)
+	} else {
+		err = logsText(s.out, &doc.Summary)
+	}
+	if err != nil {
+		return err
 	}
 	if interrupted {
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted: there may be more to read")}
@@ -94,16 +101,6 @@ func readLog(ctx context.Context, s streams, tally *logs.Tally, file string) err
 	return tally.Read(interruptible(ctx, in), source)
 }
 
-func printLogs(w io.Writer, doc logsDocument, asJSON bool) error {
-	if !asJSON {
-		return logsText(w, &doc.Summary)
-	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	return out.Encode(doc)
-}
-
 // Where a run keeps its logs.
 const (
 	recordingsDir = "recordings"
@@ -112,17 +109,33 @@ const (
 
 // logFiles returns the files that the arguments name, "-" among them. A
 // directory stands for the logs in it, and a run for those of its recordings
-// that match the glob, where there is one.
-func logFiles(args []string, recording string) ([]string, error) {
-	if _, err := path.Match(recording, ""); err != nil {
-		return nil, usagef("--recording %q: %w", recording, err)
+// that match the glob, of all where it is empty.
+func logFiles(args []string, glob string) ([]string, error) {
+	if _, err := path.Match(glob, ""); err != nil {
+		return nil, usagef("--recording %q: %w", glob, err)
 	}
 	if len(args) == 0 {
 		args = []string{filepath.Join("runs", archive.Latest)}
 	}
 	var files []string
 	for _, arg := range args {
-		found, err := logsAt(arg, recording)
+		found := []string{arg}
+		recordings, err := os.ReadDir(filepath.Join(arg, recordingsDir))
+		switch isRun := err == nil; {
+		case isRun:
+			found, err = logsOfRun(arg, recordings, glob)
+		case glob != "":
+			return nil, usagef("--recording is for a run: %s has no %s", arg, recordingsDir)
+		default:
+			var info os.FileInfo
+			if info, err = os.Stat(arg); arg == "-" {
+				err = nil
+			} else if err != nil {
+				return nil, hinted(err, "contend run busy makes a run; contend logs FILE reads any log, - standard input")
+			} else if info.IsDir() {
+				found, err = logsOf(arg)
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -131,30 +144,7 @@ func logFiles(args []string, recording string) ([]string, error) {
 	return files, nil
 }
 
-// logsAt returns the files that one argument names.
-func logsAt(arg, recording string) ([]string, error) {
-	recordings, err := os.ReadDir(filepath.Join(arg, recordingsDir))
-	if err == nil {
-		return logsOfRun(arg, recordings, recording)
-	}
-	if recording != "" {
-		return nil, usagef("--recording is for a run: %s has no %s", arg, recordingsDir)
-	}
-	if arg == "-" {
-		return []string{arg}, nil
-	}
-	info, err := os.Stat(arg)
-	switch {
-	case err != nil:
-		return nil, hinted(err, "contend run busy makes a run; contend logs FILE reads any log, - standard input")
-	case info.IsDir():
-		return logsOf(arg)
-	}
-	return []string{arg}, nil
-}
-
-// logsOfRun returns the logs of the recordings that match the glob, of all
-// where it is empty.
+// logsOfRun returns the logs of the recordings that match the glob.
 func logsOfRun(run string, recordings []os.DirEntry, glob string) ([]string, error) {
 	var files, names []string
 	for _, entry := range recordings {
@@ -190,4 +180,98 @@ func logsOf(dir string) ([]string, error) {
 		return nil, hinted(fmt.Errorf("read logs: no *%s in %s", logSuffix, dir), "contend logs takes a run's directory, a recording's, or log files")
 	}
 	return files, nil
+}
+
+// What logsText shows at most; --json has all.
+const (
+	maxBars  = 24
+	barWidth = 40
+)
+
+// logsText prints a summary for people. Package logs has made its texts harmless.
+func logsText(w io.Writer, s *logs.Summary) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s and %s in %s of %s\n%s neither\n", units.Plural(s.Refusals, "refusal"), units.Plural(s.Errors, "error"),
+		units.Plural(s.Lines, "line"), units.Plural(s.Logs, "log"), units.PluralOf(s.Silent, "line says", "lines say"))
+	if s.TimedOut > 0 {
+		fmt.Fprintf(&b, "%s only after a whole busy_timeout\n", units.PluralOf(s.TimedOut, "refusal came", "refusals came"))
+	}
+	if s.Cut > 0 {
+		fmt.Fprintf(&b, "%s longer than %d kB: the rest was not looked at\n", units.PluralOf(s.Cut, "line is", "lines are"), logs.MaxLine>>10)
+	}
+	codes := table{header: "code\tis\tlines\tfirst (UTC)\tlast (UTC)"}
+	for _, c := range s.Codes {
+		kind := "error"
+		if c.Refusal {
+			kind = "refusal"
+		}
+		codes.add(c.Code, kind, c.Lines, instant(c.First), instant(c.Last))
+	}
+	codes.print(&b)
+	containers := table{header: "container\trefusals\terrors\tlines"}
+	for _, c := range s.Containers {
+		containers.add(printable(c.Container), c.Refusals, c.Errors, c.Lines)
+	}
+	containers.print(&b)
+	barsText(&b, s)
+	examplesText(&b, s.Codes)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}
+
+const secondLayout = "2006-01-02 15:04:05"
+
+// instant is a time for people; the tables say once that it is UTC.
+func instant(at time.Time) string {
+	if at.IsZero() {
+		return "?"
+	}
+	return at.Format(secondLayout + ".000")
+}
+
+// barsText draws the refusals over time.
+func barsText(w io.Writer, s *logs.Summary) {
+	if s.Refusals == 0 {
+		return
+	}
+	if s.Untimed == s.Refusals {
+		fmt.Fprintln(w, "\nno refusal says when it was: there are no times")
+		return
+	}
+	buckets, width := s.Histogram(maxBars)
+	every := "a second"
+	if width > 1 {
+		every = "in " + (time.Duration(width) * time.Second).String()
+	}
+	fmt.Fprintf(w, "\nrefusals %s (UTC)\n", every)
+	most := int64(1)
+	for _, bucket := range buckets {
+		most = max(most, bucket.Refusals)
+	}
+	digits := len(fmt.Sprint(most))
+	for _, bucket := range buckets {
+		bar := strings.Repeat("█", int((bucket.Refusals*barWidth+most-1)/most))
+		line := fmt.Sprintf("%s  %*d  %s", bucket.Time.Format(secondLayout), digits, bucket.Refusals, bar)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+	if s.Untimed > 0 {
+		fmt.Fprintf(w, "and %d without a time\n", s.Untimed)
+	}
+}
+
+// examplesText shows what the first line of each error says.
+func examplesText(w io.Writer, codes []logs.CodeCount) {
+	shown := 0
+	for _, c := range codes {
+		if c.Refusal || shown == maxRows {
+			continue
+		}
+		if shown == 0 {
+			fmt.Fprintln(w, "\nerrors, the first of each code")
+		}
+		shown++
+		fmt.Fprintf(w, "  %s: %s\n", c.Code, c.Example)
+	}
 }

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"example.com/contend/history"
+)
+
+// maxRows is how many rows of a table people are shown; --json has all.
+const maxRows = 20
+
+// A table is a header and rows, each with tabs between its cells.
+type table struct {
+	header string
+	rows   []string
+}
+
+func (t *table) add(cells ...any) {
+	var row []string
+	for _, c := range cells {
+		if v, ok := c.(history.Value); ok {
+			c = known(v)
+		}
+		row = append(row, fmt.Sprint(c))
+	}
+	t.rows = append(t.rows, strings.Join(row, "\t"))
+}
+
+// print writes the table with an empty line before it; nothing where it has no rows.
+func (t *table) print(w io.Writer) {
+	if len(t.rows) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	columns := newColumns(w)
+	fmt.Fprintln(columns, t.header)
+	for _, row := range t.rows[:min(len(t.rows), maxRows)] {
+		fmt.Fprintln(columns, row)
+	}
+	_ = columns.Flush()
+	if more := len(t.rows) - maxRows; more > 0 {
+		fmt.Fprintf(w, "… and %d more; --json has all\n", more)
+	}
+}
+
+// newColumns returns a writer that aligns tab-separated cells once it is flushed.
+func newColumns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+
+// known returns the number, or "?" where there is none.
+func known(v history.Value) string {
+	if v.Valid {
+		return strconv.FormatInt(v.Int64, 10)
+	}
+	return "?"
+}
+
+// printable quotes a key that would break the table or obey the terminal.
+func printable(s string) string {
+	if quoted := strconv.Quote(s); quoted != `"`+s+`"` || s == "" {
+		return quoted
+	}
+	return s
+}
+
+// printJSON writes the document of a verb's --json.
+func printJSON(w io.Writer, document any) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	if err := out.Encode(document); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}
