@@ -173,6 +173,11 @@ const (
 	hasty   = 30 * time.Millisecond
 )
 
+const crlf = "\r\n"
+
+// headOf joins lines to the head of an answer.
+func headOf(lines ...string) string { return strings.Join(lines, crlf) + crlf + crlf }
+
 func say(conn net.Conn, text string) bool {
 	_, err := io.WriteString(conn, text)
 	return err == nil
@@ -273,6 +278,30 @@ func TestHTTPClient(t *testing.T) {
 	}
 }
 
+// A connection is idle from its last answer on and not from the call: a slow
+// server is not a reason to look at it again.
+func TestHTTPClientIsIdleFromTheAnswerOn(t *testing.T) {
+	var answered time.Time
+	s := newSite(t, func(_ int, conn *net.TCPConn, success string) bool {
+		time.Sleep(2 * backToBack)
+		answered = time.Now()
+		return plain(conn, success)
+	})
+	c := newCaller(t, s.url)
+	c.want(patient, history.OK, "")
+	if c.client.used.Before(answered) {
+		t.Errorf("idle since %s before the answer", answered.Sub(c.client.used))
+	}
+}
+
+func TestAttempts(t *testing.T) {
+	for header, want := range map[string]int{"": 0, "3": 3, "many": 0, "-1": 0} {
+		if got := attempts([]byte(header)); got != want {
+			t.Errorf("%q: %d attempts, want %d", header, got, want)
+		}
+	}
+}
+
 func TestHTTPClientTimeout(t *testing.T) {
 	thawed := make(chan struct{})
 	s := newSite(t, func(_ int, conn *net.TCPConn, success string) bool {
@@ -305,9 +334,9 @@ func TestHTTPClientDeadlines(t *testing.T) {
 	t.Cleanup(func() { close(stalled) })
 	c := newCaller(t, s.url)
 	c.want(patient, history.OK, "")
-	c.client.conn.waitUntil(time.Now().Add(-time.Second)) // as if the last call had been due by then
+	c.client.conn.Until(time.Now().Add(-time.Second)) // as if the last call had been due by then
 	c.want(patient, history.OK, "")
-	c.client.conn.waitUntil(time.Now().Add(hasty)) // or would be while the next one waits
+	c.client.conn.Until(time.Now().Add(hasty)) // or would be while the next one waits
 	time.Sleep(2 * hasty)
 	c.want(patient, history.OK, "")
 	c.want(hasty, history.Unknown, api.CodeClientTimeout)

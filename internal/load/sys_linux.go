@@ -34,10 +34,3 @@ func (threadSleeper) release() {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0)
 	runtime.UnlockOSThread()
 }
-
-// silent reports whether a socket is open and has nothing to read.
-func silent(fd uintptr) bool {
-	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds[:], 0)
-	return n == 0 && err == nil
-}
