@@ -9,6 +9,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/store"
 )
@@ -16,7 +17,7 @@ import (
 // A tampered cluster does something to its database once its nodes have
 // stopped, just before it is read for the last time.
 type tampered struct {
-	*cluster.Processes
+	*local.Cluster
 	path    string
 	tamper  func(path string) error
 	stopped bool
@@ -24,21 +25,21 @@ type tampered struct {
 
 func (c *tampered) Stop(ctx context.Context) error {
 	c.stopped = true
-	return c.Processes.Stop(ctx)
+	return c.Cluster.Stop(ctx)
 }
 
 func (c *tampered) Inspect(ctx context.Context) (store.Facts, error) {
 	if c.stopped {
 		// Inspect recovers what the last crash has left, so that there is a
 		// database at rest to tamper with.
-		if facts, err := c.Processes.Inspect(ctx); err != nil {
+		if facts, err := c.Cluster.Inspect(ctx); err != nil {
 			return facts, err
 		}
 		if err := c.tamper(c.path); err != nil {
 			return store.Facts{}, err
 		}
 	}
-	return c.Processes.Inspect(ctx)
+	return c.Cluster.Inspect(ctx)
 }
 
 // statement runs one statement on the database at path.
@@ -117,11 +118,11 @@ func verdictsOf(t *testing.T, x experiment.Experiment, arm string, tamper func(p
 		Dir: t.TempDir(), Seed: 1,
 		Places: []experiment.Place{{Name: experiment.Processes, Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			spec.Binary = binary
-			c, err := cluster.StartProcesses(ctx, spec)
+			c, err := local.Start(ctx, spec)
 			if err != nil {
 				return nil, err
 			}
-			return &tampered{Processes: c, path: filepath.Join(spec.Dir, cluster.Database), tamper: tamper}, nil
+			return &tampered{Cluster: c, path: filepath.Join(spec.Dir, cluster.Database), tamper: tamper}, nil
 		}}},
 	}
 	results, err := engine.Run(t.Context(), []experiment.Experiment{x})

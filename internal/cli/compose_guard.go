@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/compose"
 )
 
 // newComposeGuardCommand is for contend itself: a run on containers starts it,
@@ -16,7 +16,7 @@ func newComposeGuardCommand(s streams) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: verb(func(cmd *cobra.Command, _ []string) error {
-			return cluster.GuardCompose(cmd.Context(), project, log, s.in, s.out)
+			return compose.Guard(cmd.Context(), project, log, s.in, s.out)
 		}),
 	}
 	cmd.Flags().StringVar(&project, "project", "", "the compose project's `NAME`")

@@ -51,9 +51,7 @@ it to say that another node holds the lock.`,
 		if timeout <= 0 {
 			return usagef("--timeout %v is not above 0", timeout)
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
-		defer cancel()
-		return askHealth(ctx, target, timeout)
+		return askHealth(cmd.Context(), target, timeout)
 	})
 	return cmd
 }
@@ -75,9 +73,9 @@ func healthURL(given, port string) (string, error) {
 	return given, nil
 }
 
-// askHealth returns nil where target answers 200 before ctx is done.
+// askHealth returns nil where target answers 200 within timeout.
 func askHealth(ctx context.Context, target string, timeout time.Duration) error {
-	answer, err := nodeclient.Get(ctx, target)
+	answer, err := nodeclient.Get(ctx, target, timeout)
 	var sending *url.Error
 	if errors.As(err, &sending) {
 		err = sending.Err // without the URL again

@@ -12,6 +12,7 @@ import (
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 )
 
 // How long `contend up` waits for its nodes to be healthy, and to end.
@@ -72,7 +73,7 @@ func up(ctx context.Context, s streams, spec cluster.Spec) error {
 	fmt.Fprintf(s.err, "starting %d nodes\n", spec.Nodes)
 	starting, cancel := context.WithTimeoutCause(ctx, upPatience, fmt.Errorf("not healthy within %s", upPatience))
 	defer cancel()
-	c, err := cluster.StartProcesses(starting, spec)
+	c, err := local.Start(starting, spec)
 	if err != nil {
 		if ctx.Err() != nil {
 			return &exitError{code: exitInterrupted, err: err}
@@ -92,7 +93,7 @@ func up(ctx context.Context, s streams, spec cluster.Spec) error {
 }
 
 // printSystem prints what runs where, and commands to try it with.
-func printSystem(w io.Writer, c *cluster.Processes, spec cluster.Spec) {
+func printSystem(w io.Writer, c *local.Cluster, spec cluster.Spec) {
 	d := spec.Discipline
 	fmt.Fprintf(w, "balancer  %s\n", c.URL())
 	for _, node := range c.Nodes() {

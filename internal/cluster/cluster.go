@@ -1,15 +1,16 @@
-// Package cluster starts, kills and awaits the nodes of a system under test.
+// Package cluster is the system under test as an experiment sees it: nodes that
+// share one database, behind a balancer.
 //
-// A [Cluster] is what an experiment may do to its nodes, wherever they run.
-// [StartProcesses] runs them as processes of this machine: nodes must be
-// separate processes, because POSIX locks belong to the process and would not
-// exclude two nodes of one (https://sqlite.org/howtocorrupt.html, section 2.2).
-// [StartCompose] runs them in containers behind nginx, and [Discover] finds nodes
-// that somebody else started.
+// A [Cluster] is what may be done to the nodes, wherever they run, and a [Spec]
+// says which nodes to start. The packages below it start them: local as processes
+// of this machine, compose in containers, and remote borrows nodes that somebody
+// else started. This package starts nothing, and opens no database.
 package cluster
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"example.com/contend/internal/store"
 )
@@ -20,8 +21,8 @@ type Node struct {
 	URL  string // its own address, not the balancer's: "http://127.0.0.1:40001"
 	Log  string // path of its log file; "" where it has none here
 
-	// Engine is the version of the SQLite that it said it runs on, "3.54.1", or
-	// another engine with its version; "" where it has not said.
+	// Engine is the version of the SQLite that it runs on, "3.54.1", or another
+	// engine with its version; "" where it does not say.
 	Engine string
 
 	// Trace is the path of the file that it writes its attempts to, for package
@@ -81,6 +82,35 @@ type Inherited interface {
 	Counter(ctx context.Context, key string) (int64, error)
 }
 
+// A Metered is a cluster that knows what it costs.
+type Metered interface {
+	// CPU returns the processor time that its nodes and its database server have
+	// had so far, without the balancer's. It is not known once a node has died, and
+	// not to be asked while one is killed or restarted.
+	CPU() (time.Duration, error)
+}
+
+// A Server is a database that nodes reach over the network. Several clusters
+// may use it one after another: each gets an empty database of its own.
+type Server interface {
+	// Fresh makes an empty database and returns the URL that nodes open it by.
+	Fresh(ctx context.Context) (url string, err error)
+	// Inspect reads what the database at url holds, once no node uses it.
+	Inspect(ctx context.Context, url string) (store.Facts, error)
+	// Drop removes what Fresh has made.
+	Drop(ctx context.Context, url string) error
+	// Kill sends SIGKILL to whoever writes the database's file. Servers that
+	// somebody else started cannot be killed, and say so.
+	Kill(ctx context.Context) error
+	// Restart starts again what Kill has ended, and waits until it answers.
+	Restart(ctx context.Context) error
+	// CPU returns the processor time that it has had so far.
+	CPU() (time.Duration, error)
+}
+
+// ServerName is the name of the database server, for Kill and Restart.
+const ServerName = "server"
+
 // A Mount is how a container comes to the directory that holds the database.
 // The zero Mount is the right one: one directory for all.
 type Mount string
@@ -94,32 +124,24 @@ const (
 	MountNone       Mount = "none"        // nothing is mounted: each node writes to the layer of its own container
 )
 
-// Left is what lies beside a database that nobody has open.
-type Left struct {
-	Journal int64 // size of the rollback journal, in bytes; 0 where there is none
-	Hot     bool  // the journal has to be rolled back (https://sqlite.org/lockingv3.html#hot_journals)
-	WAL     int64 // size of the WAL, in bytes; 0 where there is none
+// Each calls do for every member at once, and returns what each call returned, in
+// the order of the members.
+func Each[M any](members []M, do func(M) error) []error {
+	errs := make([]error, len(members))
+	var group sync.WaitGroup
+	for i, m := range members {
+		group.Go(func() { errs[i] = do(m) })
+	}
+	group.Wait()
+	return errs
 }
 
-// A Spec says what to start. The zero value of an optional field is its default.
-type Spec struct {
-	Nodes       int
-	Discipline  store.Discipline
-	Mount       Mount  // how containers come to the database; processes can only share it
-	Build       string // which build of the node; "" is this program. Whoever starts the cluster knows the others
-	Dir         string // holds the database and one log file a node; must exist, and have no database yet
-	Seed        uint64 // for the nodes' jitter
-	Lab         bool   // open the nodes' /lab/ paths
-	Trace       bool   // have each node write its attempts to <name>.trace.jsonl in Dir
-	Listen      string // the balancer's address; "" means a free port of 127.0.0.1
-	AllowRemote bool   // let Listen be an address that other machines can reach
-	Binary      string // the contend to run; "" means this program's own file
-
-	Drivers      string // of SQLite, with commas between, which the nodes take in turns; "" means the discipline's for all
-	SingleWriter bool   // the balancer sends what may write to one node only
-	Server       string // which database server the nodes use; "": none, they share a file
-	Service      Server // that one; whoever starts the cluster knows them by name
+// Sleep waits for d, or returns the cause of ctx where that is done first.
+func Sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
 }
-
-// Database is the name of the shared file within [Spec].Dir.
-const Database = "shared.db"

@@ -7,58 +7,50 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
+
+// Left is what lies beside a database that nobody has open.
+type Left struct {
+	Journal int64 // size of the rollback journal, in bytes; 0 where there is none
+	Hot     bool  // the journal has to be rolled back (https://sqlite.org/lockingv3.html#hot_journals)
+	WAL     int64 // size of the WAL, in bytes; 0 where there is none
+}
 
 // journalMagic begins the header of a rollback journal that is in force
 // (https://sqlite.org/fileformat2.html#the_rollback_journal). A journal that was
 // finished with is deleted, truncated or has zeros there.
 var journalMagic = []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}
 
-// Left says what the nodes left beside the database. It is for a moment in
-// which none of them runs.
-func (c *Processes) Left() (Left, error) { return leftBeside(filepath.Join(c.dir, Database)) }
-
-// leftBeside says what lies beside the database at path.
-func leftBeside(path string) (left Left, err error) {
-	if left.Journal, err = size(path + "-journal"); err != nil {
-		return left, err
-	}
-	if left.WAL, err = size(path + "-wal"); err != nil {
-		return left, err
-	}
-	if left.Journal > 0 {
-		left.Hot, err = isHot(path + "-journal")
-	}
-	return left, err
-}
-
-// size is that of the file at path, 0 where there is none.
-func size(path string) (int64, error) {
-	info, err := os.Stat(path)
+// LeftBeside returns what lies beside the database at path. No process may have
+// it open: then nobody can hold the RESERVED lock, and a journal whose header is
+// in force is hot.
+func LeftBeside(path string) (Left, error) {
+	var left Left
+	journal, err := os.Open(path + "-journal")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil
 	case err != nil:
-		return 0, err
+		return left, fmt.Errorf("open journal: %w", err)
+	default:
+		defer journal.Close()
+		head := make([]byte, len(journalMagic))
+		_, err := io.ReadFull(journal, head)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return left, fmt.Errorf("read journal: %w", err)
+		}
+		info, err := journal.Stat()
+		if err != nil {
+			return left, err
+		}
+		left.Journal, left.Hot = info.Size(), bytes.Equal(head, journalMagic)
 	}
-	return info.Size(), nil
-}
-
-// isHot reports whether the journal at path begins with a header in force. No
-// process has the database open, so nobody can hold its RESERVED lock.
-func isHot(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, fmt.Errorf("open journal: %w", err)
-	}
-	defer f.Close()
-	head := make([]byte, len(journalMagic))
-	switch _, err := io.ReadFull(f, head); {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return false, nil
+	info, err := os.Stat(path + "-wal")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return left, nil
 	case err != nil:
-		return false, fmt.Errorf("read journal: %w", err)
+		return left, err
 	}
-	return bytes.Equal(head, journalMagic), nil
+	left.WAL = info.Size()
+	return left, nil
 }

@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/store"
 )
 
 // writeRows writes n rows, one after the other, and returns the size that the
 // WAL has then. Left opens nothing, so that it may be asked of living nodes.
-func writeRows(t *testing.T, c *cluster.Processes, n int) int64 {
+func writeRows(t *testing.T, c *local.Cluster, n int) int64 {
 	t.Helper()
 	for range n {
 		if code := write(t, c.URL()); code != "" {

@@ -16,6 +16,7 @@ import (
 
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 )
@@ -25,11 +26,11 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(testbin.Main(&binary, m.Run)) }
 
 // start starts real nodes, and makes sure that the test leaves nothing running.
-func start(t *testing.T, journal store.Journal, timeout store.Milliseconds) *cluster.Processes {
+func start(t *testing.T, journal store.Journal, timeout store.Milliseconds) *local.Cluster {
 	t.Helper()
 	d := store.Red()
 	d.Journal, d.BusyTimeout, d.Pool = journal, timeout, 4
-	c, err := cluster.StartProcesses(t.Context(), cluster.Spec{Nodes: 3, Discipline: d, Dir: t.TempDir(), Lab: true, Binary: binary})
+	c, err := local.Start(t.Context(), cluster.Spec{Nodes: 3, Discipline: d, Dir: t.TempDir(), Lab: true, Binary: binary})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +135,11 @@ func TestHoldThatCannotBegin(t *testing.T) {
 }
 
 // crashFor crashes c until as many rounds are over, or the test takes too long.
-func crashFor(t *testing.T, c *cluster.Processes, rounds int) []Event {
+func crashFor(t *testing.T, c *local.Cluster, rounds int) []Event {
 	t.Helper()
 	ctx, heal := context.WithCancelCause(t.Context())
 	defer heal(nil)
-	seen := &counted{Processes: c, looks: make(chan struct{}, 100)}
+	seen := &counted{Cluster: c, looks: make(chan struct{}, 100)}
 	wait, err := Crash{Within: 50 * time.Millisecond}.Begin(ctx, target(seen))
 	if err != nil {
 		t.Fatal(err)
@@ -160,13 +161,13 @@ func crashFor(t *testing.T, c *cluster.Processes, rounds int) []Event {
 
 // counted is a cluster that tells when it is looked at.
 type counted struct {
-	*cluster.Processes
+	*local.Cluster
 	looks chan struct{}
 }
 
 func (c *counted) Left() (cluster.Left, error) {
 	c.looks <- struct{}{}
-	return c.Processes.Left()
+	return c.Cluster.Left()
 }
 
 func TestCrash(t *testing.T) {
@@ -221,7 +222,7 @@ func split(events []Event) (looks, kills []Event) {
 // Whatever goes wrong in a round, no node is left dead.
 func TestCrashHealsWhatItCannotLookAt(t *testing.T) {
 	c := start(t, store.Delete, 5000)
-	blind := &blind{Processes: c}
+	blind := &blind{Cluster: c}
 	wait, err := Crash{Within: 10 * time.Millisecond}.Begin(t.Context(), target(blind))
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +239,7 @@ func TestCrashHealsWhatItCannotLookAt(t *testing.T) {
 
 // blind is a cluster that can be looked at only once.
 type blind struct {
-	*cluster.Processes
+	*local.Cluster
 	looked bool
 }
 
@@ -247,7 +248,7 @@ func (b *blind) Left() (cluster.Left, error) {
 		return cluster.Left{}, errors.New("no eyes")
 	}
 	b.looked = true
-	return b.Processes.Left()
+	return b.Cluster.Left()
 }
 
 func TestCrashNeedsNodesThatCanBeKilled(t *testing.T) {

@@ -22,6 +22,8 @@ var layers = [][]string{
 	{"internal/report", "internal/catalogue", "internal/ladder"},
 	{"internal/experiment"},
 	{"internal/fault"},
+	{"internal/cluster/remote", "internal/cluster/compose"},
+	{"internal/cluster/local"},
 	{"internal/cluster"},
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/script", "internal/nodeclient", "internal/server/postgres", "internal/server/rqlite"},
 	{"internal/workload", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},

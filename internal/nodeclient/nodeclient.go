@@ -24,8 +24,10 @@ import (
 	"example.com/contend/internal/store"
 )
 
+// Patience is how long a server may take to say what it is.
+const Patience = 5 * time.Second
+
 const (
-	lookPatience = 5 * time.Second  // for the answer of a server that may be no node
 	busyPatience = 10 * time.Second // for a read that SQLite refuses again and again
 	busyPause    = 50 * time.Millisecond
 	maxAnswer    = 16 << 10 // bytes: far more than health, metrics or a counter have
@@ -62,11 +64,14 @@ func send(ctx context.Context, c *http.Client, url string, body any) (*http.Resp
 // An Answer is what a server answered, which may be no node.
 type Answer struct {
 	URL    string
-	Status int         // HTTP's
-	Header http.Header //
+	Status int // HTTP's
+	Header http.Header
 	Body   []byte
-	Code   string // of the [api.Error] in Body; "" where there is none
-	Reason string // likewise, for people
+
+	// Of the [api.Error] in Body; "" where there is none.
+	Code      string
+	Reason    string // for people
+	Container string // the name of the node that answers
 }
 
 // read reads resp to its end, or to limit bytes.
@@ -79,13 +84,16 @@ func read(resp *http.Response, limit int64) (*Answer, error) {
 	a := &Answer{URL: resp.Request.URL.String(), Status: resp.StatusCode, Header: resp.Header, Body: body}
 	var e api.Error
 	if json.Unmarshal(body, &e) == nil {
-		a.Code, a.Reason = e.Code, e.Error
+		a.Code, a.Reason, a.Container = e.Code, e.Error, e.Container
 	}
 	return a, nil
 }
 
-// Get reads the first 16 KiB of what a server answers at url, whatever it is.
-func Get(ctx context.Context, url string) (*Answer, error) {
+// Get reads the first 16 KiB of what a server answers at url within patience,
+// whatever it is.
+func Get(ctx context.Context, url string, patience time.Duration) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	resp, err := send(ctx, client, url, nil)
 	if err != nil {
 		return nil, err
@@ -95,9 +103,7 @@ func Get(ctx context.Context, url string) (*Answer, error) {
 
 // Look reads the health of whatever is at base, within 5 s.
 func Look(ctx context.Context, base string) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
-	defer cancel()
-	return Get(ctx, base+api.PathHealth)
+	return Get(ctx, base+api.PathHealth, Patience)
 }
 
 // Health is the health that a node on SQLite answered; nil where a does not
@@ -147,7 +153,7 @@ func insist(ctx context.Context, url string, into any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, busyPatience, fmt.Errorf("it was busy for %s", busyPatience))
 	defer cancel()
 	for {
-		a, err := Get(ctx, url)
+		a, err := Get(ctx, url, Patience)
 		switch {
 		case err != nil:
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"example.com/contend/deploy"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/compose"
 	"example.com/contend/internal/docker"
 	"example.com/contend/internal/experiment"
 )
@@ -25,7 +26,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	on := cluster.Containers{
+	on := compose.Containers{
 		Docker: d, Image: o.Image, Images: map[string]string{},
 		Nginx: cmp.Or(o.Nginx, deploy.Default().Nginx),
 	}
@@ -50,9 +51,9 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 	p.All = append(p.All, experiment.Place{
 		Name: Compose,
 		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
-			c, err := cluster.StartCompose(ctx, spec, on)
+			c, err := compose.Start(ctx, spec, on)
 			if err != nil {
-				return nil, err // not c: a nil *Compose in an interface is not nil
+				return nil, err // not c: a nil *compose.Cluster in an interface is not nil
 			}
 			return c, nil
 		},

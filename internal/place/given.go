@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/remote"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/fault"
 	"example.com/contend/internal/workload"
@@ -16,7 +16,7 @@ const giveBackPatience = 30 * time.Second
 
 // openGiven finds the nodes behind urls.
 func (p *Places) openGiven(ctx context.Context, urls []string) error {
-	nodes, err := cluster.Discover(ctx, urls)
+	nodes, err := remote.Discover(ctx, urls)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (p *Places) openGiven(ctx context.Context, urls []string) error {
 }
 
 // refuse says why s cannot be recorded on nodes that somebody else started.
-func refuse(nodes *cluster.Given, s *experiment.Setup) string {
+func refuse(nodes *remote.Nodes, s *experiment.Setup) string {
 	if s.Fault != nil && fault.Kills(s.Fault) {
 		return "nodes are killed in it, and these were started by somebody else"
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/experiment"
 )
 
@@ -13,9 +14,9 @@ func processes(o Options) experiment.Place {
 		Name: experiment.Processes,
 		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			spec.Binary = o.Builds[spec.Build]
-			c, err := cluster.StartProcesses(ctx, spec)
+			c, err := local.Start(ctx, spec)
 			if err != nil {
-				return nil, err // not c: a nil *Processes in an interface is not nil
+				return nil, err // not c: a nil *local.Cluster in an interface is not nil
 			}
 			return c, nil
 		},

@@ -5,8 +5,10 @@
 package proc
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -217,6 +219,12 @@ func LastWords(path string, n int) string {
 	}
 	text, _ := io.ReadAll(f)
 	return LastLines(string(text), n)
+}
+
+// LastLine returns the last of the [LastWords] of the log at path, and where to
+// read the rest.
+func LastLine(path string) string {
+	return fmt.Sprintf("%s (log: %s)", cmp.Or(LastWords(path, 1), "it printed nothing"), path)
 }
 
 // LastLines is [LastWords] of a text.

@@ -16,6 +16,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/script"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
@@ -26,12 +27,12 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(testbin.Main(&binary, m.Run)) }
 
 // stage starts two nodes behind a balancer, with 10 cups in stock.
-func stage(t *testing.T, journal store.Journal, busyTimeout store.Milliseconds) *cluster.Processes {
+func stage(t *testing.T, journal store.Journal, busyTimeout store.Milliseconds) *local.Cluster {
 	t.Helper()
 	goleak.VerifyNone(t)
 	d := store.Red()
 	d.Journal, d.BusyTimeout, d.Pool = journal, busyTimeout, 1
-	c, err := cluster.StartProcesses(t.Context(), cluster.Spec{
+	c, err := local.Start(t.Context(), cluster.Spec{
 		Nodes: 2, Discipline: d, Dir: t.TempDir(), Lab: true, Binary: binary,
 	})
 	if err != nil {
@@ -65,7 +66,7 @@ func cup(session, do string, value int64) script.Step {
 	return s
 }
 
-func play(t *testing.T, c *cluster.Processes, steps ...script.Step) []script.Event {
+func play(t *testing.T, c *local.Cluster, steps ...script.Step) []script.Event {
 	t.Helper()
 	events, err := script.Play(t.Context(), c.URL(), &script.Script{Name: t.Name(), Steps: steps})
 	if err != nil {

@@ -1,13 +1,10 @@
-package cluster
+package local
 
 import (
 	"bufio"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,11 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
+	"example.com/contend/internal/testproc"
 )
 
 var binary string
@@ -36,28 +32,12 @@ func TestMain(m *testing.M) {
 		beParent(dir)
 		return
 	}
-	if dir := os.Getenv(composeParentOf); dir != "" {
-		beComposeParent(dir)
-		return
-	}
-	os.Exit(testbin.Main(&binary, func() int { return cmp.Or(m.Run(), removeImage()) }))
+	os.Exit(testbin.Main(&binary, m.Run))
 }
 
-func spec(t *testing.T) Spec {
+func start(t *testing.T, s cluster.Spec) *Cluster {
 	t.Helper()
-	goleak.VerifyNone(t)
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		goleak.VerifyNone(t)
-	})
-	d := store.Red()
-	d.Transaction, d.BusyTimeout, d.Think, d.Pool = store.Immediate, 5000, 0, 4
-	return Spec{Nodes: 3, Discipline: d, Dir: t.TempDir(), Binary: binary}
-}
-
-func start(t *testing.T, s Spec) *Processes {
-	t.Helper()
-	c, err := StartProcesses(t.Context(), s)
+	c, err := Start(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,32 +51,13 @@ func start(t *testing.T, s Spec) *Processes {
 	return c
 }
 
-// increment asks for one through url and returns the status and the container that answered.
-func increment(t *testing.T, url string) (status int, container string) {
-	t.Helper()
-	resp, err := http.Post(url+api.PathIncrement, "application/json", strings.NewReader(`{"key":"k"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answer struct{ Container string }
-	if err := json.Unmarshal(body, &answer); err != nil {
-		t.Fatalf("%s: %v", body, err)
-	}
-	return resp.StatusCode, answer.Container
-}
-
 func TestNodesShareOneDatabaseBehindTheBalancer(t *testing.T) {
-	c := start(t, spec(t))
+	c := start(t, testbin.Spec(t, binary))
 	for i, node := range c.Nodes() {
-		if status, container := increment(t, c.URL()+"/"+node.Name); status != http.StatusOK || container != node.Name {
+		if status, container := testbin.Increment(t, c.URL()+"/"+node.Name); status != http.StatusOK || container != node.Name {
 			t.Errorf("%s through the balancer: status %d from %q", node.Name, status, container)
 		}
-		if status, _ := increment(t, node.URL); status != http.StatusOK {
+		if status, _ := testbin.Increment(t, node.URL); status != http.StatusOK {
 			t.Errorf("node %d itself: status %d", i, status)
 		}
 	}
@@ -104,8 +65,8 @@ func TestNodesShareOneDatabaseBehindTheBalancer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range c.all() {
-		if alive(p.PID()) {
-			t.Errorf("%s is still there after Stop", p.name)
+		if testproc.Alive(p.PID()) {
+			t.Errorf("%s is still there after Stop", p.Name)
 		}
 	}
 	facts, err := c.Inspect(t.Context())
@@ -118,15 +79,15 @@ func TestNodesShareOneDatabaseBehindTheBalancer(t *testing.T) {
 }
 
 func TestKillAndRestart(t *testing.T) {
-	c := start(t, spec(t))
+	c := start(t, testbin.Spec(t, binary))
 	if err := c.Kill(t.Context(), "app-2"); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := increment(t, c.URL()+"/app-2"); status != http.StatusServiceUnavailable {
+	if status, _ := testbin.Increment(t, c.URL()+"/app-2"); status != http.StatusServiceUnavailable {
 		t.Errorf("a killed node answers %d through the balancer, want 503", status)
 	}
 	for range 6 {
-		if status, container := increment(t, c.URL()); status != http.StatusOK || container == "app-2" {
+		if status, container := testbin.Increment(t, c.URL()); status != http.StatusOK || container == "app-2" {
 			t.Errorf("with app-2 gone: status %d from %q", status, container)
 		}
 	}
@@ -136,7 +97,7 @@ func TestKillAndRestart(t *testing.T) {
 	if err := c.Restart(t.Context(), "app-2"); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := increment(t, c.Nodes()[1].URL); status != http.StatusOK {
+	if status, _ := testbin.Increment(t, c.Nodes()[1].URL); status != http.StatusOK {
 		t.Errorf("the restarted node answers %d", status)
 	}
 	if err := c.Restart(t.Context(), "app-2"); err == nil {
@@ -145,7 +106,7 @@ func TestKillAndRestart(t *testing.T) {
 }
 
 func TestWatchTellsOfEachNodeThatEnds(t *testing.T) {
-	c := start(t, spec(t))
+	c := start(t, testbin.Spec(t, binary))
 	ended := make(chan error)
 	left := make(chan error)
 	go func() { left <- c.Watch(t.Context(), func(err error) { ended <- err }) }()
@@ -153,7 +114,7 @@ func TestWatchTellsOfEachNodeThatEnds(t *testing.T) {
 		if err := syscall.Kill(c.nodes[i].PID(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		want := c.nodes[i].name + " ended: signal: killed"
+		want := c.nodes[i].Name + " ended: signal: killed"
 		if err := <-ended; !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("told %q, want %q", err, want)
 		}
@@ -164,7 +125,7 @@ func TestWatchTellsOfEachNodeThatEnds(t *testing.T) {
 }
 
 func TestWatchEndsWithItsContext(t *testing.T) {
-	c := start(t, spec(t))
+	c := start(t, testbin.Spec(t, binary))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := c.Watch(ctx, func(err error) { t.Error(err) }); err != nil {
@@ -173,19 +134,19 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 }
 
 func TestStartLeavesNothingWhenItFails(t *testing.T) {
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	s.Discipline.Pool = 100_000 // refused by the node
-	_, err := StartProcesses(t.Context(), s)
+	_, err := Start(t.Context(), s)
 	if err == nil || !strings.Contains(err.Error(), "app-1") || !strings.Contains(err.Error(), "pool") {
 		t.Errorf("error = %v, want one that names the node and the setting", err)
 	}
 
-	s = spec(t)
+	s = testbin.Spec(t, binary)
 	s.Listen = "192.0.2.1:1" // TEST-NET-1: never an address of this machine
-	if _, err = StartProcesses(t.Context(), s); err == nil || !strings.Contains(err.Error(), "balancer") {
+	if _, err = Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "balancer") {
 		t.Errorf("error = %v, want one that names the balancer", err)
 	}
-	if left := children(t); len(left) > 0 {
+	if left := testproc.Children(t); len(left) > 0 {
 		t.Errorf("processes %v are still there", left)
 	}
 }
@@ -194,20 +155,20 @@ func TestStartGivesUpWithItsContext(t *testing.T) {
 	cause := errors.New("changed my mind")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	if _, err := StartProcesses(ctx, spec(t)); !errors.Is(err, cause) {
+	if _, err := Start(ctx, testbin.Spec(t, binary)); !errors.Is(err, cause) {
 		t.Errorf("error = %v, want the cause", err)
 	}
-	if left := children(t); len(left) > 0 {
+	if left := testproc.Children(t); len(left) > 0 {
 		t.Errorf("processes %v are still there", left)
 	}
 }
 
 func TestADatabasePathIsNotUsedTwice(t *testing.T) {
-	s := spec(t)
-	if err := os.WriteFile(filepath.Join(s.Dir, Database+"-wal"), nil, 0o644); err != nil {
+	s := testbin.Spec(t, binary)
+	if err := os.WriteFile(filepath.Join(s.Dir, cluster.Database+"-wal"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := StartProcesses(t.Context(), s); err == nil || !strings.Contains(err.Error(), "not fresh") {
+	if _, err := Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "not fresh") {
 		t.Errorf("error = %v, want one that says the directory is not fresh", err)
 	}
 }
@@ -216,7 +177,7 @@ func TestADatabasePathIsNotUsedTwice(t *testing.T) {
 func beParent(dir string) {
 	d := store.Green()
 	d.Pool = 2
-	c, err := StartProcesses(context.Background(), Spec{Nodes: 2, Discipline: d, Dir: dir, Binary: os.Getenv("CONTEND_TEST_BINARY")})
+	c, err := Start(context.Background(), cluster.Spec{Nodes: 2, Discipline: d, Dir: dir, Binary: os.Getenv("CONTEND_TEST_BINARY")})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -263,46 +224,8 @@ func TestNodesDieWithTheirParent(t *testing.T) {
 				t.Fatalf("%d children, want 3", len(pids))
 			}
 			for _, pid := range pids {
-				awaitEnd(t, pid)
+				testproc.AwaitEnd(t, pid)
 			}
 		})
 	}
-}
-
-// awaitEnd waits until the process pid is gone. The kernel sends the
-// parent-death signal at once; who reaps the orphan may take a moment.
-func awaitEnd(t *testing.T, pid int) {
-	t.Helper()
-	for range 500 {
-		if !alive(pid) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("process %d outlived its parent", pid)
-}
-
-// alive reports whether pid runs; a zombie does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, after, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(after, "Z")
-}
-
-// children returns the ids of this process's children.
-func children(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []string
-	for _, file := range files {
-		text, _ := os.ReadFile(file)
-		pids = append(pids, strings.Fields(string(text))...)
-	}
-	return pids
 }

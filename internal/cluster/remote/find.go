@@ -1,9 +1,8 @@
-package cluster
+package remote
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -15,30 +14,44 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/balance"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/nodeclient"
 )
 
-// A finder finds nodes behind URLs. It only ever reads.
-type finder struct {
-	resolve func(ctx context.Context, host string) (addresses []string, err error)
+// Discover finds the nodes behind urls, once for a run, and writes nothing to
+// anything. Each URL is http://host[:port], and of these three forms:
+//
+//   - one URL of a balancer, http://host/app-1/health being that of its first
+//     node: its nodes are app-1, app-2, … up to the first that is not there;
+//   - URLs of nodes, one or several;
+//   - a URL whose host name has several addresses, each of them a node's (a
+//     headless Service of Kubernetes).
+//
+// A balancer is used as it is, and may have a path before its own. Nodes
+// without one are named app-1, app-2, … in the order of the URLs, those of one
+// name by their address, and have a balancer of contend's own in each recording.
+//
+// The error names the URL and what was expected there. A node that does not
+// answer, is not healthy, or that another run has not given back is an error.
+func Discover(ctx context.Context, urls []string) (*Nodes, error) {
+	return discover(ctx, urls, net.DefaultResolver.LookupHost)
 }
 
-func newFinder() finder { return finder{resolve: net.DefaultResolver.LookupHost} }
+// A lookup returns the addresses of a host.
+type lookup func(ctx context.Context, host string) (addresses []string, err error)
 
-func (f finder) discover(ctx context.Context, urls []string) (*Given, error) {
-	g, err := f.find(ctx, urls)
+func discover(ctx context.Context, urls []string, resolve lookup) (*Nodes, error) {
+	all, err := find(ctx, urls, resolve)
 	if err != nil {
 		return nil, fmt.Errorf("find nodes: %w", err)
 	}
-	return g, nil
+	return all, nil
 }
 
-func (f finder) find(ctx context.Context, urls []string) (*Given, error) {
+func find(ctx context.Context, urls []string, resolve lookup) (*Nodes, error) {
 	var bases []*url.URL
 	var addrs []string
 	for _, text := range urls {
@@ -46,7 +59,7 @@ func (f finder) find(ctx context.Context, urls []string) (*Given, error) {
 		if err != nil {
 			return nil, err
 		}
-		behind, err := f.addresses(ctx, base)
+		behind, err := addresses(ctx, base, resolve)
 		if err != nil {
 			return nil, err
 		}
@@ -91,17 +104,14 @@ func parseBase(text string) (*url.URL, error) {
 // addresses returns the host:port of whatever stands behind base, in a stable
 // order. A host name is kept where it has one address, or one of each family:
 // then both lead to one place, as those of localhost do.
-func (f finder) addresses(ctx context.Context, base *url.URL) ([]string, error) {
+func addresses(ctx context.Context, base *url.URL, resolve lookup) ([]string, error) {
 	port := cmp.Or(base.Port(), "80")
-	found, err := f.resolve(ctx, base.Hostname())
-	if err != nil {
-		return nil, fmt.Errorf("%s: look up %s: %w", base, base.Hostname(), err)
-	}
+	found, err := resolve(ctx, base.Hostname())
 	var four, six []netip.Addr
 	for _, text := range found {
-		addr, err := netip.ParseAddr(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: look up %s: %w", base, base.Hostname(), err)
+		var addr netip.Addr
+		if addr, err = netip.ParseAddr(text); err != nil {
+			break
 		}
 		if addr = addr.Unmap(); addr.Is4() {
 			four = append(four, addr)
@@ -109,8 +119,15 @@ func (f finder) addresses(ctx context.Context, base *url.URL) ([]string, error) 
 			six = append(six, addr)
 		}
 	}
-	family := sorted(four)
-	if other := sorted(six); len(other) > len(family) {
+	if err != nil {
+		return nil, fmt.Errorf("%s: look up %s: %w", base, base.Hostname(), err)
+	}
+	distinct := func(addrs []netip.Addr) []netip.Addr {
+		slices.SortFunc(addrs, netip.Addr.Compare)
+		return slices.Compact(addrs)
+	}
+	family := distinct(four)
+	if other := distinct(six); len(other) > len(family) {
 		family = other
 	}
 	if len(family) == 1 {
@@ -123,16 +140,10 @@ func (f finder) addresses(ctx context.Context, base *url.URL) ([]string, error) 
 	return all, nil
 }
 
-// sorted returns addrs in order, each once.
-func sorted(addrs []netip.Addr) []netip.Addr {
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
-}
-
 // behindOne finds the nodes where one address was given: a balancer's, or that
 // of the only node.
-func behindOne(ctx context.Context, base *url.URL, addr string) (*Given, error) {
-	first, err := nodeclient.Look(ctx, base.String()+"/"+nodeName(0))
+func behindOne(ctx context.Context, base *url.URL, addr string) (*Nodes, error) {
+	first, err := nodeclient.Look(ctx, base.String()+"/"+cluster.NodeName(0))
 	if err != nil {
 		return nil, err
 	}
@@ -153,17 +164,19 @@ func behindOne(ctx context.Context, base *url.URL, addr string) (*Given, error) 
 }
 
 // behindBalancer finds app-1, app-2, … up to the first that is not there.
-func behindBalancer(ctx context.Context, base string) (*Given, error) {
-	var nodes []givenNode
+func behindBalancer(ctx context.Context, base string) (*Nodes, error) {
+	var nodes []*node
 	for {
-		n := givenNode{name: nodeName(len(nodes)), url: base + "/" + nodeName(len(nodes))}
+		name := cluster.NodeName(len(nodes))
+		n := &node{name: name, url: base + "/" + name}
 		a, err := nodeclient.Look(ctx, n.url)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case absent(a):
-			return balanced(ctx, nodes, base)
-		case len(nodes) == balance.MaxNodes:
+		}
+		if absent(a) {
+			break
+		}
+		if len(nodes) == balance.MaxNodes {
 			return nil, fmt.Errorf("%s has more than %d nodes", base, balance.MaxNodes)
 		}
 		if err := n.look(ctx); err != nil {
@@ -171,44 +184,37 @@ func behindBalancer(ctx context.Context, base string) (*Given, error) {
 		}
 		nodes = append(nodes, n)
 	}
+	all, err := newNodes(nodes, base)
+	if err == nil {
+		err = balanced(ctx, nodes, base)
+	}
+	return all, err
 }
 
-// balanced makes sure that requests that name no node come to one of nodes, too.
-func balanced(ctx context.Context, nodes []givenNode, base string) (*Given, error) {
-	g, err := newGiven(nodes, base)
-	if err != nil {
-		return nil, err
-	}
-	if err := shared(ctx, nodes, base); err != nil {
-		return nil, err
-	}
-	return g, nil
-}
-
-// shared asks any node again and again for a counter without saying which: each
-// refuses that, and says its name. Behind a balancer with a node that has no
-// path of its own, a part of the load would go to a database that nobody looks at.
-func shared(ctx context.Context, nodes []givenNode, base string) error {
+// balanced makes sure that requests that name no node come to one of nodes, too:
+// it reads a counter again and again without saying which, and each node refuses
+// that with its name. Behind a balancer with a node that has no path of its own, a
+// part of the load would go to a database that nobody looks at.
+func balanced(ctx context.Context, nodes []*node, base string) error {
 	const rounds = 4
 	for range rounds * len(nodes) {
-		a, err := nodeclient.Get(ctx, base+api.PathCounter)
+		a, err := nodeclient.Get(ctx, base+api.PathCounter, nodeclient.Patience)
 		if err != nil {
 			return err
 		}
-		var refusal api.Error
-		if json.Unmarshal(a.Body, &refusal) != nil || refusal.Container == "" {
+		if a.Container == "" {
 			return fmt.Errorf("%s leads to nodes under /%s/, and not under /api/: %w", base, nodes[0].name, a.Unlike())
 		}
-		if !slices.ContainsFunc(nodes, func(n givenNode) bool { return n.container == refusal.Container }) {
+		if !slices.ContainsFunc(nodes, func(n *node) bool { return n.container == a.Container }) {
 			return fmt.Errorf("%s shares requests out to %q too, which is none of its nodes %s to %s: give it a path of its own, /%s/",
-				base, refusal.Container, nodes[0].name, nodes[len(nodes)-1].name, nodeName(len(nodes)))
+				base, a.Container, nodes[0].name, nodes[len(nodes)-1].name, cluster.NodeName(len(nodes)))
 		}
 	}
 	return nil
 }
 
 // behindSeveral finds a node at each of addrs.
-func behindSeveral(ctx context.Context, bases []*url.URL, addrs []string) (*Given, error) {
+func behindSeveral(ctx context.Context, bases []*url.URL, addrs []string) (*Nodes, error) {
 	for _, base := range bases {
 		if base.Path != "" {
 			return nil, fmt.Errorf("%s: several addresses are those of several nodes, and a node has no path before its own: leave out %s", base, base.Path)
@@ -217,21 +223,24 @@ func behindSeveral(ctx context.Context, bases []*url.URL, addrs []string) (*Give
 	if len(addrs) > balance.MaxNodes {
 		return nil, fmt.Errorf("%d nodes were given: %d are the most", len(addrs), balance.MaxNodes)
 	}
-	nodes := make([]givenNode, len(addrs))
+	var nodes []*node
 	for i, addr := range addrs {
-		nodes[i] = givenNode{name: nodeName(i), url: "http://" + addr, addr: addr}
+		nodes = append(nodes, &node{name: cluster.NodeName(i), url: "http://" + addr, addr: addr})
 	}
-	if err := together(nodes, func(n *givenNode) error {
-		return cmp.Or(n.look(ctx), n.single(ctx))
-	}); err != nil {
+	if err := errors.Join(cluster.Each(nodes, func(n *node) error {
+		if err := n.look(ctx); err != nil {
+			return err
+		}
+		return n.single(ctx)
+	})...); err != nil {
 		return nil, err
 	}
-	return newGiven(nodes, "")
+	return newNodes(nodes, "")
 }
 
 // single asks the node's name again, a few times: behind an address that
 // several nodes share, another one would answer.
-func (n *givenNode) single(ctx context.Context) error {
+func (n *node) single(ctx context.Context) error {
 	for range 10 {
 		a, err := nodeclient.Look(ctx, n.url)
 		if err != nil {
@@ -239,14 +248,14 @@ func (n *givenNode) single(ctx context.Context) error {
 		}
 		if h := a.Health(); h == nil || h.Container != n.container {
 			return fmt.Errorf("%s is not always the same node (%s at first): it looks like a balancer without paths such as /%s/health. "+
-				"Give it such paths, or give the nodes' own addresses", n.url, n.container, nodeName(0))
+				"Give it such paths, or give the nodes' own addresses", n.url, n.container, cluster.NodeName(0))
 		}
 	}
 	return nil
 }
 
 // look asks the node at n.url what it is, and fills in the rest of n.
-func (n *givenNode) look(ctx context.Context) error {
+func (n *node) look(ctx context.Context) error {
 	a, err := nodeclient.Look(ctx, n.url)
 	if err != nil {
 		return err
@@ -268,45 +277,9 @@ func (n *givenNode) look(ctx context.Context) error {
 	return nil
 }
 
-// labPrefix begins the names of databases that recordings make.
-const labPrefix = "lab-"
-
 // advice is how a node gets its own database back by hand.
-func (n *givenNode) advice() string {
+func (n *node) advice() string {
 	return fmt.Sprintf("curl -d '{}' %s%s", n.url, api.PathOpen)
-}
-
-// health reads the node's health. The error says why there is none.
-func (n *givenNode) health(ctx context.Context) (*api.HealthResponse, error) {
-	a, err := nodeclient.Look(ctx, n.url)
-	if err != nil {
-		return nil, err
-	}
-	if h := a.Health(); h != nil {
-		return h, nil
-	}
-	return nil, a.Unlike()
-}
-
-// A sight is a node's health at one moment, or why there was none.
-type sight struct {
-	node   *givenNode
-	health *api.HealthResponse // nil where there is none
-	err    error
-}
-
-// seeAll reads the health of all nodes at once.
-func seeAll(ctx context.Context, nodes []givenNode) []sight {
-	sights := make([]sight, len(nodes))
-	var group sync.WaitGroup
-	for i := range nodes {
-		group.Go(func() {
-			h, err := nodes[i].health(ctx)
-			sights[i] = sight{&nodes[i], h, err}
-		})
-	}
-	group.Wait()
-	return sights
 }
 
 // borrowed reports whether a node has a database open that a recording made.
@@ -322,14 +295,4 @@ func down(a *nodeclient.Answer) bool {
 func absent(a *nodeclient.Answer) bool {
 	foreign := a.Health() == nil && a.Code == ""
 	return a.Status == http.StatusNotFound || foreign && (a.Status == http.StatusOK || a.Status == http.StatusServiceUnavailable)
-}
-
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }

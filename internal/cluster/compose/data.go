@@ -1,4 +1,4 @@
-package cluster
+package compose
 
 import (
 	"context"
@@ -9,42 +9,43 @@ import (
 	"slices"
 	"time"
 
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
 
 // kept is the directory in which what n had at /data is kept by Stop. Where all
-// nodes have one directory, that is [Spec].Dir itself.
-func (c *Compose) kept(n *container) string {
-	if c.mount.one() {
+// nodes have one directory, that is [cluster.Spec].Dir itself.
+func (c *Cluster) kept(n *container) string {
+	if one(c.mount) {
 		return c.dir
 	}
 	return filepath.Join(c.dir, n.name)
 }
 
 // keep copies what the nodes had at /data to where it is kept.
-func (c *Compose) keep(ctx context.Context) error {
+func (c *Cluster) keep(ctx context.Context) error {
 	nodes := c.nodes
-	if c.mount.one() {
+	if one(c.mount) {
 		nodes = nodes[:1]
 	}
 	var errs []error
 	for _, n := range nodes {
 		errs = append(errs, c.look(ctx, n, func(dir string) error { return moveInto(c.kept(n), dir) }))
 	}
-	if c.mount == MountSingleFile {
-		errs = append(errs, copyFile(c.boundFile(), filepath.Join(c.dir, Database)))
+	if c.mount == cluster.MountSingleFile {
+		errs = append(errs, copyFile(c.boundFile(), filepath.Join(c.dir, cluster.Database)))
 	}
 	return errors.Join(errs...)
 }
 
 // boundFile is the database on the host, where it alone is mounted.
-func (c *Compose) boundFile() string { return filepath.Join(c.dir, boundDir, Database) }
+func (c *Cluster) boundFile() string { return filepath.Join(c.dir, boundDir, cluster.Database) }
 
 // look copies what n has at /data to a directory that is there only for see.
 // Files are looked at as copies, since another user and, with some engines,
 // another machine has the originals.
-func (c *Compose) look(ctx context.Context, n *container, see func(dir string) error) error {
+func (c *Cluster) look(ctx context.Context, n *container, see func(dir string) error) error {
 	return c.aside(func(dir string) error {
 		if err := c.docker.CopyOut(ctx, n.id, dataDir, dir); err != nil {
 			return fmt.Errorf("copy the data of %s: %w", n.name, err)
@@ -53,27 +54,33 @@ func (c *Compose) look(ctx context.Context, n *container, see func(dir string) e
 	})
 }
 
-// lookAtAll shows see the files of the cluster's one database, by the path of
-// the database, as its users have left them. Where the nodes have none in
-// common that is the first node's, and where only the file is mounted what lies
-// on the host: the file, without the journals that are each node's own.
-func (c *Compose) lookAtAll(ctx context.Context, see func(database string) error) error {
-	switch {
-	case c.stopped && c.mount == MountSingleFile:
-		return see(filepath.Join(c.dir, Database))
-	case c.stopped:
-		return see(filepath.Join(c.kept(c.nodes[0]), Database))
-	case c.mount == MountSingleFile:
-		return c.aside(func(dir string) error {
-			path := filepath.Join(dir, Database)
-			return errors.Join(copyFile(c.boundFile(), path), see(path))
-		})
+// own shows see the database that n has, by its path.
+func (c *Cluster) own(ctx context.Context, n *container, see func(database string) error) error {
+	if c.stopped {
+		return see(filepath.Join(c.kept(n), cluster.Database))
 	}
-	return c.look(ctx, c.nodes[0], func(dir string) error { return see(filepath.Join(dir, Database)) })
+	return c.look(ctx, n, func(dir string) error { return see(filepath.Join(dir, cluster.Database)) })
+}
+
+// common shows see the cluster's one database, by its path, as its users have
+// left it. Where the nodes have none in common that is the first node's, and
+// where only the file is mounted what lies on the host: the file, without the
+// journals that are each node's own.
+func (c *Cluster) common(ctx context.Context, see func(database string) error) error {
+	switch {
+	case c.mount != cluster.MountSingleFile:
+		return c.own(ctx, c.nodes[0], see)
+	case c.stopped:
+		return see(filepath.Join(c.dir, cluster.Database))
+	}
+	return c.aside(func(dir string) error {
+		path := filepath.Join(dir, cluster.Database)
+		return errors.Join(copyFile(c.boundFile(), path), see(path))
+	})
 }
 
 // aside calls work with a new directory that is removed afterwards.
-func (c *Compose) aside(work func(dir string) error) error {
+func (c *Cluster) aside(work func(dir string) error) error {
 	dir, err := os.MkdirTemp(c.dir, ".look-")
 	if err != nil {
 		return err
@@ -105,10 +112,10 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, content, 0o644)
 }
 
-// Inspect reads the database in this process; see [Cluster]. Before Stop it
+// Inspect reads the database in this process; see [cluster.Cluster]. Before Stop it
 // reads a copy: what a crash has left is still there for the nodes to recover.
-func (c *Compose) Inspect(ctx context.Context) (facts store.Facts, err error) {
-	err = c.lookAtAll(ctx, func(database string) (err error) {
+func (c *Cluster) Inspect(ctx context.Context) (facts store.Facts, err error) {
+	err = c.common(ctx, func(database string) (err error) {
 		facts, err = sqlite.Inspect(ctx, database)
 		return err
 	})
@@ -120,11 +127,11 @@ const leftPatience = 30 * time.Second
 
 // Left says what the nodes left beside the database. It is for a moment in
 // which none of them runs.
-func (c *Compose) Left() (left Left, err error) {
+func (c *Cluster) Left() (left cluster.Left, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), leftPatience)
 	defer cancel()
-	err = c.lookAtAll(ctx, func(database string) (err error) {
-		left, err = leftBeside(database)
+	err = c.common(ctx, func(database string) (err error) {
+		left, err = cluster.LeftBeside(database)
 		return err
 	})
 	return left, err
@@ -132,28 +139,20 @@ func (c *Compose) Left() (left Left, err error) {
 
 // Views returns what each node's own database holds. Where all nodes have one
 // directory, it is read once.
-func (c *Compose) Views(ctx context.Context) ([]store.Facts, error) {
-	if c.mount.one() {
+func (c *Cluster) Views(ctx context.Context) ([]store.Facts, error) {
+	if one(c.mount) {
 		facts, err := c.Inspect(ctx)
 		return slices.Repeat([]store.Facts{facts}, len(c.nodes)), err
 	}
 	var views []store.Facts
 	var errs []error
 	for _, n := range c.nodes {
-		facts, err := c.view(ctx, n)
-		views, errs = append(views, facts), append(errs, err)
+		var facts store.Facts
+		errs = append(errs, c.own(ctx, n, func(database string) (err error) {
+			facts, err = sqlite.Inspect(ctx, database)
+			return err
+		}))
+		views = append(views, facts)
 	}
 	return views, errors.Join(errs...)
-}
-
-// view reads the database that n has.
-func (c *Compose) view(ctx context.Context, n *container) (facts store.Facts, err error) {
-	if c.stopped {
-		return sqlite.Inspect(ctx, filepath.Join(c.kept(n), Database))
-	}
-	err = c.look(ctx, n, func(dir string) (err error) {
-		facts, err = sqlite.Inspect(ctx, filepath.Join(dir, Database))
-		return err
-	})
-	return facts, err
 }

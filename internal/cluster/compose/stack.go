@@ -1,4 +1,4 @@
-package cluster
+package compose
 
 import (
 	"cmp"
@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 
 	"example.com/contend/deploy"
+	"example.com/contend/internal/cluster"
 )
 
-// Names within [Spec].Dir of what a compose project is made of: whoever wants
+// Names within [cluster.Spec].Dir of what a compose project is made of: whoever wants
 // to look at a recording's nodes again can bring them up by hand.
 const (
 	composeFile = "compose.yaml"
 	nginxFile   = "nginx.conf"
-	boundDir    = "data" // holds what is bound into containers: the directory sharedDir, or the file Database alone
+	boundDir    = "data" // holds what is bound into containers: the directory sharedDir, or the database file alone
 	sharedDir   = "shared"
 )
 
@@ -25,14 +26,8 @@ const (
 	anyHost   = "0.0.0.0"
 )
 
-// traceFile is the name of a node's trace.
-func traceFile(node string) string { return node + ".trace.jsonl" }
-
 // newStack returns the stack that spec asks for; its subnet is still open.
-func newStack(spec Spec, on Containers) (deploy.Stack, error) {
-	if spec.Nodes < 1 {
-		return deploy.Stack{}, fmt.Errorf("want at least 1 node, have %d", spec.Nodes)
-	}
+func newStack(spec cluster.Spec, on Containers) (deploy.Stack, error) {
 	image := on.Image
 	if spec.Build != "" {
 		image = on.Images[spec.Build]
@@ -44,18 +39,18 @@ func newStack(spec Spec, on Containers) (deploy.Stack, error) {
 		Image:     image,
 		Nginx:     on.Nginx,
 		NginxConf: "./" + nginxFile,
-		Listen:    cmp.Or(spec.Listen, anyPort),
+		Listen:    cmp.Or(spec.Listen, cluster.AnyPort),
 	}.WithNodes(spec.Nodes)
 	for i := range stack.Nodes {
 		n := &stack.Nodes[i]
-		volumes, writable, err := spec.Mount.volumes(i)
+		volumes, writable, err := volumes(spec.Mount, i)
 		if err != nil {
 			return deploy.Stack{}, err
 		}
-		n.DBPath, n.Volumes, n.Writable = dataDir+"/"+Database, volumes, writable
-		n.Args = append([]string{"--listen", fmt.Sprintf("%s:%d", anyHost, n.Port)}, spec.flags(i)...)
+		n.DBPath, n.Volumes, n.Writable = dataDir+"/"+cluster.Database, volumes, writable
+		n.Args = append([]string{"--listen", fmt.Sprintf("%s:%d", anyHost, n.Port)}, spec.Flags(i)...)
 		if spec.Trace {
-			n.Args = append(n.Args, "--trace", dataDir+"/"+traceFile(n.Name))
+			n.Args = append(n.Args, "--trace", dataDir+"/"+cluster.TraceFile(n.Name))
 		}
 	}
 	return stack, nil
@@ -63,17 +58,17 @@ func newStack(spec Spec, on Containers) (deploy.Stack, error) {
 
 // volumes are what node i, from 0, has mounted under m, and whether it has to
 // write to its own layer besides.
-func (m Mount) volumes(i int) (volumes []string, writable bool, err error) {
+func volumes(m cluster.Mount, i int) (volumes []string, writable bool, err error) {
 	switch m {
-	case MountShared, MountVolume:
+	case cluster.MountShared, cluster.MountVolume:
 		return []string{"shared:" + dataDir}, false, nil
-	case MountDirectory:
+	case cluster.MountDirectory:
 		return []string{"./" + boundDir + "/" + sharedDir + ":" + dataDir}, false, nil
-	case MountSingleFile:
-		return []string{"./" + boundDir + "/" + Database + ":" + dataDir + "/" + Database}, true, nil
-	case MountTwoVolumes:
+	case cluster.MountSingleFile:
+		return []string{"./" + boundDir + "/" + cluster.Database + ":" + dataDir + "/" + cluster.Database}, true, nil
+	case cluster.MountTwoVolumes:
 		return []string{[]string{"odd", "even"}[i%2] + ":" + dataDir}, false, nil
-	case MountNone:
+	case cluster.MountNone:
 		return nil, true, nil
 	}
 	return nil, false, fmt.Errorf("mount %q is not known", m)
@@ -81,7 +76,9 @@ func (m Mount) volumes(i int) (volumes []string, writable bool, err error) {
 
 // one reports whether all nodes have the same directory, so that one of them
 // can speak for all.
-func (m Mount) one() bool { return m == MountShared || m == MountVolume || m == MountDirectory }
+func one(m cluster.Mount) bool {
+	return m == cluster.MountShared || m == cluster.MountVolume || m == cluster.MountDirectory
+}
 
 // prepare makes what containers are to find on the host.
 //
@@ -89,11 +86,8 @@ func (m Mount) one() bool { return m == MountShared || m == MountVolume || m == 
 // namespaces), so everyone may write there, and what keeps others out is the
 // directory around it. That one is ours, and so is what is in it: we can remove
 // whatever a node has made.
-func prepare(spec Spec) error {
-	if err := spec.fresh(); err != nil {
-		return err
-	}
-	if spec.Mount != MountDirectory && spec.Mount != MountSingleFile {
+func prepare(spec cluster.Spec) error {
+	if spec.Mount != cluster.MountDirectory && spec.Mount != cluster.MountSingleFile {
 		return nil
 	}
 	around := filepath.Join(spec.Dir, boundDir)
@@ -101,11 +95,11 @@ func prepare(spec Spec) error {
 		return err
 	}
 	// The mode is set apart from the making, which would take the umask off it.
-	if spec.Mount == MountDirectory {
+	if spec.Mount == cluster.MountDirectory {
 		dir := filepath.Join(around, sharedDir)
 		return cmp.Or(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777))
 	}
-	file := filepath.Join(around, Database)
+	file := filepath.Join(around, cluster.Database)
 	return cmp.Or(os.WriteFile(file, nil, 0o600), os.Chmod(file, 0o666))
 }
 

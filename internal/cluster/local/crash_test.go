@@ -1,17 +1,14 @@
-package cluster
+package local
 
 import (
 	"net/http"
-	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
+	"example.com/contend/internal/testbin"
 )
 
 // All four nodes are killed in the midst of writing, the database is read while
@@ -20,12 +17,12 @@ import (
 func TestInspectWhileAllNodesAreDead(t *testing.T) {
 	for _, journal := range []store.Journal{store.Delete, store.WAL} {
 		t.Run(string(journal), func(t *testing.T) {
-			s := spec(t)
+			s := testbin.Spec(t, binary)
 			s.Nodes, s.Discipline.Journal, s.Trace, s.Lab = 4, journal, true, true
 			c := start(t, s)
 			var acknowledged atomic.Int64
 			for _, unfinished := range []bool{false, true} {
-				write(t, c, &acknowledged, func() { killAll(t, c, unfinished) })
+				testbin.Write(t, c, &acknowledged, func() { killAll(t, c, unfinished) })
 				inspectTheDead(t, c, acknowledged.Load(), unfinished && journal == store.Delete)
 				for _, node := range c.Nodes() {
 					if err := c.Restart(t.Context(), node.Name); err != nil {
@@ -33,7 +30,7 @@ func TestInspectWhileAllNodesAreDead(t *testing.T) {
 					}
 				}
 			}
-			write(t, c, &acknowledged, func() {})
+			testbin.Write(t, c, &acknowledged, func() {})
 			if err := c.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -41,13 +38,13 @@ func TestInspectWhileAllNodesAreDead(t *testing.T) {
 			if err != nil || int64(len(facts.Rows)) < acknowledged.Load() || facts.Integrity != "ok" {
 				t.Errorf("at the end: %d rows of %d acknowledged, %v", len(facts.Rows), acknowledged.Load(), err)
 			}
-			wantTraces(t, c)
+			testbin.WantTraces(t, c)
 		})
 	}
 }
 
 // inspectTheDead reads the database while no node runs.
-func inspectTheDead(t *testing.T, c *Processes, acknowledged int64, hot bool) {
+func inspectTheDead(t *testing.T, c *Cluster, acknowledged int64, hot bool) {
 	t.Helper()
 	if left, err := c.Left(); err != nil || hot && !left.Hot {
 		t.Errorf("the nodes left %+v, %v; want a hot journal", left, err)
@@ -68,45 +65,10 @@ func inspectTheDead(t *testing.T, c *Processes, acknowledged int64, hot bool) {
 	}
 }
 
-// write has a client for each node write rows until 40 more have been
-// acknowledged, calls then in the midst of it, and waits for the clients: each
-// ends when its node does not answer, or when then has returned.
-func write(t *testing.T, c Cluster, acknowledged *atomic.Int64, then func()) {
-	t.Helper()
-	const more = 40
-	least := acknowledged.Load() + more
-	var over atomic.Bool
-	var clients sync.WaitGroup
-	for _, node := range c.Nodes() {
-		clients.Go(func() {
-			for !over.Load() {
-				resp, err := http.Post(node.URL+api.PathWrite, "application/json", strings.NewReader(`{"data":"a row"}`))
-				if err != nil {
-					return
-				}
-				resp.Body.Close()
-				if resp.StatusCode == http.StatusOK {
-					acknowledged.Add(1)
-				}
-			}
-		})
-	}
-	deadline := time.Now().Add(time.Minute)
-	for acknowledged.Load() < least {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d rows were acknowledged within a minute, want %d", acknowledged.Load(), least)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	then()
-	over.Store(true)
-	clients.Wait()
-}
-
 // killAll kills every node. With unfinished, app-3 is the last, and first
 // brought into a transaction that has written to the disk: any other node that
 // was still alive might recover what that leaves.
-func killAll(t *testing.T, c *Processes, unfinished bool) {
+func killAll(t *testing.T, c *Cluster, unfinished bool) {
 	t.Helper()
 	for i, node := range c.Nodes() {
 		if unfinished && i == 2 {
@@ -128,30 +90,8 @@ func killAll(t *testing.T, c *Processes, unfinished bool) {
 	<-c.nodes[2].Done()
 }
 
-// wantTraces checks that every node has told of its attempts, whole, before it
-// was killed and after.
-func wantTraces(t *testing.T, c Cluster) {
-	t.Helper()
-	for _, node := range c.Nodes() {
-		f, err := os.Open(node.Trace)
-		if err != nil {
-			t.Fatal(err)
-		}
-		attempts, err := trace.Read(f)
-		f.Close()
-		if err != nil || len(attempts) == 0 {
-			t.Errorf("%s: %d attempts, %v", node.Name, len(attempts), err)
-		}
-		for _, a := range attempts {
-			if a.Node != node.Name || a.Kind != trace.Write || a.Ended < a.Began || a.Code == "" && a.Locked < a.Began {
-				t.Errorf("%s told of %+v", node.Name, a)
-			}
-		}
-	}
-}
-
 func TestNoTraceUnlessAskedFor(t *testing.T) {
-	c := start(t, spec(t))
+	c := start(t, testbin.Spec(t, binary))
 	for _, node := range c.Nodes() {
 		if node.Trace != "" {
 			t.Errorf("%s writes %s", node.Name, node.Trace)

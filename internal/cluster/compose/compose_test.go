@@ -1,7 +1,9 @@
-package cluster
+package compose
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,12 +16,23 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/docker"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 	"example.com/contend/internal/testbin"
 )
+
+var binary string
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(parentOf); dir != "" {
+		beParent(dir)
+		return
+	}
+	os.Exit(testbin.Main(&binary, func() int { return cmp.Or(m.Run(), removeImage()) }))
+}
 
 // The image of this test's contend, built once.
 var testImage struct {
@@ -56,9 +69,9 @@ func removeImage() int {
 
 // startContainers starts a cluster that is stopped after the test, and checks
 // that nothing of it is left then.
-func startContainers(t *testing.T, s Spec) *Compose {
+func startContainers(t *testing.T, s cluster.Spec) *Cluster {
 	t.Helper()
-	c, err := StartCompose(t.Context(), s, containers(t))
+	c, err := Start(t.Context(), s, containers(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,11 +115,11 @@ func named(t *testing.T, project string) (names []string) {
 func ours() string { return fmt.Sprintf("contend-%d-", os.Getpid()) }
 
 func TestContainersShareOneDatabaseBehindNginx(t *testing.T) {
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	s.Trace = true
 	c := startContainers(t, s)
 	for _, node := range c.Nodes() {
-		if status, container := increment(t, node.URL); status != http.StatusOK || container != node.Name {
+		if status, container := testbin.Increment(t, node.URL); status != http.StatusOK || container != node.Name {
 			t.Errorf("%s: status %d from %q", node.Name, status, container)
 		}
 		if node.Engine != sqlite.Version() {
@@ -115,7 +128,7 @@ func TestContainersShareOneDatabaseBehindNginx(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range 6 {
-		_, container := increment(t, c.URL())
+		_, container := testbin.Increment(t, c.URL())
 		seen[container] = true
 	}
 	if len(seen) != 3 {
@@ -132,7 +145,7 @@ func TestContainersShareOneDatabaseBehindNginx(t *testing.T) {
 	if err != nil || facts.Counters["k"] != 9 || facts.Integrity != "ok" {
 		t.Errorf("Inspect = %+v, %v; want counter 9 and integrity ok", facts, err)
 	}
-	wantTraces(t, c)
+	testbin.WantTraces(t, c)
 	wantFiles(t, s.Dir, "app-1.log", "app-3.log", "app-3.trace.jsonl", "compose.yaml", "nginx.conf", "nginx.log", "shared.db")
 	if err := c.Stop(t.Context()); err != nil {
 		t.Errorf("second Stop: %v", err)
@@ -162,7 +175,7 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 }
 
 // awaitExit waits until a container has ended by itself.
-func awaitExit(t *testing.T, c *Compose, n *container) {
+func awaitExit(t *testing.T, c *Cluster, n *container) {
 	t.Helper()
 	for range 600 {
 		state, err := c.docker.State(t.Context(), n.id)
@@ -178,17 +191,17 @@ func awaitExit(t *testing.T, c *Compose, n *container) {
 }
 
 func TestKillAndRestartAContainer(t *testing.T) {
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	s.Lab = true
 	c := startContainers(t, s)
 	if err := c.Kill(t.Context(), "app-2"); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := increment(t, c.Nodes()[1].URL); status < 500 {
+	if status, _ := testbin.Increment(t, c.Nodes()[1].URL); status < 500 {
 		t.Errorf("a killed node answers %d through nginx", status)
 	}
 	for range 6 {
-		if status, container := increment(t, c.URL()); status != http.StatusOK || container == "app-2" {
+		if status, container := testbin.Increment(t, c.URL()); status != http.StatusOK || container == "app-2" {
 			t.Errorf("with app-2 gone: status %d from %q", status, container)
 		}
 	}
@@ -198,7 +211,7 @@ func TestKillAndRestartAContainer(t *testing.T) {
 	if err := c.Restart(t.Context(), "app-2"); err != nil {
 		t.Fatal(err)
 	}
-	if status, container := increment(t, c.Nodes()[1].URL); status != http.StatusOK || container != "app-2" {
+	if status, container := testbin.Increment(t, c.Nodes()[1].URL); status != http.StatusOK || container != "app-2" {
 		t.Errorf("the restarted node answers %d from %q", status, container)
 	}
 	if err := c.Restart(t.Context(), "app-2"); err == nil {
@@ -221,11 +234,11 @@ func TestKillAndRestartAContainer(t *testing.T) {
 // All containers are killed, one of them in the midst of a transaction that has
 // written; the database is read from outside, and the nodes go on with it.
 func TestInspectWhileAllContainersAreDead(t *testing.T) {
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	s.Lab = true
 	c := startContainers(t, s)
 	var acknowledged atomic.Int64
-	write(t, c, &acknowledged, func() {})
+	testbin.Write(t, c, &acknowledged, func() {})
 	resp, err := http.Post(c.Nodes()[1].URL+api.PathCrash, "application/json", strings.NewReader(`{"after_ms":60000}`))
 	if err != nil {
 		t.Fatal(err)
@@ -243,19 +256,19 @@ func TestInspectWhileAllContainersAreDead(t *testing.T) {
 		}
 		wantRows(t, c, acknowledged.Load())
 	}
-	if err := each(c.Nodes(), func(n Node) error { return c.Restart(t.Context(), n.Name) }); err != nil {
+	if err := errors.Join(cluster.Each(c.Nodes(), func(n cluster.Node) error { return c.Restart(t.Context(), n.Name) })...); err != nil {
 		t.Fatal(err)
 	}
-	write(t, c, &acknowledged, func() {})
+	testbin.Write(t, c, &acknowledged, func() {})
 	if err := c.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
 	wantRows(t, c, acknowledged.Load())
-	wantFiles(t, s.Dir, Database)
+	wantFiles(t, s.Dir, cluster.Database)
 }
 
 // wantRows checks that the database is sound and holds what was acknowledged.
-func wantRows(t *testing.T, c Cluster, acknowledged int64) {
+func wantRows(t *testing.T, c cluster.Cluster, acknowledged int64) {
 	t.Helper()
 	facts, err := c.Inspect(t.Context())
 	if err != nil || facts.Integrity != "ok" || facts.Records < acknowledged {
@@ -273,19 +286,19 @@ func wantRows(t *testing.T, c Cluster, acknowledged int64) {
 func TestMountsAndSeveralClustersAtOnce(t *testing.T) {
 	on := containers(t)
 	tests := []mountTest{
-		{mount: MountShared, counts: []int64{2, 2}},
-		{mount: MountDirectory, counts: []int64{2, 2}},
-		{mount: MountTwoVolumes, counts: []int64{2, 1, 2}},
-		{mount: MountNone, counts: []int64{1, 1}},
-		{mount: MountSingleFile, counts: []int64{1, 1}},
+		{mount: cluster.MountShared, counts: []int64{2, 2}},
+		{mount: cluster.MountDirectory, counts: []int64{2, 2}},
+		{mount: cluster.MountTwoVolumes, counts: []int64{2, 1, 2}},
+		{mount: cluster.MountNone, counts: []int64{1, 1}},
+		{mount: cluster.MountSingleFile, counts: []int64{1, 1}},
 	}
-	base := spec(t)
+	base := testbin.Spec(t, binary)
 	base.Discipline.Journal = store.WAL
 	for i := range tests {
 		tests[i].spec = base
 		tests[i].spec.Dir, tests[i].spec.Mount, tests[i].spec.Nodes = t.TempDir(), tests[i].mount, len(tests[i].counts)
 	}
-	eachError(tests, func(test mountTest) error {
+	cluster.Each(tests, func(test mountTest) error {
 		test.run(t, on)
 		return nil
 	})
@@ -293,24 +306,24 @@ func TestMountsAndSeveralClustersAtOnce(t *testing.T) {
 }
 
 type mountTest struct {
-	mount  Mount
-	spec   Spec
+	mount  cluster.Mount
+	spec   cluster.Spec
 	counts []int64 // what each node has in the counter
 }
 
 func (test mountTest) run(t *testing.T, on Containers) {
-	c, err := StartCompose(t.Context(), test.spec, on)
+	c, err := Start(t.Context(), test.spec, on)
 	if err != nil {
 		t.Errorf("mount %q: %v", test.mount, err)
 		return
 	}
 	for _, node := range c.Nodes() {
-		if status, _ := increment(t, node.URL); status != http.StatusOK {
+		if status, _ := testbin.Increment(t, node.URL); status != http.StatusOK {
 			t.Errorf("mount %q: %s answers %d", test.mount, node.Name, status)
 		}
 	}
 	// While the nodes run their WAL is there, but not beside a file that alone is mounted.
-	if left, err := c.Left(); err != nil || (left.WAL > 0) == (test.mount == MountSingleFile) {
+	if left, err := c.Left(); err != nil || (left.WAL > 0) == (test.mount == cluster.MountSingleFile) {
 		t.Errorf("mount %q: beside the database lies %+v, %v", test.mount, left, err)
 	}
 	if err := c.Stop(t.Context()); err != nil {

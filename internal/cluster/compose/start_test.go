@@ -1,4 +1,4 @@
-package cluster
+package compose
 
 import (
 	"context"
@@ -10,43 +10,47 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/testbin"
+	"example.com/contend/internal/testproc"
 )
 
 func TestStartComposeLeavesNothingWhenItFails(t *testing.T) {
 	on := containers(t)
 	for _, test := range []struct {
 		name   string
-		change func(*Spec, *Containers)
+		change func(*cluster.Spec, *Containers)
 		want   []string
 	}{
-		{"a node that ends", func(s *Spec, _ *Containers) { s.Discipline.Pool = 100_000 }, []string{"app-", "pool", "exit status 2"}},
-		{"no such image", func(_ *Spec, on *Containers) { on.Image = "contend-run:none" }, []string{"contend-run"}},
-		{"no image of the build", func(s *Spec, _ *Containers) { s.Build = "old-engine" }, []string{"old-engine"}},
-		{"no node", func(s *Spec, _ *Containers) { s.Nodes = 0 }, []string{"at least 1 node"}},
-		{"no such mount", func(s *Spec, _ *Containers) { s.Mount = "sideways" }, []string{"sideways"}},
-		{"no guard", func(s *Spec, _ *Containers) { s.Binary = "/bin/false" }, []string{"guard", "/bin/false"}},
+		{"a node that ends", func(s *cluster.Spec, _ *Containers) { s.Discipline.Pool = 100_000 }, []string{"app-", "pool", "exit status 2"}},
+		{"no such image", func(_ *cluster.Spec, on *Containers) { on.Image = "contend-run:none" }, []string{"contend-run"}},
+		{"no image of the build", func(s *cluster.Spec, _ *Containers) { s.Build = "old-engine" }, []string{"old-engine"}},
+		{"no node", func(s *cluster.Spec, _ *Containers) { s.Nodes = 0 }, []string{"at least 1 node"}},
+		{"no such mount", func(s *cluster.Spec, _ *Containers) { s.Mount = "sideways" }, []string{"sideways"}},
+		{"no guard", func(s *cluster.Spec, _ *Containers) { s.Binary = "/bin/false" }, []string{"guard", "/bin/false"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, on := spec(t), on
+			s, on := testbin.Spec(t, binary), on
 			s.Nodes = 2
 			test.change(&s, &on)
-			_, err := StartCompose(t.Context(), s, on)
+			_, err := Start(t.Context(), s, on)
 			for _, want := range test.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error = %v, want one that says %q", err, want)
 				}
 			}
 			wantNothing(t, ours())
-			if left := children(t); len(left) > 0 {
+			if left := testproc.Children(t); len(left) > 0 {
 				t.Errorf("processes %v are still there", left)
 			}
 		})
 	}
-	s := spec(t)
-	if err := os.WriteFile(filepath.Join(s.Dir, Database), nil, 0o644); err != nil {
+	s := testbin.Spec(t, binary)
+	if err := os.WriteFile(filepath.Join(s.Dir, cluster.Database), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := StartCompose(t.Context(), s, on); err == nil || !strings.Contains(err.Error(), "not fresh") {
+	if _, err := Start(t.Context(), s, on); err == nil || !strings.Contains(err.Error(), "not fresh") {
 		t.Errorf("error = %v, want one that says the directory is not fresh", err)
 	}
 }
@@ -63,7 +67,7 @@ func TestStartComposeGivesUpWithItsContext(t *testing.T) {
 				cancel(cause)
 			}
 			// The subnet is asked for just before compose is started.
-			_, err := startCompose(ctx, spec(t), on, func() int {
+			_, err := start(ctx, testbin.Spec(t, binary), on, func() int {
 				time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
 				return subnet()
 			})
@@ -71,7 +75,7 @@ func TestStartComposeGivesUpWithItsContext(t *testing.T) {
 				t.Errorf("error = %v, want the cause", err)
 			}
 			wantNothing(t, ours())
-			if left := children(t); len(left) > 0 {
+			if left := testproc.Children(t); len(left) > 0 {
 				t.Errorf("processes %v are still there", left)
 			}
 		})
@@ -92,9 +96,9 @@ func TestASubnetThatIsTakenIsNotInsistedOn(t *testing.T) {
 		}
 	}()
 	asked := 0
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	s.Nodes = 1
-	c, err := startCompose(t.Context(), s, on, func() int {
+	c, err := start(t.Context(), s, on, func() int {
 		if asked++; asked == 1 {
 			return taken
 		}

@@ -1,4 +1,4 @@
-package cluster
+package compose
 
 import (
 	"bufio"
@@ -14,24 +14,26 @@ import (
 	"testing"
 	"time"
 
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/docker"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/testproc"
 )
 
-// composeParentOf, when set, makes the test binary start a cluster of
+// parentOf, when set, makes the test binary start a cluster of
 // containers in that directory, print its project and its guard's id, and wait
 // to be killed.
-const composeParentOf = "CONTEND_TEST_COMPOSE_DIR"
+const parentOf = "CONTEND_TEST_COMPOSE_DIR"
 
-// beComposeParent is the process that TestContainersGoWithTheirParent kills.
-func beComposeParent(dir string) {
+// beParent is the process that TestContainersGoWithTheirParent kills.
+func beParent(dir string) {
 	d, err := docker.Find(context.Background())
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	spec := Spec{Nodes: 1, Discipline: store.Green(), Dir: dir, Binary: os.Getenv("CONTEND_TEST_BINARY")}
-	c, err := StartCompose(context.Background(), spec, Containers{Docker: d, Image: os.Getenv("CONTEND_TEST_IMAGE")})
+	spec := cluster.Spec{Nodes: 1, Discipline: store.Green(), Dir: dir, Binary: os.Getenv("CONTEND_TEST_BINARY")}
+	c, err := Start(context.Background(), spec, Containers{Docker: d, Image: os.Getenv("CONTEND_TEST_IMAGE")})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -40,12 +42,12 @@ func beComposeParent(dir string) {
 	time.Sleep(time.Minute)
 }
 
-// startComposeParent starts it and returns what it has printed.
-func startComposeParent(t *testing.T, dir string) (parent *exec.Cmd, project string, guard int) {
+// startParent starts it and returns what it has printed.
+func startParent(t *testing.T, dir string) (parent *exec.Cmd, project string, guard int) {
 	t.Helper()
 	on := containers(t)
 	parent = exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), composeParentOf+"="+dir, "CONTEND_TEST_BINARY="+binary, "CONTEND_TEST_IMAGE="+on.Image)
+	parent.Env = append(os.Environ(), parentOf+"="+dir, "CONTEND_TEST_BINARY="+binary, "CONTEND_TEST_IMAGE="+on.Image)
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,16 +70,16 @@ func startComposeParent(t *testing.T, dir string) (parent *exec.Cmd, project str
 func TestContainersGoWithTheirParent(t *testing.T) {
 	t.Run("guarded", func(t *testing.T) {
 		dir := t.TempDir()
-		parent, project, guard := startComposeParent(t, dir)
+		parent, project, guard := startParent(t, dir)
 		if len(named(t, project)) == 0 {
 			t.Error("nothing has the project's name, so nothing could be seen to be left")
 		}
 		_ = parent.Process.Kill()
 		_ = parent.Wait()
-		for deadline := time.Now().Add(time.Minute); alive(guard) && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(time.Minute); testproc.Alive(guard) && time.Now().Before(deadline); {
 			time.Sleep(50 * time.Millisecond) // it looks for a while whether more comes
 		}
-		awaitEnd(t, guard)
+		testproc.AwaitEnd(t, guard)
 		wantNothing(t, project)
 		said, err := os.ReadFile(filepath.Join(dir, "guard.log"))
 		if err != nil || !strings.Contains(string(said), project) || !strings.Contains(string(said), "nothing is left") {
@@ -85,7 +87,7 @@ func TestContainersGoWithTheirParent(t *testing.T) {
 		}
 	})
 	t.Run("control without the guard", func(t *testing.T) {
-		parent, project, guard := startComposeParent(t, t.TempDir())
+		parent, project, guard := startParent(t, t.TempDir())
 		t.Cleanup(func() {
 			if err := new(docker.Docker).Remove(context.Background(), project); err != nil {
 				t.Error(err)
@@ -105,7 +107,7 @@ func TestContainersGoWithTheirParent(t *testing.T) {
 
 func TestGuardTakesNothingDownThatIsNotOurs(t *testing.T) {
 	for _, project := range []string{"", "deploy", "contend", "contend-1-00000g", "x-contend-1-000000"} {
-		if err := GuardCompose(t.Context(), project, "", strings.NewReader(""), io.Discard); err == nil || !strings.Contains(err.Error(), "no project of contend's") {
+		if err := Guard(t.Context(), project, "", strings.NewReader(""), io.Discard); err == nil || !strings.Contains(err.Error(), "no project of contend's") {
 			t.Errorf("project %q: error = %v", project, err)
 		}
 	}
@@ -117,7 +119,7 @@ func TestGuardTakesNothingDownThatIsNotOurs(t *testing.T) {
 func TestGuardHasNothingToDoOnceDismissed(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "guard.log")
 	var said strings.Builder
-	if err := GuardCompose(t.Context(), projectName(), log, strings.NewReader(guardDismiss), &said); err != nil || said.String() != guardWatches {
+	if err := Guard(t.Context(), projectName(), log, strings.NewReader(guardDismiss), &said); err != nil || said.String() != guardWatches {
 		t.Errorf("it said %q, %v", &said, err)
 	}
 	if _, err := os.Stat(log); err == nil {

@@ -1,4 +1,4 @@
-package cluster
+package local
 
 import (
 	"context"
@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/server/postgres"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/testbin"
 )
 
 // server starts a real PostgreSQL, which is gone with the test.
@@ -34,8 +36,8 @@ func server(t *testing.T) *postgres.Server {
 }
 
 // onServer is a cluster of two nodes on a server of their own.
-func onServer(t *testing.T) Spec {
-	all := spec(t)
+func onServer(t *testing.T) cluster.Spec {
+	all := testbin.Spec(t, binary)
 	all.Nodes, all.Service, all.Server = 2, server(t), "postgres"
 	all.Discipline = store.Green().With(store.Pgx)
 	return all
@@ -59,14 +61,14 @@ func page(t *testing.T, url string) string {
 func TestNodesUseAServer(t *testing.T) {
 	c := start(t, onServer(t))
 	for range 4 {
-		if status, _ := increment(t, c.URL()); status != http.StatusOK {
+		if status, _ := testbin.Increment(t, c.URL()); status != http.StatusOK {
 			t.Errorf("status %d", status)
 		}
 	}
 	if engine := c.Nodes()[0].Engine; !strings.HasPrefix(engine, "PostgreSQL ") {
 		t.Errorf("the node runs on %q", engine)
 	}
-	if _, err := os.Stat(c.dir + "/" + Database); err == nil {
+	if _, err := os.Stat(c.dir + "/" + cluster.Database); err == nil {
 		t.Error("there is a SQLite file too")
 	}
 	if used, err := c.CPU(); err != nil || used <= 0 {
@@ -99,8 +101,8 @@ func TestTheServersPasswordIsToldToNobody(t *testing.T) {
 		t.Fatal("the server's URL has no password: this test looks for it")
 	}
 	for _, p := range c.nodes {
-		seen := []string{strings.Join(p.args, " ")}
-		log, err := os.ReadFile(p.log)
+		seen := []string{strings.Join(p.Args, " ")}
+		log, err := os.ReadFile(p.Log)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +112,7 @@ func TestTheServersPasswordIsToldToNobody(t *testing.T) {
 		}
 		for _, text := range seen {
 			if strings.Contains(text, password) {
-				t.Errorf("%s tells the password: %s", p.name, text)
+				t.Errorf("%s tells the password: %s", p.Name, text)
 			}
 		}
 	}
@@ -118,20 +120,20 @@ func TestTheServersPasswordIsToldToNobody(t *testing.T) {
 
 func TestAServerDiesAndComesBack(t *testing.T) {
 	c := start(t, onServer(t))
-	if status, _ := increment(t, c.URL()); status != http.StatusOK {
+	if status, _ := testbin.Increment(t, c.URL()); status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
-	if err := c.Kill(t.Context(), ServerName); err != nil {
+	if err := c.Kill(t.Context(), cluster.ServerName); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := increment(t, c.URL()); status == http.StatusOK {
+	if status, _ := testbin.Increment(t, c.URL()); status == http.StatusOK {
 		t.Error("an increment succeeded without a server")
 	}
-	if err := c.Restart(t.Context(), ServerName); err != nil {
+	if err := c.Restart(t.Context(), cluster.ServerName); err != nil {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if status, _ := increment(t, c.URL()); status == http.StatusOK {
+		if status, _ := testbin.Increment(t, c.URL()); status == http.StatusOK {
 			break
 		}
 		if time.Now().After(end) {
@@ -141,30 +143,30 @@ func TestAServerDiesAndComesBack(t *testing.T) {
 }
 
 func TestAServerThatHasNoRoomIsAnError(t *testing.T) {
-	all := spec(t)
+	all := testbin.Spec(t, binary)
 	all.Service = noRoom{}
-	if _, err := StartProcesses(t.Context(), all); err == nil || !strings.Contains(err.Error(), "start cluster: no room") {
+	if _, err := Start(t.Context(), all); err == nil || !strings.Contains(err.Error(), "start cluster: no room") {
 		t.Errorf("error %v", err)
 	}
 }
 
 // noRoom is a server that can make no database.
-type noRoom struct{ Server }
+type noRoom struct{ cluster.Server }
 
 func (noRoom) Fresh(context.Context) (string, error) { return "", errors.New("no room") }
 
 // The nodes take the drivers in turns, on one file.
 func TestMixedDrivers(t *testing.T) {
-	all := spec(t)
+	all := testbin.Spec(t, binary)
 	all.Nodes, all.Drivers = 3, store.Modernc+","+store.Ncruces
 	c := start(t, all)
 	for i, want := range []string{store.Modernc, store.Ncruces, store.Modernc} {
-		if args := strings.Join(c.nodes[i].args, " "); !strings.Contains(args, "--driver "+want+" ") {
+		if args := strings.Join(c.nodes[i].Args, " "); !strings.Contains(args, "--driver "+want+" ") {
 			t.Errorf("node %d: %s; want driver %s", i, args, want)
 		}
 	}
 	for range 9 {
-		if status, _ := increment(t, c.URL()); status != http.StatusOK {
+		if status, _ := testbin.Increment(t, c.URL()); status != http.StatusOK {
 			t.Errorf("status %d", status)
 		}
 	}
@@ -177,11 +179,11 @@ func TestMixedDrivers(t *testing.T) {
 }
 
 func TestASingleWriterWrites(t *testing.T) {
-	all := spec(t)
+	all := testbin.Spec(t, binary)
 	all.SingleWriter = true
 	c := start(t, all)
 	for range 6 {
-		if status, container := increment(t, c.URL()); status != http.StatusOK || container != "app-1" {
+		if status, container := testbin.Increment(t, c.URL()); status != http.StatusOK || container != "app-1" {
 			t.Errorf("status %d from %q, want app-1", status, container)
 		}
 	}

@@ -1,4 +1,4 @@
-package cluster
+package remote
 
 import (
 	"context"
@@ -13,21 +13,33 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/testbin"
 )
+
+// containers are what the nodes call themselves.
+func containers(all *Nodes) (names []string) {
+	for _, n := range all.nodes {
+		names = append(names, n.container)
+	}
+	return names
+}
 
 func TestFormsOfGivenNodes(t *testing.T) {
 	c := others(t, 3, true)
 	names := []string{"app-1", "app-2", "app-3"}
 	t.Run("balancer", func(t *testing.T) {
 		for _, url := range []string{c.URL(), c.URL() + "/", strings.Replace(c.URL(), "127.0.0.1", "localhost", 1)} {
-			g := discover(t, url)
+			g := found(t, url)
 			base := strings.TrimSuffix(url, "/")
-			if g.URL() != base || !slices.Equal(g.Containers, names) || !g.Lab || len(g.Disciplines) != 3 {
+			if g.URL() != base || !slices.Equal(containers(g), names) || !g.Lab {
 				t.Errorf("%s: %+v at %s", url, g, g.URL())
 			}
 			for i, n := range g.Nodes() {
@@ -40,9 +52,9 @@ func TestFormsOfGivenNodes(t *testing.T) {
 	t.Run("several", func(t *testing.T) {
 		all := urls(c.Nodes())
 		slices.Reverse(all)
-		g := discover(t, all...)
-		if want := []string{"app-3", "app-2", "app-1"}; !slices.Equal(g.Containers, want) || g.URL() != strings.Join(all, ",") {
-			t.Errorf("containers %v at %s, want %v", g.Containers, g.URL(), want)
+		g := found(t, all...)
+		if want := []string{"app-3", "app-2", "app-1"}; !slices.Equal(containers(g), want) || g.URL() != strings.Join(all, ",") {
+			t.Errorf("containers %v at %s, want %v", containers(g), g.URL(), want)
 		}
 		for i, n := range g.Nodes() {
 			if n.Name != names[i] || n.URL != all[i] {
@@ -51,9 +63,9 @@ func TestFormsOfGivenNodes(t *testing.T) {
 		}
 	})
 	t.Run("one", func(t *testing.T) {
-		g := discover(t, c.Nodes()[1].URL)
-		if n := g.Nodes(); len(n) != 1 || n[0].Name != "app-1" || n[0].URL != c.Nodes()[1].URL || g.Containers[0] != "app-2" {
-			t.Errorf("%+v, %v", n, g.Containers)
+		g := found(t, c.Nodes()[1].URL)
+		if n := g.Nodes(); len(n) != 1 || n[0].Name != "app-1" || n[0].URL != c.Nodes()[1].URL || containers(g)[0] != "app-2" {
+			t.Errorf("%+v, %v", n, containers(g))
 		}
 		r := startGiven(t, g, wanted(t, 1))
 		add(t, r.URL()+"/app-1", 2)
@@ -69,30 +81,30 @@ func TestFormsOfGivenNodes(t *testing.T) {
 
 // A headless Service is a host name with an address for each node.
 func TestAHostNameWithSeveralAddresses(t *testing.T) {
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	port := freePort(t)
 	addresses := []string{"127.0.0.3", "127.0.0.1", "127.0.0.2"}
 	for i, addr := range addresses {
 		name := "pod-" + string(rune('a'+i))
-		p := &process{name: name, log: filepath.Join(s.Dir, name+".log"),
-			args: []string{"node", "--lab", "--pool", "2", "--name", name, "--db", filepath.Join(s.Dir, Database)}}
-		if err := p.start(t.Context(), binary, addr+":"+port); err != nil {
+		p := &local.Process{Name: name, Log: filepath.Join(s.Dir, name+".log"),
+			Args: []string{"node", "--lab", "--pool", "2", "--name", name, "--db", filepath.Join(s.Dir, cluster.Database)}}
+		if err := p.Start(t.Context(), binary, addr+":"+port); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(p.kill)
+		t.Cleanup(p.Kill)
 	}
-	f := finder{resolve: func(_ context.Context, host string) ([]string, error) {
+	resolve := func(_ context.Context, host string) ([]string, error) {
 		if host != "nodes.test" {
 			return nil, errors.New("no such host")
 		}
 		return append([]string{"::1", "127.0.0.2"}, addresses...), nil
-	}}
-	g, err := f.discover(t.Context(), []string{"http://nodes.test:" + port})
+	}
+	g, err := discover(t.Context(), []string{"http://nodes.test:" + port}, resolve)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"pod-b", "pod-c", "pod-a"}; !slices.Equal(g.Containers, want) {
-		t.Errorf("containers %v, want %v: by address", g.Containers, want)
+	if want := []string{"pod-b", "pod-c", "pod-a"}; !slices.Equal(containers(g), want) {
+		t.Errorf("containers %v, want %v: by address", containers(g), want)
 	}
 	r := startGiven(t, g, wanted(t, 3))
 	for _, n := range r.Nodes() {
@@ -104,10 +116,10 @@ func TestAHostNameWithSeveralAddresses(t *testing.T) {
 	if facts, err := r.Inspect(t.Context()); err != nil || facts.Counters["k"] != 6 {
 		t.Errorf("%+v, %v", facts, err)
 	}
-	if _, err := f.discover(t.Context(), []string{"http://nodes.test:" + port + "/path"}); err == nil || !strings.Contains(err.Error(), "leave out /path") {
+	if _, err := discover(t.Context(), []string{"http://nodes.test:" + port + "/path"}, resolve); err == nil || !strings.Contains(err.Error(), "leave out /path") {
 		t.Errorf("with a path: %v", err)
 	}
-	if _, err := f.discover(t.Context(), []string{"http://other.test"}); err == nil || !strings.Contains(err.Error(), "look up other.test: no such host") {
+	if _, err := discover(t.Context(), []string{"http://other.test"}, resolve); err == nil || !strings.Contains(err.Error(), "look up other.test: no such host") {
 		t.Errorf("unknown host: %v", err)
 	}
 }
@@ -138,12 +150,12 @@ func TestAddresses(t *testing.T) {
 		{"several of one", []string{"fd00::2", "fd00::1"}, []string{"[fd00::1]:80", "[fd00::2]:80"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := finder{resolve: func(context.Context, string) ([]string, error) { return c.found, nil }}
+			resolve := func(context.Context, string) ([]string, error) { return c.found, nil }
 			base, err := parseBase("http://h")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := f.addresses(t.Context(), base); err != nil || !slices.Equal(got, c.want) {
+			if got, err := addresses(t.Context(), base, resolve); err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%v, %v; want %v", got, err, c.want)
 			}
 		})
@@ -258,7 +270,7 @@ func only(path, body string) http.HandlerFunc {
 
 // forward answers what GET url does.
 func forward(url string, w http.ResponseWriter) {
-	a, err := nodeclient.Get(context.Background(), url)
+	a, err := nodeclient.Get(context.Background(), url, time.Minute)
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return

@@ -1,4 +1,4 @@
-package cluster
+package remote
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -14,20 +15,40 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/testbin"
+	"example.com/contend/internal/testproc"
 )
 
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testbin.Main(&binary, m.Run)) }
+
 // others starts n nodes as somebody else would, with a balancer before them.
-func others(t *testing.T, n int, lab bool) *Processes {
+func others(t *testing.T, n int, lab bool) *local.Cluster {
 	t.Helper()
-	s := spec(t)
+	s := testbin.Spec(t, binary)
 	s.Nodes, s.Lab = n, lab
-	return start(t, s)
+	c, err := local.Start(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := c.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
-func urls(nodes []Node) []string {
+func urls(nodes []cluster.Node) []string {
 	var all []string
 	for _, n := range nodes {
 		all = append(all, n.URL)
@@ -35,7 +56,7 @@ func urls(nodes []Node) []string {
 	return all
 }
 
-func discover(t *testing.T, urls ...string) *Given {
+func found(t *testing.T, urls ...string) *Nodes {
 	t.Helper()
 	g, err := Discover(t.Context(), urls)
 	if err != nil {
@@ -46,13 +67,13 @@ func discover(t *testing.T, urls ...string) *Given {
 
 // wanted is a recording of n nodes that differs from how others run in journal
 // mode and style.
-func wanted(t *testing.T, n int) Spec {
+func wanted(t *testing.T, n int) cluster.Spec {
 	d := store.Green()
 	d.Transaction, d.Think, d.Pool, d.Retries, d.Backoff = store.Atomic, 0, 2, 0, store.Backoff{}
-	return Spec{Nodes: n, Discipline: d, Dir: t.TempDir(), Binary: binary}
+	return cluster.Spec{Nodes: n, Discipline: d, Dir: t.TempDir(), Binary: binary}
 }
 
-func startGiven(t *testing.T, g *Given, s Spec) Cluster {
+func startGiven(t *testing.T, g *Nodes, s cluster.Spec) cluster.Cluster {
 	t.Helper()
 	c, err := g.Start(t.Context(), s)
 	if err != nil {
@@ -70,7 +91,7 @@ func startGiven(t *testing.T, g *Given, s Spec) Cluster {
 func add(t *testing.T, url string, n int) {
 	t.Helper()
 	for range n {
-		if status, container := increment(t, url); status != http.StatusOK {
+		if status, container := testbin.Increment(t, url); status != http.StatusOK {
 			t.Fatalf("%s: increment: status %d from %q", url, status, container)
 		}
 	}
@@ -79,22 +100,22 @@ func add(t *testing.T, url string, n int) {
 // wantOwn checks that every node of c has its own database under the discipline
 // it was started with, that the counter is what it is to be there, and that no
 // other database lies beside it.
-func wantOwn(t *testing.T, c *Processes, d store.Discipline, counter int64) {
+func wantOwn(t *testing.T, c *local.Cluster, d store.Discipline, counter int64) {
 	t.Helper()
 	for _, n := range c.Nodes() {
-		now := givenNode{name: n.Name, url: n.URL}
+		now := node{name: n.Name, url: n.URL}
 		if err := now.look(t.Context()); err != nil {
 			t.Error(err)
 			continue
 		}
-		if now.database != filepath.Join(c.dir, Database) || now.discipline != d {
+		if now.database != filepath.Join(filepath.Dir(c.Nodes()[0].Log), cluster.Database) || now.discipline != d {
 			t.Errorf("%s has %s under %+v", n.Name, now.database, now.discipline)
 		}
 		if value, err := now.counter(t.Context(), "k"); err != nil || value != counter {
 			t.Errorf("%s: counter %d, %v; want %d", n.Name, value, err, counter)
 		}
 	}
-	if files, err := filepath.Glob(filepath.Join(c.dir, labPrefix+"*")); err != nil || len(files) > 0 {
+	if files, err := filepath.Glob(filepath.Join(filepath.Dir(c.Nodes()[0].Log), labPrefix+"*")); err != nil || len(files) > 0 {
 		t.Errorf("left behind: %v, %v", files, err)
 	}
 }
@@ -105,11 +126,11 @@ func TestRecordingOnGivenNodes(t *testing.T) {
 	for _, direct := range []bool{true, false} {
 		t.Run(fmt.Sprintf("direct %t", direct), func(t *testing.T) {
 			c := others(t, 3, true)
-			own := discover(t, c.URL()).Disciplines[0]
+			own := found(t, c.URL()).nodes[0].discipline
 			add(t, c.URL(), 3)
-			g := discover(t, c.URL())
+			g := found(t, c.URL())
 			if direct {
-				g = discover(t, urls(c.Nodes())...)
+				g = found(t, urls(c.Nodes())...)
 			}
 			for round, nodes := range []int{3, 1, 2} {
 				s := wanted(t, nodes)
@@ -117,7 +138,7 @@ func TestRecordingOnGivenNodes(t *testing.T) {
 					s.Discipline.Journal = store.Delete
 				}
 				r := startGiven(t, g, s)
-				if _, known := r.(Inherited); known {
+				if _, known := r.(cluster.Inherited); known {
 					t.Error("a fresh database was called inherited")
 				}
 				if _, err := r.Inspect(t.Context()); err == nil {
@@ -133,7 +154,7 @@ func TestRecordingOnGivenNodes(t *testing.T) {
 					add(t, r.URL(), any)
 				}
 				for _, n := range c.Nodes()[nodes:] {
-					if status, _ := increment(t, n.URL); status != http.StatusServiceUnavailable {
+					if status, _ := testbin.Increment(t, n.URL); status != http.StatusServiceUnavailable {
 						t.Errorf("%s is to be closed, and answers %d", n.Name, status)
 					}
 				}
@@ -161,14 +182,14 @@ func TestRecordingOnGivenNodes(t *testing.T) {
 func TestRecordingOnGivenNodesAsTheyAre(t *testing.T) {
 	c := others(t, 2, false)
 	add(t, c.URL(), 3)
-	for _, g := range []*Given{discover(t, c.URL()), discover(t, urls(c.Nodes())...)} {
+	for _, g := range []*Nodes{found(t, c.URL()), found(t, urls(c.Nodes())...)} {
 		s := wanted(t, 2)
 		if _, err := g.Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "transaction immediate") {
 			t.Fatalf("error %v, want one that names the setting", err)
 		}
-		s.Discipline = g.Disciplines[0]
+		s.Discipline = g.nodes[0].discipline
 		r := startGiven(t, g, s)
-		db, known := r.(Inherited)
+		db, known := r.(cluster.Inherited)
 		if !known {
 			t.Fatal("it is not said to be inherited")
 		}
@@ -190,13 +211,13 @@ func TestRecordingOnGivenNodesAsTheyAre(t *testing.T) {
 			t.Errorf("%+v, %v; want counters %v and an unknown integrity", facts, err, want)
 		}
 	}
-	wantOwn(t, c, c.discipline(t), 13)
+	wantOwn(t, c, disciplineOf(t, c), 13)
 }
 
-// discipline is what c's nodes say they have.
-func (c *Processes) discipline(t *testing.T) store.Discipline {
+// disciplineOf is what c's nodes say they have.
+func disciplineOf(t *testing.T, c *local.Cluster) store.Discipline {
 	t.Helper()
-	n := givenNode{url: c.Nodes()[0].URL}
+	n := node{url: c.Nodes()[0].URL}
 	if err := n.look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -205,8 +226,8 @@ func (c *Processes) discipline(t *testing.T) store.Discipline {
 
 func TestOneRecordingAtATime(t *testing.T) {
 	c := others(t, 2, true)
-	own := c.discipline(t)
-	g, h := discover(t, c.URL()), discover(t, urls(c.Nodes())...)
+	own := disciplineOf(t, c)
+	g, h := found(t, c.URL()), found(t, urls(c.Nodes())...)
 	r := startGiven(t, g, wanted(t, 2))
 	if _, err := g.Start(t.Context(), wanted(t, 1)); err == nil || !strings.Contains(err.Error(), errTaken.Error()) {
 		t.Errorf("second recording: %v", err)
@@ -234,8 +255,8 @@ func TestNodesThatWereNotGivenBack(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("closed %t", closed), func(t *testing.T) {
 			c := others(t, 2, true)
-			own := c.discipline(t)
-			g := discover(t, c.URL())
+			own := disciplineOf(t, c)
+			g := found(t, c.URL())
 			r := startGiven(t, g, wanted(t, 2))
 			if closed {
 				if err := closeAll(t.Context(), g.nodes); err != nil {
@@ -248,17 +269,17 @@ func TestNodesThatWereNotGivenBack(t *testing.T) {
 				t.Fatalf("%v; want the advice %s", err, advice)
 			}
 			followAdvice(t, c)
-			discover(t, c.URL())
+			found(t, c.URL())
 			if err := r.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "remove") {
 				t.Errorf("%v; want an error that says the database could not be removed", err)
 			}
 			if _, err := r.Inspect(t.Context()); err == nil || !strings.Contains(err.Error(), "started anew") {
 				t.Errorf("%v; want an error: the nodes were elsewhere", err)
 			}
-			if files, _ := filepath.Glob(filepath.Join(c.dir, labPrefix+"*.db")); len(files) != 1 {
+			if files, _ := filepath.Glob(filepath.Join(filepath.Dir(c.Nodes()[0].Log), labPrefix+"*.db")); len(files) != 1 {
 				t.Errorf("files %v: nobody could remove it, yet it is gone", files)
 			}
-			if got := c.discipline(t); got != own {
+			if got := disciplineOf(t, c); got != own {
 				t.Errorf("discipline %+v, want %+v", got, own)
 			}
 		})
@@ -266,7 +287,7 @@ func TestNodesThatWereNotGivenBack(t *testing.T) {
 }
 
 // followAdvice does to every node what an error says that people can do.
-func followAdvice(t *testing.T, c *Processes) {
+func followAdvice(t *testing.T, c *local.Cluster) {
 	t.Helper()
 	for _, n := range c.Nodes() {
 		resp, err := http.Post(n.URL+api.PathOpen, "application/x-www-form-urlencoded", strings.NewReader("{}"))
@@ -284,8 +305,8 @@ func followAdvice(t *testing.T, c *Processes) {
 // since, are not taken from that.
 func TestNodesThatAnotherRunHasByNow(t *testing.T) {
 	c := others(t, 2, true)
-	own := c.discipline(t)
-	g, h := discover(t, c.URL()), discover(t, urls(c.Nodes())...)
+	own := disciplineOf(t, c)
+	g, h := found(t, c.URL()), found(t, urls(c.Nodes())...)
 	first := startGiven(t, g, wanted(t, 2))
 	followAdvice(t, c)
 	second := startGiven(t, h, wanted(t, 2))
@@ -300,7 +321,7 @@ func TestNodesThatAnotherRunHasByNow(t *testing.T) {
 	if facts, err := second.Inspect(t.Context()); err != nil || facts.Counters["k"] != 6 {
 		t.Errorf("%+v, %v", facts, err)
 	}
-	if got := c.discipline(t); got != own {
+	if got := disciplineOf(t, c); got != own {
 		t.Errorf("discipline %+v, want %+v", got, own)
 	}
 }
@@ -308,7 +329,7 @@ func TestNodesThatAnotherRunHasByNow(t *testing.T) {
 // Whenever a start is given up, the nodes have their own database again.
 func TestAStartThatIsGivenUp(t *testing.T) {
 	c := others(t, 2, true)
-	own := c.discipline(t)
+	own := disciplineOf(t, c)
 	add(t, c.URL(), 3)
 	const steps = 4 // both nodes are closed, and opened
 	for step := 1; step <= steps; step++ {
@@ -320,7 +341,7 @@ func TestAStartThatIsGivenUp(t *testing.T) {
 					cancel()
 				}
 			})
-			g := discover(t, front+"/some/path")
+			g := found(t, front+"/some/path")
 			r, err := g.Start(ctx, wanted(t, 2))
 			if before || step < steps {
 				if err == nil || ctx.Err() == nil {
@@ -370,8 +391,8 @@ func proxy(t *testing.T, to string, seen func(r *http.Request, answered bool)) s
 // Stop gives the nodes back even when there is no time for anything else.
 func TestStopWhenTimeIsUp(t *testing.T) {
 	c := others(t, 2, true)
-	own := c.discipline(t)
-	g := discover(t, urls(c.Nodes())...)
+	own := disciplineOf(t, c)
+	g := found(t, urls(c.Nodes())...)
 	r := startGiven(t, g, wanted(t, 2))
 	add(t, r.URL(), 2)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -381,8 +402,8 @@ func TestStopWhenTimeIsUp(t *testing.T) {
 	if facts, err := r.Inspect(t.Context()); err == nil {
 		t.Errorf("%+v; want an error, for nobody has read the facts", facts)
 	}
-	if left := len(children(t)); left != len(c.all()) {
-		t.Errorf("%d children, want %d: the recording's balancer has ended", left, len(c.all()))
+	if left := len(testproc.Children(t)); left != 1+len(c.Nodes()) {
+		t.Errorf("%d children, want %d: the recording's balancer has ended", left, 1+len(c.Nodes()))
 	}
 }
 
@@ -392,9 +413,9 @@ func TestANodeIsKilledInTheMiddle(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		t.Run(fmt.Sprintf("back %t", back), func(t *testing.T) {
 			c := others(t, 3, true)
-			own := c.discipline(t)
+			own := disciplineOf(t, c)
 			add(t, c.URL(), 3)
-			g := discover(t, c.URL())
+			g := found(t, c.URL())
 			r := startGiven(t, g, wanted(t, 3))
 			add(t, r.URL(), 2)
 			if err := c.Kill(t.Context(), "app-1"); err != nil {
@@ -433,9 +454,9 @@ func TestANodeIsKilledInTheMiddle(t *testing.T) {
 // A node that dies without paths under /lab/ is told of too.
 func TestANodeIsKilledInTheMiddleAsItIs(t *testing.T) {
 	c := others(t, 2, false)
-	g := discover(t, c.URL())
+	g := found(t, c.URL())
 	s := wanted(t, 2)
-	s.Discipline = g.Disciplines[0]
+	s.Discipline = g.nodes[0].discipline
 	r := startGiven(t, g, s)
 	if err := c.Kill(t.Context(), "app-2"); err != nil {
 		t.Fatal(err)
@@ -447,12 +468,12 @@ func TestANodeIsKilledInTheMiddleAsItIs(t *testing.T) {
 
 func TestRefuse(t *testing.T) {
 	d := store.Green()
-	given := func(lab bool, disciplines ...store.Discipline) *Given {
-		var nodes []givenNode
+	given := func(lab bool, disciplines ...store.Discipline) *Nodes {
+		var nodes []*node
 		for i, d := range disciplines {
-			nodes = append(nodes, givenNode{name: nodeName(i), url: "http://" + strconv.Itoa(i), container: strconv.Itoa(i), lab: lab, discipline: d})
+			nodes = append(nodes, &node{name: cluster.NodeName(i), url: "http://" + strconv.Itoa(i), container: strconv.Itoa(i), lab: lab, discipline: d})
 		}
-		g, err := newGiven(nodes, "")
+		g, err := newNodes(nodes, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -464,31 +485,31 @@ func TestRefuse(t *testing.T) {
 	slow.BusyTimeout = 50
 	half := given(true, d, d)
 	half.nodes[1].lab, half.Lab = false, false
-	ask := func(change func(*Spec)) Spec {
-		s := Spec{Nodes: 2, Discipline: d}
+	ask := func(change func(*cluster.Spec)) cluster.Spec {
+		s := cluster.Spec{Nodes: 2, Discipline: d}
 		change(&s)
 		return s
 	}
 	for _, c := range []struct {
 		name string
-		on   *Given
-		spec Spec
+		on   *Nodes
+		spec cluster.Spec
 		want string // "" where it is not refused
 	}{
-		{"as it is", given(false, d, d), ask(func(*Spec) {}), ""},
-		{"traced", given(false, d, d), ask(func(s *Spec) { s.Trace, s.Seed = true, 7 }), ""},
-		{"anything with lab", given(true, d, d), ask(func(s *Spec) { s.Discipline, s.Lab, s.Nodes = other, true, 1 }), ""},
-		{"mount", given(true, d, d), ask(func(s *Spec) { s.Mount = MountNone }), "how a volume is mounted"},
-		{"build", given(true, d, d), ask(func(s *Spec) { s.Build = "old" }), "another build"},
-		{"more nodes", given(true, d, d), ask(func(s *Spec) { s.Nodes = 3 }), "it needs 3 nodes, and 2 were given"},
-		{"more than one", given(true, d), ask(func(*Spec) {}), "it needs 2 nodes, and 1 was given"},
-		{"no node", given(true, d), ask(func(s *Spec) { s.Nodes = 0 }), "it needs 0 nodes"},
-		{"fewer nodes", given(false, d, d), ask(func(s *Spec) { s.Nodes = 1 }), "it needs 1 node, and 2 were given: start them with --lab"},
-		{"lab", given(false, d, d), ask(func(s *Spec) { s.Lab = true }), "the nodes were started without --lab"},
-		{"lab on one", half, ask(func(s *Spec) { s.Lab = true }), "app-2 was started without --lab"},
-		{"style", given(false, other, other), ask(func(*Spec) {}),
+		{"as it is", given(false, d, d), ask(func(*cluster.Spec) {}), ""},
+		{"traced", given(false, d, d), ask(func(s *cluster.Spec) { s.Trace, s.Seed = true, 7 }), ""},
+		{"anything with lab", given(true, d, d), ask(func(s *cluster.Spec) { s.Discipline, s.Lab, s.Nodes = other, true, 1 }), ""},
+		{"mount", given(true, d, d), ask(func(s *cluster.Spec) { s.Mount = cluster.MountNone }), "how a volume is mounted"},
+		{"build", given(true, d, d), ask(func(s *cluster.Spec) { s.Build = "old" }), "another build"},
+		{"more nodes", given(true, d, d), ask(func(s *cluster.Spec) { s.Nodes = 3 }), "it needs 3 nodes, and 2 were given"},
+		{"more than one", given(true, d), ask(func(*cluster.Spec) {}), "it needs 2 nodes, and 1 was given"},
+		{"no node", given(true, d), ask(func(s *cluster.Spec) { s.Nodes = 0 }), "it needs 0 nodes"},
+		{"fewer nodes", given(false, d, d), ask(func(s *cluster.Spec) { s.Nodes = 1 }), "it needs 1 node, and 2 were given: start them with --lab"},
+		{"lab", given(false, d, d), ask(func(s *cluster.Spec) { s.Lab = true }), "the nodes were started without --lab"},
+		{"lab on one", half, ask(func(s *cluster.Spec) { s.Lab = true }), "app-2 was started without --lab"},
+		{"style", given(false, other, other), ask(func(*cluster.Spec) {}),
 			"the nodes run transaction separate, this needs exclusive: start them with --lab, and contend sets it"},
-		{"one has another", given(false, d, slow), ask(func(*Spec) {}), "app-2 runs busy_timeout 50ms, this needs 5s"},
+		{"one has another", given(false, d, slow), ask(func(*cluster.Spec) {}), "app-2 runs busy_timeout 50ms, this needs 5s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.on.Refuse(c.spec)

@@ -1,4 +1,4 @@
-package cluster
+package compose
 
 import (
 	"bufio"
@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/docker"
 )
 
@@ -46,8 +47,8 @@ const guardPatience = 10 * time.Second
 // startGuard starts `contend compose-guard` for a project and waits until it
 // watches. It has a session of its own, so that nothing that happens to our
 // terminal or our process group reaches it, and no parent-death signal.
-func startGuard(ctx context.Context, spec Spec, project string) (*guard, error) {
-	binary, err := spec.binary()
+func startGuard(ctx context.Context, spec cluster.Spec, project string) (*guard, error) {
+	binary, err := spec.Program()
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +79,11 @@ func startGuard(ctx context.Context, spec Spec, project string) (*guard, error) 
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	return nil, fmt.Errorf("start the guard: %w", cause(ctx, fmt.Errorf("%s said %q: is it contend?", binary, word)))
-}
-
-// cause is ctx's where it is done, and err otherwise.
-func cause(ctx context.Context, err error) error {
+	err = fmt.Errorf("%s said %q: is it contend?", binary, word)
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
-	return err
+	return nil, fmt.Errorf("start the guard: %w", err)
 }
 
 // dismiss tells the guard that nothing is left to guard, and waits until it has gone.
@@ -101,12 +98,12 @@ func (g *guard) dismiss() error {
 // leave has the guard act as if we had died. It may outlive us.
 func (g *guard) leave() error { return errors.Join(g.line.Close(), g.cmd.Process.Release()) }
 
-// GuardCompose says on out that it watches, and waits for the word on in that
-// the project is over. Where in ends without it, whoever [StartCompose] was
-// working for has died, and GuardCompose removes the project's containers,
+// Guard says on out that it watches, and waits for the word on in that
+// the project is over. Where in ends without it, whoever [Start] was
+// working for has died, and Guard removes the project's containers,
 // volumes and networks, and the images that were made for it. What it then
 // does, and only then, it writes to the file at path logTo.
-func GuardCompose(ctx context.Context, project, logTo string, in io.Reader, out io.Writer) error {
+func Guard(ctx context.Context, project, logTo string, in io.Reader, out io.Writer) error {
 	ours := ourProject.FindStringSubmatch(project)
 	if ours == nil {
 		return fmt.Errorf("guard %q: that is no project of contend's", project)

@@ -1,0 +1,318 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/store"
+)
+
+// A recording is what both kinds of recording have: some of the nodes, and a
+// balancer before them.
+type recording struct {
+	all      *Nodes
+	nodes    []*node
+	url      string         // of the balancer
+	balancer *local.Process // nil where it was given
+	stopping sync.Once
+}
+
+// record puts a balancer before the first nodes, unless one was given.
+func (all *Nodes) record(ctx context.Context, spec cluster.Spec) (*recording, error) {
+	r := &recording{all: all, nodes: all.nodes[:spec.Nodes], url: all.balancer}
+	if all.balancer != "" {
+		return r, nil
+	}
+	binary, err := spec.Program()
+	if err != nil {
+		return nil, err
+	}
+	var nodes []string
+	for _, n := range r.nodes {
+		nodes = append(nodes, n.name+"="+n.addr)
+	}
+	r.balancer = local.NewBalancer(spec, nodes)
+	if err := r.balancer.Start(ctx, binary, cmp.Or(spec.Listen, cluster.AnyPort)); err != nil {
+		return nil, err
+	}
+	r.url = r.balancer.URL()
+	return r, nil
+}
+
+// URL is the balancer's.
+func (r *recording) URL() string { return r.url }
+
+// Nodes returns the nodes that the recording uses, in order.
+func (r *recording) Nodes() []cluster.Node { return members(r.nodes) }
+
+// leave ends the balancer, where it is contend's own.
+func (r *recording) leave(ctx context.Context) error {
+	if r.balancer == nil {
+		return nil
+	}
+	return r.balancer.Stop(ctx)
+}
+
+// An inherited recording takes the nodes as they are: on their own database,
+// which others may have used before, under their own discipline.
+type inherited struct {
+	*recording
+	journal store.Journal
+
+	mu   sync.Mutex
+	keys map[string]bool // the counters that Counter has read
+}
+
+var (
+	_ cluster.Cluster   = (*inherited)(nil)
+	_ cluster.Inherited = (*inherited)(nil)
+)
+
+// Stop ends the balancer, where it is contend's own, and nothing else. It is an
+// error where a node is gone, or is not what it was.
+func (c *inherited) Stop(ctx context.Context) (err error) {
+	c.stopping.Do(func() {
+		err = errors.Join(c.leave(ctx), c.all.unchanged(ctx))
+		c.all.free()
+	})
+	return err
+}
+
+// Counter reads the counter key from the first node, and has it among the facts
+// that Inspect returns.
+func (c *inherited) Counter(ctx context.Context, key string) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys[key] = true
+	return c.nodes[0].counter(ctx, key)
+}
+
+// Inspect reads the same counters again, from the first node. They and the
+// version of its SQLite are all that can be known from outside: Integrity is
+// empty.
+func (c *inherited) Inspect(ctx context.Context) (store.Facts, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := c.nodes[0]
+	facts := store.Facts{Counters: map[string]int64{}, Journal: c.journal, Engine: "SQLite " + first.engine}
+	for _, key := range slices.Sorted(maps.Keys(c.keys)) {
+		value, err := first.counter(ctx, key)
+		if err != nil {
+			return store.Facts{}, err
+		}
+		facts.Counters[key] = value
+	}
+	return facts, nil
+}
+
+// counter reads the counter key from n.
+func (n *node) counter(ctx context.Context, key string) (int64, error) {
+	value, err := nodeclient.Counter(ctx, n.url, key)
+	if err != nil {
+		err = fmt.Errorf("read counter %q from %s: %w", key, n.name, err)
+	}
+	return value, err
+}
+
+// labPrefix begins the names of databases that recordings make.
+const labPrefix = "lab-"
+
+// A fresh recording, on nodes whose paths under /lab/ are open, has a database
+// beside the nodes' own, made for it and removed after it.
+type fresh struct {
+	*recording
+	database string // name of its file, beside each node's own database
+	made     bool   // a node has opened it
+
+	facts    store.Facts // read by Stop
+	factsErr error       // why they could not be read
+	stopped  bool
+}
+
+var _ cluster.Cluster = (*fresh)(nil)
+
+// open closes every node's own database and opens the recording's on the first
+// ones: on one node first, which makes it and sets its journal mode, for that
+// can change only while nobody else has the file open
+// (https://sqlite.org/pragma.html#pragma_journal_mode).
+func (c *fresh) open(ctx context.Context, d store.Discipline) error {
+	if err := closeAll(ctx, c.all.nodes); err != nil {
+		return err
+	}
+	open := func(n *node) error {
+		if err := nodeclient.Open(ctx, n.url, c.database, &d); err != nil {
+			return fmt.Errorf("open %s on %s (%s): %w", c.database, n.name, n.url, err)
+		}
+		return nil
+	}
+	if err := open(c.nodes[0]); err != nil {
+		return err
+	}
+	c.made = true
+	return errors.Join(cluster.Each(c.nodes[1:], open)...)
+}
+
+// closeAll closes whatever database each of nodes has open.
+func closeAll(ctx context.Context, nodes []*node) error {
+	return errors.Join(cluster.Each(nodes, func(n *node) error {
+		if err := nodeclient.Close(ctx, n.url, false); err != nil {
+			return fmt.Errorf("close the database of %s (%s): %w", n.name, n.url, err)
+		}
+		return nil
+	})...)
+}
+
+// restorePatience is how long the nodes may take to get their own database
+// back, whatever the context says: nobody else would give it to them. What they
+// have begun they finish first.
+const restorePatience = time.Minute
+
+// Stop ends the balancer, where it is contend's own, and stops no node: it reads
+// the facts from one of them while no other has the database open, removes the
+// database, and opens each node's own again under the discipline that it had.
+// It does so also when ctx is done; only the facts are then missing. The error
+// names each node that could not be given back, and says how to do it by hand.
+func (c *fresh) Stop(ctx context.Context) (err error) {
+	c.stopping.Do(func() {
+		err = c.leave(ctx)
+		c.facts, c.factsErr = c.read(ctx)
+		err = errors.Join(err, c.release(ctx))
+		c.stopped = true
+		c.all.free()
+	})
+	return err
+}
+
+// Inspect returns the facts that Stop has read.
+func (c *fresh) Inspect(context.Context) (store.Facts, error) {
+	if !c.stopped {
+		return store.Facts{}, errors.New("inspect given nodes: they are in use: stop the recording first")
+	}
+	return c.facts, c.factsErr
+}
+
+// A sight is a node's health at one moment, or why there was none.
+type sight struct {
+	*node
+	health *api.HealthResponse // nil where there is none
+	err    error
+}
+
+// has reports whether the node had the database called name open last.
+func (s *sight) has(name string) bool {
+	return s.health != nil && path.Base(s.health.DBPath) == name
+}
+
+// see reads the health of all nodes at once.
+func see(ctx context.Context, nodes []*node) []*sight {
+	var sights []*sight
+	for _, n := range nodes {
+		sights = append(sights, &sight{node: n})
+	}
+	cluster.Each(sights, func(s *sight) error {
+		a, err := nodeclient.Look(ctx, s.url)
+		if err == nil {
+			if s.health = a.Health(); s.health == nil {
+				err = a.Unlike()
+			}
+		}
+		s.err = err
+		return nil
+	})
+	return sights
+}
+
+// read reads from the first node what the database holds, with all others closed.
+// A node that is gone, or has another database open by now, may have been
+// started anew: what it has acknowledged since then is in its own database, and
+// the facts would accuse SQLite of losing it.
+func (c *fresh) read(ctx context.Context) (store.Facts, error) {
+	for _, s := range see(ctx, c.nodes) {
+		switch {
+		case s.health == nil:
+			return store.Facts{}, fmt.Errorf("%s (%s) went away in the middle of the recording: %w", s.name, s.url, s.err)
+		case !s.has(c.database):
+			return store.Facts{}, fmt.Errorf("%s (%s) was started anew in the middle of the recording, and has used %s since", s.name, s.url, s.health.DBPath)
+		}
+	}
+	if err := closeAll(ctx, c.nodes[1:]); err != nil {
+		return store.Facts{}, err
+	}
+	facts, err := nodeclient.Facts(ctx, c.nodes[0].url)
+	if err != nil {
+		return store.Facts{}, fmt.Errorf("ask %s (%s): %w", c.nodes[0].name, c.nodes[0].url, err)
+	}
+	return facts, nil
+}
+
+// release gives every node its own database back, and removes the recording's
+// between the closing and the opening. A node that seems to have its own open
+// is treated as all others: a request to close it may still be on its way.
+func (c *fresh) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restorePatience)
+	defer cancel()
+	var errs []error
+	var there []*node
+	for _, s := range see(ctx, c.all.nodes) {
+		switch {
+		case s.health == nil:
+			errs = append(errs, fmt.Errorf("%s (%s) is gone: %w. It has its own database again once it is started anew; if it still runs: %s",
+				s.name, s.url, s.err, s.advice()))
+		case borrowed(s.health) && !s.has(c.database):
+			errs = append(errs, fmt.Errorf("%s (%s) has %s of another run by now, and is left to it", s.name, s.url, s.health.DBPath))
+		default:
+			there = append(there, s.node)
+		}
+	}
+	_ = closeAll(ctx, there) // giveBack closes again, and has the error
+	errs = append(errs, c.remove(ctx, there))
+	errs = append(errs, cluster.Each(there, func(n *node) error { return n.giveBack(ctx) })...)
+	return errors.Join(errs...)
+}
+
+// remove has one of nodes, which have all closed it, remove the recording's
+// database. One that no node is known to have opened may be there all the same.
+func (c *fresh) remove(ctx context.Context, nodes []*node) error {
+	why := errors.New("no node that had it open is left to do so")
+	for _, s := range see(ctx, nodes) {
+		if !s.has(c.database) {
+			continue
+		}
+		if why = nodeclient.Close(ctx, s.url, true); why == nil {
+			return nil
+		}
+		c.made = true
+	}
+	if !c.made {
+		return nil
+	}
+	return fmt.Errorf("remove %s: %w: it stays beside the nodes' own database", c.database, why)
+}
+
+// giveBack opens the node's own database again. It tries a few times: an open
+// of the recording's that was given up may only now come to its end.
+func (n *node) giveBack(ctx context.Context) (err error) {
+	for range 3 {
+		if err = nodeclient.Close(ctx, n.url, false); err == nil {
+			err = nodeclient.Open(ctx, n.url, "", &n.discipline)
+		}
+		if err == nil {
+			return nil
+		}
+		if cluster.Sleep(ctx, 200*time.Millisecond) != nil {
+			break
+		}
+	}
+	return fmt.Errorf("%s (%s) does not have its own database back: %w: %s", n.name, n.url, err, n.advice())
+}
