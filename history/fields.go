@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A field is one key of a line; its name is what the line says.
+// A field is one key of a line: a position in fields.
 type field uint8
 
 const (
@@ -32,62 +32,100 @@ const (
 	fieldUnknown // a key that this package does not know
 )
 
-var fieldNames = [fieldUnknown]string{
-	"index", "process", "node", "op", "key", "to", "amount", "value",
-	"intended", "invoked", "returned", "attempts", "outcome", "status", "code", "extended",
+// A rule says how a field is called, read and written. A field with setText
+// holds a string, any other a whole number between low and high.
+type rule struct {
+	name      string
+	low, high int64
+	number    func(op *Op) (n int64, given bool)
+	setNumber func(op *Op, n int64)
+	text      func(op *Op) string // "": not given
+	setText   func(op *Op, s string) error
+	always    bool // a Writer writes it even where it is not given
 }
 
-func (f field) String() string { return fieldNames[f] }
+// fields are the rules in the order in which a Writer writes them.
+var fields = [fieldUnknown]rule{
+	fieldIndex:   always(whole("index", 0, math.MaxInt, func(op *Op) *int { return &op.Index })),
+	fieldProcess: always(whole("process", -1, math.MaxInt32, func(op *Op) *int { return &op.Process })),
+	fieldNode:    text("node", func(op *Op) *string { return &op.Node }),
+	fieldOp:      {name: "op", text: func(op *Op) string { return op.Func }, setText: setFunc},
+	fieldKey:     always(text("key", func(op *Op) *string { return &op.Key })),
+	fieldTo:      text("to", func(op *Op) *string { return &op.To }),
+	fieldAmount:  whole("amount", math.MinInt64, math.MaxInt64, func(op *Op) *int64 { return &op.Amount }),
+	fieldValue: {
+		name: "value", low: math.MinInt64, high: math.MaxInt64,
+		number:    func(op *Op) (int64, bool) { return op.Value.Int64, op.Value.Valid },
+		setNumber: func(op *Op, n int64) { op.Value = Some(n) },
+	},
+	fieldIntended: always(whole("intended", 0, math.MaxInt64, func(op *Op) *time.Duration { return &op.Intended })),
+	fieldInvoked:  always(whole("invoked", 0, math.MaxInt64, func(op *Op) *time.Duration { return &op.Invoked })),
+	fieldReturned: always(whole("returned", 0, math.MaxInt64, func(op *Op) *time.Duration { return &op.Returned })),
+	fieldAttempts: whole("attempts", 0, math.MaxInt32, func(op *Op) *int { return &op.Attempts }),
+	fieldOutcome:  {name: "outcome", text: func(op *Op) string { return op.Outcome.String() }, setText: setOutcome},
+	fieldStatus:   whole("status", 0, math.MaxInt32, func(op *Op) *int { return &op.Status }),
+	fieldCode:     text("code", func(op *Op) *string { return &op.Code }),
+	fieldExtended: text("extended", func(op *Op) *string { return &op.Extended }),
+}
 
-// fieldNamed is a switch and not a map because it runs for every field of every line.
-func fieldNamed(name []byte) field {
-	switch string(name) {
-	case "index":
-		return fieldIndex
-	case "process":
-		return fieldProcess
-	case "node":
-		return fieldNode
-	case "op":
-		return fieldOp
-	case "key":
-		return fieldKey
-	case "to":
-		return fieldTo
-	case "amount":
-		return fieldAmount
-	case "value":
-		return fieldValue
-	case "intended":
-		return fieldIntended
-	case "invoked":
-		return fieldInvoked
-	case "returned":
-		return fieldReturned
-	case "attempts":
-		return fieldAttempts
-	case "outcome":
-		return fieldOutcome
-	case "status":
-		return fieldStatus
-	case "code":
-		return fieldCode
-	case "extended":
-		return fieldExtended
+// whole is the rule of a number, which is given where it is not 0.
+func whole[T ~int | ~int64](name string, low, high int64, at func(*Op) *T) rule {
+	return rule{
+		name: name, low: low, high: high,
+		number:    func(op *Op) (int64, bool) { n := int64(*at(op)); return n, n != 0 },
+		setNumber: func(op *Op, n int64) { *at(op) = T(n) },
+	}
+}
+
+// text is the rule of a string.
+func text(name string, at func(*Op) *string) rule {
+	return rule{
+		name:    name,
+		text:    func(op *Op) string { return *at(op) },
+		setText: func(op *Op, s string) error { *at(op) = s; return nil },
+	}
+}
+
+// always makes a rule of a field that a Writer never leaves out.
+func always(r rule) rule { r.always = true; return r }
+
+// funcs are the values of [Op.Func].
+var funcs = []string{
+	Increment, Write, Read, Purchase, Transfer, Total,
+	Reset, FinalRead, FinalRow, Crash, Recovered,
+}
+
+// setFunc keeps the constant and not s, so that s can be freed.
+func setFunc(op *Op, s string) error {
+	i := slices.Index(funcs, s)
+	if i < 0 {
+		return fmt.Errorf("%q is none of %s", s, strings.Join(funcs, ", "))
+	}
+	op.Func = funcs[i]
+	return nil
+}
+
+func setOutcome(op *Op, s string) error {
+	if op.Outcome.UnmarshalText([]byte(s)) != nil {
+		return fmt.Errorf("%q is none of ok, failed, unknown", s)
+	}
+	return nil
+}
+
+func (f field) String() string { return fields[f].name }
+
+// fieldNamed looks for a name from the field next onward, because it runs for
+// every field of every line, and most lines have them in order.
+func fieldNamed(name []byte, next field) field {
+	for i := range fieldUnknown {
+		if f := (next + i) % fieldUnknown; fields[f].name == string(name) {
+			return f
+		}
 	}
 	return fieldUnknown
 }
 
-// text reports whether f holds a string; the others hold whole numbers.
-func (f field) text() bool {
-	switch f {
-	case fieldNode, fieldOp, fieldKey, fieldTo, fieldOutcome, fieldCode, fieldExtended:
-		return true
-	}
-	return false
-}
-
-// A fieldSet says which fields a line gave.
+// A fieldSet holds the fields that a line gave.
 type fieldSet uint32
 
 func (s fieldSet) has(f field) bool { return s&(1<<f) != 0 }
@@ -101,93 +139,16 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return fmt.Sprintf("%s: %v", e.field, e.err) }
 
-func wrong(f field, format string, args ...any) *fieldError {
+func wrong(f field, format string, args ...any) error {
 	return &fieldError{field: f, err: fmt.Errorf(format, args...)}
 }
 
-// setNumber stores n in the field f of op.
-func setNumber(op *Op, f field, n int64) *fieldError {
-	if low, high := limits(f); n < low || n > high {
-		return wrong(f, "%d is not between %d and %d", n, low, high)
-	}
-	switch f {
-	case fieldIndex:
-		op.Index = int(n)
-	case fieldProcess:
-		op.Process = int(n)
-	case fieldAmount:
-		op.Amount = n
-	case fieldValue:
-		op.Value = Some(n)
-	case fieldIntended:
-		op.Intended = time.Duration(n)
-	case fieldInvoked:
-		op.Invoked = time.Duration(n)
-	case fieldReturned:
-		op.Returned = time.Duration(n)
-	case fieldAttempts:
-		op.Attempts = int(n)
-	case fieldStatus:
-		op.Status = int(n)
+// check returns an error where f cannot hold n.
+func (f field) check(n int64) error {
+	if r := &fields[f]; n < r.low || n > r.high {
+		return wrong(f, "%d is not between %d and %d", n, r.low, r.high)
 	}
 	return nil
-}
-
-// limits returns the smallest and greatest number that f may hold.
-func limits(f field) (low, high int64) {
-	switch f {
-	case fieldAmount, fieldValue:
-		return math.MinInt64, math.MaxInt64
-	case fieldProcess:
-		return -1, math.MaxInt32
-	case fieldAttempts, fieldStatus:
-		return 0, math.MaxInt32
-	case fieldIndex:
-		return 0, math.MaxInt
-	default:
-		return 0, math.MaxInt64
-	}
-}
-
-// setText stores s in the field f of op.
-func setText(op *Op, f field, s string) *fieldError {
-	switch f {
-	case fieldNode:
-		op.Node = s
-	case fieldOp:
-		if op.Func = funcNamed(s); op.Func == "" {
-			return wrong(f, "%q is none of %s", s, funcs)
-		}
-	case fieldKey:
-		op.Key = s
-	case fieldTo:
-		op.To = s
-	case fieldOutcome:
-		if err := op.Outcome.UnmarshalText([]byte(s)); err != nil {
-			return wrong(f, "%q is none of ok, failed, unknown", s)
-		}
-	case fieldCode:
-		op.Code = s
-	case fieldExtended:
-		op.Extended = s
-	}
-	return nil
-}
-
-// known lists what an op can ask for.
-var known = []string{
-	Increment, Write, Read, Purchase, Transfer, Total,
-	Reset, FinalRead, FinalRow, Crash, Recovered,
-}
-
-var funcs = strings.Join(known, ", ")
-
-// funcNamed returns the constant that s spells, so that s itself need not be kept, or "".
-func funcNamed(s string) string {
-	if i := slices.Index(known, s); i >= 0 {
-		return known[i]
-	}
-	return ""
 }
 
 var (
@@ -197,7 +158,7 @@ var (
 
 // complete checks what no single field can, and fills in what the line left
 // out. The position of the op, from 0, is its index where the line gave none.
-func complete(op *Op, given fieldSet, position int) *fieldError {
+func complete(op *Op, given fieldSet, position int) error {
 	for _, f := range []field{fieldOp, fieldKey, fieldOutcome} {
 		if !given.has(f) {
 			return &fieldError{f, errMissing}
@@ -220,23 +181,18 @@ func complete(op *Op, given fieldSet, position int) *fieldError {
 
 // validate returns an error where [Reader] would not take what [Writer] writes.
 func (op *Op) validate() error {
-	if funcNamed(op.Func) == "" {
-		return wrong(fieldOp, "%q is none of %s", op.Func, funcs)
+	if !slices.Contains(funcs, op.Func) {
+		return &fieldError{fieldOp, setFunc(op, op.Func)}
 	}
 	if op.Outcome > Failed {
 		return wrong(fieldOutcome, "%d is none of ok, failed, unknown", op.Outcome)
 	}
-	for _, n := range [...]struct {
-		field field
-		value int64
-	}{
-		{fieldIndex, int64(op.Index)}, {fieldProcess, int64(op.Process)},
-		{fieldIntended, int64(op.Intended)}, {fieldInvoked, int64(op.Invoked)},
-		{fieldReturned, int64(op.Returned)},
-		{fieldAttempts, int64(op.Attempts)}, {fieldStatus, int64(op.Status)},
-	} {
-		if low, high := limits(n.field); n.value < low || n.value > high {
-			return wrong(n.field, "%d is not between %d and %d", n.value, low, high)
+	for f := range fieldUnknown {
+		if number := fields[f].number; number != nil {
+			n, _ := number(op)
+			if err := f.check(n); err != nil {
+				return err
+			}
 		}
 	}
 	if op.Returned < op.Invoked {

@@ -79,7 +79,7 @@ func compareWithJSON(t *testing.T, line []byte, op Op, err error) {
 		t.Fatalf("%q: taken, but it is no JSON object", line)
 	}
 	for name := range exact {
-		if f := fieldNamed([]byte(strings.ToLower(name))); f != fieldUnknown && f.String() != name {
+		if f := fieldNamed([]byte(strings.ToLower(name)), 0); f != fieldUnknown && f.String() != name {
 			return // encoding/json would mix the two
 		}
 		if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {

@@ -1,10 +1,8 @@
-// Package history records what clients asked a system to do and what they were
-// told in return.
+// Package history records the operations of clients and the answers that they got.
 //
-// A history is the ledger: it is kept outside the database and is the only
-// thing that a checker may look at. It says nothing about how the operations
-// were produced, so one checker serves a live run, a file on disk and a
-// hand-written test.
+// A history is the ledger: it is kept outside the database, and checkers look
+// at nothing else. It does not say how the operations were produced, so one
+// checker serves a live run, a file on disk and a hand-written test.
 //
 // Two ideas carry the package. An [Op] ends with an [Outcome], and an answer
 // that was lost is [Unknown], never [Failed]: it may have taken effect. And an
@@ -12,8 +10,7 @@
 // and when its client stopped waiting (Returned), so that a late request
 // cannot hide the wait that its user had (coordinated omission).
 //
-// The package stores histories as JSON Lines; see [Writer] and [Reader]. It
-// draws no conclusions: that is the work of package check.
+// [Writer] and [Reader] store histories as JSON Lines. Package check judges them.
 package history
 
 import (
@@ -21,7 +18,7 @@ import (
 	"time"
 )
 
-// An Outcome says what a client knows about an op once it is over. The zero
+// An Outcome is what a client knows about an op once it is over. The zero
 // Outcome is Unknown, so that an op nobody filled in can never count as a
 // success or as a clean failure.
 type Outcome uint8
@@ -62,7 +59,7 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// What an op can ask for, the value of [Op.Func].
+// The operations, values of [Op.Func].
 const (
 	Increment = "increment" // add one to the counter Key; Value is what the node says it became
 	Write     = "write"     // insert one row tagged Key; Value is its row id
@@ -71,7 +68,7 @@ const (
 	Transfer  = "transfer"  // move Amount from the account Key to the account To
 	Total     = "total"     // add up all balances in one transaction; Key is "balances", Value the sum
 
-	// What the recorder itself does, as process -1.
+	// The recorder's own operations, as process -1.
 	Reset     = "reset"      // set the counter, the stock of the item or the balance of the account Key to Value, before the load
 	FinalRead = "final-read" // read the counter, stock or balance Key after the load, from outside the nodes
 	FinalRow  = "final-row"  // find the row tagged Key after the load; Value is its row id
@@ -79,8 +76,7 @@ const (
 	Recovered = "recovered"  // count all rows while no node ran, after a crash; Key is "data", Value how many
 )
 
-// A Value is a number that an op may or may not carry. A history written by
-// someone else may lack it, and 0 is a value like any other.
+// A Value is a number that an op may have. 0 is a value like any other.
 type Value struct {
 	Int64 int64
 	Valid bool
@@ -94,12 +90,12 @@ func Some(n int64) Value { return Value{Int64: n, Valid: true} }
 type Op struct {
 	Index   int    // position in the history, by invocation, from 0
 	Process int    // the logical client that issued it; one op at a time each; -1 is the recorder itself
-	Node    string // the node that answered or, where none did, the node that was asked; may be empty
-	Func    string // what was asked: Increment, Write, …
-	Key     string // the counter, item, account or row tag it was asked of
+	Node    string // the node that answered or, where none did, the node that the client called; may be empty
+	Func    string // the operation: Increment, Write, …
+	Key     string // the counter, item, account or row tag
 	To      string // the other account of a Transfer
 	Amount  int64  // the quantity of a Purchase or the sum of a Transfer
-	Value   Value  // what the answer said; see the Func
+	Value   Value  // in the answer; see the Func
 
 	Intended time.Duration // when it was due
 	Invoked  time.Duration // when it was sent
@@ -112,6 +108,6 @@ type Op struct {
 	Extended string  // SQLite's extended result code by name (https://sqlite.org/rescode.html); may be empty
 }
 
-// Latency is the time the user waited: from the moment the op was due, not
-// from the moment an overloaded client got round to sending it.
+// Latency is how long the user waited: from the moment the op was due, not from
+// the moment an overloaded client sent it.
 func (op *Op) Latency() time.Duration { return op.Returned - op.Intended }

@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// names holds one copy of each string that comes again and again: a history
-// of a million ops has a handful of nodes, keys and codes.
+// names holds one copy of each string: a history of a million ops has a handful
+// of nodes, keys and codes.
 type names map[string]string
 
-// of returns b as a string, the same one for the same bytes. A history whose
-// strings do not come again must not fill the memory, hence the limit.
+// of returns b as a string, the same one for the same bytes. The limit bounds
+// the memory for a history whose strings are all different.
 func (n names) of(b []byte) string {
 	if s, ok := n[string(b)]; ok {
 		return s
@@ -35,15 +35,25 @@ func parseQuick(op *Op, line []byte, names names) (given fieldSet, ok bool) {
 	if !q.take('{') {
 		return 0, false
 	}
-	for {
+	for next := field(0); ; {
 		name, ok := q.text()
-		f := fieldNamed(name)
+		f := fieldNamed(name, next)
 		if !ok || f == fieldUnknown || given.has(f) || !q.take(':') {
 			return 0, false
 		}
 		given.add(f)
-		if !q.value(op, f, names) {
-			return 0, false
+		next = (f + 1) % fieldUnknown
+		if r := &fields[f]; r.setText != nil {
+			s, ok := q.text()
+			if !ok || r.setText(op, names.of(s)) != nil {
+				return 0, false
+			}
+		} else {
+			n, ok := q.number()
+			if !ok || f.check(n) != nil {
+				return 0, false
+			}
+			r.setNumber(op, n)
 		}
 		if q.take(',') {
 			continue
@@ -73,27 +83,7 @@ func (q *quick) blanks() {
 	}
 }
 
-// value reads the value of f into op.
-func (q *quick) value(op *Op, f field, names names) bool {
-	if !f.text() {
-		n, ok := q.number()
-		return ok && setNumber(op, f, n) == nil
-	}
-	s, ok := q.text()
-	if !ok {
-		return false
-	}
-	switch f { // no copy of these is needed, as they become constants
-	case fieldOp:
-		op.Func = funcNamed(string(s))
-		return op.Func != ""
-	case fieldOutcome:
-		return op.Outcome.UnmarshalText(s) == nil
-	}
-	return setText(op, f, names.of(s)) == nil
-}
-
-// text reads a string that stands for itself, and returns its bytes.
+// text reads a string without escapes, and returns its bytes.
 func (q *quick) text() ([]byte, bool) {
 	if len(q.rest) == 0 || q.rest[0] != '"' {
 		return nil, false
@@ -150,7 +140,7 @@ func (e *syntaxError) Error() string { return e.err.Error() }
 
 // parseThorough reads any line with encoding/json. It returns
 // [io.ErrUnexpectedEOF] for a line that ends too early, a syntaxError or a
-// fieldError. Unknown fields are skipped, and null says nothing.
+// fieldError. Unknown fields are skipped, and null counts as not given.
 func parseThorough(op *Op, line []byte) (given fieldSet, err error) {
 	object, err := oneObject(line)
 	if err != nil {
@@ -170,7 +160,7 @@ func parseThorough(op *Op, line []byte) (given fieldSet, err error) {
 		if err := in.Decode(&raw); err != nil {
 			return 0, err
 		}
-		f := fieldNamed([]byte(name.(string)))
+		f := fieldNamed([]byte(name.(string)), 0)
 		if f == fieldUnknown {
 			continue
 		}
@@ -182,7 +172,7 @@ func parseThorough(op *Op, line []byte) (given fieldSet, err error) {
 			continue
 		}
 		given.add(f)
-		if err := setRaw(op, f, raw); err != nil {
+		if err := f.setRaw(op, raw); err != nil {
 			return 0, err
 		}
 	}
@@ -211,15 +201,15 @@ func oneObject(line []byte) ([]byte, error) {
 	return object, nil
 }
 
-// setRaw stores a JSON value in the field f of op. It returns a *fieldError or nil.
-func setRaw(op *Op, f field, raw []byte) error {
-	if f.text() {
+// setRaw stores a JSON value in the field f of op.
+func (f field) setRaw(op *Op, raw []byte) error {
+	if r := &fields[f]; r.setText != nil {
 		var s string
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return wrong(f, "%.40s is not a string", raw)
 		}
-		if err := setText(op, f, s); err != nil {
-			return err
+		if err := r.setText(op, s); err != nil {
+			return &fieldError{f, err}
 		}
 		return nil
 	}
@@ -230,10 +220,8 @@ func setRaw(op *Op, f field, raw []byte) error {
 	case err != nil:
 		return wrong(f, "%.40s is not a whole number", raw)
 	}
-	if err := setNumber(op, f, n); err != nil {
-		return err
-	}
-	return nil
+	fields[f].setNumber(op, n)
+	return f.check(n)
 }
 
 // UnmarshalJSON reads what [Op.MarshalJSON] returns, by the rules of [Reader].

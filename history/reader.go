@@ -51,6 +51,7 @@ type Reader struct {
 	line  int // lines read
 	n     int // ops read
 	names names
+	op    Op    // the last one read
 	err   error // the first error, for ever; io.EOF at the end
 }
 
@@ -66,14 +67,13 @@ func NewReader(r io.Reader, name string) *Reader {
 // as well, and an error of the underlying reader is that error with the name
 // in front. After an error, Next returns the same error again.
 func (r *Reader) Next() (Op, error) {
-	var op Op
 	if r.err == nil {
-		r.err = r.next(&op)
+		r.err = r.next()
 	}
 	if r.err != nil {
 		return Op{}, r.err
 	}
-	return op, nil
+	return r.op, nil
 }
 
 // Ops returns the ops that are left. It ends early at an error; see [Reader.Err].
@@ -96,7 +96,7 @@ func (r *Reader) Err() error {
 	return r.err
 }
 
-func (r *Reader) next(op *Op) error {
+func (r *Reader) next() error {
 	for {
 		line, whole, err := r.readLine()
 		if err != nil {
@@ -105,7 +105,7 @@ func (r *Reader) next(op *Op) error {
 		if len(bytes.TrimLeft(line, " \t\r")) == 0 {
 			continue
 		}
-		if err := r.parse(op, line); err != nil {
+		if err := r.parse(line); err != nil {
 			return r.place(err, whole)
 		}
 		r.n++
@@ -136,21 +136,19 @@ func (r *Reader) readLine() (line []byte, whole bool, err error) {
 	return line, whole, nil
 }
 
-// parse reads one line. The quick parser knows only lines as they usually are;
-// what it does not know is for the thorough one, which also words the errors.
-func (r *Reader) parse(op *Op, line []byte) error {
-	given, ok := parseQuick(op, line, r.names)
+// parse reads one line. What the quick parser does not know is for the thorough
+// one, which also words the errors.
+func (r *Reader) parse(line []byte) error {
+	r.op = Op{}
+	given, ok := parseQuick(&r.op, line, r.names)
 	if !ok {
-		*op = Op{}
+		r.op = Op{}
 		var err error
-		if given, err = parseThorough(op, line); err != nil {
+		if given, err = parseThorough(&r.op, line); err != nil {
 			return err
 		}
 	}
-	if err := complete(op, given, r.n); err != nil {
-		return err
-	}
-	return nil
+	return complete(&r.op, given, r.n)
 }
 
 // place turns an error of parse into one that says where.

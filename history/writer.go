@@ -2,6 +2,8 @@ package history
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 // at a time.
 type Writer struct {
 	out  *bufio.Writer
+	op   Op // the last one
 	line []byte
 	n    int
 	err  error
@@ -31,10 +34,11 @@ func (w *Writer) Write(op Op) error {
 	if w.err != nil {
 		return w.err
 	}
-	if err := op.validate(); err != nil {
+	w.op = op // where it costs no allocation
+	if err := w.op.validate(); err != nil {
 		return fmt.Errorf("write op %d: %w", w.n, err)
 	}
-	w.line = append(appendOp(w.line[:0], &op), '\n')
+	w.line = append(appendOp(w.line[:0], &w.op), '\n')
 	if len(w.line) > MaxLine+1 {
 		return fmt.Errorf("write op %d: %w", w.n, errLongLine)
 	}
@@ -63,82 +67,40 @@ func (op Op) MarshalJSON() ([]byte, error) {
 	return appendOp(nil, &op), nil
 }
 
-// appendOp appends op as one JSON object, without the fields that say nothing.
+// appendOp appends op as one JSON object, without the fields that are not given.
 func appendOp(b []byte, op *Op) []byte {
-	b = strconv.AppendInt(append(b, `{"index":`...), int64(op.Index), 10)
-	b = strconv.AppendInt(append(b, `,"process":`...), int64(op.Process), 10)
-	b = appendText(b, `,"node":`, op.Node)
-	b = appendString(append(b, `,"op":`...), op.Func)
-	b = appendString(append(b, `,"key":`...), op.Key)
-	b = appendText(b, `,"to":`, op.To)
-	b = appendNumber(b, `,"amount":`, op.Amount)
-	if op.Value.Valid {
-		b = strconv.AppendInt(append(b, `,"value":`...), op.Value.Int64, 10)
+	b = append(b, '{')
+	for f := range fieldUnknown {
+		r := &fields[f]
+		if r.text != nil {
+			if s := r.text(op); s != "" || r.always {
+				b = appendString(appendName(b, r.name), s)
+			}
+		} else if n, given := r.number(op); given || r.always {
+			b = strconv.AppendInt(appendName(b, r.name), n, 10)
+		}
 	}
-	b = strconv.AppendInt(append(b, `,"intended":`...), int64(op.Intended), 10)
-	b = strconv.AppendInt(append(b, `,"invoked":`...), int64(op.Invoked), 10)
-	b = strconv.AppendInt(append(b, `,"returned":`...), int64(op.Returned), 10)
-	b = appendNumber(b, `,"attempts":`, int64(op.Attempts))
-	b = appendString(append(b, `,"outcome":`...), op.Outcome.String())
-	b = appendNumber(b, `,"status":`, int64(op.Status))
-	b = appendText(b, `,"code":`, op.Code)
-	b = appendText(b, `,"extended":`, op.Extended)
 	return append(b, '}')
 }
 
-func appendNumber(b []byte, name string, n int64) []byte {
-	if n == 0 {
-		return b
+func appendName(b []byte, name string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
 	}
-	return strconv.AppendInt(append(b, name...), n, 10)
-}
-
-func appendText(b []byte, name, s string) []byte {
-	if s == "" {
-		return b
-	}
-	return appendString(append(b, name...), s)
+	return append(append(append(b, '"'), name...), `":`...)
 }
 
 // appendString appends s as a JSON string (RFC 8259, section 7). JSON cannot
 // hold bytes that are not UTF-8: each becomes U+FFFD, as in encoding/json.
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	done := 0 // s[:done] has been appended
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			var escaped bytes.Buffer
+			encoder := json.NewEncoder(&escaped)
+			encoder.SetEscapeHTML(false)
+			_ = encoder.Encode(string([]rune(s))) // into memory: it cannot fail
+			return append(b, bytes.TrimSuffix(escaped.Bytes(), []byte("\n"))...)
 		}
-		if c >= utf8.RuneSelf {
-			if r, size := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-		}
-		b = appendEscape(append(b, s[done:i]...), c)
-		i++
-		done = i
 	}
-	return append(append(b, s[done:]...), '"')
-}
-
-// appendEscape appends a byte that may not stand in a JSON string as it is.
-func appendEscape(b []byte, c byte) []byte {
-	const hex = "0123456789abcdef"
-	switch {
-	case c >= utf8.RuneSelf:
-		return append(b, "\uFFFD"...)
-	case c == '"' || c == '\\':
-		return append(b, '\\', c)
-	case c == '\n':
-		return append(b, `\n`...)
-	case c == '\r':
-		return append(b, `\r`...)
-	case c == '\t':
-		return append(b, `\t`...)
-	default:
-		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-	}
+	return append(append(append(b, '"'), s...), '"')
 }
