@@ -53,8 +53,8 @@ check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags bench ./bench
-	CGO_ENABLED=1 $(GO) vet -tags cgo_sqlite ./internal/store/sqlite/...
-	$(GO) vet -tags no_ncruces ./internal/store/sqlite
+	CGO_ENABLED=1 $(GO) vet -tags cgo_sqlite ./internal/store/sqlite/... ./internal/app
+	$(GO) vet -tags no_ncruces ./internal/store/sqlite ./internal/app
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags bench ./bench
 	CGO_ENABLED=1 $(STATICCHECK) -tags cgo_sqlite ./internal/store/sqlite/...
@@ -69,7 +69,7 @@ check:
 # what we deploy read by the libraries of what it is deployed to, and an old SQLite.
 test: tools check build images
 	$(GO) test -race ./...
-	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -tags cgo_sqlite ./internal/store/sqlite
+	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -tags cgo_sqlite ./internal/store/sqlite ./internal/app
 	sh scripts/lab-test.sh $(BIN)
 	sh scripts/compare-test.sh $(BIN)
 	sh scripts/compose-test.sh

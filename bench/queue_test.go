@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/contend/history"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
@@ -193,27 +194,29 @@ func startQueueCluster(t *testing.T, writer store.Writer) (url string) {
 
 // serveQueueNode is a node on the file and under the discipline given.
 func serveQueueNode(args []string) error {
-	ctx := context.Background()
 	var d store.Discipline
 	if err := json.Unmarshal([]byte(args[1]), &d); err != nil {
 		return err
 	}
-	metrics := node.NewMetrics()
-	db, err := sqlite.Open(ctx, args[0], d, sqlite.Options{LockWait: metrics.LockWait})
-	if err != nil {
-		return err
-	}
-	return serveNodeOn(ctx, node.Config{Name: "app-1", DBPath: args[0], Discipline: d, Metrics: metrics}, db)
+	return serveNodeOn(sqlite.At(args[0]), node.Config{Name: "app-1", DBPath: args[0], Discipline: d})
 }
 
 // serveIdleNode is the same node on a database that answers at once.
 func serveIdleNode([]string) error {
-	cfg := node.Config{Name: "app-1", Discipline: queueDiscipline(store.Queue)}
-	return serveNodeOn(context.Background(), cfg, idleDatabase{})
+	source := func(store.Discipline, *store.Program, time.Duration) (store.Database, error) {
+		return idleDatabase{}, nil
+	}
+	return serveNodeOn(source, node.Config{Name: "app-1", Discipline: queueDiscipline(store.Direct)})
 }
 
-func serveNodeOn(ctx context.Context, cfg node.Config, db node.Database) error {
+func serveNodeOn(source store.Source, cfg node.Config) error {
+	ctx := context.Background()
 	node.TuneMemory()
+	cfg.Metrics = node.NewMetrics()
+	db, err := app.Open(ctx, source, cfg.Discipline, app.Options{LockWait: cfg.Metrics.LockWait})
+	if err != nil {
+		return err
+	}
 	ln, err := testproc.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
@@ -222,18 +225,26 @@ func serveNodeOn(ctx context.Context, cfg node.Config, db node.Database) error {
 }
 
 // An idleDatabase knows of one counter, and does not even keep that.
-type idleDatabase struct{}
+type idleDatabase struct{ store.Database }
 
-func (idleDatabase) Update(_ context.Context, fn func(store.Tx) error) error { return fn(idleTx{}) }
-func (idleDatabase) View(_ context.Context, fn func(store.Tx) error) error   { return fn(idleTx{}) }
-func (idleDatabase) Check(context.Context) error                             { return nil }
-func (idleDatabase) Stats(context.Context) (store.Stats, error)              { return store.Stats{}, nil }
-func (idleDatabase) Close() error                                            { return nil }
+func (idleDatabase) Dial(context.Context, store.Use) (store.Conn, error) { return new(idleConn), nil }
+func (idleDatabase) Pool() int                                           { return store.DefaultPool }
+func (idleDatabase) Absent(error) error                                  { return nil }
 
-type idleTx struct{ store.Tx }
+type idleConn struct{ store.Conn }
 
-func (idleTx) Counter(string) (int64, error)  { return 123456, nil }
-func (idleTx) SetCounter(string, int64) error { return nil }
+var idleRow = []any{int64(123456)}
+
+func (*idleConn) Begin(store.Transaction) error { return nil }
+func (*idleConn) Do(store.Control) error        { return nil }
+func (*idleConn) Idle() bool                    { return true }
+func (*idleConn) Alive() bool                   { return true }
+func (*idleConn) Run(_ int, _ []any, row func([]any) error) error {
+	if row == nil {
+		return nil
+	}
+	return row(idleRow)
+}
 
 // runQueueLoad runs a closed loop of increments of one counter on url, from a
 // process of its own.

@@ -69,9 +69,12 @@ const (
 // first try included. It is set on every answer to a request under /api/.
 const HeaderAttempts = "Contend-Attempts"
 
+// The bodies of requests. The tag want holds the bounds of a field: the bytes of
+// a string, which is UTF-8 without NUL, or a number. A body has each field once.
+
 // IncrementRequest asks for one to be added to the counter Key.
 type IncrementRequest struct {
-	Key string `json:"key"`
+	Key string `json:"key" want:"1..256"`
 }
 
 // IncrementResponse tells what the counter became.
@@ -83,7 +86,7 @@ type IncrementResponse struct {
 
 // WriteRequest asks for one row holding Data.
 type WriteRequest struct {
-	Data string `json:"data"`
+	Data string `json:"data" want:"1..32768"`
 }
 
 // WriteResponse tells the row's id and how long it took, in ms.
@@ -102,8 +105,8 @@ type CounterResponse struct {
 
 // PurchaseRequest asks for Quantity pieces of Item.
 type PurchaseRequest struct {
-	Item     string `json:"item"`
-	Quantity int64  `json:"quantity"`
+	Item     string `json:"item" want:"1..256"`
+	Quantity int64  `json:"quantity" want:"1..1000000000000"`
 }
 
 // PurchaseResponse tells the stock left.
@@ -116,9 +119,9 @@ type PurchaseResponse struct {
 
 // TransferRequest asks for Amount to go from one account to another.
 type TransferRequest struct {
-	From   string `json:"from"`
-	To     string `json:"to"`
-	Amount int64  `json:"amount"`
+	From   string `json:"from" want:"1..256"`
+	To     string `json:"to" want:"1..256"`
+	Amount int64  `json:"amount" want:"1..1000000000000"`
 }
 
 // TransferResponse acknowledges a transfer.

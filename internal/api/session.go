@@ -31,8 +31,8 @@ const (
 // that is busy waits for its turn. A node has up to 16 sessions at once and
 // answers [CodeOverloaded] where one more is asked for.
 type SessionRequest struct {
-	Session string `json:"session"`
-	Do      string `json:"do"`
+	Session string `json:"session" want:"1..256"`
+	Do      string `json:"do" want:"1..256"`
 	Name    string `json:"name,omitempty"`
 	To      string `json:"to,omitempty"`
 	Value   int64  `json:"value,omitempty"`

@@ -131,7 +131,7 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 	if engine := cfg.Discipline.Engine(); engine == store.SQLite {
 		cfg.SQLite, cfg.Open = sqliteOf(cfg.Discipline), databases.open
 	} else {
-		cfg.Engine, cfg.DBPath = engineOf(db, engine), shown(cfg.DBPath, engine)
+		cfg.Engine, cfg.DBPath = db.Engine(), shown(cfg.DBPath, engine)
 	}
 	// From here on the kernel accepts connections, and Serve finds them waiting.
 	if err := announce(o.readyFD, ln.Addr()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
@@ -21,31 +22,25 @@ import (
 // A source opens databases for a node, its own and the lab's.
 type source struct {
 	metrics  *node.Metrics
-	attempts func(trace.Attempt) // nil: nobody is told
+	attempts func(trace.Attempt) // nil: no trace
 }
 
 // open opens the database at a path or URL by the driver that d names.
-func (s source) open(ctx context.Context, at string, d store.Discipline) (node.Database, error) {
+func (s source) open(ctx context.Context, at string, d store.Discipline) (*app.DB, error) {
+	o := app.Options{LockWait: s.metrics.LockWait, Trace: s.attempts}
 	switch d.Engine() {
 	case store.Postgres:
-		return opened(postgres.Open(ctx, at, d, postgres.Options{LockWait: s.metrics.LockWait, Trace: s.attempts}))
+		return app.Open(ctx, postgres.At(at), d, o)
 	case store.Rqlite:
-		return opened(rqlite.Open(ctx, at, d, rqlite.Options{Trace: s.attempts}))
+		o.LockWait = nil // its locks are the server's business
+		return app.Open(ctx, rqlite.At(at), d, o)
 	default:
-		return opened(sqlite.Open(ctx, at, d, sqlite.Options{LockWait: s.metrics.LockWait, Trace: s.attempts}))
+		return app.Open(ctx, sqlite.At(at), d, o)
 	}
-}
-
-// opened keeps a nil pointer from becoming a database that is not nil.
-func opened[DB node.Database](db DB, err error) (node.Database, error) {
-	if err != nil {
-		return nil, err
-	}
-	return db, nil
 }
 
 // openFirst opens the node's own database and asks it a first question.
-func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (node.Database, error) {
+func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (*app.DB, error) {
 	db, err := s.open(ctx, at, d)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -67,7 +62,7 @@ func openHint(err error, at string, engine store.Engine) string {
 	case engine != store.SQLite:
 		return urlHints[engine]
 	}
-	var setting *sqlite.SettingError
+	var setting *store.SettingError
 	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
 		return "another process has the file open in that mode: ask for the same --journal, or end it first"
 	}
@@ -78,14 +73,6 @@ func openHint(err error, at string, engine store.Engine) string {
 var urlHints = map[store.Engine]string{
 	store.Postgres: "--db is like postgres://USER@HOST/DATABASE?search_path=SCHEMA, of a server that runs, and a schema that is there",
 	store.Rqlite:   "--db is like rqlite://HOST:PORT,HOST:PORT?prefix=NAME, of a cluster that runs",
-}
-
-// engineOf is what db runs on, as it says of itself.
-func engineOf(db node.Database, engine store.Engine) string {
-	if named, can := db.(interface{ Engine() string }); can {
-		return named.Engine()
-	}
-	return string(engine)
 }
 
 // sqliteOf is the version of SQLite that a discipline's driver brings.

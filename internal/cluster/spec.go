@@ -50,14 +50,7 @@ func (s Spec) Flags(i int) []string {
 		drivers := strings.Split(s.Drivers, ",")
 		d.Driver = drivers[i%len(drivers)]
 	}
-	flags := []string{
-		"--driver", d.Driver, "--journal", string(d.Journal), "--synchronous", string(d.Synchronous),
-		"--busy-timeout", strconv.FormatInt(int64(d.BusyTimeout), 10), "--busy-policy", string(d.Busy),
-		"--transaction", string(d.Transaction), "--think", strconv.FormatInt(int64(d.Think), 10),
-		"--retries", strconv.Itoa(d.Retries), "--backoff", d.Backoff.String(),
-		"--writer", string(d.Writer), "--pool", strconv.Itoa(d.Pool),
-		"--seed", strconv.FormatUint(s.Seed, 10),
-	}
+	flags := append(d.Args(), "--seed", strconv.FormatUint(s.Seed, 10))
 	if s.Lab {
 		flags = append(flags, "--lab")
 	}

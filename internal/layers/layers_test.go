@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/cluster/local"},
 	{"internal/cluster"},
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/script", "internal/nodeclient", "internal/server/postgres", "internal/server/rqlite"},
-	{"internal/workload", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
+	{"internal/app", "internal/workload", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/measure", "internal/store", "check"},
 	{"internal/proc", "internal/quiet", "internal/api", "internal/trace", "internal/chart", "internal/logs", "internal/http1", "history"},
 	{"internal/units"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -44,6 +45,8 @@ func failure(err error, attempts int) answer {
 		status, body.Code = http.StatusNotFound, api.CodeNotFound
 	case errors.Is(err, store.ErrClosed):
 		status, body.Code, body.Error = http.StatusServiceUnavailable, api.CodeStopping, "the node is stopping"
+	case errors.Is(err, app.ErrCannot):
+		status, body.Code = http.StatusNotFound, api.CodeNotFound
 	case errors.Is(err, store.ErrSessions):
 		status, body.Code = http.StatusServiceUnavailable, api.CodeOverloaded
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

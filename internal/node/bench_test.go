@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store/sqlite"
 )
 
@@ -19,7 +20,7 @@ import (
 func BenchmarkIncrement(b *testing.B) {
 	b.Run("node", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "b.db")
-		db, err := sqlite.Open(b.Context(), path, quick(nil), sqlite.Options{})
+		db, err := app.Open(b.Context(), sqlite.At(path), quick(nil), app.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -9,10 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -33,8 +38,10 @@ type CloseResponse struct {
 // and they are the lab's. While it is closed already, only the removal is left
 // to do, so that the files can go once the last of several nodes has closed them.
 func (n *Node) closeForLab(x *exchange) answer {
-	var remove bool
-	if err := decode(x.body, field{name: "remove", flag: &remove, optional: true}); err != nil {
+	var r struct {
+		Remove bool `json:"remove" want:"optional"`
+	}
+	if err := decode(x.body, &r); err != nil {
 		return failure(err, 0)
 	}
 	n.changing.Lock()
@@ -43,13 +50,13 @@ func (n *Node) closeForLab(x *exchange) answer {
 		return n.labAnswer(err)
 	}
 	path, labs := n.lastPath()
-	if remove && labs {
+	if r.Remove && labs {
 		if err := removeDatabase(path); err != nil {
 			return n.labAnswer(err)
 		}
 		n.log.Info("database removed for the lab", "db", path)
 	}
-	return ok(0, CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: remove && labs})
+	return ok(0, CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: r.Remove && labs})
 }
 
 // release closes what is open. It does so to the end even if its client goes.
@@ -107,7 +114,7 @@ func (n *Node) openForLab(x *exchange) answer {
 		return failure(err, 0)
 	}
 	if n.cfg.Open == nil {
-		return cannot()
+		return failure(app.ErrCannot, 0)
 	}
 	n.changing.Lock()
 	defer n.changing.Unlock()
@@ -159,42 +166,59 @@ var labName = regexp.MustCompile(`^lab-[A-Za-z0-9._-]+\.db$`)
 const maxLabName = 128 // bytes; a file name has room for 255, SQLite adds up to 8
 
 func (n *Node) decodeOpening(body []byte) (opening, error) {
-	var asked store.Discipline
-	var backoff string
-	var retries, pool int64
-	o := opening{discipline: n.cfg.Discipline}
-	err := decode(body,
-		field{name: "database", text: &o.name, max: maxLabName, optional: true},
-		field{name: "discipline", optional: true, members: []field{
-			text("driver", &asked.Driver, maxName),
-			text("journal", (*string)(&asked.Journal), maxName),
-			text("synchronous", (*string)(&asked.Synchronous), maxName),
-			whole("busy_timeout_ms", (*int64)(&asked.BusyTimeout), 0, maxLevel),
-			text("busy_policy", (*string)(&asked.Busy), maxName),
-			text("transaction", (*string)(&asked.Transaction), maxName),
-			whole("think_ms", (*int64)(&asked.Think), 0, maxLevel),
-			whole("retries", &retries, 0, maxRows),
-			text("backoff", &backoff, maxName),
-			text("writer", (*string)(&asked.Writer), maxName),
-			whole("pool", &pool, 0, maxRows),
-		}})
-	if err != nil {
-		return o, err
+	var r struct {
+		Database   string         `json:"database" want:"0..128,optional"`
+		Discipline jsontext.Value `json:"discipline" want:"optional"`
 	}
-	if o.name != "" && (!labName.MatchString(o.name) || strings.EqualFold(o.name, filepath.Base(n.cfg.DBPath))) {
+	if err := decode(body, &r); err != nil {
+		return opening{}, err
+	}
+	o := opening{name: r.Database, discipline: n.cfg.Discipline}
+	if o.name != "" && (len(o.name) > maxLabName || !labName.MatchString(o.name) || strings.EqualFold(o.name, filepath.Base(n.cfg.DBPath))) {
 		return o, &invalid{"database", "must be empty, or a name like lab-1.db, of letters, digits, dots and dashes, that is not the node's own"}
 	}
-	if asked.Driver == "" { // no discipline was given: one that is has a driver
+	if r.Discipline == nil {
 		o.back = o.name == ""
 		return o, nil
 	}
-	if err := asked.Backoff.UnmarshalText([]byte(backoff)); err != nil {
-		return o, &invalid{"discipline.backoff", "is not valid: " + err.Error()}
-	}
-	asked.Retries, asked.Pool = int(retries), int(pool)
-	o.discipline = asked
-	if err := asked.Validate(); err != nil {
-		return o, &invalid{"discipline", "is not valid: " + err.Error()}
-	}
-	return o, nil
+	var err error
+	o.discipline, err = decodeDiscipline(r.Discipline)
+	return o, err
 }
+
+// decodeDiscipline reads an object that has every setting of a discipline.
+func decodeDiscipline(text jsontext.Value) (d store.Discipline, err error) {
+	var members map[string]jsontext.Value
+	if text.Kind() != '{' || json.Unmarshal(text, &members) != nil {
+		return d, &invalid{"discipline", "must be an object"}
+	}
+	for name := range members {
+		if !slices.ContainsFunc(store.Settings, func(s store.Setting) bool { return s.Name == name }) {
+			return d, &invalid{"discipline." + name, "is not a field of this request"}
+		}
+	}
+	for _, s := range store.Settings {
+		value, want := members[s.Name], "must be a string"
+		var word string
+		if s.Number {
+			want = "must be a whole number from 0, written in digits alone"
+			if digits.Match(value) {
+				word = string(value)
+			}
+		} else if value.Kind() == '"' {
+			_ = json.Unmarshal(value, &word) // it is a string
+		}
+		if word == "" {
+			return d, &invalid{"discipline." + s.Name, want}
+		}
+		if err := s.Set(&d, word); err != nil {
+			return d, &invalid{"discipline." + s.Name, "is not valid: " + err.Error()}
+		}
+	}
+	if err := d.Validate(); err != nil {
+		return d, &invalid{"discipline", "is not valid: " + err.Error()}
+	}
+	return d, nil
+}
+
+var digits = regexp.MustCompile(`^[0-9]+$`)

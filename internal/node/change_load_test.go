@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -102,7 +103,7 @@ func TestNothingAcknowledgedIsLostByCloseAndOpen(t *testing.T) {
 	must(t, err)
 	var held int64
 	for _, file := range files {
-		facts, err := sqlite.Inspect(t.Context(), file)
+		facts, err := app.Inspect(t.Context(), sqlite.At(file))
 		must(t, err)
 		held += facts.Counters["k"]
 		if facts.Integrity != "ok" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -155,7 +156,7 @@ func TestClosedNode(t *testing.T) {
 	if got := send(t, "GET", s.url+"/metrics?format=prometheus", ""); got.status != 200 || !strings.Contains(got.body, `contend_requests_total{path="/api/increment",status="503"} 1`) {
 		t.Errorf("the counters are %d %s", got.status, got.body)
 	}
-	facts, err := sqlite.Inspect(t.Context(), s.path) // nobody has it open
+	facts, err := app.Inspect(t.Context(), sqlite.At(s.path)) // nobody has it open
 	must(t, err)
 	if facts.Counters["k"] != 1 || facts.Records != 0 {
 		t.Errorf("the database holds %+v, want what was acknowledged alone", facts)
@@ -227,7 +228,7 @@ func TestCloseFinishesWhatHasBegun(t *testing.T) {
 			t.Errorf("a close got %d %s", r.status, r.body)
 		}
 	}
-	facts, err := sqlite.Inspect(t.Context(), s.path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(s.path))
 	must(t, err)
 	if facts.Counters["k"] != 2 {
 		t.Errorf("the counter is %d, want the two acknowledged", facts.Counters["k"])
@@ -314,7 +315,7 @@ func TestOpenALabDatabaseAndGoBack(t *testing.T) {
 	if log := s.log.String(); !strings.Contains(log, `"level":"WARN","msg":"the lab's database was left where it is","container":"app-1","db":"`+path) {
 		t.Errorf("the log is\n%s", log)
 	}
-	facts, err := sqlite.Inspect(t.Context(), path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(path))
 	must(t, err)
 	if facts.Counters["k"] != 1 || facts.Journal != store.Delete {
 		t.Errorf("the lab's database holds %+v", facts)
@@ -345,10 +346,10 @@ func TestRemove(t *testing.T) {
 }
 
 func TestOpenThatFailsLeavesTheNodeClosed(t *testing.T) {
-	s := serve(t, quick(nil), func(n *Node) { n.cfg.Open = opener(sqlite.Options{Patience: 50 * time.Millisecond}) })
+	s := serve(t, quick(nil), func(n *Node) { n.cfg.Open = opener(app.Options{Patience: 50 * time.Millisecond}) })
 	asks(t, s.url, api.PathIncrement, `{"key":"k"}`, 200)
 	asks(t, s.url, api.PathClose, `{}`, 200)
-	other, err := sqlite.Open(t.Context(), s.path, quick(nil), sqlite.Options{})
+	other, err := app.Open(t.Context(), sqlite.At(s.path), quick(nil), app.Options{})
 	must(t, err)
 	defer other.Close()
 	body := openingBody(t, "", quick(func(d *store.Discipline) { d.Journal = store.Delete }))

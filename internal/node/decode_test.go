@@ -4,16 +4,43 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 )
 
-// purchaseFields are a text and a number, as most requests have.
-func purchaseFields(item *string, quantity *int64) []field {
-	return []field{text("item", item, maxName), whole("quantity", quantity, 1, maxQuantity)}
+// The rules of every request can be read off its tags.
+func TestTagsOfRequests(t *testing.T) {
+	requests := []any{
+		new(api.SessionRequest), new(resetCounter), new(resetStock), new(resetBalance), new(resetAll),
+	}
+	for _, op := range app.Operations {
+		requests = append(requests, op.New())
+	}
+	for _, request := range requests {
+		kind := reflect.TypeOf(request).Elem()
+		for _, f := range reflect.VisibleFields(kind) {
+			if !f.IsExported() || f.Anonymous {
+				continue
+			}
+			bounds, _, _ := strings.Cut(f.Tag.Get("want"), ",")
+			var low, high int64
+			n, err := fmt.Sscanf(bounds, "%d..%d", &low, &high)
+			if want := f.Tag.Get("want"); want != "" && want != "optional" && (n != 2 || err != nil || low > high) {
+				t.Errorf("%s.%s: tag %q is not like 1..256", kind, f.Name, want)
+			}
+			if f.Tag.Get("json") == "" {
+				t.Errorf("%s.%s has no name", kind, f.Name)
+			}
+		}
+	}
 }
 
 func TestDecode(t *testing.T) {
@@ -71,9 +98,8 @@ func TestDecode(t *testing.T) {
 		"SQL is only text":          {`{"item":"'; DROP TABLE inventory; --","quantity":3}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var item string
-			var quantity int64
-			err := decode([]byte(c.body), purchaseFields(&item, &quantity)...)
+			var r api.PurchaseRequest
+			err := decode([]byte(c.body), &r)
 			var bad *invalid
 			switch {
 			case c.field == "" && err != nil:
@@ -101,8 +127,7 @@ func TestDecodeQuery(t *testing.T) {
 		"key=a;b":                               "query",
 		"key=" + strings.Repeat("x", maxName+1): "key",
 	} {
-		var key string
-		err := decodeQuery(query, text("key", &key, maxName))
+		err := decodeQuery(query, new(api.IncrementRequest))
 		var bad *invalid
 		if (field == "") != (err == nil) || err != nil && (!errors.As(err, &bad) || bad.field != field) {
 			t.Errorf("query %q: error is %v, want one about %q", query, err, field)
@@ -156,15 +181,14 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var item string
-		var quantity int64
-		err := decode(body, purchaseFields(&item, &quantity)...)
+		var r api.PurchaseRequest
+		err := decode(body, &r)
 		wantItem, wantQuantity, ok := obvious(body)
 		if (err == nil) != ok {
 			t.Fatalf("decode(%q): error is %v, but the obvious reading says %t", body, err, ok)
 		}
-		if ok && (item != wantItem || quantity != wantQuantity) {
-			t.Fatalf("decode(%q) = %q, %d; want %q, %d", body, item, quantity, wantItem, wantQuantity)
+		if ok && (r.Item != wantItem || r.Quantity != wantQuantity) {
+			t.Fatalf("decode(%q) = %+v; want %q, %d", body, r, wantItem, wantQuantity)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -54,26 +55,53 @@ type need int
 const (
 	toBeOpen need = iota // refused while it is closed
 	ifOpen               // asks it, and has something to say without it
-	toChange             // closes or opens it: what waits for its users must not be one
+	toChange             // closes or opens it, and so waits for everybody who uses it
 )
 
-var routes = map[string]route{
-	api.PathIncrement: {http.MethodPost, false, toBeOpen, (*Node).increment},
-	api.PathWrite:     {http.MethodPost, false, toBeOpen, (*Node).write},
-	api.PathCounter:   {http.MethodGet, false, toBeOpen, (*Node).counter},
-	api.PathPurchase:  {http.MethodPost, false, toBeOpen, (*Node).purchase},
-	api.PathTransfer:  {http.MethodPost, false, toBeOpen, (*Node).transfer},
-	api.PathTotal:     {http.MethodGet, false, toBeOpen, (*Node).total},
-	api.PathHealth:    {http.MethodGet, true, ifOpen, (*Node).health},
-	api.PathMetrics:   {http.MethodGet, true, ifOpen, (*Node).metricsPage},
-	api.PathHold:      {http.MethodPost, false, toBeOpen, (*Node).hold},
-	api.PathCrash:     {http.MethodPost, false, toBeOpen, (*Node).crash},
-	api.PathReset:     {http.MethodPost, false, toBeOpen, (*Node).reset},
-	api.PathSession:   {http.MethodPost, false, toBeOpen, (*Node).session},
-	api.PathSettings:  {http.MethodGet, false, toBeOpen, (*Node).settings},
-	api.PathFacts:     {http.MethodGet, false, toBeOpen, (*Node).facts},
-	api.PathClose:     {http.MethodPost, true, toChange, (*Node).closeForLab},
-	api.PathOpen:      {http.MethodPost, true, toChange, (*Node).openForLab},
+var routes = func() map[string]route {
+	all := map[string]route{
+		api.PathHealth:   {http.MethodGet, true, ifOpen, (*Node).health},
+		api.PathMetrics:  {http.MethodGet, true, ifOpen, (*Node).metricsPage},
+		api.PathHold:     {http.MethodPost, false, toBeOpen, (*Node).hold},
+		api.PathCrash:    {http.MethodPost, false, toBeOpen, (*Node).crash},
+		api.PathReset:    {http.MethodPost, false, toBeOpen, (*Node).reset},
+		api.PathSession:  {http.MethodPost, false, toBeOpen, (*Node).session},
+		api.PathSettings: {http.MethodGet, false, toBeOpen, (*Node).settings},
+		api.PathFacts:    {http.MethodGet, false, toBeOpen, (*Node).facts},
+		api.PathClose:    {http.MethodPost, true, toChange, (*Node).closeForLab},
+		api.PathOpen:     {http.MethodPost, true, toChange, (*Node).openForLab},
+	}
+	for _, op := range app.Operations {
+		method := http.MethodPost
+		if op.Reads {
+			method = http.MethodGet
+		}
+		all[op.Path] = route{method, false, toBeOpen, func(n *Node, x *exchange) answer { return n.operate(x, op) }}
+	}
+	return all
+}()
+
+// operate serves an operation of the application.
+func (n *Node) operate(x *exchange, op app.Operation) answer {
+	call := op.New()
+	err := error(nil)
+	if op.Reads {
+		err = decodeQuery(x.query, call)
+	} else {
+		err = decode(x.body, call)
+	}
+	if err != nil {
+		return failure(err, 0)
+	}
+	make := x.on.db.Update
+	if op.Reads {
+		make = x.on.db.View
+	}
+	attempts, err := n.try(x, make, call.Do)
+	if err != nil {
+		return failure(err, attempts)
+	}
+	return ok(attempts, call.Answer(n.cfg.Name, time.Since(x.start)))
 }
 
 // ServeHTTP answers one request as package api says.

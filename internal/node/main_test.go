@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -49,7 +50,7 @@ func child(settings, name, path string) error {
 	if err := json.Unmarshal([]byte(settings), &d); err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, path, d, sqlite.Options{})
+	db, err := app.Open(ctx, sqlite.At(path), d, app.Options{})
 	if err != nil {
 		return err
 	}
@@ -59,20 +60,16 @@ func child(settings, name, path string) error {
 	}
 	fmt.Println(ln.Addr())
 	cfg := Config{
-		Name: name, DBPath: path, Discipline: d, Lab: true, Open: opener(sqlite.Options{}),
+		Name: name, DBPath: path, Discipline: d, Lab: true, Open: opener(app.Options{}),
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	}
 	return New(cfg, db).Serve(ctx, ln)
 }
 
 // opener opens databases for the lab.
-func opener(o sqlite.Options) func(context.Context, string, store.Discipline) (Database, error) {
-	return func(ctx context.Context, path string, d store.Discipline) (Database, error) {
-		db, err := sqlite.Open(ctx, path, d, o)
-		if err != nil {
-			return nil, err
-		}
-		return db, nil
+func opener(o app.Options) func(context.Context, string, store.Discipline) (*app.DB, error) {
+	return func(ctx context.Context, path string, d store.Discipline) (*app.DB, error) {
+		return app.Open(ctx, sqlite.At(path), d, o)
 	}
 }
 
@@ -114,22 +111,28 @@ type server struct {
 	url  string
 	addr string
 	path string
-	db   *sqlite.DB
+	db   *app.DB
 	log  *syncBuffer
 	stop func() error // ends the node as SIGTERM would, once
 }
 
 func serve(t *testing.T, d store.Discipline, change func(*Node)) *server {
 	t.Helper()
+	return serveFrom(t, func(source store.Source) store.Source { return source }, d, change)
+}
+
+// serveFrom is serve on what wrap makes of the database.
+func serveFrom(t *testing.T, wrap func(store.Source) store.Source, d store.Discipline, change func(*Node)) *server {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "shared.db")
 	metrics := NewMetrics()
-	db, err := sqlite.Open(t.Context(), path, d, sqlite.Options{LockWait: metrics.LockWait})
+	db, err := app.Open(t.Context(), wrap(sqlite.At(path)), d, app.Options{LockWait: metrics.LockWait})
 	must(t, err)
 	s := &server{t: t, path: path, db: db, log: new(syncBuffer)}
 	n := New(Config{
 		Name: "app-1", DBPath: path, SQLite: sqlite.Version(), Discipline: d, MaxInFlight: 4, Lab: true,
 		Log: slog.New(slog.NewJSONHandler(s.log, nil)), Metrics: metrics,
-		Open: opener(sqlite.Options{LockWait: metrics.LockWait}),
+		Open: opener(app.Options{LockWait: metrics.LockWait}),
 	}, db)
 	if change != nil {
 		change(n)

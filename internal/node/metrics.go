@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"runtime"
@@ -147,9 +148,11 @@ func (n *Node) metricsPage(x *exchange) answer {
 	if wantsPrometheus(x.r.Header.Get("Accept")) {
 		format = "prometheus"
 	}
-	f := text("format", &format, maxName)
-	f.optional = true
-	err := decodeQuery(x.query, f)
+	var r struct {
+		Format string `json:"format" want:"0..256,optional"`
+	}
+	err := decodeQuery(x.query, &r)
+	format = cmp.Or(r.Format, format)
 	if err == nil && format != "json" && format != "prometheus" {
 		err = &invalid{"format", "must be json or prometheus"}
 	}

@@ -1,12 +1,10 @@
-// Package node is the application under test: the seed's small HTTP service
-// over one [store.Store].
+// Package node serves the application of package app over HTTP: limits, retries,
+// metrics, and the paths of the lab.
 //
-// Two ideas carry it. The application is written once, against store.Tx, and
-// the discipline decides whether another node can come between its read and
-// its write, so that an experiment compares settings and not programs. And
-// every answer says exactly what its client may conclude: 503 and 4xx mean
-// that nothing has changed, anything else that is not 200 means that nobody
-// knows (see [api.Certain]).
+// Two ideas carry it. Every answer says exactly what its client may conclude: 503
+// and 4xx mean that nothing has changed, anything else that is not 200 means that
+// nobody knows (see [api.Certain]). And a request is begun only when it has come
+// in whole, and has one database and one discipline from its beginning to its end.
 //
 // A node owns its database: [Node.Serve] closes it. The lab can have it close
 // that and open another, each under a discipline of its own. A node starts no
@@ -20,21 +18,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
-
-// A Database is what a node needs of its store: attempts, and two questions
-// about the node itself that must not wait behind requests.
-type Database interface {
-	store.Store
-	// Check asks something whose answer needs the database.
-	Check(ctx context.Context) error
-	// Stats counts rows.
-	Stats(ctx context.Context) (store.Stats, error)
-}
 
 // DefaultMaxInFlight is how many requests a node works on at once, unless told otherwise.
 const DefaultMaxInFlight = 1024
@@ -54,7 +46,7 @@ type Config struct {
 
 	// Open opens the database at path for the lab, as the node's own was opened,
 	// with connections as d says. nil means that the lab cannot have another.
-	Open func(ctx context.Context, path string, d store.Discipline) (Database, error)
+	Open func(ctx context.Context, path string, d store.Discipline) (*app.DB, error)
 }
 
 // How long a client may take over each part of a request. Work has a bound of
@@ -92,7 +84,7 @@ type Node struct {
 }
 
 // New returns a node over db, which becomes the node's.
-func New(cfg Config, db Database) *Node {
+func New(cfg Config, db *app.DB) *Node {
 	if cfg.MaxInFlight == 0 {
 		cfg.MaxInFlight = DefaultMaxInFlight
 	}
@@ -192,10 +184,16 @@ func (n *Node) logStart(addr net.Addr) {
 
 // described returns every setting of d for a line of the log.
 func described(d store.Discipline) slog.Attr {
-	return slog.Group("discipline",
-		"driver", d.Driver, "journal", d.Journal, "synchronous", d.Synchronous, "busy_timeout_ms", d.BusyTimeout,
-		"busy_policy", d.Busy, "transaction", d.Transaction, "think_ms", d.Think, "retries", d.Retries, "backoff", d.Backoff.String(),
-		"writer", d.Writer, "pool", d.Pool)
+	var attrs []any
+	for _, s := range store.Settings {
+		text := s.Get(d)
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && s.Number {
+			attrs = append(attrs, slog.Int64(s.Name, n))
+		} else {
+			attrs = append(attrs, slog.String(s.Name, text))
+		}
+	}
+	return slog.Group("discipline", attrs...)
 }
 
 // warn says that what is open may lose acknowledged writes because of the
@@ -206,4 +204,19 @@ func (n *Node) warn(o *opened) {
 	}
 	n.log.Warn("this SQLite has the WAL-reset bug: a checkpoint that races a commit may lose acknowledged writes and damage the file",
 		"sqlite", n.cfg.SQLite, "fixed_in", "3.51.3, 3.50.7, 3.44.6", "page", "https://sqlite.org/wal.html#walresetbug", "db", o.path)
+}
+
+// gcPercent lets the heap grow to five times what is in use before it is
+// collected. A node has little in use, some 10 MiB under 500 clients, so that by
+// Go's own 100 it would collect dozens of times a second, and each time look at
+// the stack of every request that waits.
+const gcPercent = 400
+
+// TuneMemory sets the garbage collector of a process that is a node and nothing
+// else, unless the environment's GOGC has done so
+// (https://pkg.go.dev/runtime#hdr-Environment_Variables).
+func TuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -23,7 +24,7 @@ func TestContract(t *testing.T) {
 	for _, style := range store.Transactions {
 		t.Run(string(style), func(t *testing.T) {
 			s := serve(t, quick(func(d *store.Discipline) { d.Transaction = style }), nil)
-			must(t, s.db.Reset(t.Context(), func(tx store.Tx) error {
+			must(t, s.db.Reset(t.Context(), func(tx *app.Tx) error {
 				return errors.Join(tx.SetStock("cup", 5), tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
 			}))
 			for _, c := range []struct {
@@ -54,7 +55,7 @@ func TestContract(t *testing.T) {
 				}
 			}
 			must(t, s.stop())
-			facts, err := sqlite.Inspect(t.Context(), s.path)
+			facts, err := app.Inspect(t.Context(), sqlite.At(s.path))
 			must(t, err)
 			got := fmt.Sprint(facts.Counters, facts.Stock, facts.Balances, facts.Records, facts.Payments)
 			if want := "map[k:2] map[cup:2] map[ann:6 bob:4] 1 1"; got != want {
@@ -83,7 +84,7 @@ func TestRefusedRequestsChangeNothing(t *testing.T) {
 		"a query beside a body":    {"POST", "/api/increment?key=k", good, asJSON, 400, api.CodeInvalidArgument, "query"},
 		"empty key":                {"POST", "/api/increment", `{"key":""}`, asJSON, 400, api.CodeInvalidArgument, "key"},
 		"no body":                  {"POST", "/api/write", "", asJSON, 400, api.CodeInvalidArgument, "body"},
-		"too much data":            {"POST", "/api/write", `{"data":"` + strings.Repeat("x", maxData+1) + `"}`, asJSON, 400, api.CodeInvalidArgument, "data"},
+		"too much data":            {"POST", "/api/write", `{"data":"` + strings.Repeat("x", 32<<10+1) + `"}`, asJSON, 400, api.CodeInvalidArgument, "data"},
 		"negative quantity":        {"POST", "/api/purchase", `{"item":"cup","quantity":-1}`, asJSON, 400, api.CodeInvalidArgument, "quantity"},
 		"transfer to oneself":      {"POST", "/api/transfer", `{"from":"a","to":"a","amount":1}`, asJSON, 400, api.CodeInvalidArgument, "to"},
 		"unknown parameter":        {"GET", "/api/counter?key=k&value=3", "", "", 400, api.CodeInvalidArgument, "value"},
@@ -137,12 +138,12 @@ func TestBrowsersAreKeptOutUnlessTheyAreAtHome(t *testing.T) {
 // lock until the test ends it.
 func hold(t *testing.T, s *server) (release func()) {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), s.path, quick(nil), sqlite.Options{})
+	db, err := app.Open(t.Context(), sqlite.At(s.path), quick(nil), app.Options{})
 	must(t, err)
 	taken, done := make(chan struct{}), make(chan error, 1)
 	over := make(chan struct{})
 	go func() {
-		done <- db.Reset(t.Context(), func(store.Tx) error {
+		done <- db.Reset(t.Context(), func(*app.Tx) error {
 			close(taken)
 			<-over
 			return nil
@@ -202,10 +203,10 @@ func TestHalfATransferIsAnUnsureAnswer(t *testing.T) {
 	d := quick(func(d *store.Discipline) { d.Transaction, d.BusyTimeout, d.Retries = store.Separate, 0, 3 })
 	var release func()
 	var s *server
-	s = serve(t, d, func(n *Node) {
-		n.on.db = &between{Database: n.on.db, afterWrite: sync.OnceFunc(func() { release = hold(t, s) })}
-	})
-	must(t, s.db.Reset(t.Context(), func(tx store.Tx) error {
+	s = serveFrom(t, func(source store.Source) store.Source {
+		return between(source, sync.OnceFunc(func() { release = hold(t, s) }))
+	}, d, nil)
+	must(t, s.db.Reset(t.Context(), func(tx *app.Tx) error {
 		return errors.Join(tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
 	}))
 	got := send(t, "POST", s.url+api.PathTransfer, `{"from":"ann","to":"bob","amount":4}`)
@@ -215,34 +216,48 @@ func TestHalfATransferIsAnUnsureAnswer(t *testing.T) {
 	}
 	release()
 	must(t, s.stop())
-	facts, err := sqlite.Inspect(t.Context(), s.path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(s.path))
 	must(t, err)
 	if facts.Balances["ann"] != 6 || facts.Balances["bob"] != 0 {
 		t.Errorf("balances are %v: this test wants the half that happened", facts.Balances)
 	}
 }
 
-// between is the real database, with something happening after a balance has
-// been written.
-type between struct {
-	Database
+// between is a real database, with something happening after each attempt's first
+// balance has been written.
+func between(source store.Source, afterWrite func()) store.Source {
+	return func(d store.Discipline, p *store.Program, patience time.Duration) (store.Database, error) {
+		db, err := source(d, p, patience)
+		return &betweenDatabase{db, p, afterWrite}, err
+	}
+}
+
+type betweenDatabase struct {
+	store.Database
+	program    *store.Program
 	afterWrite func()
 }
 
-func (b *between) Update(ctx context.Context, fn func(store.Tx) error) error {
-	return b.Database.Update(ctx, func(tx store.Tx) error { return fn(&betweenTx{Tx: tx, afterWrite: b.afterWrite}) })
+func (b *betweenDatabase) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
+	c, err := b.Database.Dial(ctx, use)
+	if use != store.Requests || err != nil {
+		return c, err
+	}
+	return &betweenConn{Conn: c, of: b}, nil
 }
 
-type betweenTx struct {
-	store.Tx
-	afterWrite func()
-	times      int
+type betweenConn struct {
+	store.Conn
+	of    *betweenDatabase
+	times int
 }
 
-func (t *betweenTx) SetBalance(account string, amount int64) error {
-	err := t.Tx.SetBalance(account, amount)
-	if t.times++; t.times == 1 {
-		t.afterWrite()
+func (c *betweenConn) Run(statement int, args []any, row func([]any) error) error {
+	err := c.Conn.Run(statement, args, row)
+	if c.of.program.Statements[statement].Op == "set balance" {
+		if c.times++; c.times%2 == 1 {
+			c.of.afterWrite()
+		}
 	}
 	return err
 }
@@ -391,10 +406,10 @@ func TestSlowAnswerOutlivesTheReadTimeout(t *testing.T) {
 }
 
 func TestPanicIsAnAnswer(t *testing.T) {
-	s := serve(t, quick(func(d *store.Discipline) { d.Pool = 1 }), func(n *Node) {
-		n.on.db = &between{Database: n.on.db, afterWrite: func() { panic("on purpose") }}
-	})
-	must(t, s.db.Reset(t.Context(), func(tx store.Tx) error {
+	s := serveFrom(t, func(source store.Source) store.Source {
+		return between(source, func() { panic("on purpose") })
+	}, quick(func(d *store.Discipline) { d.Pool = 1 }), nil)
+	must(t, s.db.Reset(t.Context(), func(tx *app.Tx) error {
 		return errors.Join(tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
 	}))
 	for range 3 {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -14,7 +15,7 @@ import (
 // node swaps it as a whole, so a request has one discipline from its beginning
 // to its end.
 type opened struct {
-	db         Database
+	db         *app.DB
 	path       string
 	name       string // of the lab's database; "" for the node's own
 	discipline store.Discipline
@@ -29,7 +30,7 @@ type opened struct {
 // newOpened describes db, which has been opened under d: the lab's database
 // called name, or the node's own. Its jitter starts anew, as that of a node
 // which has just been started.
-func newOpened(cfg Config, db Database, name string, d store.Discipline) *opened {
+func newOpened(cfg Config, db *app.DB, name string, d store.Discipline) *opened {
 	source := fnv.New64a()
 	source.Write([]byte(cfg.Name))
 	fixed, known := store.WALResetFixed(cfg.SQLite)
@@ -89,11 +90,8 @@ func (n *Node) announce(name string) {
 // closeSessions gives back what the lab's sessions hold: requests of any node
 // may be waiting for their locks.
 func (o *opened) closeSessions() {
-	if o == nil {
-		return
-	}
-	if db, can := o.db.(sessioner); can {
-		db.CloseSessions()
+	if o != nil {
+		o.db.CloseSessions()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -15,22 +16,12 @@ import (
 // or for the queue's writer.
 const connectionWait = 30 * time.Second
 
-// update makes attempts at fn until one is not refused or the retries are used
-// up, and returns how many it made.
-func (n *Node) update(x *exchange, fn func(store.Tx) error) (attempts int, err error) {
-	return n.try(x, x.on.db.Update, fn)
-}
+type attempt func(context.Context, func(*app.Tx) error) error
 
-// view is update for a fn that only reads.
-func (n *Node) view(x *exchange, fn func(store.Tx) error) (attempts int, err error) {
-	return n.try(x, x.on.db.View, fn)
-}
-
-type attempt func(context.Context, func(store.Tx) error) error
-
-// try retries only what the store calls refused: an attempt that certainly had
-// no effect. An unsure one would be done twice.
-func (n *Node) try(x *exchange, do attempt, fn func(store.Tx) error) (attempts int, err error) {
+// try makes attempts at fn until one is not refused or the retries are used up,
+// and returns how many it made. A refused attempt certainly had no effect; an
+// unsure one would be done twice.
+func (n *Node) try(x *exchange, do attempt, fn func(*app.Tx) error) (attempts int, err error) {
 	for {
 		ctx, cancel := context.WithTimeout(x.ctx, connectionWait)
 		err = do(ctx, fn)

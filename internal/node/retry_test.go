@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -15,7 +16,7 @@ import (
 // was made.
 func refusals(n int, last error, at *[]time.Duration) attempt {
 	start := time.Now()
-	return func(context.Context, func(store.Tx) error) error {
+	return func(context.Context, func(*app.Tx) error) error {
 		*at = append(*at, time.Since(start))
 		if len(*at) <= n {
 			return &store.Error{Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY", Refused: true, Err: errors.New("locked")}

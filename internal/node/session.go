@@ -2,22 +2,17 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
-
-// A sessioner is a database that keeps connections open for the lab.
-type sessioner interface {
-	Session(ctx context.Context, name string, fn func(store.Session) error) (open bool, err error)
-	CloseSession(ctx context.Context, name string) error
-	CloseSessions()
-}
 
 // session has a session do the next thing.
 func (n *Node) session(x *exchange) answer {
@@ -25,22 +20,18 @@ func (n *Node) session(x *exchange) answer {
 	if err != nil {
 		return failure(err, 0)
 	}
-	db, can := x.on.db.(sessioner)
-	if !can {
-		return cannot()
-	}
 	ctx, cancel := context.WithTimeout(x.ctx, connectionWait)
 	defer cancel()
 	a := api.SessionResponse{Container: n.cfg.Name}
 	start := time.Now()
 	if r.Do == api.DoClose {
-		err = db.CloseSession(ctx, r.Session)
+		err = x.on.db.CloseSession(ctx, r.Session)
 		a.Waited = milliseconds(time.Since(start))
 		return n.sessionAnswer(x, a, err)
 	}
-	a.Open, err = db.Session(ctx, r.Session, func(s store.Session) error {
+	a.Open, err = x.on.db.Session(ctx, r.Session, func(s *app.Session) error {
 		start = time.Now() // it has its turn
-		err := act.do(s, &r, &a)
+		err := act.Do(s, &r, &a)
 		a.Waited = milliseconds(time.Since(start))
 		return err
 	})
@@ -49,24 +40,37 @@ func (n *Node) session(x *exchange) answer {
 
 // decodeSession reads a request strictly: which fields it has to have hangs on
 // what it asks for.
-func decodeSession(body []byte) (r api.SessionRequest, a act, err error) {
-	fields := []field{text("session", &r.Session, maxName), text("do", &r.Do, maxName)}
-	var asked struct{ Do string }
-	_ = json.Unmarshal(body, &asked) // decode says what is wrong with what is no such object
-	a, known := acts[asked.Do]
-	if !known && asked.Do != "" {
-		return r, a, &invalid{"do", "must be one of the things that a session can do, such as begin-deferred"}
+func decodeSession(body []byte) (r api.SessionRequest, act app.Act, err error) {
+	if err := decode(body, &r); err != nil {
+		return r, act, err
 	}
-	if known {
-		fields = append(fields, a.fields(&r)...)
+	act, known := app.Acts[r.Do]
+	if !known {
+		return r, act, &invalid{"do", "must be one of the things that a session can do, such as begin-deferred"}
 	}
-	if err := decode(body, fields...); err != nil {
-		return r, a, err
+	name := rule{name: "name", kind: reflect.String, bounded: true, min: 1, max: maxName}
+	to := name
+	to.name = "to"
+	value := rule{name: "value", kind: reflect.Int64, bounded: true, min: act.Least, max: act.Most}
+	for _, f := range []struct {
+		rule
+		has, zero, fits bool
+	}{
+		{name, act.Name, r.Name == "", len(r.Name) >= 1 && len(r.Name) <= maxName && strings.IndexByte(r.Name, 0) < 0},
+		{to, act.To, r.To == "", len(r.To) >= 1 && len(r.To) <= maxName && strings.IndexByte(r.To, 0) < 0},
+		{value, act.Most > 0, r.Value == 0, r.Value >= act.Least && r.Value <= act.Most || act.Optional && r.Value == 0},
+	} {
+		switch {
+		case !f.has && !f.zero:
+			return r, act, &invalid{f.name, "is not a field of this request"}
+		case f.has && !f.fits:
+			return r, act, &invalid{f.name, f.wanted()}
+		}
 	}
 	if r.Do == api.DoCheckpoint && !slices.Contains(store.CheckpointModes, store.CheckpointMode(r.Name)) {
-		return r, a, &invalid{"name", "must be PASSIVE, FULL, RESTART or TRUNCATE"}
+		return r, act, &invalid{"name", "must be PASSIVE, FULL, RESTART or TRUNCATE"}
 	}
-	return r, a, nil
+	return r, act, nil
 }
 
 // sessionAnswer says what came of it. What the database had against it is told

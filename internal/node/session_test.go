@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -132,7 +133,7 @@ func TestSessionRefusals(t *testing.T) {
 
 func TestTooManySessions(t *testing.T) {
 	s := serve(t, quick(nil), nil)
-	for i := range sqlite.MaxSessions {
+	for i := range app.MaxSessions {
 		ask(t, s, fmt.Sprintf(`{"session":"%d","do":"open"}`, i))
 	}
 	got := send(t, "POST", s.url+api.PathSession, `{"session":"more","do":"open"}`)
@@ -160,7 +161,7 @@ func TestForgottenSessionDoesNotHoldUpTheEnd(t *testing.T) {
 		t.Errorf("the request in flight got %d %s", r.status, r.body)
 	}
 	must(t, <-stopped)
-	facts, err := sqlite.Inspect(t.Context(), s.path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(s.path))
 	must(t, err)
 	if facts.Counters["k"] != 1 {
 		t.Errorf("the counter is %d, want the increment alone", facts.Counters["k"])

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -46,7 +47,7 @@ func TestNothingAcknowledgedIsLostAtSIGTERM(t *testing.T) {
 			t.Errorf("the log does not say that the database was closed:\n%s", n.log)
 		}
 	}
-	facts, err := sqlite.Inspect(t.Context(), path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(path))
 	must(t, err)
 	final := facts.Counters["k"]
 	t.Logf("acknowledged %d, unknown %d, final %d", acknowledged.Load(), unknown.Load(), final)
@@ -122,7 +123,7 @@ func TestRequestThatComesTooLateIsRefused(t *testing.T) {
 		t.Errorf("the request in flight got %d %s", r.status, r.body)
 	}
 	must(t, <-stopped)
-	facts, err := sqlite.Inspect(t.Context(), s.path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(s.path))
 	must(t, err)
 	if facts.Counters["k"] != 1 {
 		t.Errorf("counter is %d, want the one acknowledged", facts.Counters["k"])
@@ -149,7 +150,7 @@ func TestCrash(t *testing.T) {
 	if status, ok := n.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		t.Errorf("the node ended with %v, want SIGKILL", n.cmd.ProcessState)
 	}
-	facts, err := sqlite.Inspect(t.Context(), path)
+	facts, err := app.Inspect(t.Context(), sqlite.At(path))
 	must(t, err)
 	if facts.Counters["k"] != 3 || facts.Records != 0 || facts.Integrity != "ok" {
 		t.Errorf("facts are %+v", facts)

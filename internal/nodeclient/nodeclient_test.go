@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -18,12 +19,8 @@ import (
 // realNode serves a database in dir until the test ends.
 func realNode(t *testing.T, dir string, d store.Discipline) (url string) {
 	t.Helper()
-	open := func(ctx context.Context, path string, d store.Discipline) (node.Database, error) {
-		db, err := sqlite.Open(ctx, path, d, sqlite.Options{})
-		if err != nil {
-			return nil, err
-		}
-		return db, nil
+	open := func(ctx context.Context, path string, d store.Discipline) (*app.DB, error) {
+		return app.Open(ctx, sqlite.At(path), d, app.Options{})
 	}
 	path := filepath.Join(dir, "shared.db")
 	db, err := open(t.Context(), path, d)

@@ -72,16 +72,25 @@ const (
 	RqliteHTTP = "rqlite"  // rqlite's HTTP API
 )
 
-// engines says whose database a driver speaks to, and what may be asked of it there.
+// engines says whose database a driver speaks to, which transaction styles it
+// has, and which of them a queue of writers can have there.
+//
+// A queue groups the requests that wait into one transaction, so a style of a
+// queue must be one. SQLite's DEFERRED is out because its read would have to be
+// upgraded by each batch's first write, which is refused as soon as another node
+// has committed in between. PostgreSQL's READ COMMITTED stays: within a node it
+// loses nothing under a queue, and other nodes still come in between. rqlite has
+// no transaction that spans requests.
 var engines = map[string]struct {
 	engine       Engine
 	transactions []Transaction
+	queued       []Transaction
 }{
-	Modernc:    {SQLite, Transactions},
-	Ncruces:    {SQLite, Transactions},
-	Mattn:      {SQLite, Transactions},
-	Pgx:        {Postgres, []Transaction{Separate, ReadCommitted, ForUpdate, Serializable, Atomic}},
-	RqliteHTTP: {Rqlite, []Transaction{Separate, Atomic}},
+	Modernc:    {SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}},
+	Ncruces:    {SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}},
+	Mattn:      {SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}},
+	Pgx:        {Postgres, []Transaction{Separate, ReadCommitted, ForUpdate, Serializable, Atomic}, []Transaction{ReadCommitted, ForUpdate, Serializable, Atomic}},
+	RqliteHTTP: {Rqlite, []Transaction{Separate, Atomic}, nil},
 }
 
 // A BusyPolicy is how a connection waits for a lock, until busy_timeout is over.
@@ -116,7 +125,7 @@ func (ms Milliseconds) Duration() time.Duration { return time.Duration(ms) * tim
 // The zero Discipline is not valid; start from [Red] or [Green].
 type Discipline struct {
 	Driver      string       `json:"driver"`          // "modernc"
-	Journal     Journal      `json:"journal"`         // SQLite only, like the busy policy and the writer
+	Journal     Journal      `json:"journal"`         // SQLite only, like the busy policy
 	Synchronous Synchronous  `json:"synchronous"`     // of PostgreSQL: FULL or OFF, its synchronous_commit
 	BusyTimeout Milliseconds `json:"busy_timeout_ms"` // 0: refuse at once; of PostgreSQL, lock_timeout, where 0 waits for ever
 	Busy        BusyPolicy   `json:"busy_policy"`
@@ -203,6 +212,14 @@ func (d Discipline) Validate() error {
 	if err := d.validateEngine(known.engine); err != nil {
 		return err
 	}
+	switch {
+	case d.Writer != Direct && d.Writer != Queue:
+		return fmt.Errorf("writer %q is neither direct nor queue", d.Writer)
+	case d.Writer == Queue && len(known.queued) == 0:
+		return fmt.Errorf("writer %q: %s has no transaction over several requests, so it is direct", d.Writer, known.engine)
+	case d.Writer == Queue && !slices.Contains(known.queued, d.Transaction):
+		return fmt.Errorf("transaction %q: the queue's are %s", d.Transaction, list(known.queued))
+	}
 	return d.Backoff.validate()
 }
 
@@ -217,8 +234,6 @@ func (d Discipline) validateEngine(engine Engine) error {
 		return fmt.Errorf("journal %q: %s has no journal mode", d.Journal, engine)
 	case d.Busy != "":
 		return fmt.Errorf("busy_policy %q: %s has no busy handler", d.Busy, engine)
-	case d.Writer != Direct:
-		return fmt.Errorf("writer %q: with %s it is direct", d.Writer, engine)
 	case engine == Postgres && d.Synchronous != Full && d.Synchronous != Off:
 		return fmt.Errorf("synchronous %q is neither FULL nor OFF, which synchronous_commit can be", d.Synchronous)
 	case engine == Rqlite && d.Synchronous != "":
@@ -235,10 +250,6 @@ func (d Discipline) validateSQLite() error {
 		return fmt.Errorf("synchronous %q is none of %s", d.Synchronous, list(Synchronouses))
 	case d.Busy != Stock && d.Busy != Random:
 		return fmt.Errorf("busy_policy %q is neither stock nor random", d.Busy)
-	case d.Writer != Direct && d.Writer != Queue:
-		return fmt.Errorf("writer %q is neither direct nor queue", d.Writer)
-	case d.Writer == Queue && (d.Transaction == Separate || d.Transaction == Deferred):
-		return fmt.Errorf("transaction %q: the queue's are immediate, exclusive or atomic", d.Transaction)
 	}
 	return nil
 }

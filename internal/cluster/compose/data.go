@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -116,7 +117,7 @@ func copyFile(from, to string) error {
 // reads a copy: what a crash has left is still there for the nodes to recover.
 func (c *Cluster) Inspect(ctx context.Context) (facts store.Facts, err error) {
 	err = c.common(ctx, func(database string) (err error) {
-		facts, err = sqlite.Inspect(ctx, database)
+		facts, err = app.Inspect(ctx, sqlite.At(database))
 		return err
 	})
 	return facts, err
@@ -149,7 +150,7 @@ func (c *Cluster) Views(ctx context.Context) ([]store.Facts, error) {
 	for _, n := range c.nodes {
 		var facts store.Facts
 		errs = append(errs, c.own(ctx, n, func(database string) (err error) {
-			facts, err = sqlite.Inspect(ctx, database)
+			facts, err = app.Inspect(ctx, sqlite.At(database))
 			return err
 		}))
 		views = append(views, facts)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -174,7 +175,7 @@ func (c *Cluster) Inspect(ctx context.Context) (store.Facts, error) {
 	if c.service != nil {
 		return c.service.Inspect(ctx, c.database)
 	}
-	return sqlite.Inspect(ctx, c.database)
+	return app.Inspect(ctx, sqlite.At(c.database))
 }
 
 // Discard has the server remove the database. A file stays where it is.

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	pgstore "example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/testproc"
@@ -40,7 +41,7 @@ func parent(args []string) error {
 	}
 	d := store.Green().With(store.Pgx)
 	d.Pool = 3
-	if _, err := pgstore.Open(context.Background(), link, d, pgstore.Options{}); err != nil {
+	if _, err := app.Open(context.Background(), pgstore.At(link), d, app.Options{}); err != nil {
 		return err
 	}
 	fmt.Println(s.private.process.PID(), s.private.port, s.Dir())
@@ -83,9 +84,9 @@ func TestLife(t *testing.T) {
 	}
 	link, err := s.Fresh(t.Context())
 	must(t, err)
-	db, err := pgstore.Open(t.Context(), link, store.Green().With(store.Pgx), pgstore.Options{})
+	db, err := app.Open(t.Context(), pgstore.At(link), store.Green().With(store.Pgx), app.Options{})
 	must(t, err)
-	must(t, db.Reset(t.Context(), func(tx store.Tx) error { return tx.SetCounter("k", 7) }))
+	must(t, db.Reset(t.Context(), func(tx *app.Tx) error { return tx.SetCounter("k", 7) }))
 	must(t, db.Close())
 	before, err := s.CPU()
 	must(t, err)

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/store"
 	pgstore "example.com/contend/internal/store/postgres"
@@ -111,7 +112,7 @@ func withSchema(base, schema string) (string, error) {
 
 // Inspect reads what the schema at url, from Fresh, holds.
 func (s *Server) Inspect(ctx context.Context, url string) (store.Facts, error) {
-	return pgstore.Inspect(ctx, url)
+	return app.Inspect(ctx, pgstore.At(url))
 }
 
 // Drop removes the schema at url, from Fresh, with everything in it. It removes

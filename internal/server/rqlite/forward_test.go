@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	client "example.com/contend/internal/store/rqlite"
 )
@@ -43,15 +44,15 @@ func TestAWriteIsNotSentTwice(t *testing.T) {
 	})
 	http.DefaultClient.CloseIdleConnections()
 	d := store.Green().With(store.RqliteHTTP)
-	var db *client.DB
+	var db *app.DB
 	must(t, patiently(t.Context(), func() (err error) { // a busy disk alone can take longer than the client's patience
-		db, err = client.Open(t.Context(), url, d, client.Options{Patience: 100 * time.Millisecond})
+		db, err = app.Open(t.Context(), client.At(url), d, app.Options{Patience: 100 * time.Millisecond})
 		return err
 	}))
 	defer db.Close()
 	var unsure error
 	freeze(func(*node) {
-		unsure = db.Update(t.Context(), func(tx store.Tx) error {
+		unsure = db.Update(t.Context(), func(tx *app.Tx) error {
 			_, err := tx.AddCounter("redirected", 1)
 			return err
 		})

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	client "example.com/contend/internal/store/rqlite"
 )
@@ -50,14 +51,14 @@ func fresh(t *testing.T, s *Server) (url string) {
 	return url
 }
 
-func open(t *testing.T, url string, change func(*store.Discipline)) *client.DB {
+func open(t *testing.T, url string, change func(*store.Discipline)) *app.DB {
 	t.Helper()
 	d := store.Green().With(store.RqliteHTTP)
 	d.Think = 0
 	if change != nil {
 		change(&d)
 	}
-	db, err := client.Open(t.Context(), url, d, client.Options{})
+	db, err := app.Open(t.Context(), client.At(url), d, app.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	return db
@@ -66,12 +67,12 @@ func open(t *testing.T, url string, change func(*store.Discipline)) *client.DB {
 func separate(d *store.Discipline) { d.Transaction = store.Separate }
 
 // add is the careful application's increment, readThenSet the naive one's.
-func add(tx store.Tx) error {
+func add(tx *app.Tx) error {
 	_, err := tx.AddCounter("k", 1)
 	return err
 }
 
-func readThenSet(tx store.Tx) error {
+func readThenSet(tx *app.Tx) error {
 	n, err := tx.Counter("k")
 	if err != nil {
 		return err

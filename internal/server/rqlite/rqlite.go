@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	client "example.com/contend/internal/store/rqlite"
 )
@@ -184,7 +185,7 @@ func (s *Server) Drop(ctx context.Context, url string) error {
 }
 
 // open opens tables that this server has made, and no others.
-func (s *Server) open(ctx context.Context, url string) (db *client.DB, err error) {
+func (s *Server) open(ctx context.Context, url string) (db *app.DB, err error) {
 	a, err := client.Parse(url)
 	if err != nil {
 		return nil, err
@@ -198,7 +199,7 @@ func (s *Server) open(ctx context.Context, url string) (db *client.DB, err error
 	d := store.Green().With(store.RqliteHTTP)
 	d.Pool = 1
 	err = patiently(ctx, func() (err error) {
-		db, err = client.Open(ctx, url, d, client.Options{})
+		db, err = app.Open(ctx, client.At(url), d, app.Options{})
 		return err
 	})
 	return db, err

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	client "example.com/contend/internal/store/rqlite"
 )
@@ -138,7 +139,7 @@ func TestNaiveLosesAndAtomicDoesNot(t *testing.T) {
 	for _, level := range []string{"", "&level=linearizable"} {
 		for name, app := range map[string]struct {
 			change func(*store.Discipline)
-			do     func(store.Tx) error
+			do     func(*app.Tx) error
 			loses  bool
 		}{
 			"naive":  {separate, readThenSet, true},
@@ -258,7 +259,7 @@ func TestNoMajority(t *testing.T) {
 	}
 	must(t, db.Update(t.Context(), add))
 	var n int64
-	must(t, db.View(t.Context(), func(tx store.Tx) (err error) {
+	must(t, db.View(t.Context(), func(tx *app.Tx) (err error) {
 		n, err = tx.Counter("k")
 		return err
 	}))

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"example.com/contend/internal/app"
 	pgserver "example.com/contend/internal/server/postgres"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
@@ -126,20 +127,20 @@ func TestConnectionBreaks(t *testing.T) {
 		unsure  bool
 	}{
 		"at BEGIN":                      {store.ForUpdate, "BEGIN", true, false},
-		"at the write in a transaction": {store.Serializable, "contend_3", true, false},
+		"at the write in a transaction": {store.Serializable, "contend_2", true, false},
 		"at a COMMIT that arrives":      {store.ReadCommitted, "COMMIT\x00", true, true},
 		"at a COMMIT that does not":     {store.ReadCommitted, "COMMIT\x00", false, true},
 		"at a lone read":                {store.Separate, "contend_0", true, false},
-		"at a lone write":               {store.Separate, "contend_3", true, true},
-		"at a lone statement":           {store.Atomic, "contend_4", false, true},
+		"at a lone write":               {store.Separate, "contend_2", true, true},
+		"at a lone statement":           {store.Atomic, "contend_3", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := fresh(t)
 			through, cutter := cut(t, target)
-			direct := open(t, target, discipline(c.style), postgres.Options{})
+			direct := open(t, target, discipline(c.style), app.Options{})
 			d := discipline(c.style)
 			d.Pool = 1
-			db := open(t, through, d, postgres.Options{})
+			db := open(t, through, d, app.Options{})
 			must(t, increment(db, c.style))
 			cutter.arm(c.word, c.deliver)
 			e := storeError(t, increment(db, c.style))
@@ -162,7 +163,7 @@ func TestIdleConnectionsBreak(t *testing.T) {
 	through, cutter := cut(t, target)
 	d := discipline(store.Atomic)
 	d.Pool = 4
-	db := open(t, through, d, postgres.Options{})
+	db := open(t, through, d, app.Options{})
 	for range 5 {
 		cutter.hangUp()
 		for range 8 {
@@ -187,7 +188,7 @@ func TestServerIsKilled(t *testing.T) {
 			d := discipline(style)
 			d.Synchronous, d.Pool = store.Full, 4
 			l := &loaded{style: style, stop: make(chan struct{})}
-			dbs := []*postgres.DB{open(t, link, d, postgres.Options{}), open(t, link, d, postgres.Options{})}
+			dbs := []*app.DB{open(t, link, d, app.Options{}), open(t, link, d, app.Options{})}
 			for _, db := range dbs {
 				for range 4 {
 					l.wg.Go(func() { l.load(t, db) })
@@ -222,7 +223,7 @@ type loaded struct {
 	done, refused, unsure atomic.Int64
 }
 
-func (l *loaded) load(t *testing.T, db *postgres.DB) {
+func (l *loaded) load(t *testing.T, db *app.DB) {
 	for {
 		select {
 		case <-l.stop:
@@ -251,7 +252,7 @@ func TestCloseWhileTheServerIsAway(t *testing.T) {
 	t.Cleanup(func() { must(t, server.Close()) })
 	link, err := server.Fresh(t.Context())
 	must(t, err)
-	db, err := postgres.Open(t.Context(), link, discipline(store.Atomic), postgres.Options{})
+	db, err := app.Open(t.Context(), postgres.At(link), discipline(store.Atomic), app.Options{})
 	must(t, err)
 	must(t, server.Kill(t.Context()))
 	eventually(t, "a refusal because there is no connection", func() bool {

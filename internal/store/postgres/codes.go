@@ -102,6 +102,14 @@ func severity(e *pgconn.PgError) string {
 	return e.Severity
 }
 
+// Explain says what an error proves. Inside a transaction nothing has been
+// committed, whatever failed: a server that loses its client before it was told to
+// commit rolls back. Otherwise a write may have been committed before the
+// connection broke.
+func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
+	return newError(op, err, waited, !committing)
+}
+
 // newError describes err, which a statement met after waiting for so long.
 // certain means that the attempt had no effect, whatever err says.
 func newError(op string, err error, waited time.Duration, certain bool) *store.Error {
@@ -117,14 +125,4 @@ func newError(op string, err error, waited time.Duration, certain bool) *store.E
 		Unsure:   !certain,
 		Err:      err,
 	}
-}
-
-// extended returns the SQLSTATE that err carries, "" where it carries none: an
-// application's own error is none of PostgreSQL's.
-func extended(err error) string {
-	var e *store.Error
-	if errors.As(err, &e) {
-		return e.Extended
-	}
-	return ""
 }

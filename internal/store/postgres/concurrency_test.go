@@ -8,19 +8,20 @@ import (
 	"testing"
 	"time"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 )
 
 // between has second commit 10 while first is between its read and its write.
-func between(t *testing.T, first, second *postgres.DB) error {
+func between(t *testing.T, first, second *app.DB) error {
 	t.Helper()
-	return first.Update(t.Context(), func(tx store.Tx) error {
+	return first.Update(t.Context(), func(tx *app.Tx) error {
 		n, err := tx.Counter("k")
 		if err != nil {
 			return err
 		}
-		must(t, second.Update(t.Context(), func(tx store.Tx) error {
+		must(t, second.Update(t.Context(), func(tx *app.Tx) error {
 			_, err := tx.AddCounter("k", 10)
 			return err
 		}))
@@ -33,7 +34,7 @@ func TestNaiveLosesAnUpdate(t *testing.T) {
 	for _, style := range []store.Transaction{store.Separate, store.ReadCommitted} {
 		t.Run(string(style), func(t *testing.T) {
 			url := fresh(t)
-			first, second := open(t, url, discipline(style), postgres.Options{}), open(t, url, discipline(style), postgres.Options{})
+			first, second := open(t, url, discipline(style), app.Options{}), open(t, url, discipline(style), app.Options{})
 			must(t, between(t, first, second))
 			if n := counter(t, first); n != 1 {
 				t.Errorf("counter is %d, want 1: the 10 is lost", n)
@@ -45,7 +46,7 @@ func TestNaiveLosesAnUpdate(t *testing.T) {
 func TestSerializableRefuses(t *testing.T) {
 	url := fresh(t)
 	d := discipline(store.Serializable)
-	first, second := open(t, url, d, postgres.Options{}), open(t, url, d, postgres.Options{})
+	first, second := open(t, url, d, app.Options{}), open(t, url, d, app.Options{})
 	for _, before := range []int64{0, 10} { // at first there is no row
 		certain(t, storeError(t, between(t, first, second)), "SERIALIZATION_FAILURE", "40001")
 		if n := counter(t, first); n != before+10 {
@@ -59,15 +60,15 @@ func TestSerializableRefuses(t *testing.T) {
 // (write skew, G2-item), which REPEATABLE READ would let pass.
 func TestSerializableRefusesTheCommit(t *testing.T) {
 	url := fresh(t)
-	db := open(t, url, discipline(store.Serializable), postgres.Options{})
-	must(t, db.Reset(t.Context(), func(tx store.Tx) error {
+	db := open(t, url, discipline(store.Serializable), app.Options{})
+	must(t, db.Reset(t.Context(), func(tx *app.Tx) error {
 		return errors.Join(tx.SetBalance("a", 1), tx.SetBalance("b", 1))
 	}))
-	e := storeError(t, db.Update(t.Context(), func(tx store.Tx) error {
+	e := storeError(t, db.Update(t.Context(), func(tx *app.Tx) error {
 		_, _, err := tx.Total()
 		must(t, err)
 		must(t, tx.SetBalance("a", 0))
-		return db.Update(t.Context(), func(tx store.Tx) error {
+		return db.Update(t.Context(), func(tx *app.Tx) error {
 			_, _, err := tx.Total()
 			must(t, err)
 			return tx.SetBalance("b", 0)
@@ -90,7 +91,7 @@ func TestCarefulStylesLoseNothing(t *testing.T) {
 			if style != store.Serializable && refused > 0 {
 				t.Errorf("%d refused", refused)
 			}
-			n := counter(t, open(t, url, discipline(style), postgres.Options{}))
+			n := counter(t, open(t, url, discipline(style), app.Options{}))
 			if n != done || n == 0 {
 				t.Errorf("counter is %d after %d acknowledged and %d refused", n, done, refused)
 			}
@@ -105,7 +106,7 @@ func TestNaiveStylesLoseUnderLoad(t *testing.T) {
 			t.Parallel()
 			url := fresh(t)
 			done, _ := hammer(t, url, style)
-			if n := counter(t, open(t, url, discipline(style), postgres.Options{})); n >= done {
+			if n := counter(t, open(t, url, discipline(style), app.Options{})); n >= done {
 				t.Errorf("counter is %d after %d acknowledged: nothing was lost", n, done)
 			}
 		})
@@ -118,7 +119,7 @@ func hammer(t *testing.T, url string, style store.Transaction) (done, refused in
 	var acknowledged, denied atomic.Int64
 	var wg sync.WaitGroup
 	for range 3 {
-		db := open(t, url, discipline(style), postgres.Options{})
+		db := open(t, url, discipline(style), app.Options{})
 		for range 2 {
 			wg.Go(func() {
 				for range 40 {
@@ -143,14 +144,14 @@ func hammer(t *testing.T, url string, style store.Transaction) (done, refused in
 // Two transfers that lock two accounts in opposite order: the server ends one.
 func TestDeadlockIsRefused(t *testing.T) {
 	url := fresh(t)
-	db := open(t, url, discipline(store.ForUpdate), postgres.Options{})
-	must(t, db.Reset(t.Context(), func(tx store.Tx) error {
+	db := open(t, url, discipline(store.ForUpdate), app.Options{})
+	must(t, db.Reset(t.Context(), func(tx *app.Tx) error {
 		return errors.Join(tx.SetBalance("a", 100), tx.SetBalance("b", 100))
 	}))
 	both := sync.WaitGroup{}
 	both.Add(2)
 	transfer := func(from, to string) error {
-		return db.Update(context.Background(), func(tx store.Tx) error {
+		return db.Update(context.Background(), func(tx *app.Tx) error {
 			n, err := tx.Balance(from)
 			both.Done()
 			both.Wait()
@@ -172,7 +173,7 @@ func TestDeadlockIsRefused(t *testing.T) {
 		t.Fatalf("got %v and %v, want one refused", first, second)
 	}
 	certain(t, storeError(t, errors.Join(first, second)), "DEADLOCK_DETECTED", "40P01")
-	must(t, db.View(t.Context(), func(tx store.Tx) error {
+	must(t, db.View(t.Context(), func(tx *app.Tx) error {
 		if sum, accounts, err := tx.Total(); sum != 200 || accounts != 2 || err != nil {
 			t.Errorf("total is %d in %d accounts, %v", sum, accounts, err)
 		}
@@ -187,11 +188,11 @@ func TestLockTimeout(t *testing.T) {
 			url := fresh(t)
 			d := discipline(style)
 			d.BusyTimeout = 30
-			holder := open(t, url, discipline(store.ForUpdate), postgres.Options{})
+			holder := open(t, url, discipline(store.ForUpdate), app.Options{})
 			var waits []time.Duration
-			db := open(t, url, d, postgres.Options{LockWait: func(w time.Duration) { waits = append(waits, w) }})
+			db := open(t, url, d, app.Options{LockWait: func(w time.Duration) { waits = append(waits, w) }})
 			must(t, increment(holder, store.ForUpdate))
-			must(t, holder.Update(t.Context(), func(tx store.Tx) error {
+			must(t, holder.Update(t.Context(), func(tx *app.Tx) error {
 				if _, err := tx.Counter("k"); err != nil {
 					return err
 				}
@@ -217,11 +218,11 @@ func TestLockTimeout(t *testing.T) {
 // opposite transfers do not deadlock.
 func TestMoveNeverOverdraws(t *testing.T) {
 	url := fresh(t)
-	var dbs []*postgres.DB
+	var dbs []*app.DB
 	for range 3 {
-		dbs = append(dbs, open(t, url, discipline(store.Atomic), postgres.Options{}))
+		dbs = append(dbs, open(t, url, discipline(store.Atomic), app.Options{}))
 	}
-	must(t, dbs[0].Reset(t.Context(), func(tx store.Tx) error {
+	must(t, dbs[0].Reset(t.Context(), func(tx *app.Tx) error {
 		return errors.Join(tx.SetBalance("a", 20), tx.SetBalance("b", 0))
 	}))
 	var wg sync.WaitGroup
@@ -233,7 +234,7 @@ func TestMoveNeverOverdraws(t *testing.T) {
 			}
 			wg.Go(func() {
 				for range 60 {
-					err := db.Update(context.Background(), func(tx store.Tx) error { return tx.Move(from, to, 7) })
+					err := db.Update(context.Background(), func(tx *app.Tx) error { return tx.Move(from, to, 7) })
 					if err != nil && !errors.Is(err, store.ErrShort) {
 						t.Error(err)
 					}
@@ -251,7 +252,7 @@ func TestMoveNeverOverdraws(t *testing.T) {
 				return
 			default:
 			}
-			_ = dbs[0].View(context.Background(), func(tx store.Tx) error {
+			_ = dbs[0].View(context.Background(), func(tx *app.Tx) error {
 				a, _ := tx.Balance("a")
 				b, _ := tx.Balance("b")
 				low.Store(min(low.Load(), a, b))
@@ -262,7 +263,7 @@ func TestMoveNeverOverdraws(t *testing.T) {
 	wg.Wait()
 	close(stop)
 	watch.Wait()
-	facts, err := postgres.Inspect(t.Context(), url)
+	facts, err := app.Inspect(t.Context(), postgres.At(url))
 	must(t, err)
 	if low.Load() < 0 || facts.Balances["a"]+facts.Balances["b"] != 20 {
 		t.Errorf("lowest balance %d, in the end %v", low.Load(), facts.Balances)
@@ -275,7 +276,7 @@ func TestOpenTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			db, err := postgres.Open(context.Background(), url, discipline(store.Atomic), postgres.Options{})
+			db, err := app.Open(context.Background(), postgres.At(url), discipline(store.Atomic), app.Options{})
 			if err != nil {
 				t.Error(err)
 				return

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -17,12 +16,17 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// A conn is one connection to the server. It serves one attempt at a time.
+// A conn is one connection to the server.
 type conn struct {
-	pg    *pgconn.PgConn
-	raw   syscall.RawConn // of its socket
-	plain bool            // the socket carries the protocol itself, not TLS
-	stmts [statements]*pgconn.StatementDescription
+	schema *schema
+	pg     *pgconn.PgConn
+	raw    syscall.RawConn                // of its socket
+	plain  bool                           // the socket carries the protocol itself, not TLS
+	stmts  []*pgconn.StatementDescription // by number; nil where it is not prepared
+	row    []any
+
+	ctx   context.Context // of its statements: of the one caller whose connection it is, or always
+	limit time.Duration   // of a statement; 0 for none
 }
 
 // always is the context of every statement of an attempt: an attempt once
@@ -30,46 +34,14 @@ type conn struct {
 // goroutine's work for each statement.
 var always = context.Background()
 
-// settings are what a connection is given and has to have, by their names in
-// pg_settings and in its units.
-type settings map[string]string
-
-// settingsOf returns the settings that d asks for. lock_timeout is for each
-// wait for a lock, and 0 waits for ever
-// (https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT).
-func settingsOf(d store.Discipline) settings {
-	commit := "on" // https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
-	if d.Synchronous == store.Off {
-		commit = "off"
-	}
-	return settings{"lock_timeout": strconv.FormatInt(int64(d.BusyTimeout), 10), "synchronous_commit": commit}
-}
-
-// patient returns s with another lock_timeout.
-func (s settings) patient(d time.Duration) settings {
-	return settings{"lock_timeout": strconv.FormatInt(d.Milliseconds(), 10), "synchronous_commit": s["synchronous_commit"]}
-}
-
-// A SettingError is a connection that did not get a setting it asked for.
-type SettingError struct {
-	Setting string // "lock_timeout" or "synchronous_commit"
-	Wanted  string
-	Got     string
-}
-
-// Error says what was asked for and what there is.
-func (e *SettingError) Error() string {
-	return fmt.Sprintf("%s: asked for %s, got %s", e.Setting, e.Wanted, e.Got)
-}
-
 // dialPatiently dials again until patience is over where the server only says
 // that it is not ready, or has too many clients just now. A server that cannot
 // be reached is an error at once.
-func dialPatiently(ctx context.Context, to *target, s settings, patience time.Duration) (*conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (s *schema) dialPatiently(ctx context.Context, want settings) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	for {
-		c, err := dial(ctx, to, s)
+		c, err := s.dial(ctx, want)
 		var refused *pgconn.PgError
 		if err == nil || !errors.As(err, &refused) || !notNow(refused.Code) {
 			return c, err
@@ -92,13 +64,14 @@ func pause(ctx context.Context) bool {
 }
 
 // dial opens one connection and gives it its settings.
-func dial(ctx context.Context, to *target, s settings) (*conn, error) {
-	c, err := greet(ctx, to)
+func (s *schema) dial(ctx context.Context, want settings) (*conn, error) {
+	c, err := greet(ctx, s.target)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.set(ctx, s); err != nil {
-		c.discard()
+	c.schema = s
+	if err := c.set(ctx, want); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
@@ -110,9 +83,9 @@ func greet(ctx context.Context, to *target) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{pg: pg}
+	c := &conn{pg: pg, ctx: always}
 	if err := c.findSocket(); err != nil {
-		c.discard()
+		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
@@ -150,7 +123,7 @@ func (c *conn) set(ctx context.Context, s settings) error {
 	for name, value := range s {
 		fmt.Fprintf(&text, "; SET %s = %s", name, value)
 	}
-	if err := c.run(ctx, text.String()); err != nil {
+	if err := c.exec(ctx, text.String()); err != nil {
 		return fmt.Errorf("give the connection its settings: %w", err)
 	}
 	got, err := c.settings(ctx)
@@ -159,7 +132,7 @@ func (c *conn) set(ctx context.Context, s settings) error {
 	}
 	for name, wanted := range s {
 		if got[name] != wanted {
-			return &SettingError{Setting: name, Wanted: wanted, Got: got[name]}
+			return &store.SettingError{Setting: name, Wanted: wanted, Got: got[name]}
 		}
 	}
 	return nil
@@ -173,8 +146,8 @@ const shown = `SELECT name, setting FROM pg_settings WHERE name IN ('server_vers
 // (https://www.postgresql.org/docs/current/view-pg-settings.html).
 func (c *conn) settings(ctx context.Context) (settings, error) {
 	got := settings{}
-	err := c.query(ctx, shown, func(row [][]byte) error {
-		got[string(row[0])] = string(row[1])
+	err := c.query(ctx, shown, func(row []any) error {
+		got[fmt.Sprint(row[0])] = fmt.Sprint(row[1])
 		return nil
 	})
 	if err != nil {
@@ -183,82 +156,131 @@ func (c *conn) settings(ctx context.Context) (settings, error) {
 	return got, nil
 }
 
-// sharers is how many nodes a server's connections are to be enough for, and
-// spare how many are left to others: to the lab, to whoever looks on, and to
-// superuser_reserved_connections.
-const (
-	sharers = 4
-	spare   = 10
-)
-
-// share returns how many connections a node's pool may have. An engine without
-// max_connections, or with more than can be counted, sets no bound.
-func (c *conn) share(ctx context.Context) int {
-	got, err := c.settings(ctx)
-	if err != nil {
-		return math.MaxInt
-	}
-	most, err := strconv.Atoi(got["max_connections"])
-	if err != nil || most < 1 {
-		return math.MaxInt
-	}
-	return max(1, (most-spare)/sharers-1) // one is the probe's
-}
-
-// prepare gets every statement ready, so that an attempt sends only parameters.
+// prepare gets the statements of an attempt ready, so that it sends only
+// parameters.
 func (c *conn) prepare(ctx context.Context) error {
-	for s, text := range texts {
-		description, err := c.pg.Prepare(ctx, "contend_"+strconv.Itoa(s), text, nil)
+	c.stmts = make([]*pgconn.StatementDescription, len(c.schema.texts))
+	for i, s := range c.schema.program.Statements {
+		if s.Cold {
+			continue
+		}
+		description, err := c.pg.Prepare(ctx, "contend_"+strconv.Itoa(i), c.schema.texts[i], nil)
 		if err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
-		c.stmts[s] = description
+		c.stmts[i] = description
 	}
 	return nil
 }
 
-// run runs statements without parameters, mostly one.
-func (c *conn) run(ctx context.Context, text string) error {
+// begins are how transactions begin. Which isolation level one has is said each
+// time, whatever the server's default is. A snapshot sees one moment's data
+// (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ).
+var begins = map[store.Transaction]string{
+	store.Snapshot:      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	store.ReadCommitted: "BEGIN ISOLATION LEVEL READ COMMITTED",
+	store.ForUpdate:     "BEGIN ISOLATION LEVEL READ COMMITTED",
+	store.Atomic:        "BEGIN ISOLATION LEVEL READ COMMITTED",
+	store.Serializable:  "BEGIN ISOLATION LEVEL SERIALIZABLE",
+}
+
+// Begin begins a transaction.
+func (c *conn) Begin(style store.Transaction) error {
+	begin, known := begins[style]
+	if !known {
+		return fmt.Errorf("no BEGIN makes a transaction %s", style)
+	}
+	ctx, cancel := c.bound()
+	defer cancel()
+	return c.exec(ctx, begin)
+}
+
+var controls = [...]string{
+	store.Commit: "COMMIT", store.Rollback: "ROLLBACK",
+	store.Savepoint: "SAVEPOINT request", store.RollbackTo: "ROLLBACK TO request", store.Release: "RELEASE request",
+}
+
+// Do controls the open transaction. Under SERIALIZABLE a COMMIT can be refused,
+// and the server has then rolled back. A rollback always succeeds: where it cannot
+// be sent, the connection is broken, and the server rolls back by itself.
+func (c *conn) Do(which store.Control) error {
+	if which != store.Rollback {
+		return c.exec(always, controls[which])
+	}
+	if !c.pg.IsClosed() && c.pg.TxStatus() != 'I' {
+		_ = c.exec(always, controls[which])
+	}
+	return nil
+}
+
+// bound returns the context of a statement.
+func (c *conn) bound() (context.Context, context.CancelFunc) {
+	if c.limit == 0 {
+		return c.ctx, func() {}
+	}
+	return context.WithTimeout(c.ctx, c.limit)
+}
+
+// exec runs statements without parameters, mostly one.
+func (c *conn) exec(ctx context.Context, text string) error {
 	return c.pg.Exec(ctx, text).Close()
 }
 
-// query runs one statement and calls row for every row it returns. The row is
-// the callee's only until it returns.
-func (c *conn) query(ctx context.Context, text string, row func([][]byte) error, args ...any) error {
-	return read(c.pg.ExecParams(ctx, text, parameters(args), nil, nil, nil), row)
+// Run runs a statement. One that is not prepared it sends as text.
+func (c *conn) Run(statement int, args []any, row func([]any) error) error {
+	ctx, cancel := c.bound()
+	defer cancel()
+	if c.stmts != nil && c.stmts[statement] != nil {
+		return c.read(c.pg.ExecStatement(ctx, c.stmts[statement], parameters(args), nil, nil), row)
+	}
+	return c.read(c.pg.ExecParams(ctx, c.schema.texts[statement], parameters(args), nil, nil, nil), row)
 }
 
-// row runs a prepared statement that returns at most one row of numbers and
-// reports whether there was one.
-func (c *conn) row(s statement, args []any, to ...*int64) (found bool, err error) {
-	reader := c.pg.ExecStatement(always, c.stmts[s], parameters(args), nil, nil)
-	err = read(reader, func(row [][]byte) (err error) {
-		found = true
-		for i := range to {
-			if *to[i], err = strconv.ParseInt(string(row[i]), 10, 64); err != nil {
-				return fmt.Errorf("read a number: %w", err)
-			}
-		}
-		return nil
-	})
-	return found, err
+// query runs a text of ours and calls row for every row it returns.
+func (c *conn) query(ctx context.Context, text string, row func([]any) error) error {
+	return c.read(c.pg.ExecParams(ctx, text, nil, nil, nil, nil), row)
 }
 
 // read reads to the end, whatever row says: outside a transaction a statement
 // has returned its rows and its tag before it commits, and the refusal of that
 // commit must not be missed
 // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY).
-func read(reader *pgconn.ResultReader, row func([][]byte) error) error {
+func (c *conn) read(reader *pgconn.ResultReader, row func([]any) error) error {
 	var mine error
 	for reader.NextRow() {
-		if mine == nil {
-			mine = row(reader.Values())
+		if mine == nil && row != nil {
+			if mine = c.values(reader); mine == nil {
+				mine = row(c.row)
+			}
 		}
 	}
 	if _, err := reader.Close(); err != nil {
 		return err
 	}
 	return mine
+}
+
+// values reads a row, which is in PostgreSQL's text format. Whole numbers are
+// int2, int4 and int8 by their object identifiers
+// (https://github.com/postgres/postgres/blob/REL_18_0/src/include/catalog/pg_type.dat).
+func (c *conn) values(reader *pgconn.ResultReader) (err error) {
+	const int8, int2, int4 = 20, 21, 23
+	c.row = c.row[:0]
+	for i, text := range reader.Values() {
+		switch kind := reader.FieldDescriptions()[i].DataTypeOID; {
+		case text == nil:
+			c.row = append(c.row, nil)
+		case kind == int8 || kind == int4 || kind == int2:
+			n, err := strconv.ParseInt(string(text), 10, 64)
+			if err != nil {
+				return fmt.Errorf("read a number: %w", err)
+			}
+			c.row = append(c.row, n)
+		default:
+			c.row = append(c.row, string(text))
+		}
+	}
+	return nil
 }
 
 // parameters returns args in PostgreSQL's text format.
@@ -275,7 +297,7 @@ func parameters(args []any) [][]byte {
 	return all
 }
 
-// alive reports whether the server may still be listening, at the price of one
+// Alive reports whether the server may still be listening, at the price of one
 // system call. A connection that has broken while it was idle would take a
 // statement as if it could be sent, and leave a write Unsure that nobody has
 // seen. A server that ends a connection says why first, with an ErrorResponse,
@@ -283,7 +305,7 @@ func parameters(args []any) [][]byte {
 //
 // It must not be RawConn.Read: that waits for whoever else reads from the
 // socket, and after a slow write pgconn leaves a goroutine of its own in a read.
-func (c *conn) alive() bool {
+func (c *conn) Alive() bool {
 	if c.pg.IsClosed() {
 		return false
 	}
@@ -301,32 +323,69 @@ func (c *conn) alive() bool {
 	return err == nil && n > 0 && (!c.plain || first[0] != 'E')
 }
 
-// fit reports whether another attempt may have the connection: it is open, and
-// outside any transaction.
-func (c *conn) fit() bool { return !c.pg.IsClosed() && c.pg.TxStatus() == 'I' }
+// Idle reports whether another attempt may have the connection.
+func (c *conn) Idle() bool { return !c.pg.IsClosed() && c.pg.TxStatus() == 'I' }
+
+// Examine takes down the engine. Journal and Integrity stay empty: PostgreSQL has
+// no rollback journal, and no check of everything that needs no extension.
+// DefaultBusyTimeout stays 0, PostgreSQL's default lock_timeout, where it means to
+// wait for ever.
+func (c *conn) Examine(facts *store.Facts) (err error) {
+	facts.Engine, err = c.engine(c.ctx)
+	return err
+}
+
+// Settings returns the settings that decide what a run means, by their names in
+// pg_settings, times in ms. "pool" is the number of connections for requests.
+func (c *conn) Settings() (map[string]string, error) {
+	got, err := c.settings(c.ctx)
+	if err == nil {
+		got["pool"] = strconv.Itoa(c.schema.Pool())
+	}
+	return got, err
+}
+
+// engine asks the server what it is and keeps the words that tell: "PostgreSQL
+// 15.18" of "PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64-pc-linux-gnu, …".
+func (c *conn) engine(ctx context.Context) (string, error) {
+	said, err := c.word(ctx, "SELECT version()")
+	if err != nil {
+		return "", fmt.Errorf("ask for the version: %w", err)
+	}
+	return shortVersion(said), nil
+}
+
+func shortVersion(said string) string {
+	for _, end := range []string{" (", " on ", ","} {
+		said, _, _ = strings.Cut(said, end)
+	}
+	return strings.TrimSpace(said)
+}
+
+// word runs a query that returns one word or number.
+func (c *conn) word(ctx context.Context, query string) (word string, err error) {
+	err = c.query(ctx, query, func(row []any) error {
+		word = fmt.Sprint(row[0])
+		return nil
+	})
+	return word, err
+}
 
 // farewell bounds how long a connection is told that it is over.
 const farewell = time.Second
 
-// close ends the connection in good order. One that is broken already is no error.
-func (c *conn) close() error {
-	if c == nil || c.pg.IsClosed() {
-		return nil
+// Close ends the connection whatever state it is in; the server rolls back what
+// was open. One that is broken already is no error.
+func (c *conn) Close() error {
+	err := error(nil)
+	if !c.pg.IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		defer cancel()
+		err = c.pg.Close(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	return c.pg.Close(ctx)
-}
-
-// discard closes the connection whatever state it is in; the server rolls back
-// what was open.
-func (c *conn) discard() {
-	if c == nil {
-		return
-	}
-	_ = c.close() // its errors are those that made it unfit
 	select {
 	case <-c.pg.CleanupDone():
 	case <-time.After(farewell): // pgconn goes on by itself, for 15 s at most
 	}
+	return err
 }

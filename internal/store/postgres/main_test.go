@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/contend/internal/app"
 	pgserver "example.com/contend/internal/server/postgres"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
@@ -77,9 +78,9 @@ func discipline(style store.Transaction) store.Discipline {
 	}
 }
 
-func open(t *testing.T, url string, d store.Discipline, o postgres.Options) *postgres.DB {
+func open(t *testing.T, url string, d store.Discipline, o app.Options) *app.DB {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), url, d, o)
+	db, err := app.Open(t.Context(), postgres.At(url), d, o)
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	return db
@@ -87,8 +88,8 @@ func open(t *testing.T, url string, d store.Discipline, o postgres.Options) *pos
 
 // increment is the application's, under db's discipline. It thinks between the
 // read and the write, so that others come in between wherever they can.
-func increment(db *postgres.DB, style store.Transaction) error {
-	return db.Update(context.Background(), func(tx store.Tx) error {
+func increment(db *app.DB, style store.Transaction) error {
+	return db.Update(context.Background(), func(tx *app.Tx) error {
 		if style == store.Atomic {
 			_, err := tx.AddCounter("k", 1)
 			return err
@@ -102,9 +103,9 @@ func increment(db *postgres.DB, style store.Transaction) error {
 	})
 }
 
-func counter(t *testing.T, db *postgres.DB) (n int64) {
+func counter(t *testing.T, db *app.DB) (n int64) {
 	t.Helper()
-	must(t, db.View(t.Context(), func(tx store.Tx) (err error) {
+	must(t, db.View(t.Context(), func(tx *app.Tx) (err error) {
 		n, err = tx.Counter("k")
 		return err
 	}))

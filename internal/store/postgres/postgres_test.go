@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/trace"
@@ -20,17 +21,17 @@ func TestEveryStyleDoesEverything(t *testing.T) {
 		t.Run(string(style), func(t *testing.T) {
 			t.Parallel()
 			link := fresh(t)
-			db := open(t, link, discipline(style), postgres.Options{})
-			must(t, db.Reset(t.Context(), func(tx store.Tx) error {
+			db := open(t, link, discipline(style), app.Options{})
+			must(t, db.Reset(t.Context(), func(tx *app.Tx) error {
 				return errors.Join(tx.SetStock("tea", 5), tx.SetBalance("a", 10), tx.SetBalance("b", 0))
 			}))
 			must(t, db.Update(t.Context(), everything))
 			mine := errors.New("mine")
-			err := db.Update(t.Context(), func(tx store.Tx) error { _, err := tx.Counter("none"); return errors.Join(err, mine) })
+			err := db.Update(t.Context(), func(tx *app.Tx) error { _, err := tx.Counter("none"); return errors.Join(err, mine) })
 			if !errors.Is(err, mine) {
 				t.Errorf("error is %v, want the application's own", err)
 			}
-			facts, err := postgres.Inspect(t.Context(), link)
+			facts, err := app.Inspect(t.Context(), postgres.At(link))
 			must(t, err)
 			want := store.Facts{
 				Counters: map[string]int64{"k": 7}, Stock: map[string]int64{"tea": 1},
@@ -45,7 +46,7 @@ func TestEveryStyleDoesEverything(t *testing.T) {
 }
 
 // everything calls every method of a Tx at least once.
-func everything(tx store.Tx) error {
+func everything(tx *app.Tx) error {
 	n, err := tx.Counter("k")
 	if err != nil || n != 0 {
 		return errors.Join(err, errors.New("counter of a new key"))
@@ -87,9 +88,9 @@ func same(what string, got, want int64) error {
 
 func TestRollBack(t *testing.T) {
 	for _, style := range []store.Transaction{store.ReadCommitted, store.ForUpdate, store.Serializable} {
-		db := open(t, fresh(t), discipline(style), postgres.Options{})
+		db := open(t, fresh(t), discipline(style), app.Options{})
 		mine := errors.New("mine")
-		err := db.Update(t.Context(), func(tx store.Tx) error { return errors.Join(tx.SetCounter("k", 9), mine) })
+		err := db.Update(t.Context(), func(tx *app.Tx) error { return errors.Join(tx.SetCounter("k", 9), mine) })
 		if n := counter(t, db); n != 0 || !errors.Is(err, mine) {
 			t.Errorf("%s: counter is %d after %v", style, n, err)
 		}
@@ -99,8 +100,8 @@ func TestRollBack(t *testing.T) {
 // A transaction's View sees one moment; without one, each read has its own.
 func TestViewIsOneSnapshot(t *testing.T) {
 	for _, style := range styles {
-		db := open(t, fresh(t), discipline(style), postgres.Options{})
-		must(t, db.View(t.Context(), func(tx store.Tx) error {
+		db := open(t, fresh(t), discipline(style), app.Options{})
+		must(t, db.View(t.Context(), func(tx *app.Tx) error {
 			before, err := tx.Counter("k")
 			must(t, err)
 			must(t, increment(db, style))
@@ -111,7 +112,7 @@ func TestViewIsOneSnapshot(t *testing.T) {
 			}
 			return nil
 		}))
-		err := db.View(t.Context(), func(tx store.Tx) error { return tx.SetCounter("k", 100) })
+		err := db.View(t.Context(), func(tx *app.Tx) error { return tx.SetCounter("k", 100) })
 		if n := counter(t, db); err == nil || n != 1 {
 			t.Errorf("%s: a write inside View: %v, counter %d", style, err, n)
 		}
@@ -123,8 +124,8 @@ func TestViewIsOneSnapshot(t *testing.T) {
 func TestOverlookedErrorCommitsNothing(t *testing.T) {
 	d := discipline(store.ReadCommitted)
 	d.Pool = 1
-	db := open(t, fresh(t), d, postgres.Options{})
-	e := storeError(t, db.Update(t.Context(), func(tx store.Tx) error {
+	db := open(t, fresh(t), d, app.Options{})
+	e := storeError(t, db.Update(t.Context(), func(tx *app.Tx) error {
 		must(t, tx.SetCounter("k", 3))
 		_, _ = tx.Insert("a\x00b")
 		return nil
@@ -139,8 +140,8 @@ func TestOverlookedErrorCommitsNothing(t *testing.T) {
 
 // Alone, what has been written stands, and the error must not hide it.
 func TestHalfDoneIsUnsure(t *testing.T) {
-	db := open(t, fresh(t), discipline(store.Separate), postgres.Options{})
-	e := storeError(t, db.Update(t.Context(), func(tx store.Tx) error {
+	db := open(t, fresh(t), discipline(store.Separate), app.Options{})
+	e := storeError(t, db.Update(t.Context(), func(tx *app.Tx) error {
 		must(t, tx.SetCounter("k", 3))
 		_, err := tx.Insert("a\x00b")
 		return err
@@ -153,10 +154,10 @@ func TestHalfDoneIsUnsure(t *testing.T) {
 func TestPanicCostsNoConnection(t *testing.T) {
 	d := discipline(store.ForUpdate)
 	d.Pool = 1
-	db := open(t, fresh(t), d, postgres.Options{})
+	db := open(t, fresh(t), d, app.Options{})
 	func() {
 		defer func() { _ = recover() }()
-		_ = db.Update(t.Context(), func(tx store.Tx) error {
+		_ = db.Update(t.Context(), func(tx *app.Tx) error {
 			_ = tx.SetCounter("k", 9)
 			panic("mine")
 		})
@@ -171,7 +172,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 	for synchronous, commit := range map[store.Synchronous]string{store.Full: "on", store.Off: "off"} {
 		d := discipline(store.Atomic)
 		d.Synchronous, d.BusyTimeout = synchronous, 1234
-		got, err := open(t, fresh(t), d, postgres.Options{}).Pragmas(t.Context())
+		got, err := open(t, fresh(t), d, app.Options{}).Settings(t.Context())
 		must(t, err)
 		for name, want := range map[string]string{
 			"synchronous_commit": commit, "lock_timeout": "1234", "default_transaction_isolation": "read committed",
@@ -191,7 +192,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 func TestPoolLeavesRoomForOthers(t *testing.T) {
 	d := discipline(store.Atomic)
 	d.Pool = 200
-	got, err := open(t, fresh(t), d, postgres.Options{}).Pragmas(t.Context())
+	got, err := open(t, fresh(t), d, app.Options{}).Settings(t.Context())
 	must(t, err)
 	if got["pool"] != "71" { // (300 - 10) / 4, less one for the probe
 		t.Errorf("the pool has %s connections, want 71", got["pool"])
@@ -199,7 +200,7 @@ func TestPoolLeavesRoomForOthers(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	db := open(t, fresh(t), discipline(store.Atomic), postgres.Options{})
+	db := open(t, fresh(t), discipline(store.Atomic), app.Options{})
 	must(t, db.Check(t.Context()))
 	must(t, increment(db, store.Atomic))
 	stats, err := db.Stats(t.Context())
@@ -210,10 +211,10 @@ func TestProbe(t *testing.T) {
 }
 
 func TestLab(t *testing.T) {
-	db := open(t, fresh(t), discipline(store.ForUpdate), postgres.Options{})
-	must(t, db.Reset(t.Context(), func(tx store.Tx) error { return tx.SetCounter("k", 41) }))
+	db := open(t, fresh(t), discipline(store.ForUpdate), app.Options{})
+	must(t, db.Reset(t.Context(), func(tx *app.Tx) error { return tx.SetCounter("k", 41) }))
 	must(t, increment(db, store.ForUpdate))
-	must(t, db.Update(t.Context(), func(tx store.Tx) error { _, err := tx.Insert("x"); return err }))
+	must(t, db.Update(t.Context(), func(tx *app.Tx) error { _, err := tx.Insert("x"); return err }))
 	for _, withRows := range []bool{true, false} {
 		facts, err := db.Facts(t.Context(), withRows)
 		must(t, err)
@@ -225,7 +226,7 @@ func TestLab(t *testing.T) {
 	if facts, err := db.Facts(t.Context(), true); err != nil || len(facts.Counters) != 0 || facts.Records != 0 {
 		t.Errorf("after clear: %+v, %v", facts, err)
 	}
-	err := db.Reset(t.Context(), func(tx store.Tx) error { return errors.Join(tx.SetCounter("k", 1), store.ErrNoSuch) })
+	err := db.Reset(t.Context(), func(tx *app.Tx) error { return errors.Join(tx.SetCounter("k", 1), store.ErrNoSuch) })
 	if n := counter(t, db); !errors.Is(err, store.ErrNoSuch) || n != 0 {
 		t.Errorf("a reset that failed: %v, counter %d", err, n)
 	}
@@ -235,9 +236,9 @@ func TestTrace(t *testing.T) {
 	var seen []trace.Attempt
 	d := discipline(store.ForUpdate)
 	d.BusyTimeout = 20
-	db := open(t, fresh(t), d, postgres.Options{Trace: func(a trace.Attempt) { seen = append(seen, a) }})
+	db := open(t, fresh(t), d, app.Options{Trace: func(a trace.Attempt) { seen = append(seen, a) }})
 	must(t, increment(db, store.ForUpdate))
-	must(t, db.Update(t.Context(), func(tx store.Tx) error { // seen after the one within it
+	must(t, db.Update(t.Context(), func(tx *app.Tx) error { // seen after the one within it
 		_, err := tx.Counter("k")
 		_ = increment(db, store.ForUpdate)
 		return err
@@ -259,12 +260,12 @@ func TestTrace(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	db, err := postgres.Open(t.Context(), fresh(t), discipline(store.ForUpdate), postgres.Options{})
+	db, err := app.Open(t.Context(), postgres.At(fresh(t)), discipline(store.ForUpdate), app.Options{})
 	must(t, err)
 	inside, closed := make(chan struct{}), make(chan error)
 	attempt := make(chan error)
 	go func() {
-		attempt <- db.Update(context.Background(), func(tx store.Tx) error {
+		attempt <- db.Update(context.Background(), func(tx *app.Tx) error {
 			close(inside)
 			time.Sleep(50 * time.Millisecond)
 			return tx.SetCounter("k", 1)
@@ -288,11 +289,11 @@ func TestClose(t *testing.T) {
 func TestNoConnectionIsFree(t *testing.T) {
 	d := discipline(store.Atomic)
 	d.Pool = 1
-	db := open(t, fresh(t), d, postgres.Options{})
-	must(t, db.Update(t.Context(), func(store.Tx) error {
+	db := open(t, fresh(t), d, app.Options{})
+	must(t, db.Update(t.Context(), func(*app.Tx) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
-		if err := db.View(ctx, func(store.Tx) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+		if err := db.View(ctx, func(*app.Tx) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)
 		}
 		return nil
@@ -325,7 +326,7 @@ func TestOpenErrorsSayWhatIsWrong(t *testing.T) {
 		"driver":      {good.String(), sqlite, "driver modernc"},
 		"style":       {good.String(), discipline(store.Exclusive), "transaction"},
 	} {
-		_, err := postgres.Open(t.Context(), c.url, c.d, postgres.Options{Patience: 5 * time.Second})
+		_, err := app.Open(t.Context(), postgres.At(c.url), c.d, app.Options{Patience: 5 * time.Second})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want something with %q", name, err, c.want)
 			continue

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"example.com/contend/internal/store"
 )
 
 // About is what a server says of itself.
@@ -14,7 +16,7 @@ type About struct {
 }
 
 // Ask asks the server at url what it is. The URL need not name a schema. The
-// context bounds how long it waits, as long as DefaultPatience at most.
+// context bounds how long it waits, as long as store.DefaultPatience at most.
 func Ask(ctx context.Context, url string) (about About, err error) {
 	err = visit(ctx, url, func(ctx context.Context, c *conn) (err error) {
 		if about.Engine, err = c.engine(ctx); err != nil {
@@ -41,25 +43,16 @@ func (c *conn) replicas(ctx context.Context) string {
 	if standby == "t" || standby == "true" {
 		return "itself a replica"
 	}
-	n, err := c.numbers(ctx, "SELECT count(*) FROM pg_stat_replication")
+	n, err := c.word(ctx, "SELECT count(*) FROM pg_stat_replication")
 	switch {
 	case err != nil:
 		return unknown
-	case n[0] == 0:
+	case n == "0":
 		return "no replicas connected"
-	case n[0] == 1:
+	case n == "1":
 		return "1 replica connected"
 	}
-	return fmt.Sprintf("%d replicas connected", n[0])
-}
-
-// word runs a query that returns one word.
-func (c *conn) word(ctx context.Context, query string) (word string, err error) {
-	err = c.query(ctx, query, func(row [][]byte) error {
-		word = string(row[0])
-		return nil
-	})
-	return word, err
+	return n + " replicas connected"
 }
 
 // MakeSchema makes a schema of that name on the server at url. It must not be
@@ -78,7 +71,7 @@ func alter(ctx context.Context, url, schema, statement string) error {
 		return errors.New("a schema's name must be at most 63 small letters, digits and _")
 	}
 	return visit(ctx, url, func(ctx context.Context, c *conn) error {
-		if err := c.run(ctx, statement); err != nil {
+		if err := c.exec(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 		return nil
@@ -91,11 +84,11 @@ func visit(ctx context.Context, url string, fn func(context.Context, *conn) erro
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, DefaultPatience)
+	ctx, cancel := context.WithTimeout(ctx, store.DefaultPatience)
 	defer cancel()
 	c, err := greet(ctx, to)
 	if err == nil {
-		defer c.discard()
+		defer c.Close()
 		err = fn(ctx, c)
 	}
 	if err != nil {

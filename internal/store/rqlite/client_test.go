@@ -1,6 +1,7 @@
 package rqlite
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 )
 
@@ -54,8 +56,8 @@ func nobody(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// on is a DB without the questions that Open asks.
-func on(t *testing.T, a Address) *DB {
+// on is a DB without the questions that opening one asks.
+func on(t *testing.T, a Address) *app.DB {
 	t.Helper()
 	a.Prefix = "p"
 	if a.Level == "" {
@@ -63,17 +65,30 @@ func on(t *testing.T, a Address) *DB {
 	}
 	d := store.Green().With(store.RqliteHTTP)
 	d.Pool = 2
-	db := newDB(a, d, Options{Patience: 200 * time.Millisecond})
+	source := func(d store.Discipline, p *store.Program, patience time.Duration) (store.Database, error) {
+		return unasked{newCluster(a, d, p, patience)}, nil
+	}
+	db, err := app.Open(t.Context(), source, d, app.Options{Patience: 200 * time.Millisecond})
+	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	return db
 }
 
-func add(tx store.Tx) error {
+type unasked struct{ *cluster }
+
+func (u unasked) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
+	if use == store.Probe {
+		use = store.Requests
+	}
+	return u.cluster.Dial(ctx, use)
+}
+
+func add(tx *app.Tx) error {
 	_, err := tx.AddCounter("k", 1)
 	return err
 }
 
-func read(tx store.Tx) error {
+func read(tx *app.Tx) error {
 	_, err := tx.Counter("k")
 	return err
 }
@@ -227,7 +242,7 @@ func TestHalfAnAttemptIsUnsure(t *testing.T) {
 		}
 		http.Error(w, "leader not found", http.StatusServiceUnavailable)
 	})
-	err := on(t, Address{Hosts: []string{host}}).Update(t.Context(), func(tx store.Tx) error {
+	err := on(t, Address{Hosts: []string{host}}).Update(t.Context(), func(tx *app.Tx) error {
 		if err := add(tx); err != nil {
 			return err
 		}

@@ -19,14 +19,16 @@ const (
 	CodeError       = "RQLITE_ERROR"       // everything else
 )
 
-// A failure is what a node made of a request that it did not do, or not
-// certainly.
+// A failure is the error of a request that a node did not do, or not certainly.
 type failure struct {
 	code    string
 	certain bool // nothing was begun, and another node may be asked
 	timeout bool // the patience was over
 	err     error
 }
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
 
 // unsent are what a leader answers before it gives a request to Raft
 // (rqlite's store.ErrNotReady and ErrNotOpen; the Raft library's
@@ -91,4 +93,14 @@ func (f *failure) storeError(op string, writing bool, waited time.Duration) *sto
 		Op: op, Code: f.code, Extended: f.code, Refused: refused, Waited: waited,
 		TimedOut: refused && f.timeout, Unsure: writing && !refused, Err: f.err,
 	}
+}
+
+// Explain says what an error proves. One that is no failure is an answer that
+// came and cannot be made sense of.
+func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{code: CodeError, err: err}
+	}
+	return f.storeError(op, committing, waited)
 }

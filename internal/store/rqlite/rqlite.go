@@ -1,165 +1,300 @@
-// Package rqlite is a [store.Store] on an rqlite cluster: SQLite, replicated by
-// Raft and spoken to over HTTP (https://rqlite.io/docs/api/api/).
+// Package rqlite is the engine on an rqlite cluster: SQLite, replicated by Raft
+// and spoken to over HTTP (https://rqlite.io/docs/api/api/).
 //
 // Two ideas carry it. A request is all there is: rqlite has no session, so a
-// read and a write that depends on it are either one statement
-// ([store.Atomic]) or two requests with others in between ([store.Separate]).
-// And every error says what it proves. A node that is not the leader is asked
-// to say so instead of passing the request on, because rqlite's own forwarding
-// sends a request again when the connection to the leader breaks, even where no
-// retries were asked for: a write could be done twice, and no answer that went
-// through it proves that a write was not done.
+// read and a write that depends on it are either one statement (store.Atomic) or
+// two requests with others in between (store.Separate); a transaction of the lab is
+// sent as one request at its end. And every error says what it proves. A node that
+// is not the leader is asked to say so instead of passing the request on, because
+// rqlite's own forwarding sends a request again when the connection to the leader
+// breaks, even where no retries were asked for: a write could be done twice, and no
+// answer that went through it proves that a write was not done.
 //
-// A [DB] never retries what a leader has seen: that is the application's
-// decision. It starts no server; internal/server/rqlite does.
+// It never retries what a leader has seen: that is the application's decision. It
+// starts no server; internal/server/rqlite does.
 package rqlite
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
-
-// Options are what Open can be told beyond the discipline. The zero value of
-// each field is its default.
-type Options struct {
-	// Trace is told of every attempt once it is over, with Node left empty. A
-	// write counts as locked when it was done: what happens before is the
-	// server's business. It is called on the attempt's goroutine. nil means that
-	// nobody is told.
-	Trace func(trace.Attempt)
-	// Patience bounds one request to one node. 0 means DefaultPatience.
-	Patience time.Duration
-}
-
-// DefaultPatience is as long as rqlite itself tries to hand a write to Raft
-// (-raft-apply-timeout).
-const DefaultPatience = 10 * time.Second
 
 // probePatience bounds a question about the node itself, so that health and
 // metrics do not hang behind a cluster that has no leader.
 const probePatience = time.Second
 
-// A DB is one node's way to the cluster. It is safe for concurrent use.
-type DB struct {
-	d      store.Discipline
-	trace  func(trace.Attempt) // nil where nobody listens
-	client *client
-	sql    schema
-	pool   chan struct{} // one for each attempt that may be under way
-	once   sync.Once
-
-	closing chan struct{} // closed when Close begins
-	gate    sync.RWMutex  // read-locked by what is no attempt: probes and the lab
+// A cluster is a database in the tables of one prefix.
+type cluster struct {
+	d       store.Discipline
+	program *store.Program
+	dialect store.Dialect
+	texts   []string // of the statements
+	client  *client
 }
 
-// Open finds the cluster at url, written as [Parse] takes it, and creates the
-// tables of its prefix where they are missing. At most d.Pool attempts are
-// under way at once, each on a connection that is made when first needed and
-// then kept. The busy timeout of d has no meaning here: rqlite lines writers up
-// and refuses none for a lock.
-func Open(ctx context.Context, url string, d store.Discipline, o Options) (*DB, error) {
-	if err := d.Validate(); err != nil {
-		return nil, fmt.Errorf("open %s: %w", url, err)
+// At is the database in the tables of the prefix that url, written as [Parse]
+// takes it, names. A connection here is the right to have one request under way,
+// which net/http gives a connection of its own when it is first needed. The busy
+// timeout of a discipline has no meaning: rqlite lines writers up and refuses none
+// for a lock.
+func At(url string) store.Source {
+	return func(d store.Discipline, p *store.Program, patience time.Duration) (store.Database, error) {
+		if d != (store.Discipline{}) {
+			if err := d.Need(store.Rqlite); err != nil {
+				return nil, fmt.Errorf("open %s: %w", url, err)
+			}
+		}
+		a, err := Parse(url)
+		if err != nil {
+			return nil, fmt.Errorf("open: %w", err)
+		}
+		return newCluster(a, d, p, patience), nil
 	}
-	if d.Engine() != store.Rqlite {
-		return nil, fmt.Errorf("open %s: driver %q is not rqlite's", url, d.Driver)
-	}
-	a, err := Parse(url)
-	if err != nil {
-		return nil, fmt.Errorf("open: %w", err)
-	}
-	db := newDB(a, d, o)
-	if err := db.createTables(ctx); err != nil {
-		db.client.close()
-		return nil, fmt.Errorf("open %s: %w", url, err)
-	}
-	return db, nil
 }
 
-func newDB(a Address, d store.Discipline, o Options) *DB {
-	if o.Patience == 0 {
-		o.Patience = DefaultPatience
+func newCluster(a Address, d store.Discipline, p *store.Program, patience time.Duration) *cluster {
+	dialect := store.Dialect{Parameter: "?", Prefix: a.Prefix + "_", Words: map[string]string{
+		"integer": "INTEGER", "id": "INTEGER PRIMARY KEY AUTOINCREMENT", "created": "", "lock": "",
+	}}
+	return &cluster{d: d, program: p, dialect: dialect, texts: p.Texts(dialect), client: newClient(a, patience, d.Pool+1)}
+}
+
+// Dial makes the right to a request. Of use Probe it creates the tables that are
+// missing.
+func (cl *cluster) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
+	c := &conn{cluster: cl, ctx: context.Background(), level: cl.client.address.Level}
+	switch use {
+	case store.Probe:
+		if err := cl.createTables(ctx); err != nil {
+			return nil, err
+		}
+		c.limit, c.level = probePatience, Weak
+	case store.Lab, store.Look:
+		c.ctx, c.level = ctx, Linearizable
 	}
-	db := &DB{
-		d: d, trace: o.Trace, client: newClient(a, o.Patience, d.Pool+1), sql: newSchema(a.Prefix),
-		pool: make(chan struct{}, d.Pool), closing: make(chan struct{}),
+	return c, nil
+}
+
+// createTables makes the tables that are not there yet. It writes only if there
+// is something to make, so that a node which joins does not burden the log.
+func (cl *cluster) createTables(ctx context.Context) error {
+	names := "'" + strings.Join(cl.program.TableNames(cl.dialect), "', '") + "'" // Parse has checked the prefix
+	results, f := cl.client.query(ctx, Linearizable, query{"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (" + names + ")"})
+	if f != nil {
+		return f.storeError("look for tables", false, 0)
 	}
-	for range d.Pool {
-		db.pool <- struct{}{}
-	}
-	return db
-}
-
-// Engine returns the engine and its version, as the cluster says it: "rqlite 10".
-func (db *DB) Engine() string {
-	db.client.mu.Lock()
-	defer db.client.mu.Unlock()
-	return strings.TrimSpace("rqlite " + db.client.version)
-}
-
-// Update makes one attempt at fn, as [store.Store] says.
-//
-// Each call on the Tx is a request of its own, under [store.Atomic] too: one
-// statement is atomic, two are not. Where an application makes a second one and
-// that is refused, the first stands, and the error is Unsure.
-func (db *DB) Update(ctx context.Context, fn func(store.Tx) error) error {
-	return db.with(ctx, false, fn)
-}
-
-// View makes one attempt at fn, which must only read. Each read is a request of
-// its own and sees what the leader has then.
-func (db *DB) View(ctx context.Context, fn func(store.Tx) error) error {
-	return db.with(ctx, true, fn)
-}
-
-func (db *DB) with(ctx context.Context, readOnly bool, fn func(store.Tx) error) error {
-	if err := db.take(ctx); err != nil {
+	var have int
+	if err := results[0].each(func(row []any) error { have = int(row[0].(int64)); return nil }); err != nil || have == len(cl.program.Tables) {
 		return err
 	}
-	defer func() { db.pool <- struct{}{} }()
-	return db.attempt(ctx, readOnly, fn)
+	var creates []query
+	for _, table := range cl.program.Tables {
+		creates = append(creates, query{cl.dialect.Spell(table.Create)})
+	}
+	if _, f := cl.client.execute(ctx, creates...); f != nil {
+		return f.storeError("create tables", true, 0)
+	}
+	return nil
 }
 
-// take waits for the turn to make an attempt.
-func (db *DB) take(ctx context.Context) error {
-	if db.isClosing() {
-		return store.ErrClosed
+// Pool returns what the discipline asks for.
+func (cl *cluster) Pool() int { return cl.d.Pool }
+
+// Absent returns nil: the right to a request is never away.
+func (cl *cluster) Absent(error) error { return nil }
+
+// Engine returns the engine and its version, as the cluster says it: "rqlite 10".
+func (cl *cluster) Engine() string {
+	cl.client.mu.Lock()
+	defer cl.client.mu.Unlock()
+	return strings.TrimSpace("rqlite " + cl.client.version)
+}
+
+// String returns the address.
+func (cl *cluster) String() string { return cl.client.address.String() }
+
+// Close closes the idle connections.
+func (cl *cluster) Close() error {
+	cl.client.close()
+	return nil
+}
+
+// A conn is the right to one request at a time.
+type conn struct {
+	cluster *cluster
+	ctx     context.Context // of its requests: of the one caller whose connection it is, or one that never ends
+	limit   time.Duration   // of a request, beside the client's patience; 0 for none
+	level   Level           // of its reads
+
+	grouped bool // a transaction is open: its statements are sent together at the commit
+	queries []query
+	rows    []func(result) error // of each of queries
+	writes  bool                 // one of them writes
+}
+
+// Begin begins a transaction whose statements are sent together at its commit, so
+// that none can depend on what another returns.
+func (c *conn) Begin(style store.Transaction) error {
+	if style != store.Snapshot && style != store.Atomic {
+		return fmt.Errorf("rqlite has no transaction %s over several requests", style)
 	}
-	select {
-	case <-db.pool:
+	c.reset()
+	c.grouped = true
+	return nil
+}
+
+func (c *conn) reset() { c.grouped, c.queries, c.rows, c.writes = false, nil, nil, false }
+
+// Do ends the transaction.
+func (c *conn) Do(which store.Control) error {
+	defer c.reset()
+	switch {
+	case which == store.Rollback, which == store.Commit && len(c.queries) == 0:
 		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
-	case <-db.closing:
-		return store.ErrClosed
+	case which != store.Commit:
+		return errors.New("rqlite has no savepoints over several requests")
 	}
-}
-
-func (db *DB) isClosing() bool {
-	select {
-	case <-db.closing:
-		return true
-	default:
-		return false
+	results, err := c.send(c.writes, c.queries...)
+	if err != nil {
+		return err
 	}
-}
-
-// Close waits for what is in flight and closes every connection. It returns nil.
-func (db *DB) Close() error {
-	db.once.Do(func() {
-		close(db.closing)
-		db.gate.Lock() // waits for probes and the lab
-		defer db.gate.Unlock()
-		for range db.d.Pool {
-			<-db.pool
+	for i, read := range c.rows {
+		if err := read(results[i]); err != nil {
+			return err
 		}
-		db.client.close()
+	}
+	return nil
+}
+
+// errNoRow is how a server answers that does not know RETURNING on this path.
+var errNoRow = errors.New("no row of RETURNING came back: is rqlite older than 8.23.0?")
+
+// Run sends a statement, or within a transaction keeps it for the commit.
+func (c *conn) Run(statement int, args []any, row func([]any) error) error {
+	s := c.cluster.program.Statements[statement]
+	return c.run(append(query{c.cluster.texts[statement]}, args...), s.Writes, func(r result) error {
+		if s.Returns && r.Columns == nil {
+			return errNoRow
+		}
+		if row == nil {
+			return nil
+		}
+		return r.each(row)
 	})
+}
+
+func (c *conn) run(q query, writes bool, read func(result) error) error {
+	if c.grouped {
+		c.queries, c.rows, c.writes = append(c.queries, q), append(c.rows, read), c.writes || writes
+		return nil
+	}
+	results, err := c.send(writes, q)
+	if err != nil {
+		return err
+	}
+	return read(results[0])
+}
+
+func (c *conn) send(writes bool, queries ...query) (results []result, err error) {
+	ctx := c.ctx
+	if c.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.limit)
+		defer cancel()
+	}
+	var f *failure
+	if writes {
+		results, f = c.cluster.client.execute(ctx, queries...)
+	} else {
+		results, f = c.cluster.client.query(ctx, c.level, queries...)
+	}
+	if f != nil {
+		return nil, f
+	}
+	return results, nil
+}
+
+// Idle reports whether no transaction is open.
+func (c *conn) Idle() bool { return !c.grouped }
+
+// Alive returns true: whether a node can be reached shows when it is asked.
+func (c *conn) Alive() bool { return true }
+
+// Close returns nil.
+func (c *conn) Close() error { return nil }
+
+// Examine takes down integrity_check, the journal mode and the version of the
+// leader's SQLite.
+func (c *conn) Examine(facts *store.Facts) error {
+	for _, q := range []struct {
+		text string
+		take func(string)
+	}{
+		{"PRAGMA integrity_check", func(s string) { facts.Integrity = s }},
+		{"PRAGMA journal_mode", func(s string) { facts.Journal = store.Journal(strings.ToUpper(s)) }},
+		{"SELECT sqlite_version()", func(s string) { facts.Engine = "rqlite with SQLite " + s }},
+	} {
+		if err := c.text(q.text, q.take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text asks for the first column of all rows, line by line.
+func (c *conn) text(pragma string, take func(string)) error {
+	return c.run(query{pragma}, false, func(r result) error {
+		var lines []string
+		err := r.each(func(row []any) error {
+			lines = append(lines, fmt.Sprint(row[0]))
+			return nil
+		})
+		take(strings.Join(lines, "\n"))
+		return err
+	})
+}
+
+// Settings asks the leader which settings its SQLite has: journal_mode,
+// synchronous and busy_timeout. What makes a write durable is not among them: it
+// is the Raft log, which is synced (https://rqlite.io/docs/guides/performance/).
+func (c *conn) Settings() (map[string]string, error) {
+	settings := make(map[string]string)
+	for name, text := range map[string]string{
+		"journal_mode": "SELECT * FROM pragma_journal_mode", "synchronous": "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous",
+		"busy_timeout": "SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout",
+	} {
+		if err := c.text(text, func(s string) { settings[name] = s }); err != nil {
+			return nil, c.Explain("read settings", err, 0, false)
+		}
+	}
+	return settings, nil
+}
+
+// each calls row with every row. A whole number is an int64, everything else
+// what encoding/json makes of it.
+func (r result) each(row func([]any) error) error {
+	values := make([]any, len(r.Columns))
+	for _, texts := range r.Values {
+		if len(texts) != len(values) {
+			return fmt.Errorf("read answer: %d columns, want %d", len(texts), len(values))
+		}
+		for i, text := range texts {
+			var n int64
+			if values[i] = nil; json.Unmarshal(text, &n) == nil && string(text) != "null" {
+				values[i] = n
+			} else if err := json.Unmarshal(text, &values[i]); err != nil {
+				return fmt.Errorf("read answer: column %d: %w", i+1, err)
+			}
+		}
+		if err := row(values); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -6,15 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/node"
+	"example.com/contend/internal/app"
 	server "example.com/contend/internal/server/rqlite"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/rqlite"
 	"example.com/contend/internal/trace"
 )
-
-// What a node asks of its database.
-var _ node.Database = (*rqlite.DB)(nil)
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -37,13 +34,13 @@ func cluster(t *testing.T) *server.Server {
 	return s
 }
 
-func open(t *testing.T, s *server.Server, style store.Transaction, o rqlite.Options) (db *rqlite.DB, url string) {
+func open(t *testing.T, s *server.Server, style store.Transaction, o app.Options) (db *app.DB, url string) {
 	t.Helper()
 	url, err := s.Fresh(t.Context())
 	must(t, err)
 	d := store.Green().With(store.RqliteHTTP)
 	d.Transaction, d.Pool = style, 4
-	db, err = rqlite.Open(t.Context(), url, d, o)
+	db, err = app.Open(t.Context(), rqlite.At(url), d, o)
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	return db, url
@@ -55,50 +52,50 @@ func TestApplication(t *testing.T) {
 	s := cluster(t)
 	for _, style := range []store.Transaction{store.Separate, store.Atomic} {
 		t.Run(string(style), func(t *testing.T) {
-			db, url := open(t, s, style, rqlite.Options{})
+			db, url := open(t, s, style, app.Options{})
 			name := `'; DROP TABLE x; -- "ü` + "\n"
 			const large = 1<<62 + 1
-			update := func(fn func(store.Tx) error) error { return db.Update(t.Context(), fn) }
-			must(t, update(func(tx store.Tx) error { return tx.SetCounter(name, large) }))
-			must(t, update(func(tx store.Tx) error { return tx.SetStock(name, 5) }))
-			must(t, update(func(tx store.Tx) error { return tx.SetBalance("a", 10) }))
-			must(t, update(func(tx store.Tx) error { return tx.SetBalance("b", 0) }))
-			must(t, update(func(tx store.Tx) error { return tx.Move("a", "b", 4) }))
-			must(t, update(func(tx store.Tx) error { return tx.RecordPayment("a", "b", 4) }))
+			update := func(fn func(*app.Tx) error) error { return db.Update(t.Context(), fn) }
+			must(t, update(func(tx *app.Tx) error { return tx.SetCounter(name, large) }))
+			must(t, update(func(tx *app.Tx) error { return tx.SetStock(name, 5) }))
+			must(t, update(func(tx *app.Tx) error { return tx.SetBalance("a", 10) }))
+			must(t, update(func(tx *app.Tx) error { return tx.SetBalance("b", 0) }))
+			must(t, update(func(tx *app.Tx) error { return tx.Move("a", "b", 4) }))
+			must(t, update(func(tx *app.Tx) error { return tx.RecordPayment("a", "b", 4) }))
 			for _, data := range []string{name, strings.Repeat("x", 100)} {
-				must(t, update(func(tx store.Tx) error { _, err := tx.Insert(data); return err }))
+				must(t, update(func(tx *app.Tx) error { _, err := tx.Insert(data); return err }))
 			}
-			must(t, update(func(tx store.Tx) error {
+			must(t, update(func(tx *app.Tx) error {
 				n, err := tx.AddCounter(name, -1)
 				if n != large-1 {
 					t.Errorf("the counter is %d, want %d", n, large-1)
 				}
 				return err
 			}))
-			must(t, update(func(tx store.Tx) error {
+			must(t, update(func(tx *app.Tx) error {
 				left, err := tx.TakeStock(name, 2)
 				if left != 3 {
 					t.Errorf("%d are left, want 3", left)
 				}
 				return err
 			}))
-			for want, fn := range map[error]func(store.Tx) error{
-				store.ErrShort:  func(tx store.Tx) error { _, err := tx.TakeStock(name, 4); return err },
-				store.ErrNoSuch: func(tx store.Tx) error { _, err := tx.TakeStock("none", 1); return err },
+			for want, fn := range map[error]func(*app.Tx) error{
+				store.ErrShort:  func(tx *app.Tx) error { _, err := tx.TakeStock(name, 4); return err },
+				store.ErrNoSuch: func(tx *app.Tx) error { _, err := tx.TakeStock("none", 1); return err },
 			} {
 				if err := update(fn); !errors.Is(err, want) {
 					t.Errorf("take stock: %v, want %v", err, want)
 				}
 			}
-			if err := update(func(tx store.Tx) error { return tx.Move("a", "b", 7) }); !errors.Is(err, store.ErrShort) {
+			if err := update(func(tx *app.Tx) error { return tx.Move("a", "b", 7) }); !errors.Is(err, store.ErrShort) {
 				t.Errorf("move more than there is: %v", err)
 			}
 			for _, to := range [][2]string{{"none", "b"}, {"a", "none"}} {
-				if err := update(func(tx store.Tx) error { return tx.Move(to[0], to[1], 1) }); !errors.Is(err, store.ErrNoSuch) {
+				if err := update(func(tx *app.Tx) error { return tx.Move(to[0], to[1], 1) }); !errors.Is(err, store.ErrNoSuch) {
 					t.Errorf("move %v: %v", to, err)
 				}
 			}
-			must(t, db.View(t.Context(), func(tx store.Tx) error {
+			must(t, db.View(t.Context(), func(tx *app.Tx) error {
 				sum, accounts, err := tx.Total()
 				if sum != 10 || accounts != 2 {
 					t.Errorf("%d in %d accounts, want 10 in 2", sum, accounts)
@@ -125,7 +122,7 @@ func TestApplication(t *testing.T) {
 	}
 }
 
-func checkFacts(t *testing.T, db *rqlite.DB, name string, counter int64) {
+func checkFacts(t *testing.T, db *app.DB, name string, counter int64) {
 	t.Helper()
 	must(t, db.Check(t.Context()))
 	stats, err := db.Stats(t.Context())
@@ -142,7 +139,7 @@ func checkFacts(t *testing.T, db *rqlite.DB, name string, counter int64) {
 	if len(facts.Rows) != 2 || facts.Rows[0].Content != name || facts.Rows[1].Content != strings.Repeat("x", 64) {
 		t.Errorf("rows are %+v", facts.Rows)
 	}
-	pragmas, err := db.Pragmas(t.Context())
+	pragmas, err := db.Settings(t.Context())
 	must(t, err)
 	if pragmas["journal_mode"] != "wal" || pragmas["synchronous"] == "" || pragmas["busy_timeout"] == "" {
 		t.Errorf("settings are %v", pragmas)
@@ -152,13 +149,13 @@ func checkFacts(t *testing.T, db *rqlite.DB, name string, counter int64) {
 func TestViewOnlyReads(t *testing.T) {
 	s := cluster(t)
 	var told []trace.Attempt
-	db, _ := open(t, s, store.Atomic, rqlite.Options{Trace: func(a trace.Attempt) { told = append(told, a) }})
-	err := db.View(t.Context(), func(tx store.Tx) error { return tx.SetCounter("k", 1) })
+	db, _ := open(t, s, store.Atomic, app.Options{Trace: func(a trace.Attempt) { told = append(told, a) }})
+	err := db.View(t.Context(), func(tx *app.Tx) error { return tx.SetCounter("k", 1) })
 	if err == nil || !strings.Contains(err.Error(), "write inside View") {
 		t.Errorf("error is %v", err)
 	}
 	mine := errors.New("mine")
-	if err := db.Update(t.Context(), func(tx store.Tx) error { return errors.Join(tx.SetCounter("k", 2), mine) }); !errors.Is(err, mine) {
+	if err := db.Update(t.Context(), func(tx *app.Tx) error { return errors.Join(tx.SetCounter("k", 2), mine) }); !errors.Is(err, mine) {
 		t.Errorf("error is %v, want the application's own", err)
 	}
 	if len(told) != 2 || told[0].Kind != trace.ReadOnly || told[0].Locked != 0 || told[1].Kind != trace.Write || told[1].Locked < told[1].Began {
@@ -168,17 +165,17 @@ func TestViewOnlyReads(t *testing.T) {
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	d := store.Green().With(store.RqliteHTTP)
-	if _, err := rqlite.Open(t.Context(), "rqlite://127.0.0.1:1?prefix=p", d, rqlite.Options{}); err == nil || !strings.Contains(err.Error(), rqlite.CodeUnreachable) {
+	if _, err := app.Open(t.Context(), rqlite.At("rqlite://127.0.0.1:1?prefix=p"), d, app.Options{}); err == nil || !strings.Contains(err.Error(), rqlite.CodeUnreachable) {
 		t.Errorf("nobody listens: %v", err)
 	}
-	if _, err := rqlite.Open(t.Context(), "rqlite://127.0.0.1:1", d, rqlite.Options{}); err == nil || !strings.Contains(err.Error(), "prefix") {
+	if _, err := app.Open(t.Context(), rqlite.At("rqlite://127.0.0.1:1"), d, app.Options{}); err == nil || !strings.Contains(err.Error(), "prefix") {
 		t.Errorf("no prefix: %v", err)
 	}
-	if _, err := rqlite.Open(t.Context(), "rqlite://127.0.0.1:1?prefix=p", store.Green(), rqlite.Options{}); err == nil || !strings.Contains(err.Error(), "modernc") {
+	if _, err := app.Open(t.Context(), rqlite.At("rqlite://127.0.0.1:1?prefix=p"), store.Green(), app.Options{}); err == nil || !strings.Contains(err.Error(), "modernc") {
 		t.Errorf("SQLite's driver: %v", err)
 	}
 	d.Pool = 0
-	if _, err := rqlite.Open(t.Context(), "rqlite://127.0.0.1:1?prefix=p", d, rqlite.Options{}); err == nil || !strings.Contains(err.Error(), "pool") {
+	if _, err := app.Open(t.Context(), rqlite.At("rqlite://127.0.0.1:1?prefix=p"), d, app.Options{}); err == nil || !strings.Contains(err.Error(), "pool") {
 		t.Errorf("no connection: %v", err)
 	}
 }

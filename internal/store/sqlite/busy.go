@@ -1,18 +1,14 @@
 package sqlite
 
 import (
-	"context"
 	"math/rand/v2"
-	"strconv"
 	"time"
-
-	"example.com/contend/internal/store"
 )
 
-// longestSleep is how long [store.Random] sleeps at most before it tries again.
+// longestSleep is how long store.Random sleeps at most before it tries again.
 const longestSleep = 2 * time.Millisecond
 
-// A waiter waits for locks under [store.Random]. Not every driver passes
+// A waiter waits for locks under store.Random. Not every driver passes
 // SQLite's hook for a busy handler on, so SQLite's own has no patience
 // (busy_timeout 0), and the waiter tries a refused statement again wherever
 // SQLite would have called its handler: where the connection has no lock yet,
@@ -38,13 +34,22 @@ const (
 	inside                 // with a lock or a snapshot, as far as is known
 )
 
-// ownText stands for a statement that is none of texts. It neither begins nor
-// ends a transaction.
-const ownText statement = -1
+// ownText stands for a statement that is no control. It neither begins nor ends a
+// transaction.
+const ownText control = -1
+
+// start returns when a statement is first tried. Only a waiter that waits needs
+// the clock.
+func (w *waiter) start() (now time.Time) {
+	if w.timeout > 0 {
+		now = time.Now()
+	}
+	return now
+}
 
 // again takes down what came of a statement that was first tried at start. It
 // reports whether to try it once more, after a sleep.
-func (w *waiter) again(s statement, err error, start time.Time) bool {
+func (w *waiter) again(s control, err error, start time.Time) bool {
 	code := codeOK
 	if err != nil {
 		code = resultCode(err)
@@ -54,7 +59,7 @@ func (w *waiter) again(s statement, err error, start time.Time) bool {
 
 // next takes down what came of a statement, and reports whether it may succeed
 // later in the same transaction.
-func (w *waiter) next(s statement, code int) bool {
+func (w *waiter) next(s control, code int) bool {
 	if code&0xff == codeBusy && (s == commit || w.state != inside) {
 		return true
 	}
@@ -79,7 +84,7 @@ func (w *waiter) sleep(start time.Time) bool {
 
 // note follows the transaction. A statement that failed for another reason than
 // a lock may have taken one before.
-func (w *waiter) note(s statement, ok bool) {
+func (w *waiter) note(s control, ok bool) {
 	switch s {
 	case beginDeferred, beginImmediate, beginExclusive:
 		if ok && s == beginDeferred {
@@ -96,13 +101,4 @@ func (w *waiter) note(s statement, ok bool) {
 			w.state = inside
 		}
 	}
-}
-
-// setBusy gives the connection the discipline's patience, SQLite's or ours.
-func (c *conn) setBusy(ctx context.Context, d store.Discipline) error {
-	theirs := d.BusyTimeout
-	if d.Busy == store.Random {
-		c.waits.timeout, theirs = d.BusyTimeout.Duration(), 0
-	}
-	return c.set(ctx, "busy_timeout", strconv.FormatInt(int64(theirs), 10))
 }

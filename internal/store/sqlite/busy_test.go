@@ -1,7 +1,10 @@
 package sqlite
 
 import (
-	"slices"
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,7 +14,7 @@ import (
 
 // What came of a statement, and whether to try it again.
 type step struct {
-	statement
+	control
 	code  int // 0 where it succeeded
 	again bool
 }
@@ -21,23 +24,23 @@ type step struct {
 func TestWaiterWaitsWhereSQLiteWould(t *testing.T) {
 	const snapshot, recovery, locked, constraint = 517, 261, 6, 19
 	for name, steps := range map[string][]step{
-		"outside a transaction":              {{getCounter, codeBusy, true}, {setCounter, codeBusy, true}, {addCounter, 0, false}, {setCounter, codeBusy, true}},
+		"outside a transaction":              {{ownText, codeBusy, true}, {ownText, codeBusy, true}, {ownText, 0, false}, {ownText, codeBusy, true}},
 		"text of its own":                    {{ownText, codeBusy, true}, {ownText, 0, false}},
-		"BEGIN that takes the lock":          {{beginImmediate, codeBusy, true}, {beginExclusive, codeBusy, true}, {beginImmediate, 0, false}, {getCounter, codeBusy, false}},
-		"first statement of a deferred one":  {{beginDeferred, 0, false}, {getCounter, recovery, true}, {setCounter, codeBusy, true}},
-		"upgrade":                            {{beginDeferred, 0, false}, {getCounter, 0, false}, {setCounter, codeBusy, false}, {setCounter, snapshot, false}},
-		"upgrade after another failure":      {{beginDeferred, 0, false}, {setCounter, constraint, false}, {setCounter, codeBusy, false}},
-		"COMMIT":                             {{beginImmediate, 0, false}, {setCounter, 0, false}, {commit, codeBusy, true}, {commit, 0, false}, {setCounter, codeBusy, true}},
+		"BEGIN that takes the lock":          {{beginImmediate, codeBusy, true}, {beginExclusive, codeBusy, true}, {beginImmediate, 0, false}, {ownText, codeBusy, false}},
+		"first statement of a deferred one":  {{beginDeferred, 0, false}, {ownText, recovery, true}, {ownText, codeBusy, true}},
+		"upgrade":                            {{beginDeferred, 0, false}, {ownText, 0, false}, {ownText, codeBusy, false}, {ownText, snapshot, false}},
+		"upgrade after another failure":      {{beginDeferred, 0, false}, {ownText, constraint, false}, {ownText, codeBusy, false}},
+		"COMMIT":                             {{beginImmediate, 0, false}, {ownText, 0, false}, {commit, codeBusy, true}, {commit, 0, false}, {ownText, codeBusy, true}},
 		"after a rollback":                   {{beginExclusive, 0, false}, {rollback, 0, false}, {beginExclusive, codeBusy, true}},
-		"after a rollback that failed":       {{beginExclusive, 0, false}, {rollback, codeError, false}, {setCounter, codeBusy, false}},
-		"BEGIN within a transaction":         {{beginDeferred, 0, false}, {getCounter, 0, false}, {beginDeferred, codeError, false}, {setCounter, codeBusy, false}},
-		"a lock of the same process's cache": {{getCounter, locked, false}},
-		"lost too many races in the WAL":     {{getCounter, codeProtocol, false}},
+		"after a rollback that failed":       {{beginExclusive, 0, false}, {rollback, codeError, false}, {ownText, codeBusy, false}},
+		"BEGIN within a transaction":         {{beginDeferred, 0, false}, {ownText, 0, false}, {beginDeferred, codeError, false}, {ownText, codeBusy, false}},
+		"a lock of the same process's cache": {{ownText, locked, false}},
+		"lost too many races in the WAL":     {{ownText, codeProtocol, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w waiter
 			for i, s := range steps {
-				if got := w.next(s.statement, s.code); got != s.again {
+				if got := w.next(s.control, s.code); got != s.again {
 					t.Errorf("step %d, code %s: again is %t", i, CodeName(s.code), got)
 				}
 			}
@@ -60,54 +63,59 @@ func TestWaiterWaitsNoLongerThanItMay(t *testing.T) {
 	})
 }
 
+// quick is a discipline of the driver that is under test in package app as well.
+func quick(busy store.BusyPolicy, busyTimeout store.Milliseconds) store.Discipline {
+	return store.Discipline{
+		Driver: cmp.Or(os.Getenv("CONTEND_SQLITE_TEST_DRIVER"), store.Modernc), Busy: busy, Journal: store.WAL, Synchronous: store.Off,
+		Transaction: store.Immediate, BusyTimeout: busyTimeout, Writer: store.Direct, Pool: 2,
+	}
+}
+
+// program has one table and the statements given.
+func program(texts ...string) *store.Program {
+	var all []*store.Statement
+	for _, text := range texts {
+		all = append(all, &store.Statement{Op: "test", Text: text})
+	}
+	return store.NewProgram([]store.Table{{Name: "t", Create: "CREATE TABLE IF NOT EXISTS {t} (id {id}, n {integer}{created})"}}, all...)
+}
+
 // Under Random SQLite itself must refuse at once, or both would wait, the one
 // inside the other.
 func TestOnlyOneOfTheTwoWaits(t *testing.T) {
 	for busy, want := range map[store.BusyPolicy]string{store.Stock: "1234", store.Random: "0"} {
-		db := open(t, file(t), discipline(func(d *store.Discipline) { d.Busy, d.BusyTimeout = busy, 1234 }), Options{})
-		c, err := db.take(t.Context(), db.pool)
+		f, err := At(filepath.Join(t.TempDir(), "x.db"))(quick(busy, 1234), program(), time.Second)
 		must(t, err)
+		dialed, err := f.Dial(t.Context(), store.Requests)
+		must(t, err)
+		c := dialed.(*conn)
 		got, err := c.get(t.Context(), "busy_timeout")
 		must(t, err)
-		db.pool.put(c)
 		if ours := c.waits.timeout != 0; got != want || ours != (busy == store.Random) {
 			t.Errorf("%s: SQLite waits %s ms, want %s; the waiter waits %s", busy, got, want, c.waits.timeout)
 		}
+		must(t, c.Close())
+		must(t, f.Close())
 	}
 }
 
-// Random is there to be fairer. SQLite's own schedule is measured in the same
-// minute, or the figure says nothing.
-func TestRandomIsFairer(t *testing.T) {
-	if underTest == store.Ncruces {
-		t.Skip("the stock policy of ncruces sleeps random whiles as well: nothing to compare")
-	}
-	if busyUnderTest == store.Random {
-		t.Skip("compared already, where the stock policy is under test")
-	}
-	shares := map[store.BusyPolicy][]float64{}
-	for range 3 {
-		for _, busy := range []store.BusyPolicy{store.Stock, store.Random} {
-			d := discipline(func(d *store.Discipline) { d.Busy, d.Pool = busy, 1 })
-			var counts []int64
-			for _, said := range together(t, "compete", file(t), slices.Repeat([]store.Discipline{d}, 6)...) {
-				counts = append(counts, said[0])
-				if said[1] != 0 && busy == store.Random {
-					t.Errorf("%d refusals within busy_timeout %d ms", said[1], d.BusyTimeout)
-				}
-			}
-			t.Logf("%s: %d", busy, counts)
-			shares[busy] = append(shares[busy], float64(slices.Min(counts))/float64(slices.Max(counts)))
+// A statement that SQLite does not take is an error of dialing, and leaves
+// nothing open. The program's words are spelled as SQLite has them.
+func TestStatementThatCannotBePrepared(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT nothing FROM nowhere":            "prepare: SQLITE_ERROR",
+		"INSERT INTO {t} (id, n) VALUES (?1, 2)": "",
+	} {
+		f, err := At(filepath.Join(t.TempDir(), "x.db"))(quick(store.Stock, 0), program(text), time.Second)
+		must(t, err)
+		c, err := f.Dial(t.Context(), store.Requests)
+		if want == "" {
+			must(t, err)
+			must(t, c.Run(0, []any{int64(7)}, nil))
+			must(t, c.Close())
+		} else if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want one of prepare", text, err)
 		}
+		must(t, f.Close())
 	}
-	stock, random := median(shares[store.Stock]), median(shares[store.Random])
-	t.Logf("median of least share to greatest: stock %.2f, random %.2f", stock, random)
-	if random <= stock {
-		t.Errorf("the least share is %.2f of the greatest, and %.2f with the stock policy; want more", random, stock)
-	}
-}
-
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return x[len(x)/2]
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -70,12 +69,9 @@ const (
 	codeProtocol = 15
 )
 
-// codeError is a statement that SQLite does not take, such as a COMMIT where no
-// transaction is open. It has no effect.
-const codeError = 1
-
 const (
 	codeOK     = 0
+	codeError  = 1 // a statement that SQLite does not take
 	codeMisuse = 21
 )
 
@@ -87,40 +83,20 @@ func refusal(code int) bool {
 	return false
 }
 
-// resultCode returns the extended result code that err carries. An error of
-// database/sql itself, which SQLite has never seen, is MISUSE: ours.
+// resultCode returns the extended result code that err carries. An error which
+// SQLite has never seen, of database/sql or of this package, is MISUSE: ours.
 func resultCode(err error) int {
-	if code, ok := driverCode(err); ok {
-		return code
+	for _, d := range drivers {
+		if code, ok := d.code(err); ok {
+			return code
+		}
 	}
 	return codeMisuse
 }
 
-// driverCode returns the extended result code of a driver's error, and whether
-// err is one.
-func driverCode(err error) (code int, ok bool) {
-	for _, d := range drivers {
-		if code, ok = d.code(err); ok {
-			return code, true
-		}
-	}
-	return 0, false
-}
-
-// extended returns the extended result code that err carries, "" where it
-// carries none: an application's own error is no code of SQLite's.
-func extended(err error) string {
-	var e *store.Error
-	if errors.As(err, &e) {
-		return e.Extended
-	}
-	if code, ok := driverCode(err); ok {
-		return CodeName(code)
-	}
-	return ""
-}
-
-// newError describes err, which a statement met after waiting for so long.
+// Explain says what an error proves. Inside a transaction nothing has been
+// committed, whatever failed. A write or a COMMIT that was refused had no effect
+// either; one that failed otherwise may have failed after its commit.
 //
 // TimedOut is told from the time alone. Every busy policy sleeps busy_timeout in
 // all before it gives up, so a refusal that came sooner never had its patience:
@@ -129,7 +105,7 @@ func extended(err error) string {
 // (https://sqlite.org/c3ref/busy_handler.html). The price is that a statement
 // which was refused at once, but on a processor so loaded that it took as long
 // as busy_timeout, counts as timed out.
-func newError(op string, err error, waited, busyTimeout time.Duration) *store.Error {
+func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
 	code := resultCode(err)
 	refused := refusal(code)
 	return &store.Error{
@@ -138,7 +114,8 @@ func newError(op string, err error, waited, busyTimeout time.Duration) *store.Er
 		Extended: CodeName(code),
 		Refused:  refused,
 		Waited:   waited,
-		TimedOut: refused && busyTimeout > 0 && waited >= busyTimeout,
+		TimedOut: refused && c.patience > 0 && waited >= c.patience,
+		Unsure:   committing && !refused,
 		Err:      err,
 	}
 }

@@ -6,23 +6,24 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"example.com/contend/internal/store"
 )
 
-// A conn is one connection to the file, with its statements prepared. It
-// serves one attempt at a time.
+// A conn is one connection to the file, with its statements prepared.
 type conn struct {
-	driver *driver
-	sc     *sql.Conn // for setting up, and for texts that are none of the statements
-	stmts  [statements]prepared
-	room   room
-	waits  waiter
+	file     *file
+	sc       *sql.Conn // for setting up, and for texts that are no statement of the program
+	own      [controls]prepared
+	stmts    []prepared // by number; nil before the first use
+	room     room
+	waits    waiter
+	patience time.Duration // how long a statement waits for a lock, whoever does the waiting
+
+	defaultBusy store.Milliseconds // the driver's own busy_timeout, of use Look
 }
 
 // always is the context of every statement of an attempt: an attempt once
@@ -30,222 +31,128 @@ type conn struct {
 // a statement.
 var always = context.Background()
 
-// dial opens one connection and sets it up as d says, trying again until
-// patience is over whenever a lock is refused: the nodes of a cluster start at
-// the same time on one file, and SQLite may refuse the change of journal mode
-// without calling the busy handler
-// (https://sqlite.org/pragma.html#pragma_journal_mode). Each try has a new
-// connection, because one that was refused may go on holding the shared lock
-// that the others wait for.
-func dial(ctx context.Context, pool *sql.DB, d store.Discipline, patience time.Duration) (*conn, error) {
-	deadline := time.Now().Add(patience)
-	for {
-		c, err := dialOnce(ctx, pool, d, patience)
-		var refused *refusedSetup
-		if err == nil || !errors.As(err, &refused) || time.Now().After(deadline) {
-			return c, err
+// A prepared is a statement that a connection has ready: the driver's own, not
+// one of database/sql, which for every use takes locks, converts the arguments
+// and makes rows to scan.
+//
+// Raw lends what it shows for as long as it runs. The statements are used for
+// longer, because nobody could come between: database/sql touches a connection
+// only for its sql.Conn, which is ours alone, and a conn serves one attempt at a
+// time.
+type prepared interface {
+	sqldriver.Stmt
+	sqldriver.StmtExecContext
+	sqldriver.StmtQueryContext
+}
+
+// A control is one of the texts that begin and end transactions.
+type control int
+
+const (
+	beginDeferred control = iota
+	beginImmediate
+	beginExclusive
+	commit
+	rollback
+	savepoint
+	rollbackTo
+	release
+	controls // how many there are
+)
+
+var controlTexts = [controls]string{
+	beginDeferred: "BEGIN DEFERRED", beginImmediate: "BEGIN IMMEDIATE", beginExclusive: "BEGIN EXCLUSIVE",
+	commit: "COMMIT", rollback: "ROLLBACK",
+	savepoint: "SAVEPOINT request", rollbackTo: "ROLLBACK TO request", release: "RELEASE request",
+}
+
+var begins = map[store.Transaction]control{
+	store.Snapshot: beginDeferred, store.Deferred: beginDeferred,
+	store.Immediate: beginImmediate, store.Atomic: beginImmediate, store.Exclusive: beginExclusive,
+}
+
+// Begin begins a transaction. A BEGIN that is refused has opened none.
+func (c *conn) Begin(style store.Transaction) error {
+	begin, known := begins[style]
+	if !known {
+		return fmt.Errorf("no BEGIN makes a transaction %s", style)
+	}
+	return c.exec(begin)
+}
+
+// Do controls the open transaction. In a rollback journal a COMMIT can be
+// refused, while a reader still holds its shared lock; the transaction is then
+// still open (https://sqlite.org/lang_transaction.html). After some errors
+// SQLite has rolled back by itself, and ROLLBACK then fails ("Response To Errors
+// Within A Transaction", ibidem).
+func (c *conn) Do(which store.Control) error {
+	return c.exec(commit + control(which))
+}
+
+func (c *conn) exec(which control) error {
+	if c.own[which] == nil { // of use Look
+		if err := c.prepare(always, &c.own[which], controlTexts[which]); err != nil {
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(time.Duration(5+rand.IntN(45)) * time.Millisecond): // chance only keeps the nodes out of step
-		}
 	}
-}
-
-// A SettingError is a connection that did not get a setting it asked for. For
-// journal_mode it mostly means that another process has the file open in Got.
-type SettingError struct {
-	Setting string // "journal_mode", "synchronous" or "busy_timeout"
-	Wanted  string
-	Got     string
-}
-
-// Error says what was asked for and what there is.
-func (e *SettingError) Error() string {
-	return fmt.Sprintf("%s: asked for %s, got %s", e.Setting, e.Wanted, e.Got)
-}
-
-// A refusedSetup is an error of the setup that may be gone the next time.
-type refusedSetup struct{ error }
-
-func (e *refusedSetup) Unwrap() error { return e.error }
-
-func dialOnce(ctx context.Context, pool *sql.DB, d store.Discipline, patience time.Duration) (*conn, error) {
-	driver, err := driverNamed(d.Driver)
-	if err != nil {
-		return nil, err
-	}
-	sc, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, describe("open", err)
-	}
-	c := &conn{driver: driver, sc: sc}
-	if err := c.setUp(ctx, d, patience); err != nil {
-		c.discard()
-		return nil, err
-	}
-	return c, nil
-}
-
-// setUp does everything that needs a lock while the connection is patient, and
-// gives it the discipline's own busy_timeout last.
-func (c *conn) setUp(ctx context.Context, d store.Discipline, patience time.Duration) error {
-	if err := c.set(ctx, "busy_timeout", strconv.FormatInt(patience.Milliseconds(), 10)); err != nil {
-		return err
-	}
-	if err := c.setJournal(ctx, d.Journal); err != nil {
-		return err
-	}
-	if err := c.set(ctx, "synchronous", strconv.Itoa(slices.Index(store.Synchronouses, d.Synchronous))); err != nil {
-		return err
-	}
-	if err := c.createTables(ctx); err != nil {
-		return describe("create tables", err)
-	}
-	if err := c.prepare(ctx); err != nil {
-		return describe("prepare", err)
-	}
-	return c.setBusy(ctx, d)
-}
-
-// describe gives an error of the setup the name of its result code, and marks
-// one that may be gone the next time.
-func describe(op string, err error) error {
-	code := resultCode(err)
-	err = fmt.Errorf("%s: %s: %w", op, CodeName(code), err)
-	if refusal(code) {
-		return &refusedSetup{err}
-	}
-	return err
-}
-
-// set gives a pragma a value and reads it back. A pragma cannot take a bound
-// parameter; value is never anything but our own word or number.
-func (c *conn) set(ctx context.Context, pragma, value string) error {
-	rows, err := c.sc.QueryContext(ctx, "PRAGMA "+pragma+" = "+value)
-	if err != nil {
-		return describe(pragma, err)
-	}
-	if err := rows.Close(); err != nil {
-		return describe(pragma, err)
-	}
-	got, err := c.get(ctx, pragma)
-	if err != nil {
-		return err
-	}
-	if got != value {
-		return &SettingError{Setting: pragma, Wanted: value, Got: got}
-	}
-	return nil
-}
-
-func (c *conn) get(ctx context.Context, pragma string) (string, error) {
-	var got string
-	if err := c.sc.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil {
-		return "", describe(pragma, err)
-	}
-	return got, nil
-}
-
-// setJournal asks for a journal mode and compares it with the one that it got,
-// which SQLite answers instead of an error
-// (https://sqlite.org/pragma.html#pragma_journal_mode).
-func (c *conn) setJournal(ctx context.Context, want store.Journal) error {
-	var got string
-	err := c.sc.QueryRowContext(ctx, "PRAGMA journal_mode = "+string(want)).Scan(&got)
-	if err != nil {
-		err = describe("journal_mode", err)
-		// It was refused the exclusive lock that a change needs. Tell which
-		// mode stands in the way, if that can be told.
-		if mode, errGet := c.get(ctx, "journal_mode"); errGet == nil && !strings.EqualFold(mode, string(want)) {
-			return &refusedSetup{&SettingError{"journal_mode", string(want), strings.ToUpper(mode)}}
-		}
-		return err
-	}
-	if !strings.EqualFold(got, string(want)) {
-		return &SettingError{"journal_mode", string(want), strings.ToUpper(got)}
-	}
-	return nil
-}
-
-// exec runs a statement that returns no rows.
-func (c *conn) exec(s statement, args ...any) error {
-	for start := time.Now(); ; {
-		_, err := c.stmts[s].ExecContext(always, c.room.bind(args))
-		if !c.waits.again(s, err, start) {
+	for start := c.waits.start(); ; {
+		_, err := c.own[which].ExecContext(always, nil)
+		if !c.waits.again(which, err, start) {
 			return err
 		}
 	}
 }
 
-// ask runs a query of any other text, which returns one row, and scans it.
-func (c *conn) ask(query string, to ...any) error {
-	for start := time.Now(); ; {
-		err := c.sc.QueryRowContext(always, query).Scan(to...)
+// Run runs a statement to its end.
+func (c *conn) Run(statement int, args []any, row func([]any) error) error {
+	for start := c.waits.start(); ; {
+		err := c.runOnce(statement, args, row)
 		if !c.waits.again(ownText, err, start) {
 			return err
 		}
 	}
 }
 
-// number runs a statement that returns at most one number and reports whether it did.
-func (c *conn) number(s statement, args ...any) (n int64, found bool, err error) {
-	found, err = c.row(s, args, &n)
-	if err != nil {
-		return 0, false, err
-	}
-	return n, found, nil
-}
-
-// row runs a statement that returns at most one row of numbers, takes them and
-// reports whether there was one.
-func (c *conn) row(s statement, args []any, to ...*int64) (found bool, err error) {
-	for start := time.Now(); ; {
-		found, err = c.rowOnce(s, args, to...)
-		if !c.waits.again(s, err, start) {
-			return found, err
+// runOnce steps until the statement is done: outside a transaction, a write with
+// a RETURNING clause has changed its rows at the first step but commits at the
+// last (https://sqlite.org/lang_returning.html), and the refusal of that commit
+// must not be missed.
+func (c *conn) runOnce(statement int, args []any, row func([]any) error) error {
+	if c.stmts[statement] == nil {
+		if err := c.prepare(always, &c.stmts[statement], c.file.texts[statement]); err != nil {
+			return err
 		}
 	}
-}
-
-// rowOnce tries what row does.
-//
-// It steps until the statement is done: outside a transaction, a write with a
-// RETURNING clause has changed its rows at the first step but commits at the
-// last (https://sqlite.org/lang_returning.html), and the refusal of that
-// commit must not be missed.
-func (c *conn) rowOnce(s statement, args []any, to ...*int64) (found bool, err error) {
-	rows, err := c.stmts[s].QueryContext(always, c.room.bind(args))
-	if err != nil {
-		return false, err
+	stmt, bound := c.stmts[statement], c.room.bind(args)
+	if row == nil {
+		_, err := stmt.ExecContext(always, bound)
+		return err
 	}
-	found, err = c.room.last(rows, to)
+	rows, err := stmt.QueryContext(always, bound)
+	if err != nil {
+		return err
+	}
+	err = c.room.each(rows, row)
 	if closed := rows.Close(); err == nil {
 		err = closed
 	}
-	return found && err == nil, err
+	return err
 }
 
-// rollback ends the open transaction and reports whether the connection is
-// certainly out of it. After some errors SQLite has rolled back by itself, and
-// ROLLBACK then fails (https://sqlite.org/lang_transaction.html, "Response To
-// Errors Within A Transaction").
-func (c *conn) rollback() bool {
-	return c.exec(rollback) == nil || !c.inTransaction()
-}
+// Idle reports whether no transaction is open.
+func (c *conn) Idle() bool { return c.waits.state == outside || !c.inTransaction() }
 
 // inTransaction reports whether a transaction is open. Where the driver does not
 // pass sqlite3_get_autocommit on, it asks with a BEGIN: transactions do not
 // nest, so one fails inside another and changes nothing, and outside it takes
 // no lock (https://sqlite.org/lang_transaction.html).
 func (c *conn) inTransaction() bool {
-	if c.driver.autocommit == nil {
+	if c.file.driver.autocommit == nil {
 		return c.exec(beginDeferred) != nil || c.exec(rollback) != nil
 	}
 	open := true
 	_ = c.sc.Raw(func(raw any) error { // a connection that is lost is in doubt
-		open = !c.driver.autocommit(raw)
+		open = !c.file.driver.autocommit(raw)
 		return nil
 	})
 	if !open {
@@ -254,17 +161,64 @@ func (c *conn) inTransaction() bool {
 	return open
 }
 
-// discard closes the connection whatever state it is in; SQLite rolls back
-// what was open (https://sqlite.org/c3ref/close.html).
-func (c *conn) discard() error {
+// Alive returns true: nobody is on the other side.
+func (c *conn) Alive() bool { return true }
+
+// Close closes the connection whatever state it is in; SQLite rolls back what
+// was open, and the last connection to a file in WAL mode checkpoints it
+// (https://sqlite.org/c3ref/close.html, https://sqlite.org/wal.html#ckpt).
+func (c *conn) Close() error {
 	// Raw hands ErrBadConn to database/sql, which then closes the connection
 	// and never uses it again.
 	err := c.sc.Raw(func(any) error {
-		c.finalize()
+		for _, stmt := range append(c.own[:], c.stmts...) {
+			if stmt != nil {
+				_ = stmt.Close() // closing the connection tells whether all went well
+			}
+		}
 		return sqldriver.ErrBadConn
 	})
 	if errors.Is(err, sqldriver.ErrBadConn) {
 		err = nil
 	}
 	return err
+}
+
+// A room is where a connection's statement in progress has its parameters and
+// its row, so that a statement allocates neither. What they held stays there
+// until the next one.
+type room struct {
+	args []sqldriver.NamedValue
+	row  []sqldriver.Value
+	any  []any
+}
+
+// bind lays args down in their order. An arg is an int64 or a string, which
+// need no conversion.
+func (r *room) bind(args []any) []sqldriver.NamedValue {
+	r.args = r.args[:0]
+	for i, arg := range args {
+		r.args = append(r.args, sqldriver.NamedValue{Ordinal: i + 1, Value: arg})
+	}
+	return r.args
+}
+
+// each reads rows to the end and calls row with each of them.
+func (r *room) each(rows sqldriver.Rows, row func([]any) error) error {
+	n := len(rows.Columns()) // ncruces must be asked before the first row
+	r.row, r.any = slices.Grow(r.row[:0], n)[:n], slices.Grow(r.any[:0], n)[:n]
+	for {
+		switch err := rows.Next(r.row); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		for i, value := range r.row {
+			r.any[i] = value
+		}
+		if err := row(r.any); err != nil {
+			return err
+		}
+	}
 }

@@ -1,0 +1,275 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/trace"
+)
+
+// MaxSessions is how many sessions a DB keeps open at once.
+const MaxSessions = 16
+
+// A Session is one connection that the lab keeps open between requests, in
+// whatever transaction was begun on it. Calls of its Tx are part of that
+// transaction, or each a transaction of its own where none is open.
+//
+// An error of the database comes as a *store.Error. Unlike an attempt's, a
+// refusal here rolls nothing back: the statement had no effect, and the
+// transaction mostly stays open.
+type Session struct {
+	*Tx
+	committed bool // the transaction that was open
+}
+
+// Begin begins a transaction of SQLite's: Deferred, Immediate or Exclusive.
+func (s *Session) Begin(style store.Transaction) error {
+	if err := s.Tx.begin(style); err != nil {
+		return err
+	}
+	s.alone = false
+	return nil
+}
+
+// Commit commits the open transaction. Where it is refused, the transaction
+// stays open and Commit may be called again.
+func (s *Session) Commit() error {
+	start := time.Now()
+	err := s.c.Do(store.Commit)
+	if err == nil {
+		s.alone, s.committed = true, true
+		return nil
+	}
+	e := s.c.Explain("commit", err, time.Since(start), true)
+	e.Unsure = e.Unsure && e.Code != "SQLITE_ERROR" // no transaction is open
+	return e
+}
+
+// Rollback ends the open transaction with nothing changed.
+func (s *Session) Rollback() error {
+	start := time.Now()
+	if err := s.c.Do(store.Rollback); err != nil {
+		return s.c.Explain("rollback", err, time.Since(start), false)
+	}
+	s.alone = true
+	return nil
+}
+
+// Checkpoint runs a checkpoint of the WAL.
+func (s *Session) Checkpoint(mode store.CheckpointMode) (done store.Checkpoint, err error) {
+	c, can := s.c.(store.Checkpointer)
+	if !can {
+		return done, ErrCannot
+	}
+	start := time.Now()
+	if done, err = c.Checkpoint(mode); err != nil {
+		return done, s.fail("checkpoint", err, time.Since(start), false)
+	}
+	return done, nil
+}
+
+// WALSize returns the size of the WAL file in bytes, 0 where there is none.
+func (s *Session) WALSize() (int64, error) {
+	c, can := s.c.(store.Checkpointer)
+	if !can {
+		return 0, ErrCannot
+	}
+	return c.WALSize()
+}
+
+// sessions are the lab's own connections, by name.
+type sessions struct {
+	mu     sync.Mutex
+	named  map[string]*session
+	ending chan struct{} // closed when no more may be opened
+	once   sync.Once
+}
+
+func newSessions() *sessions {
+	return &sessions{named: map[string]*session{}, ending: make(chan struct{})}
+}
+
+// A session is a connection that is kept open between requests. Everything but
+// turn belongs to whoever has the turn.
+type session struct {
+	turn chan struct{} // holds one token while somebody has the turn
+	tx   *Tx           // nil until the connection has been dialed
+	over bool          // closed; who waited for the turn looks for the name again
+
+	open    bool          // a transaction is open
+	attempt trace.Attempt // the open transaction, as far as it has come
+}
+
+// Session waits for its turn on the session called name, calls fn with it, and
+// reports whether a transaction is open on it afterwards. A name that is not
+// in use opens a session, with the discipline's own settings. The context
+// bounds the wait for the turn and the opening, not fn. Only SQLite has sessions.
+func (db *DB) Session(ctx context.Context, name string, fn func(*Session) error) (open bool, err error) {
+	if db.d.Engine() != store.SQLite {
+		return false, ErrCannot
+	}
+	s, err := db.takeTurn(ctx, name, db.sessions.find)
+	if err != nil {
+		return false, err
+	}
+	defer s.yield()
+	if s.tx == nil {
+		c, err := db.database.Dial(ctx, store.Session)
+		if err != nil {
+			db.forget(name, s)
+			return false, fmt.Errorf("open session: %w", err)
+		}
+		s.tx = db.newTx(c)
+		s.tx.quiet = true
+	}
+	return db.step(s, fn)
+}
+
+// step calls fn with s, whose turn the caller has.
+func (db *DB) step(s *session, fn func(*Session) error) (open bool, err error) {
+	s.tx.reset(false)
+	s.tx.alone = !s.open
+	if !s.open {
+		s.attempt = trace.Attempt{Kind: trace.Session, Began: time.Now().UnixNano()}
+	}
+	x := &Session{Tx: s.tx}
+	err = fn(x)
+	begun := s.open
+	s.open = !s.tx.c.Idle()
+	// A refusal stands until a commit shows that it was overcome.
+	if s.attempt.Locked == 0 {
+		s.attempt.Locked = nanoseconds(s.tx.lockedAt)
+	}
+	if code := extended(err); code != "" || x.committed {
+		s.attempt.Code = code
+	}
+	// A lone statement that took no lock and was refused none is no attempt at one.
+	if !s.open && (begun || s.attempt.Locked != 0 || s.attempt.Code != "") {
+		db.finish(s)
+	}
+	return s.open, err
+}
+
+// finish reports the transaction of s, which has just ended.
+func (db *DB) finish(s *session) {
+	s.attempt.Ended = time.Now().UnixNano()
+	if db.o.Trace != nil {
+		db.o.Trace(s.attempt)
+	}
+}
+
+// CloseSession waits for its turn on the session called name and closes it;
+// SQLite rolls back what is open on it. Where there is no such session there is
+// nothing to do.
+func (db *DB) CloseSession(ctx context.Context, name string) error {
+	if db.d.Engine() != store.SQLite {
+		return ErrCannot
+	}
+	s, err := db.takeTurn(ctx, name, db.sessions.existing)
+	if s == nil || err != nil {
+		return err
+	}
+	defer s.yield()
+	return db.endSession(name, s)
+}
+
+// CloseSessions closes every session, each once its statement in progress is
+// done, and opens no more. It is safe to call it more than once.
+func (db *DB) CloseSessions() {
+	db.sessions.once.Do(func() { close(db.sessions.ending) })
+	db.sessions.mu.Lock()
+	all := maps.Clone(db.sessions.named)
+	db.sessions.mu.Unlock()
+	var group sync.WaitGroup
+	for name, s := range all {
+		// All at once: one may be waiting for a lock that another one holds.
+		group.Go(func() {
+			s.turn <- struct{}{}
+			defer s.yield()
+			_ = db.endSession(name, s) // a connection that does not close well is closed all the same
+		})
+	}
+	group.Wait()
+}
+
+// find returns the session called name, made if need be and not yet dialed.
+func (all *sessions) find(name string) (*session, error) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	select {
+	case <-all.ending:
+		return nil, store.ErrClosed
+	default:
+	}
+	s := all.named[name]
+	switch {
+	case s != nil:
+		return s, nil
+	case len(all.named) == MaxSessions:
+		return nil, store.ErrSessions
+	}
+	s = &session{turn: make(chan struct{}, 1)}
+	all.named[name] = s
+	return s, nil
+}
+
+// existing returns the session called name, nil where there is none.
+func (all *sessions) existing(name string) (*session, error) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	return all.named[name], nil
+}
+
+// takeTurn returns the session that find gives, with its turn.
+func (db *DB) takeTurn(ctx context.Context, name string, find func(string) (*session, error)) (*session, error) {
+	for {
+		s, err := find(name)
+		if s == nil || err != nil {
+			return nil, err
+		}
+		select {
+		case s.turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the session: %w", context.Cause(ctx))
+		case <-db.sessions.ending:
+			return nil, store.ErrClosed
+		}
+		if !s.over {
+			return s, nil
+		}
+		s.yield()
+	}
+}
+
+func (s *session) yield() { <-s.turn }
+
+// forget takes s out of the names in use. The caller has its turn.
+func (db *DB) forget(name string, s *session) {
+	s.over = true
+	db.sessions.mu.Lock()
+	defer db.sessions.mu.Unlock()
+	delete(db.sessions.named, name)
+}
+
+// endSession closes s, whose turn the caller has.
+func (db *DB) endSession(name string, s *session) error {
+	if s.over {
+		return nil
+	}
+	db.forget(name, s)
+	var err error
+	if s.tx != nil {
+		err = s.tx.c.Close()
+	}
+	if s.open {
+		db.finish(s)
+	}
+	if err != nil {
+		return fmt.Errorf("close session: %w", err)
+	}
+	return nil
+}
