@@ -146,6 +146,19 @@ func TestWhenTheConnectionIsKept(t *testing.T) {
 	}
 }
 
+// A head without a length under /lab/ is sent at once, but a body must not
+// follow an answer to HEAD: the client would take it for the next answer.
+func TestNoBodyAfterHead(t *testing.T) {
+	addr, _ := rawNode(t, func(c net.Conn, _ *http.Request) { io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") })
+	_, url := serve(t, nil, addr)
+	conn, r := dial(t, url)
+	io.WriteString(conn, "HEAD /app-1"+api.PathHold+" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	if resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodHead}); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("answer %v, %v", resp, err)
+	}
+	ended(t, r)
+}
+
 // A client of HTTP/1.0 takes the end of the connection for the end of an answer
 // of unknown length, so a broken one must not end in order.
 func TestBrokenAnswerWithoutLength(t *testing.T) {

@@ -142,7 +142,7 @@ func (c *conn) readAnswer(x *exchange) (answer, error) {
 		return answer{}, err
 	}
 	c.limit(math.MaxInt64)
-	if x.live && resp.ContentLength < 0 {
+	if x.live && resp.ContentLength < 0 && bodyAllowed(x.request.Method, resp.StatusCode) {
 		return answer{resp: resp, rest: c}, nil
 	}
 	body, err := x.readAnswer(resp)
