@@ -26,10 +26,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"example.com/contend/internal/api"
 )
 
 // Defaults of a [Config].
@@ -44,16 +48,6 @@ const (
 const (
 	MaxBody  = 1 << 20
 	MaxNodes = 64
-)
-
-// How long the front waits for its clients.
-const (
-	readHeaderTimeout = 10 * time.Second // from a request's first byte
-	readTimeout       = 30 * time.Second // from the header's end to the body's
-	writeGrace        = 30 * time.Second // to take the answer, once it is there
-	lingerTimeout     = 500 * time.Millisecond
-	frontIdleTimeout  = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
 )
 
 // A Node is one process to share requests out to.
@@ -103,7 +97,7 @@ func New(cfg Config) (*Balancer, error) {
 	}
 	for i, n := range cfg.Nodes {
 		b.index[n.Name] = i
-		b.nodes = append(b.nodes, &node{Node: n})
+		b.nodes = append(b.nodes, &node{Node: n, health: statusUnknown})
 	}
 	return b, nil
 }
@@ -204,4 +198,117 @@ func addresses(nodes []Node) []string {
 		list[i] = n.Name + "=" + n.Addr
 	}
 	return list
+}
+
+// answer answers one request, mostly by asking a node.
+func (b *Balancer) answer(x *exchange) answer {
+	path := x.request.URL.EscapedPath()
+	first, rest := split(path)
+	i, named := b.index[first]
+	switch {
+	case first == "api" && b.cfg.SingleWriter && x.request.Method != http.MethodGet && x.request.Method != http.MethodHead:
+		return b.forward(x, path, b.pickWriter) // of the methods that nodes answer, only those two are safe: RFC 9110, section 9.2.1
+	case first == "api":
+		return b.forward(x, path, b.pick)
+	case named:
+		return b.forward(x, rest, func(tried set) (int, bool) { return i, tried == 0 })
+	case path == api.PathHealth:
+		return b.answerHealth(x)
+	}
+	return x.fail(http.StatusNotFound, api.Error{Code: api.CodeNotFound, Error: fmt.Sprintf(
+		"the balancer has no %s: /api/… is for any node, and /%s%s would ask %[2]s alone", path, b.nodes[0].Name, path)})
+}
+
+// split cuts a path after its first segment: "/app-1/api/write" into "app-1"
+// and "/api/write".
+func split(path string) (first, rest string) {
+	first, rest, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first, "/" + rest
+}
+
+// forward asks a node for path.
+func (b *Balancer) forward(x *exchange, path string, pick func(tried set) (int, bool)) answer {
+	x.prepare(path, time.Now().Add(b.cfg.Timeout))
+	a, err := b.askAny(x, pick)
+	if err != nil {
+		return x.failAsk(err)
+	}
+	return a
+}
+
+// A nodeError is an error with the name of the node that it came from.
+type nodeError struct {
+	node string
+	err  error
+}
+
+func (e *nodeError) Error() string { return e.node + ": " + e.err.Error() }
+func (e *nodeError) Unwrap() error { return e.err }
+
+// askAny asks one node after the other, as pick chooses them, until one has been
+// sent the request.
+func (b *Balancer) askAny(x *exchange, pick func(tried set) (int, bool)) (a answer, err error) {
+	var tried set
+	for {
+		i, ok := pick(tried)
+		if !ok {
+			return a, err
+		}
+		a, err = b.ask(i, x)
+		if err == nil {
+			return a, nil
+		}
+		err = &nodeError{b.nodes[i].Name, err}
+		if !b.again(err) {
+			return a, err
+		}
+		tried.add(i)
+	}
+}
+
+func (b *Balancer) pick(tried set) (int, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ring.pick(time.Now(), tried)
+}
+
+func (b *Balancer) pickWriter(tried set) (int, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.handOver(now)
+	return b.ring.pickWriter(now, tried)
+}
+
+// handOver makes another node the writer if the writer is out, and logs it.
+// It needs mu.
+func (b *Balancer) handOver(now time.Time) {
+	if !b.cfg.SingleWriter {
+		return
+	}
+	from := b.ring.writer
+	if to := b.ring.elect(now); to != from {
+		b.log.Warn("writer changed", "from", b.nodes[from].Name, "to", b.nodes[to].Name)
+	}
+}
+
+func (b *Balancer) eject(i int, cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.ring.eject(i, now.Add(b.cfg.EjectFor))
+	b.logChanges(now, cause.Error())
+}
+
+// logChanges logs the nodes that went out or came back, and who writes now. It
+// needs mu.
+func (b *Balancer) logChanges(now time.Time, cause string) {
+	for _, i := range b.ring.changes(now) {
+		if n := b.nodes[i]; b.ring.members[i].out {
+			b.log.Warn("node ejected", "node", n.Name, "addr", n.Addr, "cause", cause)
+		} else {
+			b.log.Info("node recovered", "node", n.Name, "addr", n.Addr)
+		}
+	}
+	b.handOver(now)
 }

@@ -12,15 +12,12 @@ import (
 
 const checkTimeout = time.Second // to connect, and again to answer
 
-// A status is what a node says of itself, or what its silence says. It is told
-// in /health and does not steer requests.
-type status string
-
+// What /health says of a node. It does not steer requests.
 const (
-	statusUnknown     status = "" // not checked yet
-	statusHealthy     status = "healthy"
-	statusUnhealthy   status = "unhealthy"
-	statusUnreachable status = "unreachable"
+	statusUnknown     = "unknown" // not checked yet
+	statusHealthy     = "healthy"
+	statusUnhealthy   = "unhealthy"
+	statusUnreachable = "unreachable"
 )
 
 // Health is the body of the balancer's own /health.
@@ -49,7 +46,7 @@ func (b *Balancer) check(ctx context.Context, i int) {
 			return
 		}
 		b.saw(i, s, h, err)
-		b.nodes[i].pool.expire(time.Now())
+		b.nodes[i].pool.drop(time.Now().Add(-idleFor))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -60,7 +57,7 @@ func (b *Balancer) check(ctx context.Context, i int) {
 
 // newCheckClient returns a client that makes a connection of its own for each
 // check, for whether the node accepts one is the question. Connecting and
-// answering have a timeout each, so that the error tells which it was.
+// answering have a timeout each, so that the error shows which it was.
 func newCheckClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -72,15 +69,19 @@ func newCheckClient() *http.Client {
 	}
 }
 
-// look asks a node for its health once. The error tells why it did not answer.
-func look(ctx context.Context, client *http.Client, addr string) (sight, status, error) {
+// look asks a node for its health once. The error says why it did not answer.
+func look(ctx context.Context, client *http.Client, addr string) (sight, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+api.PathHealth, nil)
 	if err != nil {
 		return refused, statusUnreachable, err
 	}
 	resp, err := client.Do(req)
-	if err != nil {
-		return unanswered(err), statusUnreachable, err
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
+		return refused, statusUnreachable, err
+	case err != nil:
+		return silent, statusUnreachable, err
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -89,37 +90,28 @@ func look(ctx context.Context, client *http.Client, addr string) (sight, status,
 	return answered, statusHealthy, nil
 }
 
-// unanswered tells a node that cannot be connected to from one that says nothing.
-func unanswered(err error) sight {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return refused
-	}
-	return silent
-}
-
-// saw takes in what a check saw, and tells of what it changed.
-func (b *Balancer) saw(i int, s sight, h status, err error) {
+// saw takes in what a check saw, and logs what it changed.
+func (b *Balancer) saw(i int, s sight, health string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.nodes[i].health = h
+	b.nodes[i].health = health
 	b.ring.saw(i, s)
 	cause := "health check"
 	if err != nil {
 		cause += ": " + err.Error()
 	}
-	b.tell(time.Now(), cause)
+	b.logChanges(time.Now(), cause)
 }
 
 func (b *Balancer) answerHealth(x *exchange) answer {
 	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
-		a := fail(http.StatusMethodNotAllowed, api.CodeMethodNotAllowed, x.arrived, "the balancer's health can only be read")
-		a.resp.Header.Set("Allow", "GET, HEAD")
+		a := x.fail(http.StatusMethodNotAllowed, api.Error{Code: api.CodeMethodNotAllowed, Error: "the balancer's health can only be read"})
+		a.fields = appendField(a.fields, "Allow", "GET, HEAD")
 		return a
 	}
 	h := b.health(x.arrived)
 	code := http.StatusOK
-	if h.Status != string(statusHealthy) {
+	if h.Status != statusHealthy {
 		code = http.StatusServiceUnavailable
 	}
 	return own(code, h)
@@ -128,28 +120,15 @@ func (b *Balancer) answerHealth(x *exchange) answer {
 func (b *Balancer) health(now time.Time) Health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := Health{Status: string(statusUnhealthy), Nodes: make([]NodeHealth, len(b.nodes))}
+	h := Health{Status: statusUnhealthy, Nodes: make([]NodeHealth, len(b.nodes))}
 	if b.cfg.SingleWriter {
 		h.Writer = b.nodes[b.ring.writer].Name
 	}
 	for i, n := range b.nodes {
 		if n.health == statusHealthy {
-			h.Status = string(statusHealthy)
+			h.Status = statusHealthy
 		}
-		h.Nodes[i] = NodeHealth{
-			Name:   n.Name,
-			Addr:   n.Addr,
-			Status: n.health.String(),
-			InTurn: b.ring.members[i].available(now),
-		}
+		h.Nodes[i] = NodeHealth{Name: n.Name, Addr: n.Addr, Status: n.health, InTurn: b.ring.members[i].available(now)}
 	}
 	return h
-}
-
-// String returns the word for s in /health.
-func (s status) String() string {
-	if s == statusUnknown {
-		return "unknown"
-	}
-	return string(s)
 }

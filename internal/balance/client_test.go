@@ -216,8 +216,7 @@ func TestNothingIsSentForAClientThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := newExchange("127.0.0.1", func() bool { return true })
-	defer x.release()
+	x := &exchange{client: "127.0.0.1", gone: func() bool { return true }}
 	x.request, _ = http.NewRequest("GET", "http://x/api/counter", nil)
 	x.prepare("/api/counter", time.Now().Add(time.Minute))
 	if _, err := b.askAny(x, b.pick); !errors.Is(err, errGone) || seen.Load() != 0 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/testproc"
 )
 
@@ -55,11 +56,11 @@ func pair(t *testing.T) (*conn, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { near.Close(); far.Close() })
-	c, err := newConn(near.(*net.TCPConn))
+	c, err := http1.NewConn(near.(*net.TCPConn), nodeNap)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, far
+	return &conn{Conn: c}, far
 }
 
 func TestPoolKeepsOnlyTheLiving(t *testing.T) {
@@ -82,10 +83,10 @@ func TestPoolKeepsOnlyTheLiving(t *testing.T) {
 			old, _ := pair(t)
 			p.put(old, now)
 			young, far := pair(t)
-			young.until(now.Add(-time.Second)) // the last request's
+			young.Until(now.Add(-time.Second)) // the last request's
 			p.put(young, now)
 			c.far(far)
-			for c.waitFor && young.alive() {
+			for c.waitFor && young.Silent() {
 				time.Sleep(time.Millisecond)
 			}
 			got := p.get(now.Add(c.idle))
@@ -107,14 +108,14 @@ func TestPoolExpiresAndCloses(t *testing.T) {
 	b, _ := pair(t)
 	p.put(a, now)
 	p.put(b, now.Add(time.Second))
-	p.expire(now.Add(idleFor))
+	p.drop(now)
 	if len(p.idle) != 1 || p.idle[0] != b {
 		t.Errorf("%d connections left, want the younger one", len(p.idle))
 	}
 	p.close()
 	late, _ := pair(t)
 	p.put(late, now)
-	if len(p.idle) != 0 || !errors.Is(late.tcp.SetDeadline(now), net.ErrClosed) {
+	if len(p.idle) != 0 || !errors.Is(late.TCP.SetDeadline(now), net.ErrClosed) {
 		t.Error("a closed pool took a connection in")
 	}
 }
@@ -329,7 +330,7 @@ func TestLookTellsRefusedFromSilent(t *testing.T) {
 	for _, c := range []struct {
 		name, addr string
 		want       sight
-		health     status
+		health     string
 	}{
 		{"nobody listens", deadAddr(t), refused, statusUnreachable},
 		{"nobody answers", mute.Addr().String(), silent, statusUnreachable},
@@ -349,8 +350,7 @@ func TestLateIsNobodysFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	req, _ := http.NewRequest("GET", "http://x/api/counter", nil)
-	x := newExchange("127.0.0.1", func() bool { return false })
-	defer x.release()
+	x := &exchange{client: "127.0.0.1", gone: func() bool { return false }}
 	x.request = req
 	x.prepare("/api/counter", time.Now().Add(-time.Second))
 	if _, err := b.ask(0, x); !unsent(err) {

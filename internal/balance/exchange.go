@@ -2,13 +2,19 @@ package balance
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/textproto"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/http1"
 )
 
 const (
@@ -18,47 +24,34 @@ const (
 )
 
 // An exchange is one client's request, ready to be sent to any node, and room
-// for the answer. Its bytes are the same for every node.
+// for the answer. A connection's requests share one.
 type exchange struct {
 	request  *http.Request
 	client   string      // the client's IP address
-	gone     func() bool // whether nobody waits for the answer any more
-	arrived  time.Time   // when the request's head had been read
+	gone     func() bool // reports that nobody waits for the answer any more
+	arrived  time.Time   // when the request's first byte was there
 	deadline time.Time   // for the answer's last byte
-	live     bool        // the answer's head is told at once where its length is open: it tells that a lock is held
+	live     bool        // the answer's head goes out at once if its length is open: it says that a lock is held
 
-	head   []byte // and the body too, where that is short
-	body   bytes.Buffer
-	answer bytes.Buffer
+	body   bytes.Buffer // of the request
+	head   []byte       // of the request as nodes get it, or of the answer as the client gets it; with the body if that is short
+	fields []byte       // the answer's header
+	answer []byte       // the answer's body, or its beginning
 }
 
-var exchanges = sync.Pool{New: func() any { return new(exchange) }}
-
-// newExchange returns an exchange that release gives back.
-func newExchange(client string, gone func() bool) *exchange {
-	x := exchanges.Get().(*exchange)
-	x.client, x.gone = client, gone
-	return x
-}
-
-func (x *exchange) release() {
-	if x.body.Cap() > maxKept || x.answer.Cap() > maxKept {
-		return
-	}
-	x.request, x.gone, x.head = nil, nil, x.head[:0]
+// reset prepares x for the next request.
+func (x *exchange) reset() {
+	x.request = nil
 	x.body.Reset()
-	x.answer.Reset()
-	exchanges.Put(x)
+	if x.body.Cap() > maxKept {
+		x.body = bytes.Buffer{}
+	}
+	if cap(x.answer) > maxKept {
+		x.answer = nil
+	}
 }
 
-// readBody reads the whole body of the request. Its error is an
-// *http.MaxBytesError where the body is above MaxBody.
-func (x *exchange) readBody() error {
-	_, err := x.body.ReadFrom(http.MaxBytesReader(nil, x.request.Body, MaxBody))
-	return err
-}
-
-// prepare writes the request's head for a node, asking it for path.
+// prepare writes the request's head for a node, with the path.
 func (x *exchange) prepare(path string, deadline time.Time) {
 	x.deadline, x.live = deadline, strings.HasPrefix(path, "/lab/")
 	r, h := x.request, x.head[:0]
@@ -71,12 +64,21 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 	}
 	h = append(h, " HTTP/1.1\r\n"...)
 	h = appendField(h, "Host", r.Host)
-	h = appendHeader(h, r.Header)
-	h = appendField(h, "X-Forwarded-For", forwardedFor(r.Header["X-Forwarded-For"], x.client))
-	if hasBody(r) {
-		h = append(h, "Content-Length: "...)
-		h = strconv.AppendInt(h, int64(x.body.Len()), 10)
-		h = append(h, "\r\n"...)
+	hop := ownFields
+	if named := r.Header["Connection"]; named != nil {
+		hop = append(slices.Clip(named), ownFields...)
+	}
+	for name, values := range r.Header {
+		if !ofOneHop(name, hop) {
+			for _, v := range values {
+				h = appendField(h, name, v)
+			}
+		}
+	}
+	h = appendField(h, "X-Forwarded-For", strings.Join(append(r.Header["X-Forwarded-For"], x.client), ", "))
+	// A node learns a body's length, 0 included, unless the method needs none.
+	if r.Body != http.NoBody || r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+		h = appendField(h, "Content-Length", strconv.Itoa(x.body.Len()))
 	}
 	h = append(h, "\r\n"...)
 	if x.body.Len() <= oneWrite {
@@ -85,97 +87,203 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 	x.head = h
 }
 
-// sendTo sends the request and returns how many bytes were taken.
-func (x *exchange) sendTo(w io.Writer) (int, error) {
-	n, err := w.Write(x.head)
-	if err != nil || x.body.Len() <= oneWrite {
-		return n, err
+// sendTo sends the request, waits for the answer's first byte, and returns how
+// many bytes were sent.
+func (x *exchange) sendTo(c *http1.Conn) (sent int, err error) {
+	if x.body.Len() <= oneWrite {
+		return c.Ask(x.head, x.deadline)
 	}
-	m, err := w.Write(x.body.Bytes())
-	return n + m, err
+	sent, err = c.Write(x.head)
+	if err == nil {
+		var more int
+		more, err = c.Ask(x.body.Bytes(), x.deadline)
+		sent += more
+	}
+	return sent, err
 }
 
-// readAnswer reads an answer's body, but not much more than maxWhole of it.
-func (x *exchange) readAnswer(resp *http.Response) ([]byte, error) {
-	x.answer.Reset()
-	var body io.Reader = resp.Body
-	if resp.ContentLength < 0 || resp.ContentLength > maxWhole {
-		body = io.LimitReader(body, maxWhole+1)
-	}
-	_, err := x.answer.ReadFrom(body)
-	return x.answer.Bytes(), err
+// An answer is what a client gets: a node's answer or the balancer's own. The
+// zero answer is none: the client's connection is closed.
+type answer struct {
+	status int
+	fields []byte // the header's lines but those about the length and the connection
+	dated  bool   // one of them is the date
+	length int64  // of the body, by the node's header; -1 if that does not give it
+	body   []byte // all of the body, or its beginning if there is a rest
+	rest   *conn  // where the rest of the body is to be read; nil if there is none
 }
 
-// hasBody reports whether a node must be told the body's length, 0 included.
-func hasBody(r *http.Request) bool {
-	if r.Body != http.NoBody {
-		return true
-	}
-	return r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch
-}
-
-func appendHeader(h []byte, header http.Header) []byte {
-	named := connectionNames(header)
-	for k, values := range header {
-		if ownedByHop(k) || ownedByRequest(k) || named[k] {
-			continue
-		}
-		for _, v := range values {
-			h = appendField(h, k, v)
+// received returns the answer of a node with its head and without its body.
+func (x *exchange) received(from *http1.Answer) answer {
+	a := answer{status: from.Status, length: from.Length}
+	hop := []string{"Content-Length"}
+	for name, value := range from.Fields() {
+		if strings.EqualFold(string(name), "Connection") {
+			hop = append(hop, string(value))
 		}
 	}
-	return h
+	h := x.fields[:0]
+	for name, value := range from.Fields() {
+		if !ofOneHop(string(name), hop) {
+			h = appendField(h, name, value)
+			a.dated = a.dated || strings.EqualFold(string(name), "Date")
+		}
+	}
+	x.fields, a.fields = h, h
+	return a
 }
 
-// appendField needs no check against line breaks: net/http's parser, which
-// reads requests and answers here, refuses them.
-func appendField(h []byte, name, value string) []byte {
+// appendField needs no check for line breaks: the readers of requests and
+// answers refuse them.
+func appendField[T string | []byte](h []byte, name, value T) []byte {
 	h = append(h, name...)
 	h = append(h, ": "...)
 	h = append(h, value...)
 	return append(h, "\r\n"...)
 }
 
-// ownedByHop reports whether a header field is about one connection alone, and
-// so is not passed on. See RFC 9110, section 7.6.1.
-func ownedByHop(name string) bool {
-	switch name {
-	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+// hopFields are about one connection alone (RFC 9110, section 7.6.1).
+var hopFields = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+	"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// ownFields are those that prepare writes itself, and Expect, which the
+// balancer has answered.
+var ownFields = []string{"Host", "Content-Length", "Expect", "X-Forwarded-For"}
+
+// ofOneHop reports whether a header field is not passed on: it is one of
+// hopFields, or named in more, lists of names like those of a Connection field.
+func ofOneHop(name string, more []string) bool {
+	same := func(other string) bool { return len(other) == len(name) && strings.EqualFold(other, name) }
+	if slices.ContainsFunc(hopFields, same) {
 		return true
 	}
-	return false
-}
-
-// ownedByRequest reports whether prepare writes this field itself, or, with
-// Expect, has answered it.
-func ownedByRequest(name string) bool {
-	switch name {
-	case "Host", "Content-Length", "Expect", "X-Forwarded-For":
-		return true
-	}
-	return false
-}
-
-// connectionNames returns the fields that the Connection field names as its own.
-func connectionNames(header http.Header) map[string]bool {
-	values := header["Connection"]
-	if len(values) == 0 {
-		return nil
-	}
-	names := make(map[string]bool)
-	for _, v := range values {
-		for name := range strings.SplitSeq(v, ",") {
-			names[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+	for _, list := range more {
+		for other := range strings.SplitSeq(list, ",") {
+			if same(strings.TrimSpace(other)) {
+				return true
+			}
 		}
 	}
-	return names
+	return false
 }
 
-// forwardedFor adds the client to those that the request says it came through.
-func forwardedFor(before []string, client string) string {
-	if len(before) == 0 {
-		return client
+func bodyAllowed(method string, status int) bool {
+	return method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// endless reports whether the client learns the body's end only while it comes.
+func (a *answer) endless() bool { return a.rest != nil && a.length < 0 }
+
+// appendHead appends the head of a as the client that sent r gets it. An
+// endless answer goes out in chunks, or up to the connection's end if the client
+// speaks HTTP/1.0, which has no chunks. Keep means that the connection takes
+// another request.
+func (a *answer) appendHead(h []byte, r *http.Request, keep bool, now time.Time) []byte {
+	modern := r.ProtoAtLeast(1, 1)
+	if modern {
+		h = append(h, "HTTP/1.1 "...)
+	} else {
+		h = append(h, "HTTP/1.0 "...)
 	}
-	return strings.Join(before, ", ") + ", " + client
+	h = strconv.AppendInt(h, int64(a.status), 10)
+	h = append(h, ' ')
+	h = append(h, http.StatusText(a.status)...)
+	h = append(h, "\r\n"...)
+	h = append(h, a.fields...)
+	if !a.dated {
+		h = append(h, "Date: "...)
+		h = now.UTC().AppendFormat(h, http.TimeFormat)
+		h = append(h, "\r\n"...)
+	}
+	length := a.length
+	if a.rest == nil && bodyAllowed(r.Method, a.status) {
+		length = int64(len(a.body))
+	}
+	switch {
+	case a.endless() && modern:
+		h = append(h, "Transfer-Encoding: chunked\r\n"...)
+	case length >= 0 && a.status != http.StatusNoContent:
+		h = append(h, "Content-Length: "...)
+		h = strconv.AppendInt(h, length, 10)
+		h = append(h, "\r\n"...)
+	}
+	switch {
+	case !keep:
+		h = append(h, "Connection: close\r\n"...)
+	case !modern: // the client asked for it, and must learn that it may
+		h = append(h, "Connection: keep-alive\r\n"...)
+	}
+	return append(h, "\r\n"...)
+}
+
+// own returns an answer of the balancer itself, with body as JSON.
+func own(status int, body any) answer {
+	text, err := json.Marshal(body)
+	if err != nil {
+		text = []byte(`{"error":"the balancer cannot put its answer into JSON"}`)
+	}
+	text = append(text, '\n')
+	return answer{status: status, fields: []byte("Content-Type: application/json\r\n"), length: int64(len(text)), body: text}
+}
+
+// fail returns an answer with an error: e, and how long the request took.
+func (x *exchange) fail(status int, e api.Error) answer {
+	e.Duration = float64(time.Since(x.arrived)) / float64(time.Millisecond)
+	return own(status, e)
+}
+
+// failAsk answers for a node that gave no answer. The status says what may have
+// happened to the request: see [api.Certain].
+func (x *exchange) failAsk(err error) answer {
+	if errors.Is(err, errGone) {
+		return answer{}
+	}
+	status, e := http.StatusBadGateway, api.Error{Code: api.CodeNodeLost, Error: err.Error()}
+	switch {
+	case errors.Is(err, errTimeout):
+		status, e.Code = http.StatusGatewayTimeout, api.CodeNodeTimeout
+	case unsent(err):
+		status, e.Code = http.StatusServiceUnavailable, api.CodeNoNode
+		e.Error = "no node was reached, the last tried was " + e.Error
+	}
+	var from *nodeError
+	if errors.As(err, &from) && !unsent(err) {
+		e.Container = from.node // it had the request
+	}
+	return x.fail(status, e)
+}
+
+// A refusal is a request that the balancer cannot or will not take.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (e *refusal) Error() string { return e.text }
+
+// failRead answers for a request that could not be read.
+func (x *exchange) failRead(err error) answer {
+	status, e := http.StatusBadRequest, api.Error{Code: api.CodeInvalidArgument, Error: fmt.Sprintf("read request: %v", err)}
+	var refused *refusal
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &refused):
+		status, e.Error = refused.status, refused.text
+	case errors.As(err, &tooLarge):
+		status, e.Code, e.Error = http.StatusRequestEntityTooLarge, api.CodeTooLarge, fmt.Sprintf("the body is above %d bytes", MaxBody)
+	case errors.Is(err, http1.ErrLimit):
+		status, e.Error = http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the header is above %d bytes", maxHeaderBytes)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		status, e.Error = http.StatusRequestTimeout, "the request did not come in time"
+	}
+	return x.fail(status, e)
+}
+
+// copyBody writes the body of a to w.
+func (a *answer) copyBody(w io.Writer) error {
+	if _, err := w.Write(a.body); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, &a.rest.answer)
+	return err
 }

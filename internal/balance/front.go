@@ -1,21 +1,42 @@
 package balance
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"math"
 	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"example.com/contend/internal/http1"
 )
 
-// acceptPause is how long accepting waits for want of descriptors or memory.
-const acceptPause = 50 * time.Millisecond
+// How long the front waits for its clients.
+const (
+	readHeaderTimeout = 10 * time.Second // from a request's first byte
+	readTimeout       = 30 * time.Second // from the header's end to the body's
+	writeGrace        = 30 * time.Second // to take the answer, once it is there
+	lingerTimeout     = 500 * time.Millisecond
+	frontIdleTimeout  = 2 * time.Minute
+	acceptPause       = 50 * time.Millisecond // how long accepting waits for want of descriptors or memory
+	maxHeaderBytes    = 32 << 10
+)
 
 // A front accepts the clients' connections and ends them. It stands where
 // net/http's Server could, which starts a goroutine, a context and several
 // timers for every request: a quarter of the balancer's processor time. What
-// tells a good request from a bad one is still net/http's parser. Make it with
-// newFront.
+// distinguishes a good request from a bad one is still net/http's parser. Make it
+// with newFront.
 type front struct {
 	answer   func(*exchange) answer
 	log      *slog.Logger
@@ -30,14 +51,23 @@ func newFront(answer func(*exchange) answer, log *slog.Logger) *front {
 	return &front{answer: answer, log: log, clients: make(map[*client]struct{})}
 }
 
-// accept serves the connections that ln accepts until it accepts no more, and
-// returns why.
+// accept serves the connections that ln accepts, each in a goroutine of its own,
+// until it accepts no more, and returns why.
 func (f *front) accept(ln net.Listener) error {
 	for {
 		nc, err := ln.Accept()
 		switch {
 		case err == nil:
-			f.begin(nc)
+			c, err := newClient(f, nc)
+			if err != nil {
+				f.log.Warn("cannot serve a connection", "cause", err.Error())
+				_ = nc.Close()
+				continue
+			}
+			f.mu.Lock()
+			f.clients[c] = struct{}{}
+			f.mu.Unlock()
+			f.open.Go(c.serve)
 		case ours(err):
 			f.log.Warn("cannot accept a connection", "cause", err.Error())
 			time.Sleep(acceptPause)
@@ -47,37 +77,18 @@ func (f *front) accept(ln net.Listener) error {
 	}
 }
 
-// begin serves one connection in a goroutine of its own.
-func (f *front) begin(nc net.Conn) {
-	c, err := newClient(f, nc)
-	if err != nil {
-		f.log.Warn("cannot serve a connection", "cause", err.Error())
-		_ = nc.Close()
-		return
-	}
-	f.mu.Lock()
-	f.clients[c] = struct{}{}
-	f.mu.Unlock()
-	f.open.Go(func() {
-		c.serve()
-		f.mu.Lock()
-		delete(f.clients, c)
-		f.mu.Unlock()
-	})
-}
-
-// stop ends the idle connections at once and the others after the request that
-// they are at, or after the given time. It returns when all have ended. Nothing
+// stop ends the idle connections at once and the others after their current
+// request, or after the given time. It returns when all have ended. Nothing
 // may be accepted any more.
 func (f *front) stop(grace time.Duration) {
 	f.stopping.Store(true)
-	// A deadline in the past wakes those who wait; only the idle ones end, see
-	// client.await. The others go on waiting for what they waited for.
-	f.each(func(c *client) { _ = c.tcp.SetReadDeadline(time.Unix(1, 0)) })
+	// A deadline in the past wakes all that wait; only the idle ones end, see
+	// client.await. The others go on waiting.
+	f.each(func(c *client) { _ = c.TCP.SetReadDeadline(time.Unix(1, 0)) })
 	late := time.AfterFunc(grace, func() {
 		f.each(func(c *client) {
-			f.log.Warn("request cut off", "client", c.ip)
-			c.close()
+			f.log.Warn("request cut off", "client", c.x.client)
+			c.Close()
 		})
 	})
 	defer late.Stop()
@@ -90,4 +101,228 @@ func (f *front) each(do func(*client)) {
 	for c := range f.clients {
 		do(c)
 	}
+}
+
+// A client is a connection that requests come from, one after the other.
+type client struct {
+	*http1.Conn
+	front *front
+	x     exchange
+	idle  bool   // between two requests
+	after string // the method of the request before; "" before the first
+}
+
+func newClient(f *front, nc net.Conn) (*client, error) {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil, fmt.Errorf("a %T is no TCP connection", nc)
+	}
+	// No deadline of a client is sooner than this nap, so none is missed.
+	conn, err := http1.NewConn(tcp, readHeaderTimeout)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Conn: conn, front: f, x: exchange{client: "unknown"}}
+	if addr, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
+		c.x.client = addr.IP.String()
+	}
+	c.Vain = c.dismissed
+	c.x.gone = func() bool { // the client has closed its side: it waits for no answer
+		err := c.Look()
+		return err != nil && err != syscall.EAGAIN
+	}
+	return c, nil
+}
+
+// serve answers the client's requests until one of the two sides ends it.
+func (c *client) serve() {
+	for c.await() && c.exchange() {
+		c.x.reset()
+	}
+	c.Close()
+	c.front.mu.Lock()
+	delete(c.front.clients, c)
+	c.front.mu.Unlock()
+}
+
+// await waits for a request's first byte. It is false if none comes.
+func (c *client) await() bool {
+	c.idle = true
+	defer func() { c.idle = false }()
+	c.Limit(maxHeaderBytes)
+	c.Until(time.Now().Add(frontIdleTimeout))
+	// This look comes after the deadline was set, for that may have undone what
+	// stop set to wake this connection.
+	if c.R.Buffered() == 0 && c.dismissed() {
+		return false
+	}
+	runtime.Gosched() // the next request is hardly there yet: others go first, at less cost than a read in vain
+	for {
+		first, err := c.R.Peek(1)
+		if err != nil {
+			return false
+		}
+		// Old clients end a POST with a line break that does not count: RFC 9112, section 2.2.
+		if c.after != http.MethodPost || first[0] != '\r' && first[0] != '\n' {
+			return true
+		}
+		_, _ = c.R.Discard(1)
+	}
+}
+
+// dismissed reports whether the connection is to end because it is idle and
+// the front stops. One with a request on its way is not idle.
+func (c *client) dismissed() bool {
+	return c.idle && c.front.stopping.Load() && c.Look() != nil
+}
+
+// exchange reads one request and answers it. It reports whether another may follow.
+func (c *client) exchange() bool {
+	if err := c.read(); err != nil {
+		c.refuse(err)
+		return false
+	}
+	c.after = c.x.request.Method
+	return c.reply(c.front.answer(&c.x))
+}
+
+// read reads a request with its whole body. The error is an *http.MaxBytesError
+// if the body is above MaxBody.
+func (c *client) read() (err error) {
+	x := &c.x
+	x.arrived = time.Now()
+	c.Until(x.arrived.Add(readHeaderTimeout))
+	if x.request, err = http.ReadRequest(c.R); err != nil {
+		return err
+	}
+	if err := acceptable(x.request); err != nil {
+		return err
+	}
+	if x.request.Body == http.NoBody {
+		return nil
+	}
+	c.Until(x.arrived.Add(readTimeout))
+	c.Limit(math.MaxInt64)
+	if x.request.Header["Expect"] != nil && x.request.ProtoAtLeast(1, 1) {
+		if _, err := io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
+			return err
+		}
+	}
+	_, err = x.body.ReadFrom(http.MaxBytesReader(nil, x.request.Body, MaxBody))
+	return err
+}
+
+// acceptable returns why a request that is well-formed is refused all the same.
+func acceptable(r *http.Request) error {
+	for name := range r.Header {
+		if strings.Contains(name, " ") { // which net/http's parser lets through, for others to decide about
+			return &refusal{http.StatusBadRequest, fmt.Sprintf("invalid header name %q", name)}
+		}
+	}
+	switch expect := r.Header.Get("Expect"); {
+	case r.ProtoMajor != 1:
+		return &refusal{http.StatusHTTPVersionNotSupported, "want HTTP/1.1 or HTTP/1.0, not " + r.Proto}
+	case r.Host == "" && r.ProtoAtLeast(1, 1) && r.Method != http.MethodConnect:
+		return &refusal{http.StatusBadRequest, "a Host header is missing"}
+	case strings.ContainsFunc(r.Host, notInHost):
+		return &refusal{http.StatusBadRequest, fmt.Sprintf("invalid host %q", r.Host)}
+	case expect != "" && !strings.EqualFold(expect, "100-continue"):
+		return &refusal{http.StatusExpectationFailed, fmt.Sprintf("cannot do what is expected: %q", expect)}
+	case r.ContentLength > MaxBody: // before a client that waits for 100 Continue gets it
+		return &http.MaxBytesError{Limit: MaxBody}
+	}
+	return nil
+}
+
+// notInHost reports whether a rune cannot be in a host with its port: RFC 3986, section 3.2.2.
+func notInHost(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("-._~!$&'()*+,;=%:[]", r)
+}
+
+// refuse answers why a request could not be read, if the client may still
+// listen, and then reads what may still come: to close on unread bytes would
+// reset the connection, and the answer would be lost with it.
+func (c *client) refuse(err error) {
+	if c.x.request == nil {
+		var broken *net.OpError
+		if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &broken) {
+			return // no request was sent to its end
+		}
+		c.x.request = &http.Request{ProtoMajor: 1, ProtoMinor: 1}
+	}
+	c.x.request.Close = true
+	c.reply(c.x.failRead(err))
+	_ = c.TCP.CloseWrite()
+	c.Until(time.Now().Add(lingerTimeout))
+	c.Limit(math.MaxInt64)
+	_, _ = io.Copy(io.Discard, c)
+}
+
+// reply gives the client an answer, and reports whether it can send another
+// request. An answer that breaks on the way breaks the connection too, with a
+// reset: a shortened one must not look whole, not even if the connection's
+// end is the answer's.
+func (c *client) reply(a answer) bool {
+	r := c.x.request
+	if a.status == 0 {
+		return false
+	}
+	if !bodyAllowed(r.Method, a.status) {
+		a.body = nil
+	}
+	keep := !r.Close && !c.front.stopping.Load() && (!a.endless() || r.ProtoAtLeast(1, 1))
+	now := time.Now()
+	c.x.head = a.appendHead(c.x.head[:0], r, keep, now)
+	var err error
+	if a.rest == nil {
+		c.Until(now.Add(writeGrace))
+		err = c.replyWhole(a.body)
+	} else {
+		c.Until(c.x.deadline.Add(writeGrace))
+		err = c.replyLong(a)
+		a.rest.Close()
+	}
+	if err != nil {
+		_ = c.TCP.SetLinger(0)
+	}
+	return err == nil && keep
+}
+
+// replyWhole writes an answer, with one call if its body is short.
+func (c *client) replyWhole(body []byte) error {
+	if len(body) <= oneWrite {
+		c.x.head = append(c.x.head, body...)
+		body = nil
+	}
+	_, err := c.Write(c.x.head)
+	if err == nil && body != nil {
+		_, err = c.Write(body)
+	}
+	return err
+}
+
+// replyLong passes an answer on as it comes.
+func (c *client) replyLong(a answer) error {
+	out := bufio.NewWriterSize(c, oneWrite)
+	_, _ = out.Write(c.x.head) // its error comes again with the next write
+	if c.x.live {
+		_ = out.Flush()
+	}
+	if !a.endless() || !c.x.request.ProtoAtLeast(1, 1) {
+		if err := a.copyBody(out); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	chunks := httputil.NewChunkedWriter(out)
+	if err := a.copyBody(chunks); err != nil {
+		return err
+	}
+	_ = chunks.Close()
+	_, _ = io.WriteString(out, "\r\n") // no trailer
+	return out.Flush()
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/contend/internal/http1"
 )
 
 // A witness writes down the requests that a server let through.
@@ -72,7 +74,7 @@ func serveFront(f *testing.F, w *witness) (addr string) {
 	}
 	front := newFront(func(x *exchange) answer {
 		w.saw(x.request, x.body.Bytes())
-		return answer{resp: &http.Response{StatusCode: http.StatusOK}}
+		return answer{status: http.StatusOK, length: -1}
 	}, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- front.accept(ln) }()
@@ -145,8 +147,9 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// FuzzAnswers passes on whatever net/http takes for a node's answer. The client
-// must read the same from it, to the same end.
+// FuzzAnswers passes on the answers of a node. The client must read with
+// net/http what net/http reads from the node: the status, the body to the same
+// end, and the fields that are for it.
 func FuzzAnswers(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}",
@@ -154,7 +157,8 @@ func FuzzAnswers(f *testing.F) {
 		"HTTP/1.0 200 OK\r\n\r\nuntil the end",
 		"HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n",
 		"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nConnection: X\r\nX: 1\r\nY z: 2\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nConnection: X , y\r\nX: 1\r\nY z: 2\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nconnection: x-own\r\nX-OWN: 1\r\nkeep-alive: 9\r\ndate: now\r\ncontent-length: 0\r\n\r\n",
 		"HTTP/1.1 799 Odd\r\nContent-Length: 0\r\n\r\n",
 	} {
 		f.Add([]byte(s), true, true)
@@ -169,16 +173,18 @@ func FuzzAnswers(f *testing.F) {
 		if modern {
 			r.ProtoMinor = 1
 		}
-		node, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(input)), r)
-		if err != nil || node.StatusCode < 200 {
+		var from http1.Answer
+		if from.ReadHead(bufio.NewReader(bytes.NewReader(input)), r.Method) != nil {
 			return
 		}
-		body, err := io.ReadAll(node.Body)
-		if err != nil {
+		var x exchange
+		a := x.received(&from)
+		var err error
+		if a.body, err = from.ReadAll(nil, len(input)); err != nil {
 			return
 		}
-		a := answer{resp: node, body: body}
-		told := append(appendAnswer(nil, r, a, frame(r, a), time.Unix(0, 0)), body...)
+		node, body := readFinal(t, input, r)
+		told := append(a.appendHead(nil, r, true, time.Unix(0, 0)), a.body...)
 		in := bufio.NewReader(bytes.NewReader(append(told, "next"...)))
 		resp, err := http.ReadResponse(in, r)
 		if err != nil {
@@ -191,13 +197,38 @@ func FuzzAnswers(f *testing.F) {
 		if rest, _ := io.ReadAll(in); string(rest) != "next" {
 			t.Errorf("%q became %q: the end is not where it should be, %q is left", input, told, rest)
 		}
-		for name, values := range node.Header {
-			if ownedByHop(name) || name == "Content-Length" || connectionNames(node.Header)[name] || strings.Contains(name, " ") {
-				continue
-			}
-			if !slices.Equal(resp.Header[name], values) {
-				t.Errorf("%q: field %s is %q, was %q", input, name, resp.Header[name], values)
-			}
-		}
+		checkFields(t, input, node.Header, resp.Header)
 	})
+}
+
+// readFinal reads the answer in input, after those with a status of 1xx, with net/http.
+func readFinal(t *testing.T, input []byte, r *http.Request) (resp *http.Response, body []byte) {
+	in := bufio.NewReaderSize(bytes.NewReader(input), len(input)+16)
+	for resp == nil || resp.StatusCode < 200 {
+		var err error
+		if resp, err = http.ReadResponse(in, r); err != nil {
+			t.Fatalf("%q: taken, but net/http says %v", input, err)
+		}
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%q: taken, but net/http says %v", input, err)
+	}
+	return resp, body
+}
+
+// checkFields checks that the client gets the node's fields, but none that are
+// about the node's connection.
+func checkFields(t *testing.T, input []byte, node, client http.Header) {
+	for name, values := range node {
+		if ofOneHop(name, append(node["Connection"], "Content-Length")) {
+			if name != "Connection" && name != "Content-Length" && name != "Date" && client[name] != nil {
+				t.Errorf("%q: field %s of the node's connection is passed on", input, name)
+			}
+			continue
+		}
+		if !slices.Equal(client[name], values) {
+			t.Errorf("%q: field %s is %q, was %q", input, name, client[name], values)
+		}
+	}
 }

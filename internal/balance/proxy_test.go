@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/http1"
 )
 
 // newNode starts a node in this process that answers /health itself.
@@ -247,8 +248,8 @@ func TestBrokenAnswers(t *testing.T) {
 		{"no last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"},
 		{"a switch of protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"},
 		{"a status below 100", "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n"},
-		{"an endless head", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2*maxAnswer)},
-		{"endless hints", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", maxAnswer/20)},
+		{"an endless head", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2*http1.MaxHead)},
+		{"endless hints", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", http1.MaxHead/20)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -253,25 +253,33 @@ func (a *Answer) nextChunk() error {
 	}
 }
 
-// ReadAll appends the whole body to b. A body above most bytes is ErrBad.
-func (a *Answer) ReadAll(b []byte, most int) ([]byte, error) {
-	start := len(b)
-	for {
-		if a.left > int64(most) {
-			return b, ErrBad
-		}
-		b = slices.Grow(b, int(max(a.left, 512))) // the body, or the current chunk, and otherwise some
-		n, err := a.Read(b[len(b):cap(b)])
+// ReadUpTo appends the body to b, but stops after more than most bytes; the rest
+// is for Read. Whole reports that it did not stop.
+func (a *Answer) ReadUpTo(b []byte, most int) (_ []byte, whole bool, err error) {
+	for end := len(b) + most; len(b) <= end; {
+		b = slices.Grow(b, int(min(max(a.left, 512), int64(end+1-len(b)))))
+		n, err := a.Read(b[len(b):min(cap(b), end+1)])
 		b = b[:len(b)+n]
 		switch {
-		case len(b)-start > most:
-			return b, ErrBad
 		case err == io.EOF:
-			return b, nil
+			return b, true, nil
 		case err != nil:
-			return b, err
+			return b, false, err
 		}
 	}
+	return b, false, nil
+}
+
+// ReadAll appends the whole body to b. A body above most bytes is ErrBad.
+func (a *Answer) ReadAll(b []byte, most int) ([]byte, error) {
+	if a.left > int64(most) {
+		return b, ErrBad
+	}
+	b, whole, err := a.ReadUpTo(b, most)
+	if err == nil && !whole {
+		err = ErrBad
+	}
+	return b, err
 }
 
 // number returns the number that digits stand for, -1 if they are none or the

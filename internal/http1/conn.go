@@ -63,10 +63,12 @@ type Conn struct {
 }
 
 // NewConn returns a Conn over tcp without a limit. A wait is interrupted after
-// nap, and goes on unless Vain ends it or its deadline has come.
+// nap, and goes on unless Vain ends it or its deadline has come. On an error it
+// closes tcp.
 func NewConn(tcp *net.TCPConn, nap time.Duration) (*Conn, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
+		_ = tcp.Close()
 		return nil, err
 	}
 	c := &Conn{TCP: tcp, raw: raw, nap: nap}

@@ -81,7 +81,7 @@ func (c *HTTPClient) Connect(ctx context.Context, now time.Time, timeout time.Du
 		return err
 	}
 	if c.conn, err = http1.NewConn(tcp.(*net.TCPConn), time.Second); err != nil {
-		return errors.Join(err, tcp.Close())
+		return err
 	}
 	c.release = context.AfterFunc(ctx, func() { tcp.Close() }) // under a call that waits
 	c.used = now
