@@ -64,11 +64,11 @@ holds "no acknowledged row is lost by SIGKILL, with crashes in every arm" \
 holds "every request of every arm is accounted for" \
 	"$arms | all(.ops.total == 100 and .ops.ok + .ops.failed + .ops.unknown == 100)"
 holds "read-then-write with busy_timeout 5000 loses acknowledged updates, with witnesses" \
-	"$arms | map(select(.discipline.transaction == \"separate\" and .discipline.busy_timeout_ms == 5000)) | length == 4 and all(.lost > 0 and (.findings[] | select(.claim == \"lost-update\").witness | length > 0))"
+	"$arms | map(select(.setup.discipline.transaction == \"separate\" and .setup.discipline.busy_timeout_ms == 5000)) | length == 4 and all(.lost > 0 and (.findings[] | select(.claim == \"lost-update\").witness | length > 0))"
 holds "no transaction arm loses anything" \
-	"$arms | map(select(.discipline.transaction != \"separate\")) | length > 30 and all(.lost == 0)"
+	"$arms | map(select(.setup.discipline.transaction != \"separate\")) | length > 30 and all(.lost == 0)"
 holds "a burst without patience has more than 30 refused, in every transaction style" \
-	"$arms | map(select(.discipline.busy_timeout_ms == 0 and .load.arrival == \"burst\")) | length == 11 and all(.codes.SQLITE_BUSY > 30)"
+	"$arms | map(select(.setup.discipline.busy_timeout_ms == 0 and .setup.load.arrival == \"burst\")) | length == 11 and all(.codes.SQLITE_BUSY > 30)"
 holds "green refuses nobody" \
 	"$arms | map(select(.name | startswith(\"green/\"))) | length == 2 and all(.ops.ok == 100 and .codes == {})"
 
@@ -77,7 +77,7 @@ claims "$runs/out.json" >"$runs/asked"
 claims "$runs/quick.json" | cmp - "$runs/asked"
 say "--quick asks the same $(wc -l <"$runs/asked") claims"
 
-jq -r '.experiments[] | select(.name == "busy").arms[] | [.recording, .final] | @tsv' "$runs/out.json" | sort -u >"$runs/finals"
+jq -r '.experiments[] | select(.name == "busy").arms[] | [.recordings[0], .final] | @tsv' "$runs/out.json" | sort -u >"$runs/finals"
 while read -r recording final; do
 	seen=$(sqlite3 "$whole/$recording/shared.db" 'SELECT coalesce(sum(value), 0) FROM counters')
 	[ "$seen" = "$final" ] || { say "sqlite3 reads $seen in $recording, the run says $final"; exit 1; }

@@ -28,7 +28,7 @@ if docker version >/dev/null 2>&1; then
 		echo "| mount/journal | acknowledged | refused | lost | integrity_check |"
 		echo "|---|---|---|---|---|"
 		bin/contend report --json "$runs/latest" | jq -r '.experiments[] | select(.name == "mounts").arms[]
-			| "| \(.name) | \(.acknowledged) | \(.ops.failed) | \(.lost) | \(.integrity) |"'
+			| "| \(.name) | \(.ops.ok) | \(.ops.failed) | \(.lost) | \(.integrity) |"'
 	} >"$runs/mounts"
 else
 	echo "not run again: docs/containers.txt and docs/containers.md, because no Docker engine is reached" >&2

@@ -15,6 +15,7 @@ import (
 
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/report"
+	"example.com/contend/internal/run"
 )
 
 // Names within the directory of runs and within a run.
@@ -47,11 +48,11 @@ func Create(root, name string, now time.Time) (string, error) {
 
 // Save writes run and its report into dir, each whole or not at all, and makes
 // dir the latest.
-func Save(dir string, run *experiment.Run) error {
-	if err := write(filepath.Join(dir, RunFile), func(w io.Writer) error { return report.JSON(w, run) }); err != nil {
+func Save(dir string, doc *run.Run) error {
+	if err := write(filepath.Join(dir, RunFile), func(w io.Writer) error { return report.JSON(w, doc) }); err != nil {
 		return fmt.Errorf("save run: %w", err)
 	}
-	if _, err := Draw(dir, run); err != nil {
+	if _, err := Draw(dir, doc); err != nil {
 		return err
 	}
 	if err := replace(filepath.Join(filepath.Dir(dir), Latest), func(temporary string) error {
@@ -64,9 +65,9 @@ func Save(dir string, run *experiment.Run) error {
 
 // Draw writes the report of run into dir, in place of one that is there, and
 // returns its path.
-func Draw(dir string, run *experiment.Run) (path string, err error) {
+func Draw(dir string, doc *run.Run) (path string, err error) {
 	path = filepath.Join(dir, ReportFile)
-	if err := write(path, func(w io.Writer) error { return report.HTML(w, run) }); err != nil {
+	if err := write(path, func(w io.Writer) error { return report.HTML(w, doc) }); err != nil {
 		return "", fmt.Errorf("save report: %w", err)
 	}
 	return path, nil
@@ -98,7 +99,7 @@ func replace(path string, create func(temporary string) error) error {
 }
 
 // Load reads the run at path: its directory, or its run.json.
-func Load(path string) (*experiment.Run, error) {
+func Load(path string) (*run.Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, RunFile)
 	}
@@ -108,4 +109,26 @@ func Load(path string) (*experiment.Run, error) {
 	}
 	defer f.Close()
 	return report.Decode(f, path)
+}
+
+// Recordings reads what the run in dir recorded. The error names the recording that
+// lacks something, and what.
+func Recordings(dir string) (experiment.Recordings, error) {
+	files := os.DirFS(dir)
+	entries, err := fs.ReadDir(files, "recordings")
+	if err != nil {
+		return nil, fmt.Errorf("read recordings: %w", err)
+	}
+	all := experiment.Recordings{}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		r, err := run.ReadRecording(files, "recordings/"+entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		all[experiment.Take{Setup: r.Setup.Key(), Repeat: r.Repeat, Place: r.Place}] = r
+	}
+	return all, nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 func TestSaveAndLoad(t *testing.T) {
@@ -26,9 +26,9 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("directories = %q, want %q", dirs, want)
 	}
 
-	run := &experiment.Run{Schema: experiment.Schema, Places: []string{"processes"}, Command: []string{"contend", "run"}, Seed: 7, Started: now, Experiments: []experiment.Result{}}
+	doc := &run.Run{Schema: run.Schema, Places: []string{"processes"}, Command: []string{"contend", "run"}, Seed: 7, Started: now, Experiments: []run.Result{}}
 	for _, dir := range dirs {
-		if err := Save(filepath.Join(root, dir), run); err != nil {
+		if err := Save(filepath.Join(root, dir), doc); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,7 +36,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(run, got); diff != "" {
+	if diff := cmp.Diff(doc, got); diff != "" {
 		t.Errorf("loaded run (-saved +loaded):\n%s", diff)
 	}
 	if target, _ := os.Readlink(filepath.Join(root, Latest)); target != dirs[1] {

@@ -8,7 +8,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -62,10 +62,10 @@ func cascadeArms(o Options) []experiment.Arm {
 }
 
 // cascadeArm is an arm with d, and with d but for its retries.
-func cascadeArm(name string, d store.Discipline, spec load.Spec) experiment.Arm {
+func cascadeArm(name string, d store.Discipline, spec run.Load) experiment.Arm {
 	d.Pool = (spec.Clients + nodes - 1) / nodes // as in crowd: all meet in SQLite
-	setup := func(d store.Discipline) experiment.Setup {
-		return experiment.Setup{
+	setup := func(d store.Discipline) run.Setup {
+		return run.Setup{
 			Nodes: nodes, Discipline: d, Load: spec,
 			Workload: workload.Increment{Key: "counter", Nodes: nodes},
 		}
@@ -87,10 +87,10 @@ func cascadeArm(name string, d store.Discipline, spec load.Spec) experiment.Arm 
 // retry of the overload is over, which comes 7 s after its first try. There
 // are as many clients as arrivals, so that none waits for a client, and each
 // has the patience of the seed's (line 171).
-func surge(o Options) load.Spec {
-	spec := load.Spec{
-		Arrival: load.Open, Rate: 150, Duration: 2 * time.Second,
-		Then: load.Phase{Rate: 10, Duration: 7500 * time.Millisecond}, Timeout: 10 * time.Second,
+func surge(o Options) run.Load {
+	spec := run.Load{
+		Arrival: run.Open, Rate: 150, Duration: 2 * time.Second,
+		Then: run.Phase{Rate: 10, Duration: 7500 * time.Millisecond}, Timeout: 10 * time.Second,
 	}
 	if o.Quick {
 		spec.Duration, spec.Then.Duration = 500*time.Millisecond, 2500*time.Millisecond
@@ -118,7 +118,7 @@ func underWay(ops []history.Op, at time.Duration) int {
 }
 
 // peakInFlightOf is the most of them. Their number rises only when a request comes.
-func peakInFlightOf(r *experiment.Recording) (requests float64, ok bool) {
+func peakInFlightOf(r *run.Recording) (requests float64, ok bool) {
 	ops, most := r.ClientOps(), 0
 	for i := range ops {
 		most = max(most, underWay(ops, ops[i].Intended))
@@ -129,7 +129,7 @@ func peakInFlightOf(r *experiment.Recording) (requests float64, ok bool) {
 // leftInFlightOf is how many there were when the overload had been over for a
 // second: enough for a machine that was short of processor time to catch up,
 // so that what is left waits for the database, or for its next try.
-func leftInFlightOf(r *experiment.Recording) (requests float64, ok bool) {
+func leftInFlightOf(r *run.Recording) (requests float64, ok bool) {
 	return float64(underWay(r.ClientOps(), r.Setup.Load.Duration+time.Second)), r.Told()
 }
 
@@ -145,7 +145,7 @@ const (
 // recoveryOf is how long after the overload the service begins to serve for
 // good: it does so in every window from then on. ok is false where it does not
 // even in the last.
-func recoveryOf(r *experiment.Recording) (seconds float64, ok bool) {
+func recoveryOf(r *run.Recording) (seconds float64, ok bool) {
 	over := r.Setup.Load.Duration
 	last := over + r.Setup.Load.Then.Duration - window
 	ops := r.ClientOps()
@@ -175,7 +175,7 @@ func serves(ops []history.Op, from time.Duration) bool {
 }
 
 // silenceOf is the longest time in which no request succeeded, while some came.
-func silenceOf(r *experiment.Recording) (seconds float64, ok bool) {
+func silenceOf(r *run.Recording) (seconds float64, ok bool) {
 	spec := r.Setup.Load
 	end := spec.Duration + spec.Then.Duration
 	var answers []time.Duration
@@ -206,7 +206,7 @@ func cascadeClaims() []experiment.Claim {
 		Text:   "Retries pile requests up: a second after the overload at least twice as many are in flight as without them, and at least ten more.",
 		TextJA: "リトライによるリクエストの蓄積",
 		Source: seed(694),
-		Check: func(e *experiment.Evidence) experiment.Judgement {
+		Check: func(e *run.Evidence) experiment.Judgement {
 			return twice(e, leftInFlight, 10, "requests in flight a second after the overload")
 		},
 	}, {
@@ -214,7 +214,7 @@ func cascadeClaims() []experiment.Claim {
 		Text:   "With retries the whole system answers more slowly: clients wait at least twice as long on average as without them, and at least 100 ms longer.",
 		TextJA: "システム全体のレスポンス低下",
 		Source: seed(695),
-		Check: func(e *experiment.Evidence) experiment.Judgement {
+		Check: func(e *run.Evidence) experiment.Judgement {
 			return twice(e, meanWait, 100, "ms of mean wait")
 		},
 	}, {
@@ -229,7 +229,7 @@ func cascadeClaims() []experiment.Claim {
 
 // twice judges the claim that a figure is at least twice as great with retries
 // as without, and greater by at least least: twice next to nothing is nothing.
-func twice(e *experiment.Evidence, f experiment.Figure, least float64, what string) experiment.Judgement {
+func twice(e *run.Evidence, f experiment.Figure, least float64, what string) experiment.Judgement {
 	for r := range e.All {
 		if j := whole(r, experiment.Judgement{}); j.Reason != "" {
 			return j
@@ -255,7 +255,7 @@ const (
 
 // retriesStop judges the claim that the service stops with retries and goes on
 // without. Where it stops in both, something else has stopped it.
-func retriesStop(e *experiment.Evidence) experiment.Judgement {
+func retriesStop(e *run.Evidence) experiment.Judgement {
 	without, with := e.Trial(withoutRetries).Recordings, e.Trial(withRetries).Recordings
 	if len(without) == 0 || len(with) == 0 {
 		return experiment.Judgement{Reason: "with and without retries were not both recorded"}
@@ -275,7 +275,7 @@ func retriesStop(e *experiment.Evidence) experiment.Judgement {
 
 // stops judges whether the service stops in a recording, and says how it went.
 // A calm that ends before it could have been down for long enough leaves it open.
-func stops(r *experiment.Recording) (check.Verdict, string) {
+func stops(r *run.Recording) (check.Verdict, string) {
 	silent, _ := silenceOf(r)
 	after, recovered := recoveryOf(r)
 	how := fmt.Sprintf("%.1f s without a success", silent)
@@ -313,27 +313,27 @@ const bin = 500 * time.Millisecond
 
 // goodputPlot shows how many requests succeed as the overload comes and goes,
 // beside how many come.
-func goodputPlot(arms []experiment.Evidence) experiment.Chart {
-	c := experiment.Chart{
-		Kind: experiment.ChartTime, Title: "Requests that succeed, through an overload and after it",
-		X: experiment.Axis{Label: "time", Unit: "s"}, Y: experiment.Axis{Label: "requests", Unit: "1/s"},
+func goodputPlot(arms []run.Evidence) run.Chart {
+	c := run.Chart{
+		Kind: run.ChartTime, Title: "Requests that succeed, through an overload and after it",
+		X: run.Axis{Label: "time", Unit: "s"}, Y: run.Axis{Label: "requests", Unit: "1/s"},
 	}
 	succeeded := func(op *history.Op) (time.Duration, bool) { return op.Returned, op.Outcome == history.OK }
 	came := func(op *history.Op) (time.Duration, bool) { return op.Intended, true }
-	c.Series = overTime(arms, func(r *experiment.Recording) []experiment.Point { return perSecond(r, succeeded) })
+	c.Series = overTime(arms, func(r *run.Recording) []run.Point { return perSecond(r, succeeded) })
 	if len(c.Series) > 0 {
 		r := firstOf(arms)
-		c.Series = append(c.Series, experiment.Series{Name: "arrivals", Points: perSecond(r, came)})
+		c.Series = append(c.Series, run.Series{Name: "arrivals", Points: perSecond(r, came)})
 		c.Marks = overload(r)
 	}
 	return c
 }
 
 // inFlightPlot shows how many requests clients are waiting for.
-func inFlightPlot(arms []experiment.Evidence) experiment.Chart {
-	c := experiment.Chart{
-		Kind: experiment.ChartTime, Title: "Requests in flight, through an overload and after it",
-		X: experiment.Axis{Label: "time", Unit: "s"}, Y: experiment.Axis{Label: "requests in flight"},
+func inFlightPlot(arms []run.Evidence) run.Chart {
+	c := run.Chart{
+		Kind: run.ChartTime, Title: "Requests in flight, through an overload and after it",
+		X: run.Axis{Label: "time", Unit: "s"}, Y: run.Axis{Label: "requests in flight"},
 	}
 	if c.Series = overTime(arms, inFlight); len(c.Series) > 0 {
 		c.Marks = overload(firstOf(arms))
@@ -342,9 +342,9 @@ func inFlightPlot(arms []experiment.Evidence) experiment.Chart {
 }
 
 // overTime returns a line for each different recording: arms may share one.
-func overTime(arms []experiment.Evidence, points func(*experiment.Recording) []experiment.Point) []experiment.Series {
-	var all []experiment.Series
-	drawn := map[*experiment.Recording]bool{}
+func overTime(arms []run.Evidence, points func(*run.Recording) []run.Point) []run.Series {
+	var all []run.Series
+	drawn := map[*run.Recording]bool{}
 	for i := range arms {
 		for _, t := range arms[i].Trials {
 			if len(t.Recordings) == 0 || drawn[t.Recordings[0]] {
@@ -353,14 +353,14 @@ func overTime(arms []experiment.Evidence, points func(*experiment.Recording) []e
 			r := t.Recordings[0]
 			drawn[r] = true
 			if p := points(r); len(p) > 0 {
-				all = append(all, experiment.Series{Name: arms[i].Arm + ", " + t.Name, Points: p})
+				all = append(all, run.Series{Name: arms[i].Arm + ", " + t.Name, Points: p})
 			}
 		}
 	}
 	return all
 }
 
-func firstOf(arms []experiment.Evidence) *experiment.Recording {
+func firstOf(arms []run.Evidence) *run.Recording {
 	for i := range arms {
 		for r := range arms[i].All {
 			return r
@@ -369,12 +369,12 @@ func firstOf(arms []experiment.Evidence) *experiment.Recording {
 	return nil
 }
 
-func overload(r *experiment.Recording) []experiment.Mark {
-	return []experiment.Mark{{From: 0, To: r.Setup.Load.Duration.Seconds(), Label: "overload"}}
+func overload(r *run.Recording) []run.Mark {
+	return []run.Mark{{From: 0, To: r.Setup.Load.Duration.Seconds(), Label: "overload"}}
 }
 
 // perSecond counts, bin by bin, the ops that when has a time for, as a rate.
-func perSecond(r *experiment.Recording, when func(*history.Op) (time.Duration, bool)) []experiment.Point {
+func perSecond(r *run.Recording, when func(*history.Op) (time.Duration, bool)) []run.Point {
 	ops := r.ClientOps()
 	var counts []int
 	for i := range ops {
@@ -386,22 +386,22 @@ func perSecond(r *experiment.Recording, when func(*history.Op) (time.Duration, b
 			counts[at/bin]++
 		}
 	}
-	var points []experiment.Point
+	var points []run.Point
 	for i, n := range counts {
 		rate := float64(n) / bin.Seconds()
 		middle := (time.Duration(i)*bin + bin/2).Seconds()
-		points = append(points, experiment.Point{X: middle, Y: rate, Low: rate, High: rate, Count: n})
+		points = append(points, run.Point{X: middle, Y: rate, Low: rate, High: rate, Count: n})
 	}
 	return points
 }
 
 // inFlight counts the requests under way, twice in each bin.
-func inFlight(r *experiment.Recording) []experiment.Point {
+func inFlight(r *run.Recording) []run.Point {
 	ops := r.ClientOps()
-	var points []experiment.Point
+	var points []run.Point
 	for at := time.Duration(0); ; at += bin / 2 {
 		n := float64(underWay(ops, at))
-		points = append(points, experiment.Point{X: at.Seconds(), Y: n, Low: n, High: n, Count: int(n)})
+		points = append(points, run.Point{X: at.Seconds(), Y: n, Low: n, High: n, Count: int(n)})
 		if !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Returned > at }) {
 			return points
 		}

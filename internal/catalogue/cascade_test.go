@@ -10,15 +10,15 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 )
 
 // surged is a recording of an overload of 100 a second for a second and of ten
 // a second for calm; answer says what becomes of a request that is due then.
-func surged(calm time.Duration, answer func(due time.Duration) (history.Outcome, time.Duration)) *experiment.Recording {
-	spec := load.Spec{
-		Arrival: load.Open, Rate: 100, Duration: time.Second,
-		Then: load.Phase{Rate: 10, Duration: calm},
+func surged(calm time.Duration, answer func(due time.Duration) (history.Outcome, time.Duration)) *run.Recording {
+	spec := run.Load{
+		Arrival: run.Open, Rate: 100, Duration: time.Second,
+		Then: run.Phase{Rate: 10, Duration: calm},
 	}
 	var ops []history.Op
 	add := func(due time.Duration) {
@@ -118,7 +118,7 @@ func TestServiceStops(t *testing.T) {
 	fine := surged(calm, promptly)
 	for _, tt := range []struct {
 		name          string
-		without, with *experiment.Recording
+		without, with *run.Recording
 		want          check.Verdict
 	}{
 		{"it serves all along", fine, surged(calm, promptly), check.Refuted},
@@ -141,7 +141,7 @@ func TestServiceStops(t *testing.T) {
 }
 
 func TestPilingUpIsTwiceAsMany(t *testing.T) {
-	left := func(n int) *experiment.Recording { // n and the one that comes just then
+	left := func(n int) *run.Recording { // n and the one that comes just then
 		return surged(4*time.Second, func(due time.Duration) (history.Outcome, time.Duration) {
 			if due >= time.Second {
 				return promptly(due)
@@ -155,7 +155,7 @@ func TestPilingUpIsTwiceAsMany(t *testing.T) {
 	claim := claimOf(t, cascadeClaims(), "retries-pile-up")
 	for _, tt := range []struct {
 		name          string
-		without, with experiment.TrialEvidence
+		without, with run.TrialEvidence
 		want          check.Verdict
 	}{
 		{"twice", trialOf(withoutRetries, 0, left(20)), trialOf(withRetries, 3, left(41)), check.Holds},
@@ -183,7 +183,7 @@ func claimOf(t *testing.T, claims []experiment.Claim, id string) experiment.Clai
 func TestGoodputPlot(t *testing.T) {
 	r := surged(4*time.Second, refusingUntil(time.Second))
 	other := surged(4*time.Second, promptly)
-	c := goodputPlot([]experiment.Evidence{
+	c := goodputPlot([]run.Evidence{
 		*evidenceOf(trialOf(withoutRetries, 0, r), trialOf(withRetries, 3, other)),
 		*evidenceOf(trialOf(withoutRetries, 0, r)),
 	})

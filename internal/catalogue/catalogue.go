@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // Options say how much of each experiment is run. The zero Options run all of it.
@@ -58,6 +59,37 @@ func Named(names []string, o Options) ([]experiment.Experiment, error) {
 			chosen = append(chosen, all[i])
 		}
 		seen[name] = true
+	}
+	return chosen, nil
+}
+
+// Choose returns the experiments that a run was asked for, with the arms that match. The
+// error names an experiment or a pattern that there is none of.
+func Choose(asked run.Asked) ([]experiment.Experiment, error) {
+	chosen, err := Named(asked.Experiments, Options{Quick: asked.Quick, Levels: asked.Levels})
+	if err != nil {
+		return nil, err
+	}
+	for _, pattern := range asked.Arms {
+		any := false
+		for i := range chosen {
+			for k := range chosen[i].Arms {
+				ok, err := experiment.Matches([]string{pattern}, chosen[i].Arms[k].Name)
+				if err != nil {
+					return nil, fmt.Errorf("--arm %w", err)
+				}
+				any = any || ok
+			}
+		}
+		if !any {
+			return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them", pattern)
+		}
+	}
+	for i := range chosen {
+		chosen[i].Arms = slices.DeleteFunc(chosen[i].Arms, func(a experiment.Arm) bool {
+			ok, _ := experiment.Matches(asked.Arms, a.Name) // a bad pattern was found above
+			return !ok
+		})
 	}
 	return chosen, nil
 }

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -8,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // sizes are the ways in which the catalogue can be asked for.
@@ -59,7 +63,7 @@ var ofTheMachine = []string{
 func TestSomethingIsExpectedOfEveryClaim(t *testing.T) {
 	for _, x := range All(Options{}) {
 		for _, claim := range x.Claims {
-			if !slices.Contains(ofTheMachine, x.Name+"/"+claim.ID) && !slices.ContainsFunc(x.Arms, func(arm experiment.Arm) bool { return arm.Expect[claim.ID] != experiment.Either }) {
+			if !slices.Contains(ofTheMachine, x.Name+"/"+claim.ID) && !slices.ContainsFunc(x.Arms, func(arm experiment.Arm) bool { return arm.Expect[claim.ID] != run.Either }) {
 				t.Errorf("%s/%s: expected to go either way in every arm", x.Name, claim.ID)
 			}
 		}
@@ -71,11 +75,11 @@ func TestSomethingIsExpectedOfEveryClaim(t *testing.T) {
 func TestEveryClaimOnIncrementsIsExpectedToGoBothWays(t *testing.T) {
 	for _, x := range []experiment.Experiment{busy(Options{}), lostUpdate(Options{})} {
 		for _, claim := range x.Claims {
-			ways := map[experiment.Expectation]int{}
+			ways := map[run.Expectation]int{}
 			for _, arm := range x.Arms {
 				ways[arm.Expect[claim.ID]]++
 			}
-			if ways[experiment.ExpectHolds] == 0 || ways[experiment.ExpectRefuted] == 0 {
+			if ways[run.ExpectHolds] == 0 || ways[run.ExpectRefuted] == 0 {
 				t.Errorf("%s/%s: expected %v", x.Name, claim.ID, ways)
 			}
 		}
@@ -141,8 +145,28 @@ func TestIncrementArmsShareTheirRecordings(t *testing.T) {
 		t.Fatalf("%d and %d arms, want 44 each", len(a.Arms), len(b.Arms))
 	}
 	for i := range a.Arms {
-		if a.Arms[i].Trials[0] != b.Arms[i].Trials[0] {
+		if a.Arms[i].Trials[0].Setup.Key() != b.Arms[i].Trials[0].Setup.Key() {
 			t.Errorf("%s: setups differ", a.Arms[i].Name)
+		}
+	}
+}
+
+// Every setup is read back from its JSON as it was, so that a stored run can be judged.
+func TestSetupsAreReadBack(t *testing.T) {
+	for _, o := range []Options{{}, {Quick: true}} {
+		for _, x := range All(o) {
+			for _, arm := range x.Arms {
+				for _, trial := range arm.Trials {
+					text, err := json.Marshal(trial.Setup)
+					if err != nil {
+						t.Fatalf("%s %s: %v", x.Name, arm.Name, err)
+					}
+					var back run.Setup
+					if err := json.Unmarshal(text, &back); err != nil || back.Key() != trial.Setup.Key() || !cmp.Equal(back, trial.Setup) {
+						t.Errorf("%s %s %s: %v, %s", x.Name, arm.Name, trial.Name, err, cmp.Diff(trial.Setup, back))
+					}
+				}
+			}
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -61,23 +61,23 @@ func checkpointArms(o Options) []experiment.Arm {
 	if o.Quick {
 		patience = 300
 	}
-	arm := func(which string, s *script.Script, e expects) experiment.Arm {
+	arm := func(which string, s *run.Scene, e expects) experiment.Arm {
 		return sceneArm(which, staged(s, store.Deferred, patience, store.WAL), e)
 	}
 	return []experiment.Arm{
 		arm("nobody reads", nobodyReads(), expects{
-			"wal-keeps-growing": experiment.ExpectRefuted, "passive-stops-at-reader": experiment.ExpectRefuted,
-			"passive-keeps-the-size": experiment.ExpectHolds,
-			"truncate-is-blocked":    experiment.ExpectRefuted, "truncate-empties": experiment.ExpectHolds,
+			"wal-keeps-growing": run.ExpectRefuted, "passive-stops-at-reader": run.ExpectRefuted,
+			"passive-keeps-the-size": run.ExpectHolds,
+			"truncate-is-blocked":    run.ExpectRefuted, "truncate-empties": run.ExpectHolds,
 		}),
 		arm("one reader, who leaves", oneReads(), expects{
-			"wal-keeps-growing": experiment.ExpectHolds, "passive-stops-at-reader": experiment.ExpectHolds,
-			"passive-keeps-the-size": experiment.ExpectHolds,
-			"truncate-is-blocked":    experiment.ExpectHolds, "truncate-empties": experiment.ExpectHolds,
+			"wal-keeps-growing": run.ExpectHolds, "passive-stops-at-reader": run.ExpectHolds,
+			"passive-keeps-the-size": run.ExpectHolds,
+			"truncate-is-blocked":    run.ExpectHolds, "truncate-empties": run.ExpectHolds,
 		}),
 		arm("readers take turns", readersTakeTurns(), expects{
-			"wal-keeps-growing": experiment.ExpectHolds, "passive-stops-at-reader": experiment.ExpectHolds,
-			"truncate-is-blocked": experiment.ExpectHolds, "truncate-empties": experiment.ExpectRefuted,
+			"wal-keeps-growing": run.ExpectHolds, "passive-stops-at-reader": run.ExpectHolds,
+			"truncate-is-blocked": run.ExpectHolds, "truncate-empties": run.ExpectRefuted,
 		}),
 	}
 }
@@ -94,7 +94,7 @@ func framesIn(wal int64) int64 { return (wal - walHeader) / frameBytes }
 type walPoint struct{ rows, bytes int64 }
 
 // growth is the size of the WAL after each batch.
-func growth(r *experiment.Recording) []walPoint {
+func growth(r *run.Recording) []walPoint {
 	var all []walPoint
 	var rows int64
 	for _, e := range r.Steps {
@@ -110,12 +110,12 @@ func growth(r *experiment.Recording) []walPoint {
 
 // A tried is a checkpoint, and the size of the WAL before and after it.
 type tried struct {
-	script.Event
+	run.StepEvent
 	before, after int64
 }
 
 // checkpointsOf are those of a mode, in order.
-func checkpointsOf(r *experiment.Recording, mode store.CheckpointMode) []tried {
+func checkpointsOf(r *run.Recording, mode store.CheckpointMode) []tried {
 	var all []tried
 	var size int64
 	for i, e := range r.Steps {
@@ -132,7 +132,7 @@ func checkpointsOf(r *experiment.Recording, mode store.CheckpointMode) []tried {
 // snapshotFrames is how many frames the WAL had when the oldest reader that is
 // still there at the first checkpoint began, and false where nobody reads. A
 // reader keeps the WAL from being begun again, so its size tells.
-func snapshotFrames(r *experiment.Recording) (frames int64, anybody bool) {
+func snapshotFrames(r *run.Recording) (frames int64, anybody bool) {
 	var size int64
 	began := map[string]int64{} // by session
 	for _, e := range r.Steps {
@@ -155,7 +155,7 @@ func snapshotFrames(r *experiment.Recording) (frames int64, anybody bool) {
 	return 0, false
 }
 
-func keepsGrowing(r *experiment.Recording) experiment.Judgement {
+func keepsGrowing(r *run.Recording) experiment.Judgement {
 	sizes := growth(r)
 	last := sizes[len(sizes)-1]
 	grew := 0
@@ -175,7 +175,7 @@ func keepsGrowing(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func passiveStops(r *experiment.Recording) experiment.Judgement {
+func passiveStops(r *run.Recording) experiment.Judgement {
 	c := checkpointsOf(r, store.CheckpointPassive)[0]
 	frames, moved := c.Frames.Int64, c.Checkpointed.Int64
 	j := experiment.Judgement{Verdict: check.Refuted, Measured: fmt.Sprintf("%d of %d frames moved", moved, frames)}
@@ -192,7 +192,7 @@ func passiveStops(r *experiment.Recording) experiment.Judgement {
 }
 
 // passiveKeepsSize judges the last PASSIVE checkpoint, if nobody kept it from moving everything.
-func passiveKeepsSize(r *experiment.Recording) experiment.Judgement {
+func passiveKeepsSize(r *run.Recording) experiment.Judgement {
 	all := checkpointsOf(r, store.CheckpointPassive)
 	c := all[len(all)-1]
 	j := experiment.Judgement{
@@ -209,16 +209,16 @@ func passiveKeepsSize(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func truncateBlocked(r *experiment.Recording) experiment.Judgement {
+func truncateBlocked(r *run.Recording) experiment.Judgement {
 	c := checkpointsOf(r, store.CheckpointTruncate)[0]
 	said := "done"
 	if c.Blocked {
 		said = "blocked"
 	}
 	j := experiment.Judgement{
-		Verdict: check.Refuted, Measured: fmt.Sprintf("%s after %s", said, took(c.Event)),
+		Verdict: check.Refuted, Measured: fmt.Sprintf("%s after %s", said, took(c.StepEvent)),
 		Reason: fmt.Sprintf("with a busy_timeout of %d ms it was %s after %s, and the file of %s has %s",
-			r.Setup.Discipline.BusyTimeout, said, took(c.Event), mebibytes(c.before), mebibytes(c.after)),
+			r.Setup.Discipline.BusyTimeout, said, took(c.StepEvent), mebibytes(c.before), mebibytes(c.after)),
 	}
 	if c.Blocked && c.Answered-c.Sent >= r.Setup.Discipline.BusyTimeout.Duration() && c.after == c.before {
 		j.Verdict = check.Holds
@@ -226,7 +226,7 @@ func truncateBlocked(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func truncateEmpties(r *experiment.Recording) experiment.Judgement {
+func truncateEmpties(r *run.Recording) experiment.Judgement {
 	all := checkpointsOf(r, store.CheckpointTruncate)
 	c := all[len(all)-1]
 	j := experiment.Judgement{
@@ -242,17 +242,17 @@ func truncateEmpties(r *experiment.Recording) experiment.Judgement {
 func mebibytes(n int64) string { return measure.Number(float64(n)/(1<<20)) + " MiB" }
 
 // walPlot draws the size of the WAL against the rows that were written.
-func walPlot(arms []experiment.Evidence) experiment.Chart {
-	c := experiment.Chart{
-		Kind: experiment.ChartLines, Title: "The WAL file while rows are written",
-		X: experiment.Axis{Label: "rows of 2 KiB written"}, Y: experiment.Axis{Label: "size of the WAL", Unit: "MiB"},
+func walPlot(arms []run.Evidence) run.Chart {
+	c := run.Chart{
+		Kind: run.ChartLines, Title: "The WAL file while rows are written",
+		X: run.Axis{Label: "rows of 2 KiB written"}, Y: run.Axis{Label: "size of the WAL", Unit: "MiB"},
 	}
 	for i := range arms {
-		s := experiment.Series{Name: arms[i].Arm}
+		s := run.Series{Name: arms[i].Arm}
 		for r := range arms[i].All {
 			for _, p := range growth(r) {
 				y := float64(p.bytes) / (1 << 20)
-				s.Points = append(s.Points, experiment.Point{X: float64(p.rows), Y: y, Low: y, High: y, Count: 1})
+				s.Points = append(s.Points, run.Point{X: float64(p.rows), Y: y, Low: y, High: y, Count: 1})
 			}
 			break
 		}
@@ -272,27 +272,27 @@ const (
 )
 
 // batch is how container B writes one more batch and looks at the WAL.
-func batch() []script.Step {
+func batch() []run.Step {
 	write := containerB.does(api.DoWriteRows)
 	write.Value = batchRows
-	return []script.Step{write, containerB.does(api.DoWALSize)}
+	return []run.Step{write, containerB.does(api.DoWALSize)}
 }
 
 // checkpoints is how container C tries both modes, and looks at the WAL after each.
-func checkpoints() []script.Step {
-	return []script.Step{
+func checkpoints() []run.Step {
+	return []run.Step{
 		containerC.asks(api.DoCheckpoint, string(store.CheckpointPassive)), containerC.does(api.DoWALSize),
 		containerC.asks(api.DoCheckpoint, string(store.CheckpointTruncate)), containerC.does(api.DoWALSize),
 	}
 }
 
 // reads is how a reader takes its snapshot.
-func reads(reader actor) []script.Step {
-	return []script.Step{reader.does(api.DoBeginDeferred), reader.does(api.DoCountRows)}
+func reads(reader actor) []run.Step {
+	return []run.Step{reader.does(api.DoBeginDeferred), reader.does(api.DoCountRows)}
 }
 
-func nobodyReads() *script.Script {
-	var steps []script.Step
+func nobodyReads() *run.Scene {
+	var steps []run.Step
 	for range batches {
 		steps = append(steps, batch()...)
 	}
@@ -300,17 +300,17 @@ func nobodyReads() *script.Script {
 }
 
 // oneReads: container A reads from the first batch to the last.
-func oneReads() *script.Script {
+func oneReads() *run.Scene {
 	steps := append(batch(), reads(containerA)...)
 	for range batches - 1 {
 		steps = append(steps, batch()...)
 	}
-	return scene("one reads, and leaves", steps, checkpoints(), []script.Step{containerA.does(api.DoCommit)}, checkpoints())
+	return scene("one reads, and leaves", steps, checkpoints(), []run.Step{containerA.does(api.DoCommit)}, checkpoints())
 }
 
 // readersTakeTurns: two readers of container A, each of which begins before the
 // other ends. No read is long, and yet there is always one.
-func readersTakeTurns() *script.Script {
+func readersTakeTurns() *run.Scene {
 	one, other := actor{"A1", containerA.node}, actor{"A2", containerA.node}
 	steps := append(batch(), reads(one)...)
 	for range batches - 2 {

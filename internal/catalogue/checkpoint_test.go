@@ -8,12 +8,12 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/run"
 )
 
 // wals answers every look at the WAL of a scene with the next of frames, the
 // last one again and again.
-func wals(s *script.Script, frames ...int64) []twist {
+func wals(s *run.Scene, frames ...int64) []twist {
 	var all []twist
 	for i, step := range s.Steps {
 		if step.Do == api.DoWALSize {
@@ -28,11 +28,11 @@ func wals(s *script.Script, frames ...int64) []twist {
 }
 
 // checkpointed is what came of the n-th checkpoint of a scene, from 1.
-func checkpointed(s *script.Script, n int, blocked bool, moved, frames int64, after time.Duration) twist {
+func checkpointed(s *run.Scene, n int, blocked bool, moved, frames int64, after time.Duration) twist {
 	for i, step := range s.Steps {
 		if step.Do == api.DoCheckpoint {
 			if n--; n == 0 {
-				return twist{i + 1, func(e *script.Event) {
+				return twist{i + 1, func(e *run.StepEvent) {
 					e.Blocked, e.Checkpointed, e.Frames = blocked, history.Some(moved), history.Some(frames)
 					e.Answered = e.Sent + after
 				}}
@@ -46,12 +46,12 @@ func TestCheckpointJudgements(t *testing.T) {
 	const whole = 1000 * time.Millisecond
 	growing := []int64{300, 600, 900, 1200, 1500, 1800, 2100, 2400}
 	one, nobody := oneReads(), nobodyReads()
-	with := func(s *script.Script, frames []int64, twists ...twist) *experiment.Recording {
+	with := func(s *run.Scene, frames []int64, twists ...twist) *run.Recording {
 		return staging(s, 1000, append(wals(s, frames...), twists...)...)
 	}
 	for name, c := range map[string]struct {
-		judge func(*experiment.Recording) experiment.Judgement
-		of    *experiment.Recording
+		judge func(*run.Recording) experiment.Judgement
+		of    *run.Recording
 		want  check.Verdict
 	}{
 		"grows":               {keepsGrowing, with(one, growing), check.Holds},
@@ -72,7 +72,7 @@ func TestCheckpointJudgements(t *testing.T) {
 		"done":                {truncateBlocked, with(one, growing, checkpointed(one, 2, false, 0, 0, 0)), check.Refuted},
 		"empty in the end":    {truncateEmpties, with(one, append(growing, 2400, 2400, 2400, 0)), check.Holds},
 		"not even then":       {truncateEmpties, with(one, growing), check.Refuted},
-		"the end cut off":     {truncateEmpties, &experiment.Recording{Setup: staging(one, 1000).Setup}, check.Inconclusive},
+		"the end cut off":     {truncateEmpties, &run.Recording{Setup: staging(one, 1000).Setup}, check.Inconclusive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if len(c.of.Steps) == 0 {

@@ -11,6 +11,8 @@ import (
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -106,7 +108,7 @@ func TestCrashSeesWhatIsWrong(t *testing.T) {
 
 // verdictsOf runs one arm of x on a cluster whose database is tampered with,
 // and returns what was found, by claim.
-func verdictsOf(t *testing.T, x experiment.Experiment, arm string, tamper func(path string) error) map[string]experiment.Finding {
+func verdictsOf(t *testing.T, x experiment.Experiment, arm string, tamper func(path string) error) map[string]run.Finding {
 	t.Helper()
 	for i := range x.Arms {
 		if x.Arms[i].Name == arm {
@@ -114,9 +116,9 @@ func verdictsOf(t *testing.T, x experiment.Experiment, arm string, tamper func(p
 			break
 		}
 	}
-	engine := experiment.Engine{
+	engine := record.Engine{
 		Dir: t.TempDir(), Seed: 1,
-		Places: []experiment.Place{{Name: experiment.Processes, Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
+		Places: []record.Place{{Name: run.Processes, Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			spec.Binary = binary
 			c, err := local.Start(ctx, spec)
 			if err != nil {
@@ -129,7 +131,7 @@ func verdictsOf(t *testing.T, x experiment.Experiment, arm string, tamper func(p
 	if err != nil || len(results) != 1 || results[0].Arms[0].Error != "" {
 		t.Fatalf("%+v, %v", results, err)
 	}
-	found := map[string]experiment.Finding{}
+	found := map[string]run.Finding{}
 	for _, f := range results[0].Arms[0].Findings {
 		found[f.Claim] = f
 	}

@@ -8,8 +8,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -27,7 +26,7 @@ func crash(o Options) experiment.Experiment {
 		Figures:  []experiment.Figure{crashes, hotJournals, unacknowledged, downtime},
 		Plots: []experiment.Plot{
 			survivalPlot(arms[0].Name),
-			figureBars("What crashes left behind", experiment.Axis{Label: "in one recording"}, func(*experiment.Evidence) bool { return true }, crashes, hotJournals, unacknowledged, lostWrites),
+			figureBars("What crashes left behind", run.Axis{Label: "in one recording"}, func(*run.Evidence) bool { return true }, crashes, hotJournals, unacknowledged, lostWrites),
 		},
 		Abreast: 2, // a killed node works for nobody until it is back
 		Takes:   takes(o, 8*time.Second, 2*time.Second),
@@ -56,31 +55,31 @@ func crashArm(j store.Journal, synchronous store.Synchronous, lasts time.Duratio
 	d.Synchronous, d.Pool = synchronous, 8
 	return experiment.Arm{
 		Name: fmt.Sprintf("%s/%s", j, synchronous),
-		Trials: experiment.Single(experiment.Setup{
+		Trials: experiment.Single(run.Setup{
 			Nodes: nodes, Discipline: d,
 			// An open load: while no node lives, clients do not ask more often.
-			Load:     load.Spec{Arrival: load.Open, Clients: 32, Rate: 150, Duration: lasts, Timeout: 5 * time.Second},
+			Load:     run.Load{Arrival: run.Open, Clients: 32, Rate: 150, Duration: lasts, Timeout: 5 * time.Second},
 			Workload: workload.Write{},
-			Fault:    fault.Crash{Within: 400 * time.Millisecond},
+			Fault:    run.Crash{Within: 400 * time.Millisecond},
 		}),
-		Expect: map[string]experiment.Expectation{
-			"ok-before":      experiment.ExpectHolds,
-			"damaged-after":  experiment.ExpectRefuted,
-			"writes-lost":    experiment.ExpectRefuted,
-			"data-safe":      experiment.ExpectHolds,
-			"all-or-nothing": experiment.ExpectHolds,
+		Expect: map[string]run.Expectation{
+			"ok-before":      run.ExpectHolds,
+			"damaged-after":  run.ExpectRefuted,
+			"writes-lost":    run.ExpectRefuted,
+			"data-safe":      run.ExpectHolds,
+			"all-or-nothing": run.ExpectHolds,
 		},
 	}
 }
 
 // crashes is how often all nodes were killed.
-var crashes = experiment.Figure{Name: "crashes", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var crashes = experiment.Figure{Name: "crashes", Of: func(r *run.Recording) (n float64, ok bool) {
 	_, after := looks(r)
 	return float64(len(after)), r.Told()
 }}
 
 // hotJournals is how many of them left a rollback journal that had to be rolled back.
-var hotJournals = experiment.Figure{Name: "hot journals", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var hotJournals = experiment.Figure{Name: "hot journals", Of: func(r *run.Recording) (n float64, ok bool) {
 	_, after := looks(r)
 	for _, look := range after {
 		if look.Hot {
@@ -91,17 +90,17 @@ var hotJournals = experiment.Figure{Name: "hot journals", Of: func(r *experiment
 }}
 
 // unacknowledged is how many rows were committed without their clients ever hearing of it.
-var unacknowledged = experiment.Figure{Name: "committed, not acknowledged", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var unacknowledged = experiment.Figure{Name: "committed, not acknowledged", Of: func(r *run.Recording) (n float64, ok bool) {
 	return float64(r.Durability().Recovered), r.Facts != nil
 }}
 
 // lostWrites is how many acknowledged writes are certainly gone.
-var lostWrites = experiment.Figure{Name: "lost", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var lostWrites = experiment.Figure{Name: "lost", Of: func(r *run.Recording) (n float64, ok bool) {
 	return float64(r.Durability().Lost.Min), r.Facts != nil
 }}
 
 // downtime is the longest that a node took from being killed to serving again.
-var downtime = experiment.Figure{Name: "longest from killed to serving", Unit: "s", Of: func(r *experiment.Recording) (seconds float64, ok bool) {
+var downtime = experiment.Figure{Name: "longest from killed to serving", Unit: "s", Of: func(r *run.Recording) (seconds float64, ok bool) {
 	for _, c := range r.Durability().Crashes {
 		seconds, ok = max(seconds, (c.Serving-c.Killed).Seconds()), true
 	}
@@ -109,10 +108,10 @@ var downtime = experiment.Figure{Name: "longest from killed to serving", Unit: "
 }}
 
 // looks returns what was found before the load began, and after each crash.
-func looks(r *experiment.Recording) (before *fault.Event, after []fault.Event) {
+func looks(r *run.Recording) (before *run.FaultEvent, after []run.FaultEvent) {
 	for i, event := range r.Faults {
 		switch {
-		case event.Kind != fault.KindLook:
+		case event.Kind != run.KindLook:
 		case before == nil:
 			before = &r.Faults[i]
 		default:
@@ -158,7 +157,7 @@ func crashClaims() []experiment.Claim {
 	}}
 }
 
-func okBefore(r *experiment.Recording) experiment.Judgement {
+func okBefore(r *run.Recording) experiment.Judgement {
 	before, _ := looks(r)
 	if before == nil {
 		return experiment.Judgement{Reason: "nobody looked at the database before the load began"}
@@ -171,10 +170,10 @@ func okBefore(r *experiment.Recording) experiment.Judgement {
 
 // damage returns what integrity_check said after crashes and in the end where
 // that was not ok, and how often it was asked.
-func damage(r *experiment.Recording) (found []string, asked int) {
+func damage(r *run.Recording) (found []string, asked int) {
 	_, after := looks(r)
 	if r.Facts != nil && len(after) > 0 {
-		after = append(after, fault.Event{Integrity: r.Facts.Integrity})
+		after = append(after, run.FaultEvent{Integrity: r.Facts.Integrity})
 	}
 	for _, look := range after {
 		if look.Integrity != "ok" {
@@ -186,7 +185,7 @@ func damage(r *experiment.Recording) (found []string, asked int) {
 
 var neverCrashed = experiment.Judgement{Reason: "nobody looked at the database after a crash"}
 
-func damagedAfter(r *experiment.Recording) experiment.Judgement {
+func damagedAfter(r *run.Recording) experiment.Judgement {
 	found, asked := damage(r)
 	if asked == 0 {
 		return neverCrashed
@@ -202,7 +201,7 @@ func damagedAfter(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func writesLost(r *experiment.Recording) experiment.Judgement {
+func writesLost(r *run.Recording) experiment.Judgement {
 	s := r.Durability()
 	lost := check.Range{Min: max(s.Lost.Min, s.Missing), Max: max(s.Lost.Max, s.Missing)}
 	j := experiment.Judgement{
@@ -216,7 +215,7 @@ func writesLost(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func dataSafe(r *experiment.Recording) experiment.Judgement {
+func dataSafe(r *run.Recording) experiment.Judgement {
 	s := r.Durability()
 	found, asked := damage(r)
 	if asked == 0 {
@@ -233,7 +232,7 @@ func dataSafe(r *experiment.Recording) experiment.Judgement {
 // allOrNothing looks for rows that cannot be there. Every other crash meets a
 // transaction that has written to the disk and never commits; a recording in
 // which none left anything to recover has not put the claim to the test.
-func allOrNothing(r *experiment.Recording) experiment.Judgement {
+func allOrNothing(r *run.Recording) experiment.Judgement {
 	s := r.Durability()
 	_, after := looks(r)
 	cut := 0
@@ -261,18 +260,18 @@ func allOrNothing(r *experiment.Recording) experiment.Judgement {
 // survivalPlot shows how the acknowledged writes of an arm's first recording
 // grow, how many rows were found after each crash, and when no node served.
 func survivalPlot(arm string) experiment.Plot {
-	return func(arms []experiment.Evidence) experiment.Chart {
-		c := experiment.Chart{
-			Kind: experiment.ChartTime, Title: "Acknowledged writes, and the rows found after each crash: " + arm,
+	return func(arms []run.Evidence) run.Chart {
+		c := run.Chart{
+			Kind: run.ChartTime, Title: "Acknowledged writes, and the rows found after each crash: " + arm,
 			Note: "Rows that nobody was told of may be there, but none may be missing. Killing a program is not cutting the power: what it had handed to the operating system survives.",
-			X:    experiment.Axis{Label: "time", Unit: "ms"}, Y: experiment.Axis{Label: "writes"},
+			X:    run.Axis{Label: "time", Unit: "ms"}, Y: run.Axis{Label: "writes"},
 		}
 		for i := range arms {
 			if arms[i].Arm != arm {
 				continue
 			}
 			for r := range arms[i].All {
-				c.Series = []experiment.Series{acknowledgedOver(r), foundOver(r)}
+				c.Series = []run.Series{acknowledgedOver(r), foundOver(r)}
 				c.Marks = deaths(r)
 				break
 			}
@@ -283,8 +282,8 @@ func survivalPlot(arm string) experiment.Plot {
 
 // acknowledgedOver counts the acknowledged writes as their clients heard of
 // them, in about 100 steps.
-func acknowledgedOver(r *experiment.Recording) experiment.Series {
-	s := experiment.Series{Name: "acknowledged"}
+func acknowledgedOver(r *run.Recording) run.Series {
+	s := run.Series{Name: "acknowledged"}
 	var times []time.Duration
 	for _, op := range r.ClientOps() {
 		if op.Func == history.Write && op.Outcome == history.OK {
@@ -302,8 +301,8 @@ func acknowledgedOver(r *experiment.Recording) experiment.Series {
 }
 
 // foundOver is how many rows each look found.
-func foundOver(r *experiment.Recording) experiment.Series {
-	s := experiment.Series{Name: "found after a crash"}
+func foundOver(r *run.Recording) run.Series {
+	s := run.Series{Name: "found after a crash"}
 	_, after := looks(r)
 	for _, look := range after {
 		s.Points = append(s.Points, countAt(look.From.Sub(r.Started), int(look.Rows)))
@@ -311,19 +310,19 @@ func foundOver(r *experiment.Recording) experiment.Series {
 	return s
 }
 
-func countAt(t time.Duration, n int) experiment.Point {
+func countAt(t time.Duration, n int) run.Point {
 	y := float64(n)
-	return experiment.Point{X: 1000 * t.Seconds(), Y: y, Low: y, High: y, Count: n}
+	return run.Point{X: 1000 * t.Seconds(), Y: y, Low: y, High: y, Count: n}
 }
 
 // deaths are the stretches from the first kill of a crash until the last of the
 // killed nodes served again.
-func deaths(r *experiment.Recording) []experiment.Mark {
-	var marks []experiment.Mark
+func deaths(r *run.Recording) []run.Mark {
+	var marks []run.Mark
 	for _, round := range rounds(r) {
-		first := slices.MinFunc(round, func(a, b fault.Event) int { return a.From.Compare(b.From) })
-		last := slices.MaxFunc(round, func(a, b fault.Event) int { return a.To.Compare(b.To) })
-		marks = append(marks, experiment.Mark{
+		first := slices.MinFunc(round, func(a, b run.FaultEvent) int { return a.From.Compare(b.From) })
+		last := slices.MaxFunc(round, func(a, b run.FaultEvent) int { return a.To.Compare(b.To) })
+		marks = append(marks, run.Mark{
 			From: 1000 * first.From.Sub(r.Started).Seconds(), To: 1000 * last.To.Sub(r.Started).Seconds(), Label: "killed",
 		})
 	}
@@ -331,16 +330,16 @@ func deaths(r *experiment.Recording) []experiment.Mark {
 }
 
 // rounds returns the kills of each crash: they stand behind its look.
-func rounds(r *experiment.Recording) [][]fault.Event {
-	var all [][]fault.Event
+func rounds(r *run.Recording) [][]run.FaultEvent {
+	var all [][]run.FaultEvent
 	begun := false
 	for _, event := range r.Faults {
 		switch {
-		case event.Kind == fault.KindLook:
+		case event.Kind == run.KindLook:
 			begun = true
-		case event.Kind != fault.KindCrash:
+		case event.Kind != run.KindCrash:
 		case begun:
-			all = append(all, []fault.Event{event})
+			all = append(all, []run.FaultEvent{event})
 			begun = false
 		default:
 			all[len(all)-1] = append(all[len(all)-1], event)

@@ -9,20 +9,19 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/store"
+	"example.com/contend/internal/run"
 )
 
 // looked is a look that found so many rows.
-func looked(from time.Duration, rows int64, integrity string, journal int64) fault.Event {
-	return fault.Event{
-		Kind: fault.KindLook, From: started.Add(from), To: started.Add(from + ms),
+func looked(from time.Duration, rows int64, integrity string, journal int64) run.FaultEvent {
+	return run.FaultEvent{
+		Kind: run.KindLook, From: started.Add(from), To: started.Add(from + ms),
 		Rows: rows, Integrity: integrity, Journal: journal, Hot: journal > 0,
 	}
 }
 
-func killed(node string, from, to time.Duration) fault.Event {
-	return fault.Event{Kind: fault.KindCrash, Node: node, From: started.Add(from), To: started.Add(to)}
+func killed(node string, from, to time.Duration) run.FaultEvent {
+	return run.FaultEvent{Kind: run.KindCrash, Node: node, From: started.Add(from), To: started.Add(to)}
 }
 
 // own is an op of the recorder.
@@ -32,15 +31,15 @@ func own(function, key string, value int64, invoked time.Duration) history.Op {
 
 // crashed is a recording of three writes, acknowledged, unanswered and refused,
 // and of a crash after them. In the end the rows with these tags are there.
-func crashed(found ...string) *experiment.Recording {
+func crashed(found ...string) *run.Recording {
 	var ops []history.Op
 	for i, outcome := range []history.Outcome{history.OK, history.Unknown, history.Failed} {
 		ops = append(ops, history.Op{Process: i, Func: history.Write, Key: []string{"told", "untold", "refused"}[i], Outcome: outcome, Returned: 10 * ms})
 	}
 	r := made(ops...)
 	r.Started = started
-	r.Faults = []fault.Event{looked(-500*ms, 0, "ok", 0), looked(20*ms, int64(len(found)), "ok", 512), killed("app-1", 15*ms, 80*ms)}
-	r.Facts = &store.Facts{Integrity: "ok"}
+	r.Faults = []run.FaultEvent{looked(-500*ms, 0, "ok", 0), looked(20*ms, int64(len(found)), "ok", 512), killed("app-1", 15*ms, 80*ms)}
+	r.Facts = &run.Facts{Integrity: "ok"}
 	crash := own(history.Crash, "app-1", 0, 15*ms)
 	crash.Value, crash.Returned = history.Value{}, 80*ms
 	r.Ops = append(r.Ops, crash, own(history.Recovered, "data", int64(len(found)), 20*ms))
@@ -67,7 +66,7 @@ func TestCrashClaims(t *testing.T) {
 	const holds, refuted, open = check.Holds, check.Refuted, check.Inconclusive
 	for _, tt := range []struct {
 		name                               string
-		r                                  *experiment.Recording
+		r                                  *run.Recording
 		before, damaged, lost, safe, whole check.Verdict
 	}{
 		{"all there", crashed("told"), holds, refuted, refuted, holds, holds},
@@ -114,22 +113,22 @@ func TestSurvivalPlot(t *testing.T) {
 	r := crashed("told")
 	r.Faults = append(r.Faults, killed("app-2", 12*ms, 70*ms), looked(200*ms, 2, "ok", 0), killed("app-1", 190*ms, 260*ms))
 	e := evidenceOf(trialOf("", 0, r))
-	c := survivalPlot("arm")([]experiment.Evidence{*e})
-	point := func(x, y float64) experiment.Point {
-		return experiment.Point{X: x, Y: y, Low: y, High: y, Count: int(y)}
+	c := survivalPlot("arm")([]run.Evidence{*e})
+	point := func(x, y float64) run.Point {
+		return run.Point{X: x, Y: y, Low: y, High: y, Count: int(y)}
 	}
-	want := []experiment.Series{
-		{Name: "acknowledged", Points: []experiment.Point{point(10, 1)}},
-		{Name: "found after a crash", Points: []experiment.Point{point(20, 1), point(200, 2)}},
+	want := []run.Series{
+		{Name: "acknowledged", Points: []run.Point{point(10, 1)}},
+		{Name: "found after a crash", Points: []run.Point{point(20, 1), point(200, 2)}},
 	}
 	if diff := cmp.Diff(want, c.Series); diff != "" {
 		t.Error("want -, got +\n" + diff)
 	}
-	marks := []experiment.Mark{{From: 12, To: 80, Label: "killed"}, {From: 190, To: 260, Label: "killed"}}
+	marks := []run.Mark{{From: 12, To: 80, Label: "killed"}, {From: 190, To: 260, Label: "killed"}}
 	if diff := cmp.Diff(marks, c.Marks); diff != "" {
 		t.Error("marks: want -, got +\n" + diff)
 	}
-	if c := survivalPlot("another")([]experiment.Evidence{*e}); len(c.Series) != 0 {
+	if c := survivalPlot("another")([]run.Evidence{*e}); len(c.Series) != 0 {
 		t.Error("an arm that was not recorded is drawn")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
 // Figures that several experiments take from their recordings.
@@ -20,7 +21,7 @@ var (
 )
 
 // successRateOf is the part of the requests sent that were acknowledged.
-func successRateOf(r *experiment.Recording) (percent float64, ok bool) {
+func successRateOf(r *run.Recording) (percent float64, ok bool) {
 	n := r.Counts()
 	if n.Total == 0 {
 		return 0, false
@@ -30,29 +31,29 @@ func successRateOf(r *experiment.Recording) (percent float64, ok bool) {
 
 // errorRateOf is the rest of them: to its client an answer that did not come
 // is an error, whether or not the request took effect.
-func errorRateOf(r *experiment.Recording) (percent float64, ok bool) {
+func errorRateOf(r *run.Recording) (percent float64, ok bool) {
 	percent, ok = successRateOf(r)
 	return 100 - percent, ok
 }
 
-func meanWaitOf(r *experiment.Recording) (ms float64, ok bool) {
+func meanWaitOf(r *run.Recording) (ms float64, ok bool) {
 	s := measure.Latency(r.Ops)
 	return s.Mean, s.Count > 0
 }
 
-func tailWaitOf(r *experiment.Recording) (ms float64, ok bool) {
+func tailWaitOf(r *run.Recording) (ms float64, ok bool) {
 	s := measure.Latency(r.Ops)
 	return s.P99, s.Count > 0
 }
 
-func worstWaitOf(r *experiment.Recording) (ms float64, ok bool) {
+func worstWaitOf(r *run.Recording) (ms float64, ok bool) {
 	s := measure.Latency(r.Ops)
 	return s.Max, s.Count > 0
 }
 
 // attemptsPerSuccessOf is what a success costs the database: every try that
 // the nodes made, those for requests that failed in the end included.
-func attemptsPerSuccessOf(r *experiment.Recording) (attempts float64, ok bool) {
+func attemptsPerSuccessOf(r *run.Recording) (attempts float64, ok bool) {
 	n := r.Counts().OK
 	if n == 0 {
 		return 0, false
@@ -61,21 +62,21 @@ func attemptsPerSuccessOf(r *experiment.Recording) (attempts float64, ok bool) {
 	return float64(tries) / float64(n), true
 }
 
-func fairnessOf(r *experiment.Recording) (share float64, ok bool) {
+func fairnessOf(r *run.Recording) (share float64, ok bool) {
 	return measure.Fairness(r.Ops), r.Counts().OK > 0
 }
 
 // failures is how many of the planned requests did not take effect, as far as is known.
-func failures(r *experiment.Recording) check.Range {
+func failures(r *run.Recording) check.Range {
 	planned, ok := planned(r), r.Succeeded()
 	return check.Range{Min: planned - ok.Max, Max: planned - ok.Min}
 }
 
 // planned is how many requests the load was to send.
-func planned(r *experiment.Recording) int64 { return int64(r.Counts().Total + r.Unsent) }
+func planned(r *run.Recording) int64 { return int64(r.Counts().Total + r.Unsent) }
 
 // withCode is how many of the planned requests ended with one of codes, as far as is known.
-func withCode(r *experiment.Recording, codes ...string) check.Range {
+func withCode(r *run.Recording, codes ...string) check.Range {
 	var n int64
 	for _, op := range r.ClientOps() {
 		if slices.Contains(codes, op.Code) {

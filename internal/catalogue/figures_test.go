@@ -9,14 +9,14 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 )
 
 // made is a recording of ops that are all there, of a load that fits them.
-func made(ops ...history.Op) *experiment.Recording {
-	return &experiment.Recording{
+func made(ops ...history.Op) *run.Recording {
+	return &run.Recording{
 		Repeat: 1, Ops: ops,
-		Setup: experiment.Setup{Load: load.Spec{Arrival: load.Burst, Clients: len(ops), Requests: len(ops)}},
+		Setup: run.Setup{Load: run.Load{Arrival: run.Burst, Clients: len(ops), Requests: len(ops)}},
 	}
 }
 
@@ -33,26 +33,26 @@ func answered(n int, outcome history.Outcome, code string, due, wait time.Durati
 }
 
 // crowdOf is a burst of which so many were ok, refused and left without an answer, after a second each.
-func crowdOf(ok, refused, unknown int) *experiment.Recording {
+func crowdOf(ok, refused, unknown int) *run.Recording {
 	ops := answered(ok, history.OK, "", 0, time.Second)
 	ops = append(ops, answered(refused, history.Failed, api.CodeBusy, 0, time.Second)...)
 	return made(append(ops, answered(unknown, history.Unknown, api.CodeClientTimeout, 0, time.Second)...)...)
 }
 
 // trialOf is the evidence of a trial with these repeats.
-func trialOf(name string, level float64, repeats ...*experiment.Recording) experiment.TrialEvidence {
+func trialOf(name string, level float64, repeats ...*run.Recording) run.TrialEvidence {
 	for i, r := range repeats {
 		r.Repeat = i + 1
 	}
-	return experiment.TrialEvidence{Name: name, Level: level, Recordings: repeats}
+	return run.TrialEvidence{Name: name, Level: level, Recordings: repeats}
 }
 
-func evidenceOf(trials ...experiment.TrialEvidence) *experiment.Evidence {
-	return &experiment.Evidence{Arm: "arm", Trials: trials}
+func evidenceOf(trials ...run.TrialEvidence) *run.Evidence {
+	return &run.Evidence{Arm: "arm", Trials: trials}
 }
 
 // cut is r of a load of which some requests were never sent.
-func cut(r *experiment.Recording, unsent int) *experiment.Recording {
+func cut(r *run.Recording, unsent int) *run.Recording {
 	r.Unsent = unsent
 	r.Setup.Load.Requests += unsent
 	return r
@@ -63,7 +63,7 @@ func TestFigures(t *testing.T) {
 	mixed := crowdOf(2, 1, 1)
 	for _, tt := range []struct {
 		figure experiment.Figure
-		r      *experiment.Recording
+		r      *run.Recording
 		want   float64
 		ok     bool
 	}{
@@ -89,7 +89,7 @@ func TestFigures(t *testing.T) {
 func TestFailuresLeaveRoomForWhatIsUnknown(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
-		r            *experiment.Recording
+		r            *run.Recording
 		failed, busy check.Range
 	}{
 		{"all known", crowdOf(7, 3, 0), check.Exactly(3), check.Exactly(3)},

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -37,21 +37,21 @@ const nodes = 4
 
 // arrivals are the two ways in which 100 increments come. The seed's is the
 // burst; the sequence shows how much of an answer is the arrival's doing.
-func arrivals(o Options) []load.Spec {
+func arrivals(o Options) []run.Load {
 	if o.Quick {
-		return []load.Spec{burst(24)}
+		return []run.Load{burst(24)}
 	}
-	return []load.Spec{burst(100), sequence(nodes, 100)}
+	return []run.Load{burst(100), sequence(nodes, 100)}
 }
 
 // burst is n requests at once, a connection each.
-func burst(n int) load.Spec {
-	return load.Spec{Arrival: load.Burst, Clients: n, Requests: n, Timeout: patience}
+func burst(n int) run.Load {
+	return run.Load{Arrival: run.Burst, Clients: n, Requests: n, Timeout: patience}
 }
 
 // sequence is n requests, shared out among clients that make theirs back to back.
-func sequence(clients, n int) load.Spec {
-	return load.Spec{Arrival: load.Sequence, Clients: clients, Requests: n, Timeout: patience}
+func sequence(clients, n int) run.Load {
+	return run.Load{Arrival: run.Sequence, Clients: clients, Requests: n, Timeout: patience}
 }
 
 // incrementArms returns the arms in which 100 increments run: the seed's red
@@ -60,18 +60,18 @@ func sequence(clients, n int) load.Spec {
 // claim ID, what is expected of each.
 //
 // A quick run has fewer increments and only the arms that differ most.
-func incrementArms(o Options, expect map[string]func(experiment.Setup) experiment.Expectation) []experiment.Arm {
+func incrementArms(o Options, expect map[string]func(run.Setup) run.Expectation) []experiment.Arm {
 	var arms []experiment.Arm
 	add := func(name string, d store.Discipline) {
 		for _, arrival := range arrivals(o) {
-			s := experiment.Setup{
+			s := run.Setup{
 				Nodes: nodes, Discipline: d, Load: arrival,
 				Workload: workload.Increment{Key: "counter", Nodes: nodes},
-				Traced:   name == "immediate/5000/WAL" && arrival.Arrival == load.Burst,
+				Traced:   name == "immediate/5000/WAL" && arrival.Arrival == run.Burst,
 			}
 			arm := experiment.Arm{
 				Name: name + "/" + string(arrival.Arrival), Trials: experiment.Single(s),
-				Expect: map[string]experiment.Expectation{},
+				Expect: map[string]run.Expectation{},
 			}
 			for claim, of := range expect {
 				arm.Expect[claim] = of(s)
@@ -103,6 +103,6 @@ func quiet(transaction store.Transaction, timeout store.Milliseconds, journal st
 }
 
 // ofHundred scales a count that the seed gives for 100 requests to those of r.
-func ofHundred(r *experiment.Recording, n int64) int64 {
+func ofHundred(r *run.Recording, n int64) int64 {
 	return n * int64(r.Setup.Load.Requests) / 100
 }

@@ -8,7 +8,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -26,7 +26,7 @@ func inventory(o Options) experiment.Experiment {
 		Arms:     slices.Concat(saleArms(), crowdArms(o)),
 		Figures:  []experiment.Figure{piecesSold, piecesOversold, piecesLeft},
 		Plots: []experiment.Plot{figureBars("Pieces sold, sold beyond the stock, and left",
-			experiment.Axis{Label: "pieces"}, isCrowd, piecesSold, piecesOversold, piecesLeft)},
+			run.Axis{Label: "pieces"}, isCrowd, piecesSold, piecesOversold, piecesLeft)},
 		Abreast: 3, // no claim is about how long anything takes
 		Takes:   takes,
 	}
@@ -81,24 +81,24 @@ func crowdClaims() []experiment.Claim {
 
 // saleArms play the scenario in the ways in which it can go.
 func saleArms() []experiment.Arm {
-	orderly := func(refused experiment.Expectation) expects {
+	orderly := func(refused run.Expectation) expects {
 		return expects{
-			"inventory-breaks-down": experiment.ExpectRefuted, "second-sale-refused": refused, "ends-in-order": experiment.ExpectHolds,
+			"inventory-breaks-down": run.ExpectRefuted, "second-sale-refused": refused, "ends-in-order": run.ExpectHolds,
 		}
 	}
 	lost := expects{
-		"inventory-breaks-down": experiment.ExpectHolds, "second-sale-refused": experiment.ExpectRefuted, "ends-in-order": experiment.ExpectRefuted,
+		"inventory-breaks-down": run.ExpectHolds, "second-sale-refused": run.ExpectRefuted, "ends-in-order": run.ExpectRefuted,
 	}
-	sale := func(which string, s *script.Script, t store.Transaction, timeout store.Milliseconds, j store.Journal, e expects) experiment.Arm {
+	sale := func(which string, s *run.Scene, t store.Transaction, timeout store.Milliseconds, j store.Journal, e expects) experiment.Arm {
 		setup := staged(s, t, timeout, j)
-		setup.Begin = experiment.Begin{Item: item, Stock: stocked}
+		setup.Begin = run.Begin{Item: item, Stock: stocked}
 		return sceneArm(which, setup, e)
 	}
 	return []experiment.Arm{
-		sale("scene", saleAsTold(), store.Deferred, 5000, store.WAL, orderly(experiment.ExpectHolds)),
-		sale("scene", saleBesideReader(), store.Deferred, 5000, store.Delete, orderly(experiment.ExpectHolds)),
-		sale("scene", saleInTurn(), store.Immediate, 5000, store.WAL, orderly(experiment.ExpectRefuted)),
-		sale("scene", saleRefused(), store.Separate, 0, store.WAL, orderly(experiment.ExpectHolds)),
+		sale("scene", saleAsTold(), store.Deferred, 5000, store.WAL, orderly(run.ExpectHolds)),
+		sale("scene", saleBesideReader(), store.Deferred, 5000, store.Delete, orderly(run.ExpectHolds)),
+		sale("scene", saleInTurn(), store.Immediate, 5000, store.WAL, orderly(run.ExpectRefuted)),
+		sale("scene", saleRefused(), store.Separate, 0, store.WAL, orderly(run.ExpectHolds)),
 		sale("scene", saleWaited(), store.Separate, 5000, store.WAL, lost),
 		sale("scene without a transaction", saleWithoutTransaction(), store.Separate, 5000, store.WAL, lost),
 	}
@@ -111,21 +111,21 @@ func crowdArms(o Options) []experiment.Arm {
 	if o.Quick {
 		buyers, stock = 20, 12
 	}
-	crowd := func(name string, d store.Discipline, oversold, vanish, away experiment.Expectation) experiment.Arm {
+	crowd := func(name string, d store.Discipline, oversold, vanish, away run.Expectation) experiment.Arm {
 		d.Pool = (buyers + nodes - 1) / nodes
 		return experiment.Arm{
 			Name: name + "/burst",
-			Trials: experiment.Single(experiment.Setup{
+			Trials: experiment.Single(run.Setup{
 				Nodes: nodes, Discipline: d, Load: burst(buyers),
-				Begin:    experiment.Begin{Item: item, Stock: stock},
+				Begin:    run.Begin{Item: item, Stock: stock},
 				Workload: workload.Purchase{Item: item, Quantity: 1, Nodes: nodes},
 			}),
 			Expect: expects{"oversold": oversold, "sales-vanish": vanish, "turned-away": away},
 		}
 	}
-	const holds, refuted = experiment.ExpectHolds, experiment.ExpectRefuted
+	const holds, refuted = run.ExpectHolds, run.ExpectRefuted
 	arms := []experiment.Arm{
-		crowd("red", store.Red(), refuted, experiment.Either, holds), // of the few that get through, some meet
+		crowd("red", store.Red(), refuted, run.Either, holds), // of the few that get through, some meet
 		crowd("separate/5000/WAL", quiet(store.Separate, 5000, store.WAL), holds, holds, refuted),
 		crowd("deferred/5000/WAL", quiet(store.Deferred, 5000, store.WAL), refuted, refuted, holds),
 		crowd("immediate/5000/WAL", quiet(store.Immediate, 5000, store.WAL), refuted, refuted, refuted),
@@ -137,12 +137,12 @@ func crowdArms(o Options) []experiment.Arm {
 	return arms
 }
 
-func isCrowd(arm *experiment.Evidence) bool {
-	return arm.Trials[0].Setup.Script == nil
+func isCrowd(arm *run.Evidence) bool {
+	return arm.Trials[0].Setup.Scene == nil
 }
 
 // sold is how many pieces a scene's containers were told they have sold.
-func sold(r *experiment.Recording) int64 {
+func sold(r *run.Recording) int64 {
 	var n int64
 	for _, e := range committed(r.Steps) {
 		if e.Do == api.DoSetStock {
@@ -152,8 +152,9 @@ func sold(r *experiment.Recording) int64 {
 	return n
 }
 
-func stockIsWrong(r *experiment.Recording) experiment.Judgement {
-	begun, left := r.Setup.Begin.Stock, r.Facts.Stock[item]
+func stockIsWrong(r *run.Recording) experiment.Judgement {
+	begun := r.Setup.Begin.Stock
+	left, _ := r.FinalRead(item)
 	j := experiment.Judgement{
 		Verdict: check.Refuted, Measured: fmt.Sprintf("%d sold, %d left of %d", sold(r), left, begun),
 		Reason: fmt.Sprintf("of %d pieces %d were acknowledged as sold, and %d are left", begun, sold(r), left),
@@ -164,7 +165,7 @@ func stockIsWrong(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func secondSaleRefused(r *experiment.Recording) experiment.Judgement {
+func secondSaleRefused(r *run.Recording) experiment.Judgement {
 	for _, e := range r.Steps {
 		if e.Session == containerB.session && locked(e) {
 			return experiment.Judgement{
@@ -176,17 +177,17 @@ func secondSaleRefused(r *experiment.Recording) experiment.Judgement {
 	return experiment.Judgement{Verdict: check.Refuted, Measured: "nothing refused", Reason: "nothing that container B asked for was refused"}
 }
 
-func endsInOrder(r *experiment.Recording) experiment.Judgement {
+func endsInOrder(r *run.Recording) experiment.Judgement {
 	j := stockIsWrong(r)
 	j.Verdict = check.Refuted
-	if sold(r) == 15 && r.Facts.Stock[item] == stocked-15 {
+	if left, _ := r.FinalRead(item); sold(r) == 15 && left == stocked-15 {
 		j.Verdict = check.Holds
 	}
 	return j
 }
 
 // ofItem is what the checker says of a crowd's purchases.
-func ofItem(r *experiment.Recording) check.Item {
+func ofItem(r *run.Recording) check.Item {
 	for _, i := range r.Stock().Items {
 		if i.Key == item {
 			return i
@@ -202,7 +203,7 @@ func counts(i check.Item, n check.Range, end string) experiment.Judgement {
 	}
 }
 
-func oversold(r *experiment.Recording) experiment.Judgement {
+func oversold(r *run.Recording) experiment.Judgement {
 	i := ofItem(r)
 	n := i.Oversold
 	n.Max += int64(r.Unsent)
@@ -213,7 +214,7 @@ func oversold(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func salesVanish(r *experiment.Recording) experiment.Judgement {
+func salesVanish(r *run.Recording) experiment.Judgement {
 	i := ofItem(r)
 	n := i.Vanished
 	n.Max += int64(r.Unsent)
@@ -224,7 +225,7 @@ func salesVanish(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func turnedAway(r *experiment.Recording) experiment.Judgement {
+func turnedAway(r *run.Recording) experiment.Judgement {
 	i := ofItem(r)
 	away := withCode(r, api.CodeBusy, api.CodeTimeout)
 	j := experiment.Judgement{
@@ -244,21 +245,19 @@ func turnedAway(r *experiment.Recording) experiment.Judgement {
 
 // Figures of a stock, of scenes and of crowds.
 var (
-	piecesSold = experiment.Figure{Name: "sold", Of: func(r *experiment.Recording) (float64, bool) {
-		if r.Setup.Script != nil {
+	piecesSold = experiment.Figure{Name: "sold", Of: func(r *run.Recording) (float64, bool) {
+		if r.Setup.Scene != nil {
 			return float64(sold(r)), unplayed(r) == ""
 		}
 		return float64(ofItem(r).Sold.Min), r.Facts != nil
 	}}
-	piecesOversold = experiment.Figure{Name: "oversold", Of: func(r *experiment.Recording) (float64, bool) {
+	piecesOversold = experiment.Figure{Name: "oversold", Of: func(r *run.Recording) (float64, bool) {
 		n, known := piecesSold.Of(r)
 		return max(0, n-float64(r.Setup.Begin.Stock)), known
 	}}
-	piecesLeft = experiment.Figure{Name: "left", Of: func(r *experiment.Recording) (float64, bool) {
-		if r.Facts == nil {
-			return 0, false
-		}
-		return float64(r.Facts.Stock[item]), true
+	piecesLeft = experiment.Figure{Name: "left", Of: func(r *run.Recording) (float64, bool) {
+		left, ok := r.FinalRead(item)
+		return float64(left), ok
 	}}
 )
 
@@ -281,14 +280,14 @@ const (
 )
 
 // looks is a look at the stock.
-func (a actor) looks() script.Step { return a.asks(api.DoReadStock, item) }
+func (a actor) looks() run.Step { return a.asks(api.DoReadStock, item) }
 
 // sells sets the stock to n less than what a has last read of it.
-func (a actor) sells(n int64) script.Step { return a.changes(api.DoSetStock, item, -n) }
+func (a actor) sells(n int64) run.Step { return a.changes(api.DoSetStock, item, -n) }
 
 // saleAsTold is what the seed tells, to the letter: both look within a
 // transaction, A commits, and B's snapshot is stale.
-func saleAsTold() *script.Script {
+func saleAsTold() *run.Scene {
 	a, b, c := containerA, containerB, containerC
 	return scene("B's snapshot is stale",
 		line(fiftyInStock, c.looks()),
@@ -305,7 +304,7 @@ func saleAsTold() *script.Script {
 // saleBesideReader is the same in a rollback journal: A cannot commit before B,
 // which has read, lets go. A's look waits for its own COMMIT, so that B, when
 // it retries, finds it done.
-func saleBesideReader() *script.Script {
+func saleBesideReader() *run.Scene {
 	a, b, c := containerA, containerB, containerC
 	return scene("A's COMMIT waits for B",
 		line(fiftyInStock, c.looks()),
@@ -320,7 +319,7 @@ func saleBesideReader() *script.Script {
 }
 
 // saleInTurn: both take the write lock before they look, so B looks when A is done.
-func saleInTurn() *script.Script {
+func saleInTurn() *run.Scene {
 	a, b, c := containerA, containerB, containerC
 	return scene("B waits at BEGIN before it looks",
 		line(fiftyInStock, c.looks()),
@@ -334,7 +333,7 @@ func saleInTurn() *script.Script {
 
 // saleRefused: both look first, and only write in a transaction. B is not
 // patient, is refused at BEGIN, and looks again.
-func saleRefused() *script.Script {
+func saleRefused() *run.Scene {
 	a, b, c := containerA, containerB, containerC
 	return scene("B looks first and is refused at BEGIN",
 		line(fiftyInStock, c.looks()),
@@ -350,7 +349,7 @@ func saleRefused() *script.Script {
 
 // saleWaited: the same with patience. B waits until A is done, and then writes
 // what it has made of its old look.
-func saleWaited() *script.Script {
+func saleWaited() *run.Scene {
 	a, b, c := containerA, containerB, containerC
 	return scene("B looks first and waits at BEGIN",
 		line(fiftyInStock, c.looks()),
@@ -363,7 +362,7 @@ func saleWaited() *script.Script {
 }
 
 // saleWithoutTransaction: nobody holds a lock for longer than a statement, so nobody is refused.
-func saleWithoutTransaction() *script.Script {
+func saleWithoutTransaction() *run.Scene {
 	a, b, c := containerA, containerB, containerC
 	return scene("nobody begins a transaction",
 		line(fiftyInStock, c.looks()),

@@ -8,23 +8,22 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
-	"example.com/contend/internal/store"
+	"example.com/contend/internal/run"
 )
 
 // sale is a recording of s that leaves so many in stock.
-func sale(s *script.Script, left int64, twists ...twist) *experiment.Recording {
+func sale(s *run.Scene, left int64, twists ...twist) *run.Recording {
 	r := staging(s, 1000, twists...)
-	r.Setup.Begin = experiment.Begin{Item: item, Stock: stocked}
-	r.Facts.Stock = map[string]int64{item: left}
+	r.Setup.Begin = run.Begin{Item: item, Stock: stocked}
+	r.Ops = append(r.Ops, own(history.FinalRead, item, left, time.Second))
 	return r
 }
 
 func TestSaleJudgements(t *testing.T) {
 	stale := refused(8, busySnapshot, 0)
 	for name, c := range map[string]struct {
-		judge func(*experiment.Recording) experiment.Judgement
-		of    *experiment.Recording
+		judge func(*run.Recording) experiment.Judgement
+		of    *run.Recording
 		want  check.Verdict
 	}{
 		"as told":                 {stockIsWrong, sale(saleAsTold(), 35, stale), check.Refuted},
@@ -53,11 +52,11 @@ func unbought(o history.Outcome, code string) history.Op {
 }
 
 // buyers is a recording of purchases from a stock of two, which leaves so many.
-func buyers(left int64, purchases ...history.Op) *experiment.Recording {
+func buyers(left int64, purchases ...history.Op) *run.Recording {
 	own := func(f string, n int64, at time.Duration) history.Op {
 		return history.Op{Process: -1, Func: f, Key: item, Value: history.Some(n), Outcome: history.OK, Invoked: at, Returned: at}
 	}
-	r := &experiment.Recording{Facts: &store.Facts{Stock: map[string]int64{item: left}}}
+	r := &run.Recording{Facts: &run.Facts{}}
 	r.Ops = append(append(append(r.Ops, own(history.Reset, 2, 0)), purchases...), own(history.FinalRead, left, 3))
 	for i := range r.Ops {
 		r.Ops[i].Index = i
@@ -71,8 +70,8 @@ func TestCrowdJudgements(t *testing.T) {
 	unread := buyers(0, bought(1))
 	unread.Ops = unread.Ops[:2]
 	for name, c := range map[string]struct {
-		judge func(*experiment.Recording) experiment.Judgement
-		of    *experiment.Recording
+		judge func(*run.Recording) experiment.Judgement
+		of    *run.Recording
 		want  check.Verdict
 	}{
 		"three of two":            {oversold, buyers(0, bought(1), bought(0), bought(0)), check.Holds},

@@ -10,8 +10,8 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -27,10 +27,10 @@ func journal(o Options) experiment.Experiment {
 		Arms:     append(writeArms(o), readArms(o)...),
 		Figures:  []experiment.Figure{duration, readRate, longestRead},
 		Plots: []experiment.Plot{
-			experiment.BarsPlot("Until the last write was answered", experiment.Axis{Label: "time", Unit: "ms"}, duration, onlyWrites),
-			experiment.BarsPlot("How many writes succeeded", experiment.Axis{Label: "succeeded", Unit: "%"}, successRate, onlyWrites),
-			experiment.BarsPlot("Reads beside writes", experiment.Axis{Label: "reads that succeed", Unit: "1/s"}, readRate, readsToo),
-			experiment.BarsPlot("The longest that a read beside writes took", experiment.Axis{Label: "wait", Unit: "ms"}, longestRead, readsToo),
+			experiment.BarsPlot("Until the last write was answered", run.Axis{Label: "time", Unit: "ms"}, duration, onlyWrites),
+			experiment.BarsPlot("How many writes succeeded", run.Axis{Label: "succeeded", Unit: "%"}, successRate, onlyWrites),
+			experiment.BarsPlot("Reads beside writes", run.Axis{Label: "reads that succeed", Unit: "1/s"}, readRate, readsToo),
+			experiment.BarsPlot("The longest that a read beside writes took", run.Axis{Label: "wait", Unit: "ms"}, longestRead, readsToo),
 		},
 		Takes: takes(o, 14*time.Second, 4*time.Second),
 	}
@@ -39,16 +39,16 @@ func journal(o Options) experiment.Experiment {
 // writeArms are the seed's 50 writes, and the same one after another at each
 // node. Each write is one INSERT and its own transaction.
 func writeArms(o Options) []experiment.Arm {
-	arrivals := []load.Spec{burst(50), sequence(nodes, 52)}
+	arrivals := []run.Load{burst(50), sequence(nodes, 52)}
 	if o.Quick {
-		arrivals = []load.Spec{burst(16)}
+		arrivals = []run.Load{burst(16)}
 	}
 	var arms []experiment.Arm
 	for _, arrival := range arrivals {
 		for _, timeout := range []store.Milliseconds{0, 5000} {
 			name := fmt.Sprintf("%s/%d", arrival.Arrival, timeout)
 			arm := experiment.Arm{Name: name, Repeats: repeats(o), Expect: writeOutlooks[name].of(writeClaims())}
-			if arrival.Arrival == load.Burst && timeout > 0 {
+			if arrival.Arrival == run.Burst && timeout > 0 {
 				arm.Repeats-- // of seconds each: a crowd of waiters sleeps longer than it writes
 			}
 			for _, j := range []store.Journal{store.Delete, store.WAL} {
@@ -77,38 +77,38 @@ func repeats(o Options) int {
 }
 
 // journalTrial is a trial in journal j. Each client of a node has a connection.
-func journalTrial(j store.Journal, timeout store.Milliseconds, arrival load.Spec, w workload.Workload) experiment.Trial {
+func journalTrial(j store.Journal, timeout store.Milliseconds, arrival run.Load, w workload.Workload) experiment.Trial {
 	d := quiet(store.Separate, timeout, j)
 	d.Pool = (arrival.Clients + nodes - 1) / nodes
-	return experiment.Trial{Name: string(j), Setup: experiment.Setup{Nodes: nodes, Discipline: d, Load: arrival, Workload: w}}
+	return experiment.Trial{Name: string(j), Setup: run.Setup{Nodes: nodes, Discipline: d, Load: arrival, Workload: w}}
 }
 
 // readArms let clients read and write at once, none of them ever resting: first
 // so that only a reader and the writer can refuse each other, then half and half
 // and patiently.
 func readArms(o Options) []experiment.Arm {
-	arrival := load.Spec{Arrival: load.Closed, Clients: 2 * nodes, Duration: takes(o, 300*time.Millisecond, 150*time.Millisecond), Timeout: patience}
+	arrival := run.Load{Arrival: run.Closed, Clients: 2 * nodes, Duration: takes(o, 300*time.Millisecond, 150*time.Millisecond), Timeout: patience}
 	write, read := workload.Write{Nodes: nodes}, workload.Read{Key: "counter", Nodes: nodes}
 	one, half := workload.Roles{First: 1, A: write, B: read}, workload.Roles{First: nodes, A: write, B: read}
 	both := experiment.Arm{
 		Name: "half-read/5000", Repeats: repeats(o),
-		Expect: map[string]experiment.Expectation{"wal-more-reads": experiment.ExpectHolds},
+		Expect: map[string]run.Expectation{"wal-more-reads": run.ExpectHolds},
 	}
 	var arms []experiment.Arm
 	for _, j := range []store.Journal{store.Delete, store.WAL} {
 		arms = append(arms, experiment.Arm{
 			Name:   fmt.Sprintf("one-writes/0/%s", j),
 			Trials: []experiment.Trial{journalTrial(j, 0, arrival, one)},
-			Expect: map[string]experiment.Expectation{"blocks-nobody": expectThat(j == store.WAL)},
+			Expect: map[string]run.Expectation{"blocks-nobody": expectThat(j == store.WAL)},
 		})
 		both.Trials = append(both.Trials, journalTrial(j, 5000, arrival, half))
 	}
 	return append(arms, both)
 }
 
-func onlyWrites(e *experiment.Evidence) bool { return !readsToo(e) }
+func onlyWrites(e *run.Evidence) bool { return !readsToo(e) }
 
-func readsToo(e *experiment.Evidence) bool {
+func readsToo(e *run.Evidence) bool {
 	_, roles := e.Trials[0].Setup.Workload.(workload.Roles)
 	return roles
 }
@@ -116,12 +116,12 @@ func readsToo(e *experiment.Evidence) bool {
 // duration is the seed's: from the first request to the last answer.
 var duration = experiment.Figure{Name: "duration", Unit: "ms", Of: durationOf}
 
-func durationOf(r *experiment.Recording) (ms float64, ok bool) { return 1000 * r.Seconds, r.Told() }
+func durationOf(r *run.Recording) (ms float64, ok bool) { return 1000 * r.Seconds, r.Told() }
 
 // readRate is how many reads succeed while the load lasts.
 var readRate = experiment.Figure{Name: "reads that succeed", Unit: "1/s", Of: readRateOf}
 
-func readRateOf(r *experiment.Recording) (perSecond float64, ok bool) {
+func readRateOf(r *run.Recording) (perSecond float64, ok bool) {
 	n, lasts := 0, r.Setup.Load.Duration
 	for _, op := range r.ClientOps() {
 		if op.Func == history.Read {
@@ -137,7 +137,7 @@ func readRateOf(r *experiment.Recording) (perSecond float64, ok bool) {
 // longestRead is the longest wait for the answer to a read, whatever it was.
 var longestRead = experiment.Figure{Name: "longest read", Unit: "ms", Of: longestReadOf}
 
-func longestReadOf(r *experiment.Recording) (ms float64, ok bool) {
+func longestReadOf(r *run.Recording) (ms float64, ok bool) {
 	var longest time.Duration
 	for _, op := range r.ClientOps() {
 		if op.Func == history.Read {
@@ -197,10 +197,10 @@ func readClaims() []experiment.Claim {
 
 // journals are the recordings of an arm in both modes. Those at one position
 // are of one repeat, made one right after the other.
-type journals struct{ rollback, wal []*experiment.Recording }
+type journals struct{ rollback, wal []*run.Recording }
 
 // inBoth returns the repeats of which both recordings tell something.
-func inBoth(e *experiment.Evidence) journals {
+func inBoth(e *run.Evidence) journals {
 	var j journals
 	for _, a := range e.Trial(string(store.Delete)).Recordings {
 		for _, b := range e.Trial(string(store.WAL)).Recordings {
@@ -214,8 +214,8 @@ func inBoth(e *experiment.Evidence) journals {
 
 // compared returns a check that judges both modes side by side. The figures say
 // how they came out.
-func compared(judge func(journals) check.Verdict, figures ...experiment.Figure) func(*experiment.Evidence) experiment.Judgement {
-	return func(e *experiment.Evidence) experiment.Judgement {
+func compared(judge func(journals) check.Verdict, figures ...experiment.Figure) func(*run.Evidence) experiment.Judgement {
+	return func(e *run.Evidence) experiment.Judgement {
 		both := inBoth(e)
 		if len(both.wal) == 0 {
 			return experiment.Judgement{Reason: "no repeat was recorded in both modes"}
@@ -246,8 +246,8 @@ func (j journals) side(f experiment.Figure) string {
 	return text
 }
 
-func spreadOf(all []*experiment.Recording, f experiment.Figure) measure.Spread {
-	t := experiment.TrialEvidence{Recordings: all}
+func spreadOf(all []*run.Recording, f experiment.Figure) measure.Spread {
+	t := run.TrialEvidence{Recordings: all}
 	return t.Spread(f.Of)
 }
 
@@ -286,7 +286,7 @@ func (j journals) every(f experiment.Figure, fits func(ratio float64) bool) chec
 }
 
 // sum adds up a count over recordings.
-func sum(all []*experiment.Recording, of func(*experiment.Recording) check.Range) (total check.Range) {
+func sum(all []*run.Recording, of func(*run.Recording) check.Range) (total check.Range) {
 	for _, r := range all {
 		n := of(r)
 		total.Min += n.Min
@@ -331,12 +331,12 @@ func (j journals) readMore() check.Verdict {
 }
 
 // succeeded is how many requests did.
-var succeeded = experiment.Figure{Name: "succeeded", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var succeeded = experiment.Figure{Name: "succeeded", Of: func(r *run.Recording) (n float64, ok bool) {
 	return float64(r.Counts().OK), r.Told()
 }}
 
 // blocksNobody judges a load of readers and a single writer.
-func blocksNobody(r *experiment.Recording) experiment.Judgement {
+func blocksNobody(r *run.Recording) experiment.Judgement {
 	count := map[string]int{}   // of ops, by function
 	refused := map[string]int{} // of these, for a lock
 	var witness []check.Witness

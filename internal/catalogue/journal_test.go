@@ -9,31 +9,30 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
 // lasted is a recording in which so many writes succeeded and so many failed, in so long.
-func lasted(d time.Duration, ok, failed int) *experiment.Recording {
+func lasted(d time.Duration, ok, failed int) *run.Recording {
 	r := crowdOf(ok, failed, 0)
 	r.Seconds = d.Seconds()
 	return r
 }
 
 // modes is the evidence of repeats in both modes.
-func modes(rollback, wal []*experiment.Recording) *experiment.Evidence {
+func modes(rollback, wal []*run.Recording) *run.Evidence {
 	return evidenceOf(trialOf("DELETE", 0, rollback...), trialOf("WAL", 0, wal...))
 }
 
 func TestWriteClaims(t *testing.T) {
 	claims := writeClaims()
-	type all = []*experiment.Recording
+	type all = []*run.Recording
 	unknown := crowdOf(48, 0, 2)
 	unknown.Seconds = 0.1
 	for _, tt := range []struct {
 		name                    string
-		e                       *experiment.Evidence
+		e                       *run.Evidence
 		more, faster, fails, no check.Verdict
 	}{
 		{"better in everything, and no cure", modes(all{lasted(time.Second, 2, 48)}, all{lasted(time.Second/2, 9, 41)}),
@@ -78,7 +77,7 @@ func TestWriteClaims(t *testing.T) {
 }
 
 func TestSideBySide(t *testing.T) {
-	e := modes([]*experiment.Recording{lasted(time.Second, 50, 0), lasted(4*time.Second, 50, 0)}, []*experiment.Recording{lasted(time.Second/2, 50, 0), lasted(time.Second, 50, 0)})
+	e := modes([]*run.Recording{lasted(time.Second, 50, 0), lasted(4*time.Second, 50, 0)}, []*run.Recording{lasted(time.Second/2, 50, 0), lasted(time.Second, 50, 0)})
 	want := fmt.Sprintf("duration in DELETE %s, in WAL %s ms: %s times",
 		measure.SpreadOf([]float64{1000, 4000}), measure.SpreadOf([]float64{500, 1000}), measure.SpreadOf([]float64{0.5, 0.25}))
 	if got := inBoth(e).side(duration); got != want {
@@ -87,7 +86,7 @@ func TestSideBySide(t *testing.T) {
 }
 
 // mixed is a recording of reads and writes, of which so many were refused a lock.
-func mixed(reads, refusedReads, writes, refusedWrites int) *experiment.Recording {
+func mixed(reads, refusedReads, writes, refusedWrites int) *run.Recording {
 	of := func(function string, n, refused int) []history.Op {
 		ops := append(answered(n-refused, history.OK, "", 0, 10*ms), answered(refused, history.Failed, api.CodeBusy, 0, 20*ms)...)
 		for i := range ops {
@@ -96,7 +95,7 @@ func mixed(reads, refusedReads, writes, refusedWrites int) *experiment.Recording
 		return ops
 	}
 	r := made(append(of(history.Read, reads, refusedReads), of(history.Write, writes, refusedWrites)...)...)
-	r.Setup.Load = load.Spec{Arrival: load.Closed, Clients: 8, Duration: time.Second}
+	r.Setup.Load = run.Load{Arrival: run.Closed, Clients: 8, Duration: time.Second}
 	return r
 }
 
@@ -105,7 +104,7 @@ func TestBlocksNobody(t *testing.T) {
 	unknown.Ops[0].Outcome = history.Unknown
 	for _, tt := range []struct {
 		name      string
-		r         *experiment.Recording
+		r         *run.Recording
 		want      check.Verdict
 		witnesses int
 	}{
@@ -128,7 +127,7 @@ func TestWALMoreReads(t *testing.T) {
 	few, many := mixed(10, 0, 5, 0), mixed(50, 0, 5, 0)
 	for _, tt := range []struct {
 		name         string
-		rollback, wa *experiment.Recording
+		rollback, wa *run.Recording
 		want         check.Verdict
 	}{
 		{"more", few, many, check.Holds},
@@ -136,7 +135,7 @@ func TestWALMoreReads(t *testing.T) {
 		{"as many", many, many, check.Refuted},
 		{"refusals are no answers", few, mixed(50, 40, 5, 0), check.Refuted},
 	} {
-		if j := claim.Check(modes([]*experiment.Recording{tt.rollback}, []*experiment.Recording{tt.wa})); j.Verdict != tt.want {
+		if j := claim.Check(modes([]*run.Recording{tt.rollback}, []*run.Recording{tt.wa})); j.Verdict != tt.want {
 			t.Errorf("%s: %s because %q, want %s", tt.name, j.Verdict, j.Reason, tt.want)
 		}
 	}
@@ -163,7 +162,7 @@ func TestReadFigures(t *testing.T) {
 func TestJournalPlotsShowTheirArms(t *testing.T) {
 	writes, reads := 0, 0
 	for _, arm := range journal(Options{}).Arms {
-		e := &experiment.Evidence{Arm: arm.Name, Trials: []experiment.TrialEvidence{{Setup: arm.Trials[0].Setup}}}
+		e := &run.Evidence{Arm: arm.Name, Trials: []run.TrialEvidence{{Setup: arm.Trials[0].Setup}}}
 		if readsToo(e) == onlyWrites(e) {
 			t.Errorf("%s: is in both plots or in none", arm.Name)
 		}

@@ -9,6 +9,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -23,8 +24,8 @@ func loadLevels(o Options) experiment.Experiment {
 		Arms:     loadArms(o, levels),
 		Figures:  []experiment.Figure{errorRate, meanWait, attemptsPerSuccess},
 		Plots: []experiment.Plot{
-			experiment.LevelPlot("Errors against load", crowdAxis, experiment.Axis{Label: "requests that fail", Unit: "%"}, errorRate, claimedErrors()),
-			experiment.LevelPlot("Mean wait against load", crowdAxis, experiment.Axis{Label: "mean wait", Unit: "ms", Log: true}, meanWait, claimedWaits()),
+			experiment.LevelPlot("Errors against load", crowdAxis, run.Axis{Label: "requests that fail", Unit: "%"}, errorRate, claimedErrors()),
+			experiment.LevelPlot("Mean wait against load", crowdAxis, run.Axis{Label: "mean wait", Unit: "ms", Log: true}, meanWait, claimedWaits()),
 			crowdWaitsPlot(levels[len(levels)-1]),
 		},
 		// Clients wait for a lock that is held for 10 ms at a time, or between two
@@ -38,7 +39,7 @@ func loadLevels(o Options) experiment.Experiment {
 	return x
 }
 
-var crowdAxis = experiment.Axis{Label: "simultaneous requests", Log: true}
+var crowdAxis = run.Axis{Label: "simultaneous requests", Log: true}
 
 func levelsOf(o Options) []int {
 	if len(o.Levels) > 0 {
@@ -97,9 +98,9 @@ func upTo(highest int, levels []int) []int {
 // crowd is a burst of n increments. The nodes have a connection to the database
 // for each request, so that all of them meet in SQLite and none in a queue
 // before it.
-func crowd(d store.Discipline, n int) experiment.Setup {
+func crowd(d store.Discipline, n int) run.Setup {
 	d.Pool = max(d.Pool, (n+nodes-1)/nodes)
-	return experiment.Setup{
+	return run.Setup{
 		Nodes: nodes, Discipline: d, Load: burst(n),
 		Workload: workload.Increment{Key: "counter", Nodes: nodes},
 	}
@@ -196,8 +197,8 @@ var busyFrequent = experiment.Claim{
 	Text:   "SQLITE_BUSY is frequent: at the highest level more than one request in ten ends with it, at once or after the whole busy_timeout.",
 	TextJA: "頻繁なSQLITE_BUSYエラー",
 	Source: seed(639),
-	Check: func(e *experiment.Evidence) experiment.Judgement {
-		return experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+	Check: func(e *run.Evidence) experiment.Judgement {
+		return experiment.Each(func(r *run.Recording) experiment.Judgement {
 			n := withCode(r, api.CodeBusy, api.CodeTimeout)
 			return counted(r, n, "were refused", n.Above(ofHundred(r, 10)), "more than 10 %")
 		})(only(e, len(e.Trials)-1))
@@ -213,13 +214,13 @@ var errorsRise = experiment.Claim{
 }
 
 // only returns the evidence of the i-th trial alone.
-func only(e *experiment.Evidence, i int) *experiment.Evidence {
-	return &experiment.Evidence{Arm: e.Arm, Trials: e.Trials[i : i+1]}
+func only(e *run.Evidence, i int) *run.Evidence {
+	return &run.Evidence{Arm: e.Arm, Trials: e.Trials[i : i+1]}
 }
 
 // at returns a check that puts judge to the trial of a level.
-func at(level int, judge func(*experiment.Recording) experiment.Judgement) func(*experiment.Evidence) experiment.Judgement {
-	return func(e *experiment.Evidence) experiment.Judgement {
+func at(level int, judge func(*run.Recording) experiment.Judgement) func(*run.Evidence) experiment.Judgement {
+	return func(e *run.Evidence) experiment.Judgement {
 		for i := range e.Trials {
 			if e.Trials[i].Level == float64(level) {
 				return experiment.Each(judge)(only(e, i))
@@ -240,7 +241,7 @@ func (row tableRow) errors() experiment.Claim {
 			row.level, row.percent, low, high),
 		TextJA: row.textJA,
 		Source: seed(row.line),
-		Check: at(row.level, func(r *experiment.Recording) experiment.Judgement {
+		Check: at(row.level, func(r *run.Recording) experiment.Judgement {
 			n := failures(r)
 			return counted(r, n, "failed", within(n, low, high), fmt.Sprintf("%d to %d", low, high))
 		}),
@@ -271,12 +272,12 @@ func (row tableRow) waits() experiment.Claim {
 		return claim
 	}
 	claim.Text = fmt.Sprintf("The mean wait of %d simultaneous requests is %g ms: %g to %g ms, whatever came of them.", row.level, row.wait, row.wait/2, row.wait*2)
-	claim.Check = at(row.level, func(r *experiment.Recording) experiment.Judgement { return meanAbout(r, row.wait) })
+	claim.Check = at(row.level, func(r *run.Recording) experiment.Judgement { return meanAbout(r, row.wait) })
 	return claim
 }
 
 // meanAbout judges the claim that the mean wait is within a factor of two of ms.
-func meanAbout(r *experiment.Recording, ms float64) experiment.Judgement {
+func meanAbout(r *run.Recording, ms float64) experiment.Judgement {
 	mean, _ := meanWaitOf(r)
 	j := experiment.Judgement{
 		Verdict:  ruled(mean >= ms/2 && mean <= ms*2),
@@ -296,7 +297,7 @@ func ruled(holds bool) check.Verdict {
 
 // whole takes the verdict from a judgement on a load that was cut short: the
 // requests that were never sent could have made any difference.
-func whole(r *experiment.Recording, j experiment.Judgement) experiment.Judgement {
+func whole(r *run.Recording, j experiment.Judgement) experiment.Judgement {
 	if r.Unsent > 0 {
 		j.Verdict, j.Noise = check.Inconclusive, false
 		j.Reason = fmt.Sprintf("the load was cut short: %d requests were not sent", r.Unsent)
@@ -307,7 +308,7 @@ func whole(r *experiment.Recording, j experiment.Judgement) experiment.Judgement
 // timeoutWait is the seed's busy_timeout in ms.
 const timeoutWait = 5000
 
-func timesOut(r *experiment.Recording) experiment.Judgement {
+func timesOut(r *run.Recording) experiment.Judgement {
 	mean, _ := meanWaitOf(r)
 	n := withCode(r, api.CodeTimeout, api.CodeClientTimeout)
 	v := n.Above(ofHundred(r, 50))
@@ -324,7 +325,7 @@ func timesOut(r *experiment.Recording) experiment.Judgement {
 
 // rises judges the claim that the error rate is higher at each level than at
 // the one before. One step that is certainly none refutes it.
-func rises(e *experiment.Evidence) experiment.Judgement {
+func rises(e *run.Evidence) experiment.Judgement {
 	j := experiment.Judgement{Verdict: check.Holds, Reason: "the error rate is higher at every level than at the one before"}
 	var before share
 	var measured []string
@@ -370,7 +371,7 @@ func (s share) above(t share) check.Verdict {
 
 // shareFailed is the error rate in the trial's first recording; where there is
 // none, anything from none to all.
-func shareFailed(t *experiment.TrialEvidence) share {
+func shareFailed(t *run.TrialEvidence) share {
 	if len(t.Recordings) == 0 || planned(t.Recordings[0]) == 0 {
 		return share{0, 1}
 	}
@@ -379,8 +380,8 @@ func shareFailed(t *experiment.TrialEvidence) share {
 }
 
 // claimedErrors is the seed's table of errors as a line of a chart.
-func claimedErrors() experiment.Series {
-	s := experiment.Series{Name: "the lab's table", Claimed: true}
+func claimedErrors() run.Series {
+	s := run.Series{Name: "the lab's table", Claimed: true}
 	for _, row := range tableRows {
 		s.Points = append(s.Points, claimedPoint(float64(row.level), row.percent))
 	}
@@ -388,8 +389,8 @@ func claimedErrors() experiment.Series {
 }
 
 // claimedWaits is that of its waits, but for the last, which is no number.
-func claimedWaits() experiment.Series {
-	s := experiment.Series{Name: "the lab's table", Claimed: true}
+func claimedWaits() run.Series {
+	s := run.Series{Name: "the lab's table", Claimed: true}
 	for _, row := range tableRows {
 		if row.wait > 0 {
 			s.Points = append(s.Points, claimedPoint(float64(row.level), row.wait))
@@ -398,19 +399,19 @@ func claimedWaits() experiment.Series {
 	return s
 }
 
-func claimedPoint(x, y float64) experiment.Point {
-	return experiment.Point{X: x, Y: y, Low: y, High: y}
+func claimedPoint(x, y float64) run.Point {
+	return run.Point{X: x, Y: y, Low: y, High: y}
 }
 
 // crowdWaitsPlot shows how the waits at one level spread.
 func crowdWaitsPlot(level int) experiment.Plot {
 	draw := experiment.WaitsPlot("How long clients waited, "+atOnce(level), nil,
-		experiment.Mark{From: timeoutWait, To: timeoutWait, Label: "the lab's busy_timeout"})
-	return func(arms []experiment.Evidence) experiment.Chart {
-		var at []experiment.Evidence
+		run.Mark{From: timeoutWait, To: timeoutWait, Label: "the lab's busy_timeout"})
+	return func(arms []run.Evidence) run.Chart {
+		var at []run.Evidence
 		for i := range arms {
 			if t := arms[i].Trial(atOnce(level)); len(t.Recordings) > 0 {
-				at = append(at, experiment.Evidence{Arm: arms[i].Arm, Trials: []experiment.TrialEvidence{*t}})
+				at = append(at, run.Evidence{Arm: arms[i].Arm, Trials: []run.TrialEvidence{*t}})
 			}
 		}
 		return draw(at)

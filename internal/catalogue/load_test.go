@@ -8,7 +8,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 func TestBoundsOfTheTable(t *testing.T) {
@@ -52,7 +52,7 @@ func TestErrorRateOfARow(t *testing.T) {
 	row := rowOf(t, 50) // 7 to 20 of them
 	for _, tt := range []struct {
 		name string
-		r    *experiment.Recording
+		r    *run.Recording
 		want check.Verdict
 	}{
 		{"in the middle", crowdOf(38, 12, 0), check.Holds},
@@ -73,12 +73,12 @@ func TestErrorRateOfARow(t *testing.T) {
 
 func TestMeanWaitOfARow(t *testing.T) {
 	row := rowOf(t, 50) // 250 to 1000 ms
-	after := func(wait time.Duration) *experiment.Recording {
+	after := func(wait time.Duration) *run.Recording {
 		return made(answered(50, history.OK, "", 0, wait)...)
 	}
 	for _, tt := range []struct {
 		name string
-		r    *experiment.Recording
+		r    *run.Recording
 		want check.Verdict
 	}{
 		{"half as long", after(250 * time.Millisecond), check.Holds},
@@ -95,13 +95,13 @@ func TestMeanWaitOfARow(t *testing.T) {
 
 func TestTheLastWaitIsATimeout(t *testing.T) {
 	waits := rowOf(t, 500).waits()
-	some := func(timedOut, ok int, wait time.Duration) *experiment.Recording {
+	some := func(timedOut, ok int, wait time.Duration) *run.Recording {
 		ops := answered(timedOut, history.Failed, api.CodeTimeout, 0, wait)
 		return made(append(ops, answered(ok, history.OK, "", 0, wait)...)...)
 	}
 	for _, tt := range []struct {
 		name string
-		r    *experiment.Recording
+		r    *run.Recording
 		want check.Verdict
 	}{
 		{"long waits without one timeout", some(0, 500, 5*time.Second), check.Holds},
@@ -120,17 +120,17 @@ func TestTheLastWaitIsATimeout(t *testing.T) {
 func TestErrorRateRises(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		trials []*experiment.Recording
+		trials []*run.Recording
 		want   check.Verdict
 	}{
-		{"at each", []*experiment.Recording{crowdOf(10, 0, 0), crowdOf(19, 1, 0), crowdOf(30, 10, 0)}, check.Holds},
-		{"the same twice", []*experiment.Recording{crowdOf(9, 1, 0), crowdOf(18, 2, 0), crowdOf(20, 20, 0)}, check.Refuted},
-		{"it falls at the end", []*experiment.Recording{crowdOf(9, 1, 0), crowdOf(10, 10, 0), crowdOf(30, 10, 0)}, check.Refuted},
-		{"a fall after a doubt", []*experiment.Recording{crowdOf(9, 0, 1), crowdOf(9, 0, 1), crowdOf(20, 0, 0)}, check.Refuted},
-		{"an unknown could tip it", []*experiment.Recording{crowdOf(9, 1, 0), crowdOf(17, 2, 1)}, check.Inconclusive},
-		{"a level is missing", []*experiment.Recording{crowdOf(9, 1, 0), nil}, check.Inconclusive},
+		{"at each", []*run.Recording{crowdOf(10, 0, 0), crowdOf(19, 1, 0), crowdOf(30, 10, 0)}, check.Holds},
+		{"the same twice", []*run.Recording{crowdOf(9, 1, 0), crowdOf(18, 2, 0), crowdOf(20, 20, 0)}, check.Refuted},
+		{"it falls at the end", []*run.Recording{crowdOf(9, 1, 0), crowdOf(10, 10, 0), crowdOf(30, 10, 0)}, check.Refuted},
+		{"a fall after a doubt", []*run.Recording{crowdOf(9, 0, 1), crowdOf(9, 0, 1), crowdOf(20, 0, 0)}, check.Refuted},
+		{"an unknown could tip it", []*run.Recording{crowdOf(9, 1, 0), crowdOf(17, 2, 1)}, check.Inconclusive},
+		{"a level is missing", []*run.Recording{crowdOf(9, 1, 0), nil}, check.Inconclusive},
 	} {
-		var e experiment.Evidence
+		var e run.Evidence
 		for i, r := range tt.trials {
 			trial := trialOf(atOnce(i), float64(i))
 			if r != nil {
@@ -147,7 +147,7 @@ func TestErrorRateRises(t *testing.T) {
 func TestBusyIsFrequentAtTheHighestLevel(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		highest *experiment.Recording
+		highest *run.Recording
 		want    check.Verdict
 	}{
 		{"one in ten", crowdOf(90, 10, 0), check.Refuted},

@@ -7,8 +7,8 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/trace"
 	"example.com/contend/internal/workload"
@@ -28,7 +28,7 @@ func lockWait(o Options) experiment.Experiment {
 		Arms:     holdArms(o),
 		Plots: []experiment.Plot{
 			experiment.LanesPlot("Ten writers against one long transaction: "+shown, shown),
-			experiment.WaitsPlot("How long a writer waited, whatever came of it, in WAL mode", inWAL, experiment.Mark{From: 5000, To: 5000, Label: "busy_timeout"}),
+			experiment.WaitsPlot("How long a writer waited, whatever came of it, in WAL mode", inWAL, run.Mark{From: 5000, To: 5000, Label: "busy_timeout"}),
 		},
 		Abreast: 12, // nearly all of the time is waiting for one holder that sleeps
 		Takes:   takes(o, 9*time.Second, 4*time.Second),
@@ -36,7 +36,7 @@ func lockWait(o Options) experiment.Experiment {
 }
 
 // inWAL picks the arms in WAL mode. Those in DELETE mode look the same.
-func inWAL(arm *experiment.Evidence) bool { return wal(arm.Trials[0].Setup) }
+func inWAL(arm *run.Evidence) bool { return wal(arm.Trials[0].Setup) }
 
 // takes is how long an experiment runs, whole or quick.
 func takes(o Options, whole, quick time.Duration) time.Duration {
@@ -70,32 +70,32 @@ func holdArm(hold time.Duration, timeout store.Milliseconds, journal store.Journ
 	d.Pool = 4 // of ten writers no node has more
 	arm := experiment.Arm{
 		Name: fmt.Sprintf("hold-%s/%d/%s", hold, timeout, journal),
-		Trials: experiment.Single(experiment.Setup{
+		Trials: experiment.Single(run.Setup{
 			Nodes: nodes, Discipline: d,
 			Load:     burst(10),
 			Workload: workload.Write{First: 2, Nodes: nodes - 1},
-			Fault:    fault.Hold{Node: "app-1", For: hold},
+			Fault:    run.Hold{Node: "app-1", For: hold},
 			Traced:   true,
 		}),
-		Expect: map[string]experiment.Expectation{
-			"one-writer":    experiment.ExpectHolds,
-			"wait-or-error": experiment.ExpectHolds,
+		Expect: map[string]run.Expectation{
+			"one-writer":    run.ExpectHolds,
+			"wait-or-error": run.ExpectHolds,
 			"mean-over-2s":  expectThat(timeout > 0),
 			"max-over-5s":   expectThat(timeout > 0 && hold > 3*time.Second),
 		},
 	}
 	if timeout == 0 && journal == store.Delete && hold <= 3*time.Second {
-		arm.Expect["default-5s"] = experiment.ExpectRefuted // asked where everything is as SQLite has it by default
+		arm.Expect["default-5s"] = run.ExpectRefuted // asked where everything is as SQLite has it by default
 	}
 	return arm
 }
 
 // expectThat expects a claim to hold where holds is true, and else to be refuted.
-func expectThat(holds bool) experiment.Expectation {
+func expectThat(holds bool) run.Expectation {
 	if holds {
-		return experiment.ExpectHolds
+		return run.ExpectHolds
 	}
-	return experiment.ExpectRefuted
+	return run.ExpectRefuted
 }
 
 // lockClaims say what a write lock does.
@@ -128,7 +128,7 @@ func waitClaims() []experiment.Claim {
 		Text:   "The ten writers wait for more than 2 s on average.",
 		TextJA: "平均2秒以上の待機",
 		Source: seed(187),
-		Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+		Check: experiment.Each(func(r *run.Recording) experiment.Judgement {
 			return waitedLonger(r, "on average", measure.Latency(r.ClientOps()).Mean, 2*time.Second)
 		}),
 	}, {
@@ -136,7 +136,7 @@ func waitClaims() []experiment.Claim {
 		Text:   "One of the ten writers waits for more than 5 s.",
 		TextJA: "最大5秒以上",
 		Source: seed(188),
-		Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+		Check: experiment.Each(func(r *run.Recording) experiment.Judgement {
 			return waitedLonger(r, "at most", measure.Latency(r.ClientOps()).Max, 5*time.Second)
 		}),
 	}}
@@ -145,8 +145,8 @@ func waitClaims() []experiment.Claim {
 // held returns the stretch in which the fault's node certainly had the write
 // lock, counted from the start of the load: from when it had taken it, for as
 // long as it was told to keep it. It then gave the lock back a moment later.
-func held(r *experiment.Recording) (from, to time.Duration, ok bool) {
-	hold, ok := r.Setup.Fault.(fault.Hold)
+func held(r *run.Recording) (from, to time.Duration, ok bool) {
+	hold, ok := r.Setup.Fault.(run.Hold)
 	if !ok {
 		return 0, 0, false
 	}
@@ -160,7 +160,7 @@ func held(r *experiment.Recording) (from, to time.Duration, ok bool) {
 }
 
 // sinceStart turns a time of a trace into one of the history.
-func sinceStart(r *experiment.Recording, t int64) time.Duration {
+func sinceStart(r *run.Recording, t int64) time.Duration {
 	return time.Duration(t - r.Started.UnixNano())
 }
 
@@ -168,7 +168,7 @@ var notHeld = experiment.Judgement{Reason: "no node is known to have held the lo
 
 // oneWriter asks the nodes: it looks for an attempt that had the write lock
 // while the fault's node certainly had it.
-func oneWriter(r *experiment.Recording) experiment.Judgement {
+func oneWriter(r *run.Recording) experiment.Judgement {
 	from, to, ok := held(r)
 	if !ok {
 		return notHeld
@@ -202,10 +202,10 @@ func oneWriter(r *experiment.Recording) experiment.Judgement {
 
 // intruder is the witness of an attempt that had the lock too early, with the
 // op that it belongs to.
-func intruder(r *experiment.Recording, a trace.Attempt, early time.Duration) check.Witness {
+func intruder(r *run.Recording, a trace.Attempt, early time.Duration) check.Witness {
 	w := check.Witness{
 		Anomaly: "two writers at once",
-		Reason:  fmt.Sprintf("%s had the write lock %s before %s was to give it back", a.Node, early.Round(time.Millisecond), r.Setup.Fault.(fault.Hold).Node),
+		Reason:  fmt.Sprintf("%s had the write lock %s before %s was to give it back", a.Node, early.Round(time.Millisecond), r.Setup.Fault.(run.Hold).Node),
 	}
 	for _, op := range r.ClientOps() {
 		if op.Node == a.Node && op.Invoked <= sinceStart(r, a.Began) && op.Returned >= sinceStart(r, a.Locked) {
@@ -218,7 +218,7 @@ func intruder(r *experiment.Recording, a trace.Attempt, early time.Duration) che
 
 // waitedOrFailed asks the clients: it looks for a write that was acknowledged
 // while the lock was certainly held.
-func waitedOrFailed(r *experiment.Recording) experiment.Judgement {
+func waitedOrFailed(r *run.Recording) experiment.Judgement {
 	_, to, ok := held(r)
 	if !ok {
 		return notHeld
@@ -258,7 +258,7 @@ func waitedOrFailed(r *experiment.Recording) experiment.Judgement {
 }
 
 // defaultPatience asks a connection of the nodes' driver that nobody has told anything.
-func defaultPatience(r *experiment.Recording) experiment.Judgement {
+func defaultPatience(r *run.Recording) experiment.Judgement {
 	if r.Facts == nil {
 		return experiment.Judgement{Reason: "the database could not be read"}
 	}
@@ -278,7 +278,7 @@ func defaultPatience(r *experiment.Recording) experiment.Judgement {
 
 // waitedLonger judges a wait, in ms, against a limit. A client that gave up
 // would have waited longer; one that was never sent, nobody knows how long.
-func waitedLonger(r *experiment.Recording, which string, wait float64, limit time.Duration) experiment.Judgement {
+func waitedLonger(r *run.Recording, which string, wait float64, limit time.Duration) experiment.Judgement {
 	n := r.Counts()
 	j := experiment.Judgement{
 		Measured: fmt.Sprintf("%.3g s %s", wait/1000, which),

@@ -7,8 +7,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/trace"
 )
@@ -21,10 +20,10 @@ func instant(d time.Duration) int64 { return started.Add(d).UnixNano() }
 
 // holding is a recording of ops in which app-1 took the write lock just before
 // the load and gave it back 3 s later, with what else the nodes wrote down.
-func holding(attempts []trace.Attempt, ops ...history.Op) *experiment.Recording {
+func holding(attempts []trace.Attempt, ops ...history.Op) *run.Recording {
 	r := made(ops...)
 	r.Started = started
-	r.Setup.Fault = fault.Hold{Node: "app-1", For: 3 * time.Second}
+	r.Setup.Fault = run.Hold{Node: "app-1", For: 3 * time.Second}
 	r.Attempts = append([]trace.Attempt{{
 		Node: "app-1", Kind: trace.Hold,
 		Began: instant(-20 * time.Millisecond), Locked: instant(-10 * time.Millisecond), Ended: instant(3 * time.Second),
@@ -57,7 +56,7 @@ func TestOneWriter(t *testing.T) {
 	short.Attempts[0].Ended = instant(2 * time.Second)
 	for _, tt := range []struct {
 		name string
-		r    *experiment.Recording
+		r    *run.Recording
 		want check.Verdict
 	}{
 		{"refused", holding(attempted(5*ms, 0, 9*ms)), check.Holds},
@@ -105,7 +104,7 @@ func TestWaits(t *testing.T) {
 	slow, quick := wrote(history.OK, 0, 5001*ms), wrote(history.Failed, 0, 4*ms)
 	for _, tt := range []struct {
 		name      string
-		r         *experiment.Recording
+		r         *run.Recording
 		mean, max check.Verdict
 	}{
 		{"all wait", made(slow, slow), check.Holds, check.Holds},
@@ -127,7 +126,7 @@ func TestWaits(t *testing.T) {
 func TestDefaultPatience(t *testing.T) {
 	for timeout, want := range map[store.Milliseconds]check.Verdict{0: check.Refuted, 5000: check.Holds, 10_000: check.Refuted} {
 		r := made()
-		r.Facts = &store.Facts{DefaultBusyTimeout: timeout}
+		r.Facts = &run.Facts{DefaultBusyTimeout: timeout}
 		if j := defaultPatience(r); j.Verdict != want {
 			t.Errorf("%d ms: %s, want %s", timeout, j.Verdict, want)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // lostUpdate is the seed's second problem and its second test: two containers
@@ -19,7 +20,7 @@ func lostUpdate(o Options) experiment.Experiment {
 			Text:   "Two containers read the same value, both write its successor, and one acknowledged increment is lost.",
 			TextJA: "期待値: 102 実際値: 101 ❌",
 			Source: seed(58),
-			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+			Check: experiment.Each(func(r *run.Recording) experiment.Judgement {
 				lost := r.Lost()
 				return experiment.Judgement{
 					Verdict:  lost.Above(0),
@@ -33,7 +34,7 @@ func lostUpdate(o Options) experiment.Experiment {
 			Text:   "After 100 increments the counter is below 100.",
 			TextJA: "Lost updateにより100未満になることを確認",
 			Source: seed(150),
-			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+			Check: experiment.Each(func(r *run.Recording) experiment.Judgement {
 				return ended(r, r.Final().Below(ofHundred(r, 100)), "less than were asked for")
 			}),
 		}, {
@@ -41,11 +42,11 @@ func lostUpdate(o Options) experiment.Experiment {
 			Text:   "After 100 increments the counter is above 50: the failure is not complete.",
 			TextJA: "完全な失敗ではない",
 			Source: seed(151),
-			Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+			Check: experiment.Each(func(r *run.Recording) experiment.Judgement {
 				return ended(r, r.Final().Above(ofHundred(r, 50)), "more than half of them")
 			}),
 		}},
-		Arms: incrementArms(o, map[string]func(experiment.Setup) experiment.Expectation{
+		Arms: incrementArms(o, map[string]func(run.Setup) run.Expectation{
 			"lost-update":     expectLost,
 			"final-below-100": expectBelow100,
 			"final-above-50":  expectAbove50,
@@ -60,7 +61,7 @@ func lostUpdate(o Options) experiment.Experiment {
 // lostShare is the part of the acknowledged increments that is certainly gone.
 var lostShare = experiment.Figure{
 	Name: "lost of acknowledged", Unit: "%",
-	Of: func(r *experiment.Recording) (float64, bool) {
+	Of: func(r *run.Recording) (float64, bool) {
 		ok := r.Counts().OK
 		if ok == 0 || r.Facts == nil {
 			return 0, false
@@ -71,13 +72,13 @@ var lostShare = experiment.Figure{
 
 // lostPlot shows what became of the increments of each burst with patience.
 var lostPlot = experiment.BarsPlot("Acknowledged and lost, five seconds of patience, all at once",
-	experiment.Axis{Label: "of the acknowledged increments", Unit: "%"}, lostShare,
-	func(arm *experiment.Evidence) bool {
+	run.Axis{Label: "of the acknowledged increments", Unit: "%"}, lostShare,
+	func(arm *run.Evidence) bool {
 		return strings.HasSuffix(arm.Arm, "/burst") && strings.Contains(arm.Arm, "/5000/")
 	})
 
 // ended is the judgement on a claim about the counter's final value.
-func ended(r *experiment.Recording, v check.Verdict, wanted string) experiment.Judgement {
+func ended(r *run.Recording, v check.Verdict, wanted string) experiment.Judgement {
 	return experiment.Judgement{
 		Verdict:  v,
 		Measured: fmt.Sprintf("final %s", r.Final()),

@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -36,22 +34,22 @@ func mountArms(o Options) []experiment.Arm {
 	right := outlook{holds: "wal-on-one-host integrity-tells", refuted: "locks-are-fatal each-its-own"}
 	wrong := outlook{holds: "locks-are-fatal each-its-own", refuted: "wal-on-one-host integrity-tells"}
 	arms := []experiment.Arm{
-		mountArm("named-volume", cluster.MountVolume, store.WAL, right),
-		mountArm("directory-bind", cluster.MountDirectory, store.WAL, right),
+		mountArm("named-volume", run.MountVolume, store.WAL, right),
+		mountArm("directory-bind", run.MountDirectory, store.WAL, right),
 		// The file is one and so are the locks on it, which is why only the last
 		// container to end can checkpoint; the WALs of the others stay in their layers.
-		mountArm("single-file-bind", cluster.MountSingleFile, store.WAL, wrong),
-		mountArm("two-volumes", cluster.MountTwoVolumes, store.WAL, wrong),
-		mountArm("image-layer", cluster.MountNone, store.WAL, wrong),
+		mountArm("single-file-bind", run.MountSingleFile, store.WAL, wrong),
+		mountArm("two-volumes", run.MountTwoVolumes, store.WAL, wrong),
+		mountArm("image-layer", run.MountNone, store.WAL, wrong),
 	}
 	if !o.Quick {
 		// Its locks are on the file, which is one, and it has no wal-index: what
 		// it lacks is a journal that the others would find after a crash.
 		arms = append(arms,
-			mountArm("single-file-bind", cluster.MountSingleFile, store.Delete,
+			mountArm("single-file-bind", run.MountSingleFile, store.Delete,
 				outlook{holds: "integrity-tells", refuted: "locks-are-fatal each-its-own"}),
-			killedArm("named-volume", cluster.MountVolume, outlook{holds: "integrity-tells", refuted: "locks-are-fatal each-its-own"}),
-			killedArm("single-file-bind", cluster.MountSingleFile, outlook{holds: "locks-are-fatal"}))
+			killedArm("named-volume", run.MountVolume, outlook{holds: "integrity-tells", refuted: "locks-are-fatal each-its-own"}),
+			killedArm("single-file-bind", run.MountSingleFile, outlook{holds: "locks-are-fatal"}))
 	}
 	return arms
 }
@@ -59,13 +57,13 @@ func mountArms(o Options) []experiment.Arm {
 // killedArm has one node die while it writes. Its rollback journal is where it
 // alone finds it: the others take the half of a transaction that is in the file
 // for the database, and what they commit is undone when it comes back.
-func killedArm(name string, m cluster.Mount, expect outlook) experiment.Arm {
+func killedArm(name string, m run.Mount, expect outlook) experiment.Arm {
 	arm := mountArm(name, m, store.Delete, expect)
 	arm.Name += "/killed"
 	s := &arm.Trials[0].Setup
-	s.Load = load.Spec{Arrival: load.Open, Clients: 16, Rate: 60, Duration: 4 * time.Second, Timeout: patience}
+	s.Load = run.Load{Arrival: run.Open, Clients: 16, Rate: 60, Duration: 4 * time.Second, Timeout: patience}
 	s.Workload = workload.Write{First: 2, Nodes: nodes - 1}
-	s.Fault = fault.Kill{Node: "app-1", After: time.Second, For: time.Second}
+	s.Fault = run.Kill{Node: "app-1", After: time.Second, For: time.Second}
 	return arm
 }
 
@@ -73,7 +71,7 @@ func killedArm(name string, m cluster.Mount, expect outlook) experiment.Arm {
 // checkpointed before its node ends.
 const mountWrites = 200
 
-func mountArm(name string, m cluster.Mount, j store.Journal, expect outlook) experiment.Arm {
+func mountArm(name string, m run.Mount, j store.Journal, expect outlook) experiment.Arm {
 	d := quiet(store.Immediate, 5000, j)
 	d.Pool = 4
 	asked := mountClaims()
@@ -82,7 +80,7 @@ func mountArm(name string, m cluster.Mount, j store.Journal, expect outlook) exp
 	}
 	return experiment.Arm{
 		Name: fmt.Sprintf("%s/%s", name, j),
-		Trials: experiment.Single(experiment.Setup{
+		Trials: experiment.Single(run.Setup{
 			Nodes: nodes, Discipline: d, Mount: m,
 			Load:     sequence(nodes, mountWrites),
 			Workload: workload.Write{Nodes: nodes},
@@ -93,17 +91,17 @@ func mountArm(name string, m cluster.Mount, j store.Journal, expect outlook) exp
 
 // missingRows is how many acknowledged writes are certainly not in the database
 // that the first node has.
-var missingRows = experiment.Figure{Name: "acknowledged, and not in app-1's database", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var missingRows = experiment.Figure{Name: "acknowledged, and not in app-1's database", Of: func(r *run.Recording) (n float64, ok bool) {
 	return float64(r.Rows().Lost.Min), r.Facts != nil
 }}
 
 // leastSeen and mostSeen are the rows that the node finds which finds the fewest, or the most.
 var (
-	leastSeen = experiment.Figure{Name: "fewest rows that a node finds", Of: func(r *experiment.Recording) (n float64, ok bool) {
+	leastSeen = experiment.Figure{Name: "fewest rows that a node finds", Of: func(r *run.Recording) (n float64, ok bool) {
 		least, _, ok := seen(r)
 		return float64(least), ok
 	}}
-	mostSeen = experiment.Figure{Name: "most", Of: func(r *experiment.Recording) (n float64, ok bool) {
+	mostSeen = experiment.Figure{Name: "most", Of: func(r *run.Recording) (n float64, ok bool) {
 		_, most, ok := seen(r)
 		return float64(most), ok
 	}}
@@ -111,19 +109,18 @@ var (
 
 // seen returns the fewest and the most rows that a node finds. Where all nodes
 // have one directory, that is one number.
-func seen(r *experiment.Recording) (least, most int64, ok bool) {
-	views := r.Views
-	if len(views) == 0 && r.Facts != nil {
-		views = []store.Facts{*r.Facts}
+func seen(r *run.Recording) (least, most int64, ok bool) {
+	if len(r.Views) == 0 && r.Facts != nil {
+		return r.Facts.Records, r.Facts.Records, true
 	}
-	for i := range views {
-		n := views[i].Records
+	for i := range r.Views {
+		n := r.Views[i].Records
 		if i == 0 {
 			least, most = n, n
 		}
 		least, most = min(least, n), max(most, n)
 	}
-	return least, most, len(views) > 0
+	return least, most, len(r.Views) > 0
 }
 
 func mountClaims() []experiment.Claim {
@@ -147,7 +144,7 @@ func mountClaims() []experiment.Claim {
 		ID:     "wal-on-one-host",
 		Text:   "WAL works where all processes are on the same host: no acknowledged write is lost.",
 		Source: "https://sqlite.org/wal.html",
-		Check: experiment.Each(func(r *experiment.Recording) experiment.Judgement {
+		Check: experiment.Each(func(r *run.Recording) experiment.Judgement {
 			j := rowsLost(r)
 			j.Verdict = opposite(j.Verdict)
 			return j
@@ -155,7 +152,7 @@ func mountClaims() []experiment.Claim {
 	}}
 }
 
-func rowsLost(r *experiment.Recording) experiment.Judgement {
+func rowsLost(r *run.Recording) experiment.Judgement {
 	rows := r.Rows()
 	j := experiment.Judgement{
 		Measured: fmt.Sprintf("%s of %d lost", rows.Lost, rows.Acknowledged),
@@ -168,7 +165,7 @@ func rowsLost(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func viewsDiffer(r *experiment.Recording) experiment.Judgement {
+func viewsDiffer(r *run.Recording) experiment.Judgement {
 	least, most, ok := seen(r)
 	if !ok {
 		return experiment.Judgement{Reason: "what the nodes have could not be read"}
@@ -199,7 +196,7 @@ func contents(views []store.Facts) int {
 	return len(different)
 }
 
-func okMeansAll(r *experiment.Recording) experiment.Judgement {
+func okMeansAll(r *run.Recording) experiment.Judgement {
 	rows := r.Rows()
 	if r.Facts == nil || r.Facts.Integrity == "" || !rows.Found.Valid {
 		return experiment.Judgement{Reason: "the database could not be read"}
@@ -219,17 +216,17 @@ func okMeansAll(r *experiment.Recording) experiment.Judgement {
 }
 
 // mountPlot sets what was acknowledged beside what each node finds in the end.
-func mountPlot(arms []experiment.Evidence) experiment.Chart {
-	c := experiment.Chart{
-		Kind: experiment.ChartBars, Title: "Rows that were acknowledged, and that each node finds when all have ended",
-		Y: experiment.Axis{Label: "rows"},
+func mountPlot(arms []run.Evidence) run.Chart {
+	c := run.Chart{
+		Kind: run.ChartBars, Title: "Rows that were acknowledged, and that each node finds when all have ended",
+		Y: run.Axis{Label: "rows"},
 	}
 	add := func(series int, name string, group int, arm string, n int64) {
 		for len(c.Series) <= series {
-			c.Series = append(c.Series, experiment.Series{Name: name})
+			c.Series = append(c.Series, run.Series{Name: name})
 		}
 		y := float64(n)
-		c.Series[series].Points = append(c.Series[series].Points, experiment.Point{
+		c.Series[series].Points = append(c.Series[series].Points, run.Point{
 			X: float64(group), Y: y, Low: y, High: y, Count: 1, Label: arm,
 		})
 	}
@@ -240,11 +237,11 @@ func mountPlot(arms []experiment.Evidence) experiment.Chart {
 			}
 			add(0, "acknowledged", i, arms[i].Arm, r.Rows().Acknowledged)
 			for k := range r.Setup.Nodes {
-				view := r.Facts
+				records := r.Facts.Records
 				if k < len(r.Views) {
-					view = &r.Views[k]
+					records = r.Views[k].Records
 				}
-				add(k+1, fmt.Sprintf("app-%d", k+1), i, arms[i].Arm, view.Records)
+				add(k+1, fmt.Sprintf("app-%d", k+1), i, arms[i].Arm, records)
 			}
 			break
 		}

@@ -5,21 +5,20 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
 // mounted is a recording of three acknowledged writes, of which the database
 // holds those with these tags, and whose nodes find these rows, a letter each.
-func mounted(integrity string, views []string, found ...string) *experiment.Recording {
+func mounted(integrity string, views []string, found ...string) *run.Recording {
 	var ops []history.Op
 	for i, tag := range []string{"a", "b", "c"} {
 		ops = append(ops, history.Op{Process: i, Func: history.Write, Key: tag, Outcome: history.OK, Returned: 10 * ms})
 	}
 	r := made(ops...)
-	r.Setup.Mount = cluster.MountSingleFile
-	r.Facts = &store.Facts{Integrity: integrity, Records: int64(len(found))}
+	r.Setup.Mount = run.MountSingleFile
+	r.Facts = &run.Facts{Integrity: integrity, Records: int64(len(found))}
 	for _, content := range views {
 		view := store.Facts{Integrity: "ok", Records: int64(len(content))}
 		for i, c := range content {
@@ -40,7 +39,7 @@ func TestMountClaims(t *testing.T) {
 	const holds, refuted, open = check.Holds, check.Refuted, check.Inconclusive
 	for _, tt := range []struct {
 		name                         string
-		r                            *experiment.Recording
+		r                            *run.Recording
 		fatal, differ, tells, onHost check.Verdict
 	}{
 		{"all there, one directory", mounted("ok", nil, "a", "b", "c"), refuted, refuted, holds, holds},
@@ -53,7 +52,7 @@ func TestMountClaims(t *testing.T) {
 	} {
 		for i, want := range []check.Verdict{tt.fatal, tt.differ, tt.tells, tt.onHost} {
 			claim := mountClaims()[i]
-			if j := claim.Check(&experiment.Evidence{Trials: []experiment.TrialEvidence{{Recordings: []*experiment.Recording{tt.r}}}}); j.Verdict != want {
+			if j := claim.Check(&run.Evidence{Trials: []run.TrialEvidence{{Recordings: []*run.Recording{tt.r}}}}); j.Verdict != want {
 				t.Errorf("%s: %s is %s because %q, want %s", tt.name, claim.ID, j.Verdict, j.Reason, want)
 			}
 		}
@@ -63,7 +62,7 @@ func TestMountClaims(t *testing.T) {
 func TestMountPlotShowsEveryView(t *testing.T) {
 	r := mounted("ok", []string{"a", "bc"}, "a")
 	r.Setup.Nodes = 2
-	c := mountPlot([]experiment.Evidence{{Arm: "x", Trials: []experiment.TrialEvidence{{Recordings: []*experiment.Recording{r}}}}})
+	c := mountPlot([]run.Evidence{{Arm: "x", Trials: []run.TrialEvidence{{Recordings: []*run.Recording{r}}}}})
 	var got []float64
 	for _, s := range c.Series {
 		got = append(got, s.Points[0].Y)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // An outlook says which claims are expected to hold in an arm, and which to be
@@ -12,16 +13,16 @@ import (
 type outlook struct{ holds, refuted string }
 
 // of returns what is expected of each of the claims that an arm is asked.
-func (o outlook) of(asked []experiment.Claim) map[string]experiment.Expectation {
-	expect := map[string]experiment.Expectation{}
+func (o outlook) of(asked []experiment.Claim) map[string]run.Expectation {
+	expect := map[string]run.Expectation{}
 	for _, claim := range asked {
 		switch {
 		case slices.Contains(strings.Fields(o.holds), claim.ID):
-			expect[claim.ID] = experiment.ExpectHolds
+			expect[claim.ID] = run.ExpectHolds
 		case slices.Contains(strings.Fields(o.refuted), claim.ID):
-			expect[claim.ID] = experiment.ExpectRefuted
+			expect[claim.ID] = run.ExpectRefuted
 		default:
-			expect[claim.ID] = experiment.Either
+			expect[claim.ID] = run.Either
 		}
 	}
 	return expect

@@ -9,7 +9,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -31,7 +31,7 @@ func payment(o Options) experiment.Experiment {
 			"The refused one keeps its transaction open, and the other's COMMIT waits: app-1 is A, app-2 is B",
 			fmt.Sprintf("deferred/%d/DELETE/kept open", scenePatience(o)),
 		), figureBars("What an auditor finds among concurrent transfers",
-			experiment.Axis{Label: "of the reads, of the money", Unit: "%"}, isCrowd, wrongTotals, moneyOff)},
+			run.Axis{Label: "of the reads, of the money", Unit: "%"}, isCrowd, wrongTotals, moneyOff)},
 		Abreast: 4, // two scenes wait out a busy_timeout; no claim is about how long anything else takes
 		Takes:   takes,
 	}
@@ -85,13 +85,13 @@ func scenePatience(o Options) store.Milliseconds {
 // deadlockArms play the scenario. Those that wait out a busy_timeout come first.
 func deadlockArms(o Options) []experiment.Arm {
 	patience := scenePatience(o)
-	arm := func(which string, s *script.Script, t store.Transaction, j store.Journal, e expects) experiment.Arm {
+	arm := func(which string, s *run.Scene, t store.Transaction, j store.Journal, e expects) experiment.Arm {
 		setup := staged(s, t, patience, j)
-		setup.Begin = experiment.Begin{Accounts: 2, Balance: 100}
-		e["money-is-wrong"] = experiment.ExpectRefuted
+		setup.Begin = run.Begin{Accounts: 2, Balance: 100}
+		e["money-is-wrong"] = run.ExpectRefuted
 		return sceneArm(which, setup, e)
 	}
-	const holds, refuted = experiment.ExpectHolds, experiment.ExpectRefuted
+	const holds, refuted = run.ExpectHolds, run.ExpectRefuted
 	return []experiment.Arm{
 		arm("kept open", keepsOpen(true), store.Deferred, store.Delete, expects{
 			"wait-for-each-other": refuted, "both-time-out": refuted, "both-payments-fail": holds,
@@ -126,12 +126,12 @@ func transferArms(o Options) []experiment.Arm {
 	if o.Quick {
 		requests = 80
 	}
-	arm := func(t store.Transaction, e experiment.Expectation) experiment.Arm {
+	arm := func(t store.Transaction, e run.Expectation) experiment.Arm {
 		return experiment.Arm{
 			Name: string(t) + "/5000/WAL/transfers",
-			Trials: experiment.Single(experiment.Setup{
+			Trials: experiment.Single(run.Setup{
 				Nodes: nodes, Discipline: quiet(t, 5000, store.WAL), Load: sequence(clients, requests),
-				Begin: experiment.Begin{Accounts: accounts, Balance: 1000},
+				Begin: run.Begin{Accounts: accounts, Balance: 1000},
 				Workload: workload.Mix{
 					A: workload.Transfer{Accounts: accounts, Max: 100, Nodes: nodes},
 					B: workload.Total{Nodes: nodes}, Share: 20,
@@ -141,30 +141,30 @@ func transferArms(o Options) []experiment.Arm {
 		}
 	}
 	return []experiment.Arm{
-		arm(store.Separate, experiment.ExpectHolds),
-		arm(store.Deferred, experiment.ExpectRefuted),
-		arm(store.Immediate, experiment.ExpectRefuted),
+		arm(store.Separate, run.ExpectHolds),
+		arm(store.Deferred, run.ExpectRefuted),
+		arm(store.Immediate, run.ExpectRefuted),
 	}
 }
 
 // Figures of payments.
 var (
-	paymentsMade = experiment.Figure{Name: "payments in the history", Of: func(r *experiment.Recording) (float64, bool) {
+	paymentsMade = experiment.Figure{Name: "payments in the history", Of: func(r *run.Recording) (float64, bool) {
 		if r.Facts == nil {
 			return 0, false
 		}
 		return float64(r.Facts.Payments), true
 	}}
-	wrongTotals = experiment.Figure{Name: "reads that find another sum", Unit: "%", Of: func(r *experiment.Recording) (float64, bool) {
+	wrongTotals = experiment.Figure{Name: "reads that find another sum", Unit: "%", Of: func(r *run.Recording) (float64, bool) {
 		b := r.Bank()
 		if b.Totals == 0 || !b.Initial.Valid {
 			return 0, false
 		}
 		return 100 * float64(b.Wrong) / float64(b.Totals), true
 	}}
-	moneyOff = experiment.Figure{Name: "money gone or made in the end", Unit: "%", Of: func(r *experiment.Recording) (float64, bool) {
+	moneyOff = experiment.Figure{Name: "money gone or made in the end", Unit: "%", Of: func(r *run.Recording) (float64, bool) {
 		b := r.Bank()
-		if !b.Initial.Valid || !b.Final.Valid || b.Initial.Int64 == 0 || r.Setup.Script != nil {
+		if !b.Initial.Valid || !b.Final.Valid || b.Initial.Int64 == 0 || r.Setup.Scene != nil {
 			return 0, false
 		}
 		return 100 * math.Abs(float64(b.Final.Int64-b.Initial.Int64)) / float64(b.Initial.Int64), true
@@ -194,26 +194,26 @@ var (
 	payerB = payer{containerB, workload.Account(1), 20}
 )
 
-func (p payer) looks() script.Step { return p.asks(api.DoReadBalance, p.account) }
-func (p payer) debits() script.Step {
+func (p payer) looks() run.Step { return p.asks(api.DoReadBalance, p.account) }
+func (p payer) debits() run.Step {
 	return p.changes(api.DoSetBalance, p.account, -p.amount)
 }
 
-func (p payer) records() script.Step {
+func (p payer) records() run.Step {
 	s := p.asks(api.DoRecordPayment, p.account)
 	s.To, s.Value = "shop", p.amount
 	return s
 }
 
 // audit is how container C looks at what has become of both payments.
-func audit() []script.Step {
+func audit() []run.Step {
 	c := containerC
 	return line(bothFail, c.does(api.DoCountPayments), c.asks(api.DoReadBalance, payerA.account), c.asks(api.DoReadBalance, payerB.account))
 }
 
 // paymentsMeet is how both payments come to meet. SQLite has one write lock for all
 // tables: A, who has it, waits for none of them, and B is refused its first write.
-func paymentsMeet() []script.Step {
+func paymentsMeet() []run.Step {
 	a, b := payerA, payerB
 	return scene("",
 		line(aBegins, a.does(api.DoBeginDeferred), a.looks(), a.debits()),
@@ -224,7 +224,7 @@ func paymentsMeet() []script.Step {
 }
 
 // letsGo: B, refused, rolls back.
-func letsGo() *script.Script {
+func letsGo() *run.Scene {
 	return scene("B rolls back", paymentsMeet(),
 		line(bothTimeOut, payerB.does(api.DoRollback), payerA.does(api.DoCommit)),
 		audit(),
@@ -232,7 +232,7 @@ func letsGo() *script.Script {
 }
 
 // retriesWhole: B, refused, rolls back and pays when A is done.
-func retriesWhole() *script.Script {
+func retriesWhole() *run.Scene {
 	b := payerB
 	return scene("B does it all again", paymentsMeet(),
 		line(bothTimeOut, b.does(api.DoRollback), payerA.does(api.DoCommit),
@@ -244,13 +244,13 @@ func retriesWhole() *script.Script {
 // keepsOpen: B, refused, tries its statement again and keeps its transaction.
 // In a rollback journal A's COMMIT then waits for B, as long as it may, and
 // gives up; in WAL mode it does not.
-func keepsOpen(aGivesUp bool) *script.Script {
+func keepsOpen(aGivesUp bool) *run.Scene {
 	a, b := payerA, payerB
 	again := b.debits()
 	again.After = 100 * time.Millisecond // A's COMMIT is under way
-	end := []script.Step{b.does(api.DoRollback)}
+	end := []run.Step{b.does(api.DoRollback)}
 	if aGivesUp {
-		end = []script.Step{a.does(api.DoRollback), b.does(api.DoRollback)}
+		end = []run.Step{a.does(api.DoRollback), b.does(api.DoRollback)}
 	}
 	return scene("B keeps its transaction open", paymentsMeet(),
 		line(bothTimeOut, apart(a.does(api.DoCommit)), again), end,
@@ -259,7 +259,7 @@ func keepsOpen(aGivesUp bool) *script.Script {
 }
 
 // paysInTurn: both take the write lock before they look, so B waits until A is done.
-func paysInTurn() *script.Script {
+func paysInTurn() *run.Scene {
 	a, b := payerA, payerB
 	return scene("B waits at BEGIN",
 		line(aBegins, a.does(api.DoBeginImmediate), a.looks(), a.debits()),
@@ -276,7 +276,7 @@ func paysInTurn() *script.Script {
 // COMMIT for B's first connection.
 //
 // B's last look keeps A's ROLLBACK back until B has been refused as well.
-func twoConnections() *script.Script {
+func twoConnections() *run.Scene {
 	a := payerA
 	reader, writer := payerB, payerB
 	reader.session, writer.session = "B1", "B2"
@@ -292,7 +292,7 @@ func twoConnections() *script.Script {
 
 // bothTimedOut judges whether each container was refused something after its
 // whole busy_timeout.
-func bothTimedOut(r *experiment.Recording) experiment.Judgement {
+func bothTimedOut(r *run.Recording) experiment.Judgement {
 	a, b := hardest(r, containerA.node), hardest(r, containerB.node)
 	j := experiment.Judgement{
 		Verdict: check.Refuted, Measured: fmt.Sprintf("A: %s; B: %s", a, b),
@@ -306,7 +306,7 @@ func bothTimedOut(r *experiment.Recording) experiment.Judgement {
 
 // hardest is the worst that a container met: a refusal after its whole
 // busy_timeout, one at once, or none.
-func hardest(r *experiment.Recording, node string) string {
+func hardest(r *run.Recording, node string) string {
 	met := "no refusal"
 	for _, e := range r.Steps {
 		switch {
@@ -321,7 +321,7 @@ func hardest(r *experiment.Recording, node string) string {
 }
 
 // paid is how many of the payments are acknowledged.
-func paid(r *experiment.Recording) int {
+func paid(r *run.Recording) int {
 	n := 0
 	for _, e := range committed(r.Steps) {
 		if e.Do == api.DoRecordPayment {
@@ -331,7 +331,7 @@ func paid(r *experiment.Recording) int {
 	return n
 }
 
-func bothFailed(r *experiment.Recording) experiment.Judgement {
+func bothFailed(r *run.Recording) experiment.Judgement {
 	j := paidJudgement(r)
 	if paid(r) == 0 && r.Facts.Payments == 0 {
 		j.Verdict = check.Holds
@@ -339,7 +339,7 @@ func bothFailed(r *experiment.Recording) experiment.Judgement {
 	return j
 }
 
-func notBothPaid(r *experiment.Recording) experiment.Judgement {
+func notBothPaid(r *run.Recording) experiment.Judgement {
 	j := paidJudgement(r)
 	if paid(r) < 2 {
 		j.Verdict = check.Holds
@@ -348,7 +348,7 @@ func notBothPaid(r *experiment.Recording) experiment.Judgement {
 }
 
 // paidJudgement refutes, and says what was paid.
-func paidJudgement(r *experiment.Recording) experiment.Judgement {
+func paidJudgement(r *run.Recording) experiment.Judgement {
 	return experiment.Judgement{
 		Verdict: check.Refuted, Measured: fmt.Sprintf("%d of 2 payments succeed", paid(r)),
 		Reason: fmt.Sprintf("%d of 2 payments were acknowledged, and the history has %d", paid(r), r.Facts.Payments),
@@ -363,7 +363,7 @@ func paidJudgement(r *experiment.Recording) experiment.Judgement {
 // waiting for the other, and one that is refused at once has not waited. The
 // other waits too if it is under way for long, whether it is then refused as
 // well or granted because the first has let go.
-func waitForEachOther(r *experiment.Recording) experiment.Judgement {
+func waitForEachOther(r *run.Recording) experiment.Judgement {
 	for i, e := range r.Steps {
 		for _, f := range r.Steps[i+1:] {
 			first, last := e, f
@@ -386,17 +386,17 @@ func waitForEachOther(r *experiment.Recording) experiment.Judgement {
 }
 
 // overlap reports whether e and f were under way at the same time.
-func overlap(e, f script.Event) bool { return e.Sent < f.Answered && f.Sent < e.Answered }
+func overlap(e, f run.StepEvent) bool { return e.Sent < f.Answered && f.Sent < e.Answered }
 
 // waitsLong reports whether e was under way for at least half of busy_timeout.
-func waitsLong(r *experiment.Recording, e script.Event) bool {
+func waitsLong(r *run.Recording, e run.StepEvent) bool {
 	return e.Answered-e.Sent >= r.Setup.Discipline.BusyTimeout.Duration()/2
 }
 
 // moneyIsWrong judges a scene by what its containers were told, and a load by
 // package check.
-func moneyIsWrong(r *experiment.Recording) experiment.Judgement {
-	if r.Setup.Script != nil {
+func moneyIsWrong(r *run.Recording) experiment.Judgement {
+	if r.Setup.Scene != nil {
 		return booksAreWrong(r)
 	}
 	b := r.Bank()
@@ -415,7 +415,7 @@ func moneyIsWrong(r *experiment.Recording) experiment.Judgement {
 
 // booksAreWrong compares every balance and the history with the payments that
 // were acknowledged.
-func booksAreWrong(r *experiment.Recording) experiment.Judgement {
+func booksAreWrong(r *run.Recording) experiment.Judgement {
 	if why := unplayed(r); why != "" {
 		return experiment.Judgement{Reason: why}
 	}
@@ -428,12 +428,13 @@ func booksAreWrong(r *experiment.Recording) experiment.Judgement {
 			want[e.Name] += e.Value
 		}
 	}
-	said := fmt.Sprintf("%d payments, balances %d and %d", r.Facts.Payments, r.Facts.Balances[payerA.account], r.Facts.Balances[payerB.account])
+	balance := func(p payer) int64 { n, _ := r.FinalRead(p.account); return n }
+	said := fmt.Sprintf("%d payments, balances %d and %d", r.Facts.Payments, balance(payerA), balance(payerB))
 	j := experiment.Judgement{
 		Verdict: check.Refuted, Measured: said,
 		Reason: fmt.Sprintf("%d payments were acknowledged, and the database holds %s", paid(r), said),
 	}
-	wrong := func(p payer) bool { return r.Facts.Balances[p.account] != want[p.account] }
+	wrong := func(p payer) bool { return balance(p) != want[p.account] }
 	if int64(paid(r)) != r.Facts.Payments || slices.ContainsFunc([]payer{payerA, payerB}, wrong) {
 		j.Verdict = check.Holds
 	}

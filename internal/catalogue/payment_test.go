@@ -8,18 +8,17 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
-	"example.com/contend/internal/store"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
 
 // pay is a recording of s, with a busy_timeout of 100 ms, after which the
 // database holds so many payments and these balances.
-func pay(s *script.Script, payments, one, two int64, twists ...twist) *experiment.Recording {
+func pay(s *run.Scene, payments, one, two int64, twists ...twist) *run.Recording {
 	r := staging(s, 100, twists...)
-	r.Setup.Begin = experiment.Begin{Accounts: 2, Balance: 100}
+	r.Setup.Begin = run.Begin{Accounts: 2, Balance: 100}
 	r.Facts.Payments = payments
-	r.Facts.Balances = map[string]int64{payerA.account: one, payerB.account: two}
+	r.Ops = append(r.Ops, own(history.FinalRead, payerA.account, one, time.Second), own(history.FinalRead, payerB.account, two, time.Second))
 	return r
 }
 
@@ -30,8 +29,8 @@ func TestPaymentJudgements(t *testing.T) {
 	one := pay(keepsOpen(true), 0, 100, 100, atOnce, refused(8, api.CodeTimeout, all), refused(9, api.CodeBusy, 0))
 	done := pay(paysInTurn(), 2, 90, 80, slow(4, 3*time.Millisecond))
 	for name, c := range map[string]struct {
-		judge func(*experiment.Recording) experiment.Judgement
-		of    *experiment.Recording
+		judge func(*run.Recording) experiment.Judgement
+		of    *run.Recording
 		want  check.Verdict
 	}{
 		"both wait for each other":    {waitForEachOther, both, check.Holds},
@@ -59,14 +58,14 @@ func TestPaymentJudgements(t *testing.T) {
 
 // transfers are a recording of one transfer of 5 out of 10 and 10, a total, and
 // the balances in the end.
-func transfers(outcome history.Outcome, total, one, two int64) *experiment.Recording {
+func transfers(outcome history.Outcome, total, one, two int64) *run.Recording {
 	a, b := workload.Account(0), workload.Account(1)
 	op := func(process int, f, key string, n int64, at time.Duration) history.Op {
 		return history.Op{Process: process, Func: f, Key: key, Value: history.Some(n), Outcome: history.OK, Invoked: at, Returned: at}
 	}
 	move := op(0, history.Transfer, a, 0, 1)
 	move.To, move.Amount, move.Value, move.Outcome = b, 5, history.Value{}, outcome
-	r := &experiment.Recording{Facts: &store.Facts{}, Ops: []history.Op{
+	r := &run.Recording{Facts: &run.Facts{}, Ops: []history.Op{
 		op(-1, history.Reset, a, 10, 0), op(-1, history.Reset, b, 10, 0), move, op(1, history.Total, "balances", total, 2),
 		op(-1, history.FinalRead, a, one, 3), op(-1, history.FinalRead, b, two, 3),
 	}}
@@ -78,7 +77,7 @@ func transfers(outcome history.Outcome, total, one, two int64) *experiment.Recor
 
 func TestMoneyOfTransfers(t *testing.T) {
 	for name, c := range map[string]struct {
-		of   *experiment.Recording
+		of   *run.Recording
 		want check.Verdict
 	}{
 		"all there":             {transfers(history.OK, 20, 5, 15), check.Refuted},

@@ -6,6 +6,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -23,7 +24,7 @@ var retryMeans = []struct {
 
 // retries is the seed's section on what retries cost and do not cure.
 func retries(o Options) experiment.Experiment {
-	retriesAxis := experiment.Axis{Label: "retries"}
+	retriesAxis := run.Axis{Label: "retries"}
 	x := experiment.Experiment{
 		Name:     "retry",
 		Question: "Where a refused increment is tried again up to three times, how long do 100 simultaneous clients wait, and how many are helped?",
@@ -31,9 +32,9 @@ func retries(o Options) experiment.Experiment {
 		Arms:     retryArms(o),
 		Figures:  []experiment.Figure{successRate, meanWait, tailWait, attemptsPerSuccess},
 		Plots: []experiment.Plot{
-			experiment.LevelPlot("Mean wait against retries", retriesAxis, experiment.Axis{Label: "mean wait", Unit: "ms", Log: true}, meanWait, claimedMeans()),
-			experiment.LevelPlot("What retries help", retriesAxis, experiment.Axis{Label: "requests that succeed", Unit: "%"}, successRate),
-			experiment.LevelPlot("What retries cost", retriesAxis, experiment.Axis{Label: "attempts per success"}, attemptsPerSuccess),
+			experiment.LevelPlot("Mean wait against retries", retriesAxis, run.Axis{Label: "mean wait", Unit: "ms", Log: true}, meanWait, claimedMeans()),
+			experiment.LevelPlot("What retries help", retriesAxis, run.Axis{Label: "requests that succeed", Unit: "%"}, successRate),
+			experiment.LevelPlot("What retries cost", retriesAxis, run.Axis{Label: "attempts per success"}, attemptsPerSuccess),
 		},
 		Abreast: 4, // clients sleep between two tries or wait for a lock that is held for 10 ms at a time
 		Takes:   15 * time.Second,
@@ -115,7 +116,7 @@ func retryClaims() []experiment.Claim {
 			Text:   fmt.Sprintf("With %s the mean response takes %g ms: %g to %g ms, whatever came of it.", retried(n), means.ms, means.ms/2, means.ms*2),
 			TextJA: means.textJA,
 			Source: seed(means.line),
-			Check:  at(n, func(r *experiment.Recording) experiment.Judgement { return meanAbout(r, means.ms) }),
+			Check:  at(n, func(r *run.Recording) experiment.Judgement { return meanAbout(r, means.ms) }),
 		})
 	}
 	return append(claims, experiment.Claim{
@@ -129,7 +130,7 @@ func retryClaims() []experiment.Claim {
 		Text:   "Retries do not cure it: with three of them some of 100 simultaneous requests still fail.",
 		TextJA: "リトライメカニズムの限界",
 		Source: seed(683),
-		Check: at(3, func(r *experiment.Recording) experiment.Judgement {
+		Check: at(3, func(r *run.Recording) experiment.Judgement {
 			n := failures(r)
 			return counted(r, n, "failed", n.Above(0), "at least one")
 		}),
@@ -137,7 +138,7 @@ func retryClaims() []experiment.Claim {
 }
 
 // quadruples judges how the mean wait grows from each trial to the next.
-func quadruples(e *experiment.Evidence) experiment.Judgement {
+func quadruples(e *run.Evidence) experiment.Judgement {
 	j := experiment.Judgement{Verdict: check.Holds}
 	for i := 1; i < len(e.Trials); i++ {
 		before, now := e.Trials[i-1].Spread(meanWaitOf), e.Trials[i].Spread(meanWaitOf)
@@ -156,8 +157,8 @@ func quadruples(e *experiment.Evidence) experiment.Judgement {
 }
 
 // claimedMeans is what the seed says of them, as a line of a chart.
-func claimedMeans() experiment.Series {
-	s := experiment.Series{Name: "the lab's numbers", Claimed: true}
+func claimedMeans() run.Series {
+	s := run.Series{Name: "the lab's numbers", Claimed: true}
 	for n, means := range retryMeans {
 		s.Points = append(s.Points, claimedPoint(float64(n), means.ms))
 	}

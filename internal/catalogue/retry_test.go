@@ -6,7 +6,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 func TestWaitQuadruples(t *testing.T) {
@@ -21,7 +21,7 @@ func TestWaitQuadruples(t *testing.T) {
 		{"a step too great", []time.Duration{50, 500, 2000}, check.Refuted},
 		{"one was not recorded", []time.Duration{50, 0, 800}, check.Inconclusive},
 	} {
-		var e experiment.Evidence
+		var e run.Evidence
 		for n, wait := range tt.waits {
 			trial := trialOf(retried(n), float64(n))
 			if wait > 0 {
@@ -37,16 +37,16 @@ func TestWaitQuadruples(t *testing.T) {
 
 // What retry asks at 100 requests, load has asked: they share the recordings.
 func TestRetryAndLoadShareRecordings(t *testing.T) {
-	known := map[experiment.Setup]bool{}
+	known := map[string]bool{}
 	for _, arm := range loadLevels(Options{}).Arms {
 		for _, trial := range arm.Trials {
-			known[trial.Setup] = true
+			known[trial.Setup.Key()] = true
 		}
 	}
 	shared := map[string]int{}
 	for _, arm := range retries(Options{}).Arms {
 		for _, trial := range arm.Trials {
-			if known[trial.Setup] {
+			if known[trial.Setup.Key()] {
 				shared[trial.Name]++
 			}
 		}

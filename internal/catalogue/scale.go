@@ -9,8 +9,8 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/trace"
 	"example.com/contend/internal/workload"
@@ -18,7 +18,7 @@ import (
 
 // scale asks what more containers are good for.
 func scale(o Options) experiment.Experiment {
-	nodesAxis := experiment.Axis{Label: "nodes", Log: true}
+	nodesAxis := run.Axis{Label: "nodes", Log: true}
 	x := experiment.Experiment{
 		Name:     "scale",
 		Question: "Of 16 clients who never rest, how much more is done by two, four and eight nodes than by one, each with one connection to the database?",
@@ -26,9 +26,9 @@ func scale(o Options) experiment.Experiment {
 		Arms:     scaleArms(o),
 		Figures:  []experiment.Figure{doneRate, errorRate, fairness, worstWait, waitedForLock},
 		Plots: []experiment.Plot{
-			experiment.LevelPlot("Throughput against nodes", nodesAxis, experiment.Axis{Label: "requests that succeed", Unit: "1/s", Log: true}, doneRate),
-			experiment.LevelPlot("Worst wait against nodes", nodesAxis, experiment.Axis{Label: "worst wait", Unit: "ms", Log: true}, worstWait),
-			experiment.LevelPlot("Fairness between nodes", nodesAxis, experiment.Axis{Label: "least share over greatest"}, fairness),
+			experiment.LevelPlot("Throughput against nodes", nodesAxis, run.Axis{Label: "requests that succeed", Unit: "1/s", Log: true}, doneRate),
+			experiment.LevelPlot("Worst wait against nodes", nodesAxis, run.Axis{Label: "worst wait", Unit: "ms", Log: true}, worstWait),
+			experiment.LevelPlot("Fairness between nodes", nodesAxis, run.Axis{Label: "least share over greatest"}, fairness),
 		},
 		Takes: 16 * time.Second,
 	}
@@ -68,9 +68,9 @@ func scaleArm(name string, journal store.Journal, of func(nodes int) workload.Wo
 	for _, n := range counts {
 		arm.Trials = append(arm.Trials, experiment.Trial{
 			Name: nodeCount(n), Level: float64(n),
-			Setup: experiment.Setup{
+			Setup: run.Setup{
 				Nodes: n, Discipline: d, Workload: of(n), Traced: !reads,
-				Load: load.Spec{Arrival: load.Closed, Clients: 16, Duration: lasts, Timeout: patience},
+				Load: run.Load{Arrival: run.Closed, Clients: 16, Duration: lasts, Timeout: patience},
 			},
 		})
 	}
@@ -88,7 +88,7 @@ func nodeCount(n int) string {
 // a lock to the end, in which they did not have the write lock yet.
 var waitedForLock = experiment.Figure{Name: "writing time spent waiting for the lock", Unit: "%", Of: waitedForLockOf}
 
-func waitedForLockOf(r *experiment.Recording) (percent float64, ok bool) {
+func waitedForLockOf(r *run.Recording) (percent float64, ok bool) {
 	var waited, all int64
 	for _, a := range r.Attempts {
 		if a.Kind != trace.Write {
@@ -107,7 +107,7 @@ func waitedForLockOf(r *experiment.Recording) (percent float64, ok bool) {
 // does not count, for then fewer and fewer clients are left to contend.
 var doneRate = experiment.Figure{Name: "throughput while the load lasts", Unit: "1/s", Of: doneRateOf}
 
-func doneRateOf(r *experiment.Recording) (perSecond float64, ok bool) {
+func doneRateOf(r *run.Recording) (perSecond float64, ok bool) {
 	lasts, n := r.Setup.Load.Duration, 0
 	for _, op := range r.ClientOps() {
 		if op.Outcome == history.OK && op.Returned <= lasts {
@@ -165,7 +165,7 @@ var lockBottleneck = experiment.Claim{
 	Text:   "The single write lock is the bottleneck: with eight containers, writes spend more than half of their time waiting for it.",
 	TextJA: "単一書き込みロックによるボトルネック",
 	Source: seed(634),
-	Check: func(e *experiment.Evidence) experiment.Judgement {
+	Check: func(e *run.Evidence) experiment.Judgement {
 		one, eight := e.Trial(nodeCount(1)).Spread(waitedForLockOf), e.Trial(nodeCount(8)).Spread(waitedForLockOf)
 		if eight.Count == 0 {
 			return experiment.Judgement{Reason: "no write of eight nodes was traced"}
@@ -206,8 +206,8 @@ func (d difference) String() string {
 // shows returns the check of a claim that there is a difference: it holds where
 // every repeat shows it, and is refuted where none does. Repeats that disagree
 // are noise.
-func shows(f experiment.Figure, n int, d difference) func(*experiment.Evidence) experiment.Judgement {
-	return func(e *experiment.Evidence) experiment.Judgement {
+func shows(f experiment.Figure, n int, d difference) func(*run.Evidence) experiment.Judgement {
+	return func(e *run.Evidence) experiment.Judgement {
 		ratios, j := compare(e, f, n)
 		if ratios.Count == 0 {
 			return j
@@ -226,8 +226,8 @@ func shows(f experiment.Figure, n int, d difference) func(*experiment.Evidence) 
 // unless returns the check of a claim that there is no difference: it is
 // refuted where every repeat shows one of those given, at any of the counts, and
 // holds where none does. What only some repeats show is noise.
-func unless(f experiment.Figure, counts []int, apart ...difference) func(*experiment.Evidence) experiment.Judgement {
-	return func(e *experiment.Evidence) experiment.Judgement {
+func unless(f experiment.Figure, counts []int, apart ...difference) func(*run.Evidence) experiment.Judgement {
+	return func(e *run.Evidence) experiment.Judgement {
 		whole := experiment.Judgement{Verdict: check.Holds}
 		var measured, reasons []string
 		for _, n := range counts {
@@ -258,7 +258,7 @@ func unless(f experiment.Figure, counts []int, apart ...difference) func(*experi
 
 // compare returns the ratios of a figure with n nodes to that with one, each of
 // the same repeat, and a judgement that says so and decides nothing.
-func compare(e *experiment.Evidence, f experiment.Figure, n int) (measure.Spread, experiment.Judgement) {
+func compare(e *run.Evidence, f experiment.Figure, n int) (measure.Spread, experiment.Judgement) {
 	one, many := e.Trial(nodeCount(1)), e.Trial(nodeCount(n))
 	var ratios []float64
 	for _, a := range one.Recordings {

@@ -6,19 +6,18 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/trace"
 )
 
 // rates is a trial of n nodes whose repeats did so many a second.
-func rates(n int, perSecond ...int) experiment.TrialEvidence {
-	var all []*experiment.Recording
+func rates(n int, perSecond ...int) run.TrialEvidence {
+	var all []*run.Recording
 	for _, rate := range perSecond {
 		ops := answered(rate, history.OK, "", 0, time.Second/2)
 		ops = append(ops, answered(1, history.OK, "", 0, 2*time.Second)...) // too late to count
 		r := made(ops...)
-		r.Setup.Load = load.Spec{Arrival: load.Closed, Clients: 16, Duration: time.Second}
+		r.Setup.Load = run.Load{Arrival: run.Closed, Clients: 16, Duration: time.Second}
 		all = append(all, r)
 	}
 	return trialOf(nodeCount(n), float64(n), all...)
@@ -28,7 +27,7 @@ func TestScaleClaims(t *testing.T) {
 	claims := scaleClaims()
 	for _, tt := range []struct {
 		name, claim string
-		e           *experiment.Evidence
+		e           *run.Evidence
 		want        check.Verdict
 	}{
 		{"the same", "nodes-no-gain", evidenceOf(rates(1, 100, 100), rates(4, 100, 105), rates(8, 100, 90)), check.Holds},
@@ -55,7 +54,7 @@ func TestScaleClaims(t *testing.T) {
 }
 
 // traced is a recording of writes that waited and worked for so long.
-func traced(waited, worked int64) *experiment.Recording {
+func traced(waited, worked int64) *run.Recording {
 	r := made(answered(1, history.OK, "", 0, time.Second)...)
 	r.Attempts = []trace.Attempt{
 		{Kind: trace.Write, Began: 1000, Locked: 1000 + waited, Ended: 1000 + waited + worked},
@@ -69,7 +68,7 @@ func TestTheLockIsTheBottleneck(t *testing.T) {
 	refused.Attempts[0].Locked = 0 // it never had the lock: all of its time was waiting
 	for _, tt := range []struct {
 		name  string
-		eight experiment.TrialEvidence
+		eight run.TrialEvidence
 		want  check.Verdict
 	}{
 		{"most of it", trialOf("8 nodes", 8, traced(60, 40), traced(51, 49)), check.Holds},

@@ -11,19 +11,19 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
 // A twist changes what comes of one step.
 type twist struct {
 	step  int // from 1, as a report counts
-	apply func(*script.Event)
+	apply func(*run.StepEvent)
 }
 
 // refused is a step that met code, at once or after so long.
 func refused(step int, code string, after time.Duration) twist {
-	return twist{step, func(e *script.Event) {
+	return twist{step, func(e *run.StepEvent) {
 		e.Outcome, e.Code, e.Extended, e.Answered = history.Failed, api.CodeBusy, code, e.Sent+max(after, e.Answered-e.Sent)
 		if code == api.CodeTimeout {
 			e.Code, e.Extended = code, api.CodeBusy
@@ -34,22 +34,22 @@ func refused(step int, code string, after time.Duration) twist {
 
 // slow is a step that was done after so long.
 func slow(step int, after time.Duration) twist {
-	return twist{step, func(e *script.Event) { e.Answered = e.Sent + after }}
+	return twist{step, func(e *run.StepEvent) { e.Answered = e.Sent + after }}
 }
 
 // got is a step that was answered with a number.
 func got(step int, n int64) twist {
-	return twist{step, func(e *script.Event) { e.Got = history.Some(n) }}
+	return twist{step, func(e *run.StepEvent) { e.Got = history.Some(n) }}
 }
 
 // staging is a recording of s in which every step takes 1 ms and succeeds, but
 // for the twists. Its database is empty.
-func staging(s *script.Script, timeout store.Milliseconds, twists ...twist) *experiment.Recording {
-	r := &experiment.Recording{Setup: staged(s, store.Deferred, timeout, store.WAL), Facts: &store.Facts{}}
+func staging(s *run.Scene, timeout store.Milliseconds, twists ...twist) *run.Recording {
+	r := &run.Recording{Setup: staged(s, store.Deferred, timeout, store.WAL), Facts: &run.Facts{}}
 	open := map[string]bool{}
 	for i, step := range s.Steps {
 		at := time.Duration(i) * time.Millisecond
-		e := script.Event{Step: step, Sent: at, Answered: at + time.Millisecond, Outcome: history.OK, Open: open[step.Session]}
+		e := run.StepEvent{Step: step, Sent: at, Answered: at + time.Millisecond, Outcome: history.OK, Open: open[step.Session]}
 		switch {
 		case strings.HasPrefix(step.Do, "begin-"):
 			e.Open = true
@@ -73,9 +73,9 @@ func staging(s *script.Script, timeout store.Milliseconds, twists ...twist) *exp
 }
 
 // wantVerdict judges r as the engine does, and compares.
-func wantVerdict(t *testing.T, judge func(*experiment.Recording) experiment.Judgement, r *experiment.Recording, want check.Verdict) {
+func wantVerdict(t *testing.T, judge func(*run.Recording) experiment.Judgement, r *run.Recording, want check.Verdict) {
 	t.Helper()
-	e := experiment.Evidence{Trials: []experiment.TrialEvidence{{Setup: r.Setup, Recordings: []*experiment.Recording{r}}}}
+	e := run.Evidence{Trials: []run.TrialEvidence{{Setup: r.Setup, Recordings: []*run.Recording{r}}}}
 	j := played(judge)(&e)
 	if j.Verdict != want {
 		t.Errorf("%s (%s), want %s", j.Verdict, j.Reason, want)
@@ -86,10 +86,10 @@ func wantVerdict(t *testing.T, judge func(*experiment.Recording) experiment.Judg
 }
 
 // scenes are those of every arm.
-func scenes(x experiment.Experiment) []*script.Script {
-	var all []*script.Script
+func scenes(x experiment.Experiment) []*run.Scene {
+	var all []*run.Scene
 	for _, arm := range x.Arms {
-		if s := arm.Trials[0].Setup.Script; s != nil {
+		if s := arm.Trials[0].Setup.Scene; s != nil {
 			all = append(all, s)
 		}
 	}
@@ -146,7 +146,7 @@ func TestScenesCanBePlayed(t *testing.T) {
 
 func TestCommitted(t *testing.T) {
 	a, b := containerA, containerB
-	count := func(steps ...script.Step) int {
+	count := func(steps ...run.Step) int {
 		return len(committed(staging(scene("", steps), 100).Steps))
 	}
 	set := a.changes(api.DoSetCounter, counter, 1)
@@ -162,7 +162,7 @@ func TestCommitted(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, c.got, c.want)
 		}
 	}
-	again := scene("", []script.Step{a.does(api.DoBeginDeferred), set, a.does(api.DoCommit), a.does(api.DoCommit)})
+	again := scene("", []run.Step{a.does(api.DoBeginDeferred), set, a.does(api.DoCommit), a.does(api.DoCommit)})
 	if n := len(committed(staging(again, 100, refused(3, api.CodeTimeout, 0)).Steps)); n != 1 {
 		t.Errorf("a COMMIT that succeeds when it is tried again: %d, want 1", n)
 	}
@@ -174,7 +174,7 @@ func TestCommitted(t *testing.T) {
 func TestTransactions(t *testing.T) {
 	a, b := containerA, containerB
 	look := a.asks(api.DoReadCounter, counter)
-	s := scene("", []script.Step{
+	s := scene("", []run.Step{
 		look, a.does(api.DoBeginDeferred), b.does(api.DoBeginImmediate), look, a.does(api.DoRollback), look,
 		a.does(api.DoBeginImmediate), a.does(api.DoBeginImmediate), a.does(api.DoCommit), look,
 	})
@@ -186,13 +186,13 @@ func TestTransactions(t *testing.T) {
 
 // Half a scene proves nothing, whatever is asked of it.
 func TestWhatProvesNothing(t *testing.T) {
-	whole := func() *experiment.Recording { return staging(saleAsTold(), 100) }
+	whole := func() *run.Recording { return staging(saleAsTold(), 100) }
 	short, unknown, unread, unreadable := whole(), whole(), whole(), whole()
 	short.Steps = short.Steps[:5]
 	unknown.Steps[6].Outcome = history.Unknown
-	unread.Steps[6].Outcome, unread.Steps[6].Code = history.Failed, script.CodeNotRead
+	unread.Steps[6].Outcome, unread.Steps[6].Code = history.Failed, run.CodeNotRead
 	unreadable.Facts = nil
-	for name, r := range map[string]*experiment.Recording{"short": short, "unknown": unknown, "unread": unread, "unreadable": unreadable} {
+	for name, r := range map[string]*run.Recording{"short": short, "unknown": unknown, "unread": unread, "unreadable": unreadable} {
 		t.Run(name, func(t *testing.T) { wantVerdict(t, stockIsWrong, r, check.Inconclusive) })
 	}
 }

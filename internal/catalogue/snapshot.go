@@ -8,7 +8,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -60,56 +60,56 @@ var begunIsWon = experiment.Claim{
 
 func snapshotArms() []experiment.Arm {
 	const patience = 5000
-	deferred := func(which string, s *script.Script, e expects) experiment.Arm {
+	deferred := func(which string, s *run.Scene, e expects) experiment.Arm {
 		return sceneArm(which, staged(s, store.Deferred, patience, store.WAL), e)
 	}
 	return []experiment.Arm{
 		deferred("statement again", staleStatement(), expects{
-			"refused-at-once": experiment.ExpectHolds, "busy-snapshot": experiment.ExpectHolds,
-			"statement-again-is-refused": experiment.ExpectHolds, "begun-is-won": experiment.ExpectRefuted,
+			"refused-at-once": run.ExpectHolds, "busy-snapshot": run.ExpectHolds,
+			"statement-again-is-refused": run.ExpectHolds, "begun-is-won": run.ExpectRefuted,
 		}),
 		deferred("transaction again", staleTransaction(), expects{
-			"refused-at-once": experiment.ExpectHolds, "busy-snapshot": experiment.ExpectHolds,
-			"transaction-again-succeeds": experiment.ExpectHolds, "begun-is-won": experiment.ExpectRefuted,
+			"refused-at-once": run.ExpectHolds, "busy-snapshot": run.ExpectHolds,
+			"transaction-again-succeeds": run.ExpectHolds, "begun-is-won": run.ExpectRefuted,
 		}),
 		deferred("overtaken again", staleTwice(), expects{
-			"refused-at-once": experiment.ExpectHolds, "busy-snapshot": experiment.ExpectHolds,
-			"transaction-again-succeeds": experiment.ExpectRefuted, "begun-is-won": experiment.ExpectRefuted,
+			"refused-at-once": run.ExpectHolds, "busy-snapshot": run.ExpectHolds,
+			"transaction-again-succeeds": run.ExpectRefuted, "begun-is-won": run.ExpectRefuted,
 		}),
 		// Nothing is stale yet: the other one holds the write lock and gives up.
 		deferred("the other rolls back", otherRollsBack(), expects{
-			"refused-at-once": experiment.ExpectHolds, "busy-snapshot": experiment.ExpectRefuted,
-			"statement-again-is-refused": experiment.ExpectRefuted, "begun-is-won": experiment.ExpectRefuted,
+			"refused-at-once": run.ExpectHolds, "busy-snapshot": run.ExpectRefuted,
+			"statement-again-is-refused": run.ExpectRefuted, "begun-is-won": run.ExpectRefuted,
 		}),
 		// Without a snapshot to keep, waiting can help, and the busy handler is called.
 		deferred("write first", writesFirst(), expects{
-			"refused-at-once": experiment.ExpectRefuted, "begun-is-won": experiment.ExpectHolds,
+			"refused-at-once": run.ExpectRefuted, "begun-is-won": run.ExpectHolds,
 		}),
 		sceneArm("", staged(takesTurns(), store.Immediate, patience, store.WAL), expects{
-			"refused-at-once": experiment.ExpectRefuted, "begun-is-won": experiment.ExpectHolds,
+			"refused-at-once": run.ExpectRefuted, "begun-is-won": run.ExpectHolds,
 		}),
 		// In a rollback journal there is no snapshot: whoever reads keeps the other's COMMIT waiting.
 		sceneArm("", staged(blocksCommit(), store.Deferred, patience, store.Delete), expects{
-			"refused-at-once": experiment.ExpectHolds, "busy-snapshot": experiment.ExpectRefuted,
-			"statement-again-is-refused": experiment.ExpectHolds, "transaction-again-succeeds": experiment.ExpectHolds,
-			"begun-is-won": experiment.ExpectRefuted,
+			"refused-at-once": run.ExpectHolds, "busy-snapshot": run.ExpectRefuted,
+			"statement-again-is-refused": run.ExpectHolds, "transaction-again-succeeds": run.ExpectHolds,
+			"begun-is-won": run.ExpectRefuted,
 		}),
 	}
 }
 
 // attempts are the transactions of container A, which is the one to be overtaken.
-func attempts(r *experiment.Recording) [][]script.Event {
+func attempts(r *run.Recording) [][]run.StepEvent {
 	return transactions(r.Steps, containerA.session)
 }
 
 // writes are the steps in which a transaction wants to write.
-func writes(transaction []script.Event) []script.Event {
-	return slices.DeleteFunc(slices.Clone(transaction), func(e script.Event) bool { return e.Do != api.DoSetCounter })
+func writes(transaction []run.StepEvent) []run.StepEvent {
+	return slices.DeleteFunc(slices.Clone(transaction), func(e run.StepEvent) bool { return e.Do != api.DoSetCounter })
 }
 
 // refusedAtOnce judges the first write. A refusal between a tenth and the whole
 // of busy_timeout leaves open whether SQLite waited or the machine was slow.
-func refusedAtOnce(r *experiment.Recording) experiment.Judgement {
+func refusedAtOnce(r *run.Recording) experiment.Judgement {
 	e, timeout := writes(attempts(r)[0])[0], r.Setup.Discipline.BusyTimeout.Duration()
 	waited := e.Answered - e.Sent
 	j := experiment.Judgement{
@@ -126,7 +126,7 @@ func refusedAtOnce(r *experiment.Recording) experiment.Judgement {
 }
 
 // saysSnapshot judges the code of the first write.
-func saysSnapshot(r *experiment.Recording) experiment.Judgement {
+func saysSnapshot(r *run.Recording) experiment.Judgement {
 	e := writes(attempts(r)[0])[0]
 	j := experiment.Judgement{Measured: came(e), Reason: "the write was answered " + came(e)}
 	switch {
@@ -143,7 +143,7 @@ func saysSnapshot(r *experiment.Recording) experiment.Judgement {
 const busySnapshot = "SQLITE_BUSY_SNAPSHOT"
 
 // refusedAgain judges the writes that follow the first in its transaction.
-func refusedAgain(r *experiment.Recording) experiment.Judgement {
+func refusedAgain(r *run.Recording) experiment.Judgement {
 	again := writes(attempts(r)[0])[1:]
 	refused := 0
 	for _, e := range again {
@@ -165,7 +165,7 @@ func refusedAgain(r *experiment.Recording) experiment.Judgement {
 }
 
 // throughAgain judges the last transaction, if it is not the only one.
-func throughAgain(r *experiment.Recording) experiment.Judgement {
+func throughAgain(r *run.Recording) experiment.Judgement {
 	all := attempts(r)
 	if len(all) < 2 {
 		return experiment.Judgement{Reason: "the transaction was not begun again"}
@@ -175,7 +175,7 @@ func throughAgain(r *experiment.Recording) experiment.Judgement {
 		Verdict: check.Refuted, Measured: came(write),
 		Reason: fmt.Sprintf("begun %d times, the transaction was last answered %s", len(all), came(write)),
 	}
-	if slices.ContainsFunc(committed(r.Steps), func(e script.Event) bool { return e.Session == write.Session }) {
+	if slices.ContainsFunc(committed(r.Steps), func(e run.StepEvent) bool { return e.Session == write.Session }) {
 		j.Verdict = check.Holds
 		j.Reason = fmt.Sprintf("begun %d times, the transaction was committed", len(all))
 	}
@@ -183,7 +183,7 @@ func throughAgain(r *experiment.Recording) experiment.Judgement {
 }
 
 // unrefusedSinceBegin judges every transaction of a scene.
-func unrefusedSinceBegin(r *experiment.Recording) experiment.Judgement {
+func unrefusedSinceBegin(r *run.Recording) experiment.Judgement {
 	begun := 0
 	for _, actor := range []actor{containerA, containerB, containerC} {
 		for _, transaction := range transactions(r.Steps, actor.session) {
@@ -215,7 +215,7 @@ const (
 )
 
 // overtaken is how container A reads and B changes what it has read.
-func overtaken() []script.Step {
+func overtaken() []run.Step {
 	a, b := containerA, containerB
 	return append(
 		line(readsFirst, a.does(api.DoBeginDeferred), a.asks(api.DoReadCounter, counter)),
@@ -226,7 +226,7 @@ func overtaken() []script.Step {
 const counter = "counter"
 
 // staleStatement: A tries the same statement again and again.
-func staleStatement() *script.Script {
+func staleStatement() *run.Scene {
 	a := containerA
 	write := a.changes(api.DoSetCounter, counter, 1)
 	later := write
@@ -235,7 +235,7 @@ func staleStatement() *script.Script {
 }
 
 // staleTransaction: A does all of it again.
-func staleTransaction() *script.Script {
+func staleTransaction() *run.Scene {
 	a := containerA
 	return scene("A retries it all", overtaken(),
 		line(triesTo, a.changes(api.DoSetCounter, counter, 1), a.does(api.DoRollback)),
@@ -244,7 +244,7 @@ func staleTransaction() *script.Script {
 }
 
 // staleTwice: B comes in between again.
-func staleTwice() *script.Script {
+func staleTwice() *run.Scene {
 	a := containerA
 	return scene("A retries it all in vain", overtaken(),
 		line(triesTo, a.changes(api.DoSetCounter, counter, 1), a.does(api.DoRollback)),
@@ -254,12 +254,12 @@ func staleTwice() *script.Script {
 }
 
 // increments is a whole transaction.
-func increments(a actor, begin string) []script.Step {
-	return []script.Step{a.does(begin), a.asks(api.DoReadCounter, counter), a.changes(api.DoSetCounter, counter, 1), a.does(api.DoCommit)}
+func increments(a actor, begin string) []run.Step {
+	return []run.Step{a.does(begin), a.asks(api.DoReadCounter, counter), a.changes(api.DoSetCounter, counter, 1), a.does(api.DoCommit)}
 }
 
 // otherRollsBack: B has the write lock when A wants it, and leaves nothing behind.
-func otherRollsBack() *script.Script {
+func otherRollsBack() *run.Scene {
 	a, b := containerA, containerB
 	return scene("B rolls back",
 		line(readsFirst, a.does(api.DoBeginDeferred), a.asks(api.DoReadCounter, counter)),
@@ -269,13 +269,13 @@ func otherRollsBack() *script.Script {
 }
 
 // writesFirst: A writes without having read, while B has the write lock.
-func writesFirst() *script.Script {
+func writesFirst() *run.Scene {
 	a, b := containerA, containerB
 	blind := a.asks(api.DoSetCounter, counter)
 	blind.Value = 7
 	commit := b.does(api.DoCommit)
 	commit.After = 100 * time.Millisecond
-	return scene("A writes blind", []script.Step{
+	return scene("A writes blind", []run.Step{
 		a.does(api.DoBeginDeferred),
 		b.does(api.DoBeginImmediate), b.asks(api.DoReadCounter, counter), b.changes(api.DoSetCounter, counter, 1),
 		apart(blind), commit, a.does(api.DoCommit),
@@ -283,18 +283,18 @@ func writesFirst() *script.Script {
 }
 
 // takesTurns: B waits at its BEGIN until A is done.
-func takesTurns() *script.Script {
+func takesTurns() *run.Scene {
 	a, b := containerA, containerB
 	return scene("B waits its turn",
-		[]script.Step{a.does(api.DoBeginImmediate), a.asks(api.DoReadCounter, counter), apart(b.does(api.DoBeginImmediate))},
-		[]script.Step{a.changes(api.DoSetCounter, counter, 1), a.does(api.DoCommit)},
+		[]run.Step{a.does(api.DoBeginImmediate), a.asks(api.DoReadCounter, counter), apart(b.does(api.DoBeginImmediate))},
+		[]run.Step{a.changes(api.DoSetCounter, counter, 1), a.does(api.DoCommit)},
 		increments(b, api.DoBeginImmediate)[1:],
 	)
 }
 
 // blocksCommit: in a rollback journal B cannot commit while A reads. It waits
 // until A, refused, lets go; B's last read waits for its COMMIT.
-func blocksCommit() *script.Script {
+func blocksCommit() *run.Scene {
 	a, b := containerA, containerB
 	write := a.changes(api.DoSetCounter, counter, 1)
 	return scene("B's COMMIT waits",

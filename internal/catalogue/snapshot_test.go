@@ -7,14 +7,15 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 func TestSnapshotJudgements(t *testing.T) {
 	const ms = time.Millisecond
-	type judge = func(*experiment.Recording) experiment.Judgement
+	type judge = func(*run.Recording) experiment.Judgement
 	for name, c := range map[string]struct {
 		judge judge
-		of    *experiment.Recording
+		of    *run.Recording
 		want  check.Verdict
 	}{
 		"refused at once":       {refusedAtOnce, staging(staleStatement(), 1000, refused(7, busySnapshot, 99*ms)), check.Holds},

@@ -10,8 +10,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
@@ -65,21 +64,21 @@ func walResetArms(o Options) []experiment.Arm {
 	}
 	d := quiet(store.Immediate, 5000, store.WAL)
 	d.Synchronous, d.Pool = store.Off, 4
-	setup := experiment.Setup{
+	setup := run.Setup{
 		Nodes: nodes, Discipline: d,
-		Load:     load.Spec{Arrival: load.Closed, Clients: 2, Duration: lasts},
+		Load:     run.Load{Arrival: run.Closed, Clients: 2, Duration: lasts},
 		Workload: workload.Write{},
-		Fault:    fault.Checkpoint{Node: fmt.Sprintf("app-%d", nodes), Mode: store.CheckpointPassive, Sessions: 1, Times: 100},
+		Fault:    run.Checkpoint{Node: fmt.Sprintf("app-%d", nodes), Mode: store.CheckpointPassive, Sessions: 1, Times: 100},
 	}
 	// An arm that is asked for by hand is not made quick: it would show nothing.
 	old := setup
 	old.Build, old.Load.Duration = OldEngine, 2*time.Second
 	return []experiment.Arm{{
 		Name: "this engine", Trials: experiment.Single(setup), Repeats: repeats,
-		Expect: map[string]experiment.Expectation{"writes-vanish": experiment.ExpectRefuted, "fix-suffices": experiment.ExpectHolds},
+		Expect: map[string]run.Expectation{"writes-vanish": run.ExpectRefuted, "fix-suffices": run.ExpectHolds},
 	}, {
 		Name: "3.51.2", Trials: experiment.Single(old), Repeats: 3,
-		Expect: map[string]experiment.Expectation{"writes-vanish": experiment.ExpectHolds, "integrity-tells": experiment.ExpectRefuted},
+		Expect: map[string]run.Expectation{"writes-vanish": run.ExpectHolds, "integrity-tells": run.ExpectRefuted},
 	}}
 }
 
@@ -112,7 +111,7 @@ type harm struct {
 	integrity    string      // in the end; "" where nobody could ask
 }
 
-func harmOf(r *experiment.Recording) harm {
+func harmOf(r *run.Recording) harm {
 	rows := r.Rows()
 	h := harm{acknowledged: rows.Acknowledged, lost: check.Range{Max: rows.Acknowledged}}
 	for _, op := range r.ClientOps() {
@@ -126,7 +125,7 @@ func harmOf(r *experiment.Recording) harm {
 	h.integrity = r.Facts.Integrity
 	// A damaged file whose rows could not be read has no rows here, which is no
 	// proof that they are gone.
-	if h.integrity == "ok" || len(r.Facts.Rows) > 0 {
+	if h.integrity == "ok" || r.FoundRows() {
 		h.lost, h.stray = rows.Lost, rows.Resurrected+rows.Duplicated+rows.Unexpected
 	}
 	return h
@@ -160,7 +159,7 @@ func (h harm) String() string {
 // anyHarm holds where any recording shows harm, and is refuted where each shows
 // that there is none: whether it happens is the question, and chance says in
 // which of them.
-func anyHarm(e *experiment.Evidence) experiment.Judgement {
+func anyHarm(e *run.Evidence) experiment.Judgement {
 	var j experiment.Judgement
 	var said []string
 	count := map[check.Verdict]int{}
@@ -187,11 +186,11 @@ func anyHarm(e *experiment.Evidence) experiment.Judgement {
 }
 
 // writesVanish is [anyHarm] of an arm, unless that has another engine than it says.
-func writesVanish(e *experiment.Evidence) experiment.Judgement {
+func writesVanish(e *run.Evidence) experiment.Judgement {
 	for r := range e.All {
-		for _, version := range r.Engines {
-			if fixed, _ := store.WALResetFixed(version); fixed && r.Setup.Build == OldEngine {
-				return experiment.Judgement{Measured: version, Reason: fmt.Sprintf("a node ran SQLite %s, which has the fix: --%s has to name a program with 3.51.2", version, OldEngine)}
+		for _, engine := range r.Engines {
+			if fixed, _ := store.WALResetFixed(engine.Version); fixed && r.Setup.Build == OldEngine {
+				return experiment.Judgement{Measured: engine.Version, Reason: fmt.Sprintf("a node ran %s, which has the fix: --%s has to name a program with 3.51.2", engine, OldEngine)}
 			}
 		}
 	}
@@ -199,14 +198,14 @@ func writesVanish(e *experiment.Evidence) experiment.Judgement {
 }
 
 // fixSuffices is the opposite, of engines that have the fix.
-func fixSuffices(e *experiment.Evidence) experiment.Judgement {
+func fixSuffices(e *run.Evidence) experiment.Judgement {
 	for r := range e.All {
 		if r.Told() && len(r.Engines) == 0 {
 			return experiment.Judgement{Reason: "no node said which SQLite it runs on"}
 		}
-		for _, version := range r.Engines {
-			if fixed, _ := store.WALResetFixed(version); !fixed {
-				return experiment.Judgement{Measured: version, Reason: fmt.Sprintf("a node ran SQLite %s, which is not known to have the fix", version)}
+		for _, engine := range r.Engines {
+			if fixed, _ := store.WALResetFixed(engine.Version); !fixed {
+				return experiment.Judgement{Measured: engine.Version, Reason: fmt.Sprintf("a node ran %s, which is not known to have the fix", engine)}
 			}
 		}
 	}
@@ -217,7 +216,7 @@ func fixSuffices(e *experiment.Evidence) experiment.Judgement {
 
 // damageTold looks at the recordings in which writes have certainly vanished.
 // One in which integrity_check says ok refutes the claim.
-func damageTold(e *experiment.Evidence) experiment.Judgement {
+func damageTold(e *run.Evidence) experiment.Judgement {
 	vanished, silent := 0, 0
 	var measured []string
 	for r := range e.All {
@@ -242,7 +241,7 @@ func damageTold(e *experiment.Evidence) experiment.Judgement {
 }
 
 // firstVanished is when the first of the writes that are gone had been acknowledged.
-var firstVanished = experiment.Figure{Name: "until the first lost write", Unit: "s", Of: func(r *experiment.Recording) (seconds float64, ok bool) {
+var firstVanished = experiment.Figure{Name: "until the first lost write", Unit: "s", Of: func(r *run.Recording) (seconds float64, ok bool) {
 	if gone := gone(r); len(gone) > 0 {
 		return gone[0].Seconds(), true
 	}
@@ -250,13 +249,13 @@ var firstVanished = experiment.Figure{Name: "until the first lost write", Unit: 
 }}
 
 // toldCorrupt is how many requests learned that the file is malformed.
-var toldCorrupt = experiment.Figure{Name: "answered SQLITE_CORRUPT", Of: func(r *experiment.Recording) (n float64, ok bool) {
+var toldCorrupt = experiment.Figure{Name: "answered SQLITE_CORRUPT", Of: func(r *run.Recording) (n float64, ok bool) {
 	return float64(harmOf(r).malformed), r.Told()
 }}
 
 // gone returns when each of the writes that are certainly gone was
 // acknowledged, in order.
-func gone(r *experiment.Recording) []time.Duration {
+func gone(r *run.Recording) []time.Duration {
 	if harmOf(r).lost.Min == 0 {
 		return nil
 	}
@@ -278,11 +277,11 @@ func gone(r *experiment.Recording) []time.Duration {
 
 // vanishedPlot shows, for each recording, when the writes that are gone in the
 // end had been acknowledged.
-func vanishedPlot(arms []experiment.Evidence) experiment.Chart {
-	c := experiment.Chart{
-		Kind: experiment.ChartTime, Title: "Acknowledged writes that are gone in the end",
+func vanishedPlot(arms []run.Evidence) run.Chart {
+	c := run.Chart{
+		Kind: run.ChartTime, Title: "Acknowledged writes that are gone in the end",
 		Note: "A line for each recording, drawn up to its last answer. It rises where a write was acknowledged that is not there afterwards.",
-		X:    experiment.Axis{Label: "time of the acknowledgement", Unit: "ms"}, Y: experiment.Axis{Label: "writes"},
+		X:    run.Axis{Label: "time of the acknowledgement", Unit: "ms"}, Y: run.Axis{Label: "writes"},
 	}
 	for i := range arms {
 		n := 0
@@ -291,7 +290,7 @@ func vanishedPlot(arms []experiment.Evidence) experiment.Chart {
 			if !r.Told() || r.Facts == nil {
 				continue
 			}
-			s := experiment.Series{Name: fmt.Sprintf("%s, no. %d", arms[i].Arm, n), Points: []experiment.Point{countAt(0, 0)}}
+			s := run.Series{Name: fmt.Sprintf("%s, no. %d", arms[i].Arm, n), Points: []run.Point{countAt(0, 0)}}
 			times := gone(r)
 			for k, t := range times {
 				s.Points = append(s.Points, countAt(t, k+1))

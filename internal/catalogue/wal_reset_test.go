@@ -10,13 +10,13 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/store"
+	"example.com/contend/internal/run"
 )
 
 // reset is a recording of three writes, two of them acknowledged, after 10 and
 // 20 ms, and one refused, under an engine. In the end the rows with these tags
 // are there.
-func reset(engine, integrity string, found ...string) *experiment.Recording {
+func reset(engine, integrity string, found ...string) *run.Recording {
 	var ops []history.Op
 	for i, tag := range []string{"first", "second", "refused"} {
 		at := time.Duration(i+1) * 10 * ms
@@ -28,10 +28,9 @@ func reset(engine, integrity string, found ...string) *experiment.Recording {
 	}
 	r := made(ops...)
 	r.Started, r.Seconds = started, 0.03
-	r.Engines = []string{engine}
-	r.Facts = &store.Facts{Integrity: integrity}
+	r.Engines = []run.Engine{{Name: run.SQLite, Version: engine}}
+	r.Facts = &run.Facts{Integrity: integrity}
 	for i, tag := range found {
-		r.Facts.Rows = append(r.Facts.Rows, store.Row{ID: int64(i + 1), Content: tag})
 		r.Ops = append(r.Ops, own(history.FinalRow, tag, int64(i+1), time.Second))
 	}
 	r.Ops = append(r.Ops, own(history.FinalRead, "data", int64(len(found)), time.Second))
@@ -46,7 +45,7 @@ const (
 
 func TestWALResetClaims(t *testing.T) {
 	const holds, refuted, open = check.Holds, check.Refuted, check.Inconclusive
-	unread := func() *experiment.Recording {
+	unread := func() *run.Recording {
 		r := reset(brokenEngine, "ok")
 		r.Facts, r.Ops = nil, r.Ops[:3]
 		return r
@@ -57,27 +56,27 @@ func TestWALResetClaims(t *testing.T) {
 	for i := range 3 {
 		nobodyTold.Ops[i].Outcome, nobodyTold.Ops[i].Code = history.Unknown, "CLIENT_TIMEOUT"
 	}
-	whole := func() *experiment.Recording { return reset(brokenEngine, "ok", "first", "second") }
-	lost := func() *experiment.Recording { return reset(brokenEngine, "ok", "first") }
+	whole := func() *run.Recording { return reset(brokenEngine, "ok", "first", "second") }
+	lost := func() *run.Recording { return reset(brokenEngine, "ok", "first") }
 	for _, tt := range []struct {
 		name           string
-		repeats        []*experiment.Recording
+		repeats        []*run.Recording
 		vanish, silent check.Verdict
 	}{
-		{"all there", []*experiment.Recording{whole()}, refuted, open},
-		{"all there, every time", []*experiment.Recording{whole(), whole(), whole()}, refuted, open},
-		{"one is gone", []*experiment.Recording{lost()}, holds, refuted},
-		{"one is gone in one of three", []*experiment.Recording{whole(), whole(), lost()}, holds, refuted},
-		{"one is gone, and integrity_check sees it", []*experiment.Recording{reset(brokenEngine, "row 2 missing", "first")}, holds, holds},
-		{"integrity_check sees one of two", []*experiment.Recording{reset(brokenEngine, "row 2 missing", "first"), lost()}, holds, refuted},
-		{"damaged, and nothing is gone", []*experiment.Recording{reset(brokenEngine, "row 9 missing", "first", "second")}, holds, open},
-		{"damaged, and nobody can read the rows", []*experiment.Recording{reset(brokenEngine, malformed)}, holds, open},
-		{"a node was told that the file is malformed", []*experiment.Recording{answered}, holds, open},
-		{"the refused write is there", []*experiment.Recording{reset(brokenEngine, "ok", "first", "second", "refused")}, holds, open},
-		{"not read in the end", []*experiment.Recording{unread()}, open, open},
-		{"not read in one of two", []*experiment.Recording{whole(), unread()}, open, open},
-		{"not read in one of two, and lost in the other", []*experiment.Recording{lost(), unread()}, holds, refuted},
-		{"nothing was acknowledged", []*experiment.Recording{nobodyTold}, open, open},
+		{"all there", []*run.Recording{whole()}, refuted, open},
+		{"all there, every time", []*run.Recording{whole(), whole(), whole()}, refuted, open},
+		{"one is gone", []*run.Recording{lost()}, holds, refuted},
+		{"one is gone in one of three", []*run.Recording{whole(), whole(), lost()}, holds, refuted},
+		{"one is gone, and integrity_check sees it", []*run.Recording{reset(brokenEngine, "row 2 missing", "first")}, holds, holds},
+		{"integrity_check sees one of two", []*run.Recording{reset(brokenEngine, "row 2 missing", "first"), lost()}, holds, refuted},
+		{"damaged, and nothing is gone", []*run.Recording{reset(brokenEngine, "row 9 missing", "first", "second")}, holds, open},
+		{"damaged, and nobody can read the rows", []*run.Recording{reset(brokenEngine, malformed)}, holds, open},
+		{"a node was told that the file is malformed", []*run.Recording{answered}, holds, open},
+		{"the refused write is there", []*run.Recording{reset(brokenEngine, "ok", "first", "second", "refused")}, holds, open},
+		{"not read in the end", []*run.Recording{unread()}, open, open},
+		{"not read in one of two", []*run.Recording{whole(), unread()}, open, open},
+		{"not read in one of two, and lost in the other", []*run.Recording{lost(), unread()}, holds, refuted},
+		{"nothing was acknowledged", []*run.Recording{nobodyTold}, open, open},
 	} {
 		for i := range tt.repeats {
 			tt.repeats[i].Setup.Build = OldEngine
@@ -90,7 +89,7 @@ func TestWALResetClaims(t *testing.T) {
 		}
 		// The same recordings under an engine that has the fix.
 		for i := range tt.repeats {
-			tt.repeats[i].Setup.Build, tt.repeats[i].Engines = "", []string{fixedEngine}
+			tt.repeats[i].Setup.Build, tt.repeats[i].Engines = "", []run.Engine{{Name: run.SQLite, Version: fixedEngine}}
 		}
 		want := map[check.Verdict]check.Verdict{holds: refuted, refuted: holds, open: open}[tt.vanish]
 		if j := claimOf(t, walResetClaims(), "fix-suffices").Check(e); j.Verdict != want {
@@ -107,7 +106,7 @@ func TestWALResetAsksWhichEngineRan(t *testing.T) {
 	silent.Setup.Build, silent.Engines = OldEngine, nil
 	for _, tt := range []struct {
 		name, claim string
-		r           *experiment.Recording
+		r           *run.Recording
 		want        check.Verdict
 	}{
 		{"the old engine has the fix", "writes-vanish", swapped, check.Inconclusive},
@@ -129,7 +128,7 @@ func TestWALResetFigures(t *testing.T) {
 	unreadable.Ops[2].Code = "SQLITE_CORRUPT"
 	for _, tt := range []struct {
 		figure experiment.Figure
-		r      *experiment.Recording
+		r      *run.Recording
 		want   float64
 		ok     bool
 	}{
@@ -143,15 +142,15 @@ func TestWALResetFigures(t *testing.T) {
 }
 
 func TestVanishedPlot(t *testing.T) {
-	point := func(x, y float64) experiment.Point {
-		return experiment.Point{X: x, Y: y, Low: y, High: y, Count: int(y)}
+	point := func(x, y float64) run.Point {
+		return run.Point{X: x, Y: y, Low: y, High: y, Count: int(y)}
 	}
 	unread := reset(brokenEngine, "ok")
 	unread.Facts = nil
-	c := vanishedPlot([]experiment.Evidence{*evidenceOf(trialOf("", 0, reset(brokenEngine, "ok", "first"), unread, reset(brokenEngine, "ok", "first", "second")))})
-	want := []experiment.Series{
-		{Name: "arm, no. 1", Points: []experiment.Point{point(0, 0), point(20, 1), point(30, 1)}},
-		{Name: "arm, no. 3", Points: []experiment.Point{point(0, 0), point(30, 0)}},
+	c := vanishedPlot([]run.Evidence{*evidenceOf(trialOf("", 0, reset(brokenEngine, "ok", "first"), unread, reset(brokenEngine, "ok", "first", "second")))})
+	want := []run.Series{
+		{Name: "arm, no. 1", Points: []run.Point{point(0, 0), point(20, 1), point(30, 1)}},
+		{Name: "arm, no. 3", Points: []run.Point{point(0, 0), point(30, 0)}},
 	}
 	if diff := cmp.Diff(want, c.Series); diff != "" {
 		t.Error("want -, got +\n" + diff)
@@ -165,11 +164,11 @@ func TestWALResetArms(t *testing.T) {
 	if old.Build != OldEngine || this.Build != "" {
 		t.Errorf("the arms run %q and %q", this.Build, old.Build)
 	}
-	if old.Build = ""; old != this || arms[0].Repeats != arms[1].Repeats {
+	if old.Build = ""; old.Key() != this.Key() || arms[0].Repeats != arms[1].Repeats {
 		t.Errorf("more than the engine differs: %+v and %+v", this, old)
 	}
 	quick := walResetArms(Options{Quick: true})
-	if !slices.EqualFunc(quick[1].Trials, arms[1].Trials, func(a, b experiment.Trial) bool { return a == b }) {
+	if !slices.EqualFunc(quick[1].Trials, arms[1].Trials, func(a, b experiment.Trial) bool { return a.Setup.Key() == b.Setup.Key() }) {
 		t.Error("a quick run asks less of the old engine, which may then show nothing")
 	}
 }

@@ -33,7 +33,7 @@ func TestBalanceUsage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out, err bytes.Buffer
-			code := run(t.Context(), append([]string{"balance"}, c.args...), streams{strings.NewReader(""), &out, &err})
+			code := execute(t.Context(), append([]string{"balance"}, c.args...), streams{strings.NewReader(""), &out, &err})
 			if code != exitUsage || !strings.Contains(err.String(), c.want) || out.Len() > 0 {
 				t.Errorf("exit code %d, stdout %q, stderr %q; want %d and %q", code, &out, &err, exitUsage, c.want)
 			}
@@ -65,7 +65,7 @@ func TestBalanceServes(t *testing.T) {
 	code := make(chan int, 1)
 	go func() {
 		args := []string{"balance", "--listen", "127.0.0.1:0", "--ready-fd", strconv.Itoa(fd), "--node", "app-1=" + node.Listener.Addr().String()}
-		code <- run(ctx, args, streams{strings.NewReader(""), io.Discard, &log})
+		code <- execute(ctx, args, streams{strings.NewReader(""), io.Discard, &log})
 	}()
 	addr, err := io.ReadAll(ready) // to its end: the descriptor is closed after the line
 	if err != nil || !bytes.HasSuffix(addr, []byte("\n")) {

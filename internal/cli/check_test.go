@@ -31,7 +31,7 @@ func TestCheckDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, errs strings.Builder
-		code := run(t.Context(), []string{"check", name, path}, streams{strings.NewReader(""), &out, &errs})
+		code := execute(t.Context(), []string{"check", name, path}, streams{strings.NewReader(""), &out, &errs})
 		if fmt.Sprint(code) != exit || errs.String() != "" {
 			t.Errorf("%s: exit code %d, want %s; stderr %q", name, code, exit, errs.String())
 		}

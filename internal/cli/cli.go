@@ -79,10 +79,10 @@ func Main(args []string, in io.Reader, out, err io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on a signal has its default effect
-	return run(ctx, args, streams{in, out, err})
+	return execute(ctx, args, streams{in, out, err})
 }
 
-func run(ctx context.Context, args []string, s streams) int {
+func execute(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
 	return finish(s.err, root.ExecuteContext(ctx))

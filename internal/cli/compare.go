@@ -3,32 +3,31 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/place"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
 
 // compareOptions are the flags of `contend compare`.
 type compareOptions struct {
-	ladder   ladder.Options
-	expect   string
+	ladder   run.Ladder
 	postgres string
 	rqlite   []string
 	keep     keepOptions
-	given    map[string]bool // flags that were on the command line, by name
 }
 
 // Defaults of `contend compare`, and what --quick makes of them.
@@ -80,13 +79,13 @@ func newCompareCommand(s streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	quick := flags.Bool("quick", false, "one workload, ten clients, short loads: every rung within a minute")
+	flags.BoolVar(&o.ladder.Quick, "quick", false, "one workload, ten clients, short loads: every rung within a minute")
 	flags.StringSliceVar(&o.ladder.Rungs, "rung", nil, "only `RUNGS` whose name begins so, part by part, each part a glob: queue, \"postgres/*\" (repeatable)")
 	flags.StringSliceVar(&o.ladder.Workloads, "workload", ladder.Workloads(), "what clients ask for; rates are searched for with the first")
 	flags.IntSliceVar(&o.ladder.Clients, "clients", allClients, "numbers of clients who never rest")
 	flags.DurationVar(&o.ladder.Lasts, "for", time.Second, "how long each load lasts")
 	flags.Float64Var(&o.ladder.Rate, "rate", defaultRate, "writes a second that you need, to be advised about; 0: none")
-	flags.StringVar(&o.expect, "expect", ladder.DefaultExpect, "what is good enough")
+	flags.StringVar(&o.ladder.Expect, "expect", ladder.DefaultExpect, "what is good enough")
 	flags.IntVar(&o.ladder.Steps, "steps", defaultSteps, "of the search for the highest rate that is good enough; 0 leaves it out")
 	flags.IntVar(&o.ladder.Nodes, "nodes", 4, "nodes before the database")
 	flags.StringVar(&o.ladder.Driver, "driver", store.Modernc, "SQLite driver of the nodes: "+strings.Join(sqlite.Drivers(), ", "))
@@ -94,48 +93,45 @@ func newCompareCommand(s streams) *cobra.Command {
 	flags.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL, or of another engine that speaks its protocol, as further rungs; contend makes schemas of its own there, and removes them. A password can stay in PGPASSWORD")
 	flags.StringSliceVar(&o.rqlite, "rqlite", nil, "`URL` of a node of rqlite (repeatable); default: three nodes are started, where there is an rqlited")
 	keepFlags(flags, &o.keep)
-	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) (err error) {
-		o.given = map[string]bool{}
-		for _, name := range []string{"workload", "clients", "for", "steps", "expect", "seed"} {
-			o.given[name] = flags.Changed(name)
-		}
-		o.ladder.Think, o.ladder.Quick = store.Milliseconds(think), *quick
-		if o.ladder.Expect, err = ladder.ParseExpect(o.expect); err != nil {
-			return usagef("--expect: %w", err)
-		}
-		if !o.given["seed"] {
+	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
+		if !flags.Changed("seed") {
 			o.keep.seed = uint64(rand.Uint32())
 		}
-		return compare(cmd.Context(), s, o.complete())
+		o.ladder.Think, o.ladder.Mixed = store.Milliseconds(think), sqlite.Drivers()
+		o.ladder.Decides = flags.Changed("expect")
+		o.smaller(flags)
+		return compare(cmd.Context(), s, o, commandLine(cmd, nil))
 	})
 	return cmd
 }
 
-// complete fills in what hangs on --quick and on what is built in.
-func (o compareOptions) complete() compareOptions {
-	o.ladder.Mixed = sqlite.Drivers()
+// smaller makes the comparison quick where that was asked for, and leaves alone what
+// stands on the command line.
+func (o *compareOptions) smaller(flags *pflag.FlagSet) {
 	if !o.ladder.Quick {
-		return o
+		return
 	}
-	if !o.given["workload"] {
+	if !flags.Changed("workload") {
 		o.ladder.Workloads = o.ladder.Workloads[:1]
 	}
-	if !o.given["clients"] {
+	if !flags.Changed("clients") {
 		o.ladder.Clients = quickClients
 	}
-	if !o.given["for"] {
+	if !flags.Changed("for") {
 		o.ladder.Lasts = quickLasts
 	}
-	if !o.given["steps"] {
+	if !flags.Changed("steps") {
 		o.ladder.Steps = quickSteps
 	}
-	return o
 }
 
-func compare(ctx context.Context, s streams, o compareOptions) (err error) {
+func compare(ctx context.Context, s streams, o compareOptions, command []string) (err error) {
 	color, err := useColor(o.keep.color, s.out)
 	if err != nil {
 		return err
+	}
+	if _, err := ladder.ParseExpect(o.ladder.Expect); err != nil {
+		return usagef("--expect: %w", err)
 	}
 	if _, err := ladder.New(o.ladder); err != nil { // before anything is started or kept
 		return usagef("%w", err)
@@ -152,36 +148,16 @@ func compare(ctx context.Context, s streams, o compareOptions) (err error) {
 	if err != nil {
 		return interruptedBy(ctx, err)
 	}
-	defer func() { err = told(s, err, servers.Close()) }()
-	run, err := o.climb(ctx, s, dir, servers)
+	defer func() { err = withCloseError(s, err, servers.Close()) }()
+	o.ladder.Servers, o.ladder.Missing = servers.All, servers.Missing
+	x, err := ladder.New(o.ladder)
 	if err != nil {
-		return err
+		return usagef("%w", err)
 	}
-	return o.keep.finish(s, dir, run, color)
-}
-
-// climb runs the ladder that these servers make possible.
-func (o compareOptions) climb(ctx context.Context, s streams, dir string, servers *place.Servers) (*experiment.Run, error) {
-	started := time.Now()
-	o.ladder.Servers = servers.All
-	l, err := ladder.New(o.ladder)
-	if err != nil {
-		return nil, usagef("%w", err)
+	if len(x.Arms) == 0 {
+		return nothingToCompare(servers)
 	}
-	if l.Rungs() == 0 {
-		return nil, nothingToCompare(servers)
-	}
-	shown := newProgress(s.err, o.keep.quiet)
-	engine := &experiment.Engine{Dir: dir, Seed: o.keep.seed, Places: []experiment.Place{servers.Place()}, Observe: shown.observe}
-	result, comparison, cut := l.Run(ctx, engine)
-	shown.close()
-
-	comparison.Servers, comparison.Missing = servers.Found, servers.Missing
-	comparison.Decides = o.given["expect"]
-	comparison.Advice = ladder.Advise(comparison)
-	run := newRun(dir, started, o.keep.seed, cut, []experiment.Result{result})
-	run.Places, run.Command, run.Comparison = []string{experiment.Processes}, o.command(), comparison
-	return run, nil
+	return o.keep.record(ctx, s, dir, []record.Place{servers.Place()}, []experiment.Experiment{x}, run.Asked{Ladder: &o.ladder}, command, color)
 }
 
 // nothingToCompare says why no rung could be run.
@@ -191,51 +167,4 @@ func nothingToCompare(servers *place.Servers) error {
 		why = append(why, m.Why)
 	}
 	return hinted(errors.New("no rung can be run: "+strings.Join(why, "; ")), servers.Missing[0].Hint)
-}
-
-// command is what to type to repeat the comparison. A URL may hold a password,
-// so it is left for whoever types it.
-func (o compareOptions) command() []string {
-	args := []string{"contend", "compare"}
-	add := func(flag, value string) { args = append(args, "--"+flag, value) }
-	if o.ladder.Quick {
-		args = append(args, "--quick")
-	}
-	for _, rung := range o.ladder.Rungs {
-		add("rung", rung)
-	}
-	if o.given["workload"] {
-		add("workload", strings.Join(o.ladder.Workloads, ","))
-	}
-	if o.given["clients"] {
-		add("clients", strings.Trim(strings.ReplaceAll(fmt.Sprint(o.ladder.Clients), " ", ","), "[]"))
-	}
-	if o.given["for"] {
-		add("for", o.ladder.Lasts.String())
-	}
-	if o.ladder.Rate != defaultRate {
-		add("rate", strconv.FormatFloat(o.ladder.Rate, 'g', -1, 64))
-	}
-	if o.given["steps"] {
-		add("steps", strconv.Itoa(o.ladder.Steps))
-	}
-	if o.given["expect"] {
-		add("expect", o.expect)
-	}
-	if o.ladder.Nodes != 4 {
-		add("nodes", strconv.Itoa(o.ladder.Nodes))
-	}
-	if o.ladder.Driver != store.Modernc {
-		add("driver", o.ladder.Driver)
-	}
-	if o.ladder.Think != 0 {
-		add("think", strconv.FormatInt(int64(o.ladder.Think), 10))
-	}
-	if o.postgres != "" {
-		add("postgres", "URL")
-	}
-	if len(o.rqlite) > 0 {
-		add("rqlite", "URL")
-	}
-	return append(args, "--seed", strconv.FormatUint(o.keep.seed, 10))
 }

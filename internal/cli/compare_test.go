@@ -13,8 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/ladder"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/server/postgres"
 	"example.com/contend/internal/store"
 )
@@ -55,11 +55,11 @@ func TestCompareOnAGivenServer(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out, cmd.Stderr)
 	}
-	var run experiment.Run
-	if err := json.Unmarshal(out, &run); err != nil {
+	var doc run.Run
+	if err := json.Unmarshal(out, &doc); err != nil {
 		t.Fatal(err)
 	}
-	c := run.Comparison
+	c := doc.Comparison
 	if len(c.Rungs) != 2 || len(c.Servers) != 1 || !strings.Contains(c.Servers[0].Says, "isolation") || !strings.HasPrefix(c.Servers[0].Label, "PostgreSQL ") {
 		t.Errorf("%d rungs on %+v; want two on a PostgreSQL that says how it is set", len(c.Rungs), c.Servers)
 	}
@@ -118,7 +118,7 @@ func filesWith(t *testing.T, dir, text string) (found []string) {
 // The help names every rung that there can be.
 func TestHelpNamesEveryRung(t *testing.T) {
 	help := newCompareCommand(streams{}).Long
-	all := ladder.Names(ladder.Options{Driver: store.Modernc, Mixed: []string{"a", "b"}})
+	all := ladder.Names(run.Ladder{Driver: store.Modernc, Mixed: []string{"a", "b"}})
 	for _, server := range []string{ladder.Postgres, ladder.Given, ladder.Rqlite} {
 		all = append(all, ladder.Of(server)...)
 	}

@@ -17,7 +17,7 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/archive"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // program is the real contend with args, its runs kept in dir.
@@ -69,12 +69,12 @@ func TestInterruptedRunIsJudgedAndStored(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d", code, exitInterrupted)
 	}
-	run, err := archive.Load(filepath.Join(dir, "runs", archive.Latest))
+	doc, err := archive.Load(filepath.Join(dir, "runs", archive.Latest))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(run.Experiments[0].Arms); !run.Interrupted || n < 2 || n > 5 {
-		t.Errorf("interrupted: %t, %d arms; want what was done before the signal", run.Interrupted, n)
+	if n := len(doc.Experiments[0].Arms); !doc.Interrupted || n < 2 || n > 5 {
+		t.Errorf("interrupted: %t, %d arms; want what was done before the signal", doc.Interrupted, n)
 	}
 	if !strings.Contains(out.String(), "INTERRUPTED") {
 		t.Errorf("the report does not say that it was cut short:\n%s", out.String())
@@ -109,12 +109,12 @@ func TestInterruptedComparisonIsJudgedAndStored(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d", code, exitInterrupted)
 	}
-	run, err := archive.Load(filepath.Join(dir, "runs", archive.Latest))
+	doc, err := archive.Load(filepath.Join(dir, "runs", archive.Latest))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !run.Interrupted || run.Comparison == nil || len(run.Comparison.Rungs) == 0 {
-		t.Errorf("interrupted: %t, comparison %+v; want what was done before the signal", run.Interrupted, run.Comparison)
+	if !doc.Interrupted || doc.Comparison == nil || len(doc.Comparison.Rungs) == 0 {
+		t.Errorf("interrupted: %t, comparison %+v; want what was done before the signal", doc.Interrupted, doc.Comparison)
 	}
 	if left := ofRun(t, dir); running == 0 || len(left) > 0 {
 		t.Errorf("of %d processes left running: %v", running, left)
@@ -127,7 +127,7 @@ func TestInterruptedComparisonIsJudgedAndStored(t *testing.T) {
 // asked is what a run's clients sent, without what came of it.
 func asked(t *testing.T, dir string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, archive.Latest, "recordings", "*", experiment.HistoryFile))
+	files, err := filepath.Glob(filepath.Join(dir, archive.Latest, "recordings", "*", run.HistoryFile))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no history in %s (%v)", dir, err)
 	}

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/record"
 	"example.com/contend/internal/report"
+	"example.com/contend/internal/run"
 )
 
 // keepOptions are the flags of every verb that makes a run, keeps and shows it.
@@ -37,37 +43,73 @@ func (o *keepOptions) say(s streams, what string) {
 	}
 }
 
-// newRun is a run that was started then in dir, and came to results. Where it was
-// cut short, cut says by what.
-func newRun(dir string, started time.Time, seed uint64, cut error, results []experiment.Result) *experiment.Run {
-	return &experiment.Run{
-		Schema: experiment.Schema, Contend: versions(), Machine: machine(dir),
-		Seed: seed, Started: started.UTC().Truncate(time.Second),
-		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
-		Experiments: results, Summary: experiment.Summarize(results),
-	}
-}
+// record makes the recordings of the experiments in dir, judges them, stores and shows the
+// run that asked describes, and ends with its verdict. The flags are those of the command
+// line that repeats it.
+func (o *keepOptions) record(ctx context.Context, s streams, dir string, places []record.Place, experiments []experiment.Experiment, asked run.Asked, command []string, color bool) error {
+	started := time.Now()
+	shown := newProgress(s.err, o.quiet)
+	engine := &record.Engine{Dir: dir, Seed: o.seed, Places: places, Observe: shown.observe}
+	results, cut := engine.Run(ctx, experiments)
+	shown.close()
 
-// finish stores the run in dir, shows it and ends with its verdict.
-func (o *keepOptions) finish(s streams, dir string, run *experiment.Run, color bool) error {
-	if err := errors.Join(archive.Save(dir, run), draw(s, run, o.json, color)); err != nil {
+	doc := &run.Run{
+		Schema: run.Schema, Contend: versions(), Machine: machine(dir), Asked: asked,
+		Command: append(command, "--seed", strconv.FormatUint(o.seed, 10)),
+		Seed:    o.seed, Started: started.UTC().Truncate(time.Second),
+		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
+	}
+	for i := range places {
+		doc.Places = append(doc.Places, places[i].Name)
+	}
+	experiment.Conclude(doc, results)
+	if err := errors.Join(archive.Save(dir, doc), draw(s, doc, o.json, color)); err != nil {
 		return err
 	}
 	o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
-	return verdict(run)
+	return verdict(doc)
+}
+
+// commandLine returns verb, its arguments and the flags on its command line. It leaves out
+// what decides only where and how the run is shown, and the seed, which always follows. A
+// URL may hold a password, so it is left for whoever types it.
+func commandLine(cmd *cobra.Command, args []string) []string {
+	line := append([]string{"contend", cmd.Name()}, args...)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		switch value, flag := f.Value.String(), "--"+f.Name; {
+		case !f.Changed || slices.Contains([]string{"dir", "seed", "json", "quiet", "color"}, f.Name):
+		case f.Name == "postgres" || f.Name == "rqlite":
+			line = append(line, flag, "URL")
+		case f.Value.Type() == "bool":
+			if value == "true" {
+				line = append(line, flag)
+			}
+		case f.Value.Type() == "intSlice":
+			line = append(line, flag, strings.Trim(value, "[]"))
+		default:
+			values := []string{value}
+			if several, are := f.Value.(pflag.SliceValue); are {
+				values = several.GetSlice()
+			}
+			for _, v := range values {
+				line = append(line, flag, v)
+			}
+		}
+	})
+	return line
 }
 
 // draw prints the run as JSON or for the terminal.
-func draw(s streams, run *experiment.Run, json, color bool) error {
+func draw(s streams, doc *run.Run, json, color bool) error {
 	if json {
-		return report.JSON(s.out, run)
+		return report.JSON(s.out, doc)
 	}
-	return report.Terminal(s.out, run, report.Options{Color: color})
+	return report.Terminal(s.out, doc, report.Options{Color: color})
 }
 
-// told is err, with which a verb ends, beside the error of giving back what the
-// verb had opened. What the verb came to decides the exit code.
-func told(s streams, err, closing error) error {
+// withCloseError returns err; a cleanup error beside it is printed. The exit code is that
+// of err.
+func withCloseError(s streams, err, closing error) error {
 	if closing == nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"example.com/contend/internal/catalogue"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 func newListCommand(s streams) *cobra.Command {
@@ -97,13 +98,13 @@ type (
 		Source string `json:"source"`
 	}
 	listedArm struct {
-		Name     string                            `json:"name"`
-		Expected map[string]experiment.Expectation `json:"expected"`
+		Name     string                     `json:"name"`
+		Expected map[string]run.Expectation `json:"expected"`
 	}
 )
 
 func listJSON(w io.Writer, experiments []experiment.Experiment) error {
-	doc := listing{Schema: experiment.Schema}
+	doc := listing{Schema: 1}
 	for _, x := range experiments {
 		listed := listedExperiment{Name: x.Name, Question: x.Question}
 		for _, claim := range x.Claims {

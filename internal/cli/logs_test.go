@@ -48,7 +48,7 @@ func TestLogsAgreeWithTheLedger(t *testing.T) {
 	if diff := cmp.Diff(arm.Extended, logged); diff != "" || len(logged) == 0 {
 		t.Errorf("told clients -, logged +\n%s", diff)
 	}
-	if doc.First.IsZero() || doc.Untimed > 0 || doc.Logs != len(arm.Recordings)*(arm.Nodes+1) {
+	if doc.First.IsZero() || doc.Untimed > 0 || doc.Logs != len(arm.Recordings)*(arm.Setup.Nodes+1) {
 		t.Errorf("first refusal at %s, %d without a time, %d logs", doc.First, doc.Untimed, doc.Logs)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store/sqlite"
 )
 
@@ -12,8 +12,8 @@ import (
 // knows of the module and its revision.
 var version string
 
-func versions() experiment.Versions {
-	return experiment.Versions{Version: contendVersion(), Go: runtime.Version(), SQLite: sqlite.Version()}
+func versions() run.Versions {
+	return run.Versions{Version: contendVersion(), Go: runtime.Version(), SQLite: sqlite.Version()}
 }
 
 func contendVersion() string {
@@ -31,8 +31,8 @@ func contendVersion() string {
 }
 
 // machine describes where a run takes place; dir is where its databases are.
-func machine(dir string) experiment.Machine {
-	return experiment.Machine{
+func machine(dir string) run.Machine {
+	return run.Machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: kernel(),
 		CPUs: runtime.NumCPU(), FileSystem: fileSystem(dir),
 	}

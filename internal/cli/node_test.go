@@ -61,7 +61,7 @@ func TestDisciplineFlags(t *testing.T) {
 // runLine runs the command line as a person would, until ctx is done.
 func runLine(ctx context.Context, args ...string) (code int, out, errs string) {
 	var stdout, stderr bytes.Buffer
-	code = run(ctx, args, streams{strings.NewReader(""), &stdout, &stderr})
+	code = execute(ctx, args, streams{strings.NewReader(""), &stdout, &stderr})
 	return code, stdout.String(), stderr.String()
 }
 

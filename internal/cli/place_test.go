@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/testbin"
 )
 
@@ -38,7 +38,7 @@ func started(t *testing.T, args ...string) string {
 }
 
 // ran runs contend, which has to exit with code, and returns the run that it printed.
-func ran(t *testing.T, code int, args ...string) (run experiment.Run) {
+func ran(t *testing.T, code int, args ...string) (doc run.Run) {
 	t.Helper()
 	var out, said bytes.Buffer
 	cmd := program(t.TempDir(), append(args, "--json", "-q")...)
@@ -47,10 +47,10 @@ func ran(t *testing.T, code int, args ...string) (run experiment.Run) {
 	if got := cmd.ProcessState.ExitCode(); got != code {
 		t.Fatalf("exit code %d, want %d: %s", got, code, said.String())
 	}
-	if err := json.Unmarshal(out.Bytes(), &run); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
 	}
-	return run
+	return doc
 }
 
 // Nodes that others started are taken as they are: only the arms run whose
@@ -58,8 +58,8 @@ func ran(t *testing.T, code int, args ...string) (run experiment.Run) {
 func TestRunOnGivenNodes(t *testing.T) {
 	t.Parallel()
 	url := started(t)
-	run := ran(t, exitOK, "run", "busy", "crash", "--quick", "--on", url)
-	busy, crash := run.Experiments[0], run.Experiments[1]
+	doc := ran(t, exitOK, "run", "busy", "crash", "--quick", "--on", url)
+	busy, crash := doc.Experiments[0], doc.Experiments[1]
 	if len(busy.Arms) != 1 || busy.Arms[0].Name != "green/burst" || busy.Arms[0].Place != url || busy.Arms[0].Ops.OK != 24 {
 		t.Errorf("busy ran %+v, want green/burst alone, and nobody refused", busy.Arms)
 	}
@@ -77,11 +77,11 @@ func TestRunOnGivenNodes(t *testing.T) {
 func TestRunOnGivenNodesWithALab(t *testing.T) {
 	t.Parallel()
 	url := started(t, "--lab")
-	run := ran(t, exitOK, "run", "busy", "--quick", "--arm", "red", "--arm", "separate/5000", "--arm", "green", "--on", url)
-	if n := len(run.Experiments[0].Arms); n != 3 || len(run.Experiments[0].Skipped) != 0 {
-		t.Errorf("%d arms, skipped %+v; want three, and none skipped", n, run.Experiments[0].Skipped)
+	doc := ran(t, exitOK, "run", "busy", "--quick", "--arm", "red", "--arm", "separate/5000", "--arm", "green", "--on", url)
+	if n := len(doc.Experiments[0].Arms); n != 3 || len(doc.Experiments[0].Skipped) != 0 {
+		t.Errorf("%d arms, skipped %+v; want three, and none skipped", n, doc.Experiments[0].Skipped)
 	}
-	for _, arm := range run.Experiments[0].Arms {
+	for _, arm := range doc.Experiments[0].Arms {
 		if arm.Error != "" || arm.Integrity != "ok" || len(arm.Engines) != 1 {
 			t.Errorf("%s: error %q, integrity %q, engines %q", arm.Name, arm.Error, arm.Integrity, arm.Engines)
 		}
@@ -91,9 +91,9 @@ func TestRunOnGivenNodesWithALab(t *testing.T) {
 // Everything is skipped where no arm can be run; that is not "as expected".
 func TestRunOfNothing(t *testing.T) {
 	t.Parallel()
-	run := ran(t, exitCannotRun, "run", "crash", "--quick", "--on", started(t))
-	if len(run.Experiments) != 1 || len(run.Experiments[0].Skipped) == 0 {
-		t.Errorf("%+v; want the experiment, and why it was skipped", run.Experiments)
+	doc := ran(t, exitCannotRun, "run", "crash", "--quick", "--on", started(t))
+	if len(doc.Experiments) != 1 || len(doc.Experiments[0].Skipped) == 0 {
+		t.Errorf("%+v; want the experiment, and why it was skipped", doc.Experiments)
 	}
 }
 
@@ -101,9 +101,9 @@ func TestRunOfNothing(t *testing.T) {
 func TestRunOnCompose(t *testing.T) {
 	t.Parallel()
 	testbin.Docker(t)
-	run := ran(t, exitOK, "run", "lost-update", "--quick", "--arm", "separate/5000", "--arm", "immediate/5000", "--on", "compose")
+	doc := ran(t, exitOK, "run", "lost-update", "--quick", "--arm", "separate/5000", "--arm", "immediate/5000", "--on", "compose")
 	var got []string
-	for _, arm := range run.Experiments[0].Arms {
+	for _, arm := range doc.Experiments[0].Arms {
 		got = append(got, arm.Name+" "+arm.Place)
 		if lost := *arm.Lost > 0; lost != strings.HasPrefix(arm.Name, "separate") {
 			t.Errorf("%s on %s lost %d", arm.Name, arm.Place, *arm.Lost)

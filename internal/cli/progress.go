@@ -12,7 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/record"
 )
 
 // A progress tells on stderr what is running, how far it is and how long it
@@ -27,7 +27,7 @@ type progress struct {
 	bar  *mpb.Bar
 
 	mu   sync.Mutex // the bar is drawn by a goroutine of mpb
-	now  experiment.Progress
+	now  record.Progress
 	said map[int]bool // numbers of the recordings that were announced; several are made at once
 }
 
@@ -40,7 +40,7 @@ func newProgress(w io.Writer, quiet bool) *progress {
 }
 
 // observe takes what the engine is doing.
-func (p *progress) observe(now experiment.Progress) {
+func (p *progress) observe(now record.Progress) {
 	if p.quiet {
 		return
 	}
@@ -60,7 +60,7 @@ func (p *progress) observe(now experiment.Progress) {
 // permille is the length of the bar: it shows time, and recordings differ in that.
 const permille = 1000
 
-func (p *progress) draw(now experiment.Progress) {
+func (p *progress) draw(now record.Progress) {
 	if p.bar == nil {
 		p.bar = p.bars.New(permille, mpb.BarStyle().Rbound("]"),
 			mpb.BarWidth(24),
@@ -85,7 +85,7 @@ func (p *progress) line() string {
 }
 
 // on says where, if there are several places.
-func on(p experiment.Progress) string {
+func on(p record.Progress) string {
 	if p.Place == "" {
 		return ""
 	}

@@ -12,14 +12,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/contend/internal/archive"
+	"example.com/contend/internal/catalogue"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/report"
+	"example.com/contend/internal/run"
 )
 
 // reportOptions are the flags of `contend report`.
 type reportOptions struct {
-	json, html, claims, open bool
-	color                    string
+	json, html, claims, open, judge bool
+	color                           string
 }
 
 func newReportCommand(s streams) *cobra.Command {
@@ -30,15 +33,21 @@ func newReportCommand(s streams) *cobra.Command {
 		Long: `Report draws a stored run as contend run drew it, and ends with the same exit
 code. RUN is a run's directory, a run.json, or - for standard input; without it,
 the latest run in runs/. Every run has a report.html beside its run.json, one
-file that needs no network; --open draws it anew and shows it in a browser.`,
+file that needs no network; --open draws it anew and shows it in a browser.
+
+With --judge it reads the recordings of the run's directory (each has its setup, its
+history and what its database said) and judges them anew: the same contend comes to
+the same findings, a history that was edited to others. It stores nothing.`,
 		Example: `  contend report --open
   contend report runs/20260504T030201-busy
   contend report --json | jq .summary
+  contend report --judge runs/20260504T030201-busy
   contend report --html > /tmp/report.html`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: verb(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
 	}
 	flags := cmd.Flags()
+	flags.BoolVar(&o.judge, "judge", false, "judge the stored recordings anew, with the claims of this contend")
 	flags.BoolVar(&o.open, "open", false, "show the report in a browser")
 	flags.BoolVar(&o.html, "html", false, "print the report's page")
 	flags.BoolVar(&o.claims, "claims", false, "print every claim with its verdict and condition, as Markdown (docs/claims.md)")
@@ -54,24 +63,29 @@ func showReport(s streams, args []string, o reportOptions) error {
 		return err
 	}
 	path := runPath(args)
-	run, err := openRun(s, path)
+	doc, err := openRun(s, path)
 	if err != nil {
 		return err
+	}
+	if o.judge {
+		if err := judge(path, doc); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.open:
-		err = openReport(s, path, run)
+		err = openReport(s, path, doc)
 	case o.html:
-		err = report.HTML(s.out, run)
+		err = report.HTML(s.out, doc)
 	case o.claims:
-		err = report.Claims(s.out, run)
+		err = report.Claims(s.out, doc)
 	default:
-		err = draw(s, run, o.json, color)
+		err = draw(s, doc, o.json, color)
 	}
 	if err != nil {
 		return err
 	}
-	return verdict(run)
+	return verdict(doc)
 }
 
 // runPath is the run that the arguments name.
@@ -83,25 +97,48 @@ func runPath(args []string) string {
 }
 
 // openRun reads the run at path.
-func openRun(s streams, path string) (*experiment.Run, error) {
+func openRun(s streams, path string) (*run.Run, error) {
 	if path == "-" {
 		return report.Decode(s.in, "standard input")
 	}
-	run, err := archive.Load(path)
+	doc, err := archive.Load(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hinted(err, "contend run busy makes a run; contend report RUN names one")
 	}
-	return run, err
+	return doc, err
+}
+
+// judge puts into doc, the run at path, what its recordings mean to this contend.
+func judge(path string, doc *run.Run) error {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		path = filepath.Dir(path) // of a run.json
+	}
+	recordings, err := archive.Recordings(path)
+	if err != nil {
+		return hinted(err, "--judge wants the directory of a run, with its recordings")
+	}
+	var experiments []experiment.Experiment
+	if asked := doc.Asked.Ladder; asked != nil {
+		x, err := ladder.New(*asked)
+		if err != nil {
+			return fmt.Errorf("judge: %w", err)
+		}
+		experiments = []experiment.Experiment{x}
+	} else if experiments, err = catalogue.Choose(doc.Asked); err != nil {
+		return fmt.Errorf("judge: %w", err)
+	}
+	recordings.Judge(doc, experiments)
+	return nil
 }
 
 // openReport draws the report of the run at path into its directory and shows
 // it. Where no browser can be started it says where the page is.
-func openReport(s streams, path string, run *experiment.Run) error {
+func openReport(s streams, path string, doc *run.Run) error {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
 		return usagef("--open: %s is no directory of a run; --html prints the page", path)
 	}
-	page, err := archive.Draw(path, run)
+	page, err := archive.Draw(path, doc)
 	if err != nil {
 		return err
 	}

@@ -11,21 +11,21 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/archive"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // madeRun is a run of one arm that found v where e was expected.
-func madeRun(v check.Verdict, e experiment.Expectation) *experiment.Run {
-	return &experiment.Run{
-		Schema: experiment.Schema, Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC),
-		Experiments: []experiment.Result{{Name: "busy", Question: "Is it?", Arms: []experiment.ArmResult{{
-			Name: "red/burst", Findings: []experiment.Finding{{Claim: "busy-over-30", Text: "It is.", Verdict: v, Expected: e}},
+func madeRun(v check.Verdict, e run.Expectation) *run.Run {
+	return &run.Run{
+		Schema: run.Schema, Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC),
+		Experiments: []run.Result{{Name: "busy", Question: "Is it?", Arms: []run.ArmResult{{
+			Name: "red/burst", Findings: []run.Finding{{Claim: "busy-over-30", Text: "It is.", Verdict: v, Expected: e}},
 		}}}},
 	}
 }
 
 // storedRun saves run as runs/one of a new directory, enters it and returns the run's path.
-func storedRun(t *testing.T, r *experiment.Run) string {
+func storedRun(t *testing.T, r *run.Run) string {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	dir := filepath.Join("runs", "one")
@@ -41,12 +41,12 @@ func storedRun(t *testing.T, r *experiment.Run) string {
 // contend runs the command line and returns the exit code and both streams.
 func contend(in string, args ...string) (int, string, string) {
 	var out, err bytes.Buffer
-	code := run(context.Background(), args, streams{strings.NewReader(in), &out, &err})
+	code := execute(context.Background(), args, streams{strings.NewReader(in), &out, &err})
 	return code, out.String(), err.String()
 }
 
 func TestReportFindsTheRun(t *testing.T) {
-	dir := storedRun(t, madeRun(check.Holds, experiment.ExpectHolds))
+	dir := storedRun(t, madeRun(check.Holds, run.ExpectHolds))
 	file := filepath.Join(dir, archive.RunFile)
 	document, err := os.ReadFile(file)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestReportFindsTheRun(t *testing.T) {
 }
 
 func TestReportErrors(t *testing.T) {
-	dir := storedRun(t, madeRun(check.Holds, experiment.ExpectHolds))
+	dir := storedRun(t, madeRun(check.Holds, run.ExpectHolds))
 	damaged := filepath.Join(dir, "damaged.json")
 	if err := os.WriteFile(damaged, []byte(`{"schema":1,"experiments":[`), 0o644); err != nil {
 		t.Fatal(err)
@@ -109,34 +109,34 @@ func TestReportErrors(t *testing.T) {
 }
 
 func TestExitCode(t *testing.T) {
-	with := func(change func(*experiment.Run), v check.Verdict, e experiment.Expectation) *experiment.Run {
+	with := func(change func(*run.Run), v check.Verdict, e run.Expectation) *run.Run {
 		r := madeRun(v, e)
 		change(r)
 		return r
 	}
-	nothing := func(*experiment.Run) {}
-	broken := func(r *experiment.Run) { r.Experiments[0].Arms[0].Error = "no such luck" }
-	cut := func(r *experiment.Run) { r.Interrupted = true }
+	nothing := func(*run.Run) {}
+	broken := func(r *run.Run) { r.Experiments[0].Arms[0].Error = "no such luck" }
+	cut := func(r *run.Run) { r.Interrupted = true }
 	tests := []struct {
 		name string
-		run  *experiment.Run
+		doc  *run.Run
 		want int
 	}{
-		{"as expected", with(nothing, check.Holds, experiment.ExpectHolds), exitOK},
-		{"either", with(nothing, check.Refuted, experiment.Either), exitOK},
-		{"surprise", with(nothing, check.Refuted, experiment.ExpectHolds), exitSurprise},
-		{"inconclusive", with(nothing, check.Inconclusive, experiment.ExpectHolds), exitInconclusive},
-		{"an arm that could not run", with(broken, check.Inconclusive, experiment.ExpectHolds), exitCannotRun},
-		{"a surprise in spite of an error", with(broken, check.Refuted, experiment.ExpectHolds), exitSurprise},
-		{"interrupted with a surprise", with(cut, check.Refuted, experiment.ExpectHolds), exitInterrupted},
-		{"interrupted before anything", &experiment.Run{Schema: experiment.Schema, Interrupted: true}, exitInterrupted},
+		{"as expected", with(nothing, check.Holds, run.ExpectHolds), exitOK},
+		{"either", with(nothing, check.Refuted, run.Either), exitOK},
+		{"surprise", with(nothing, check.Refuted, run.ExpectHolds), exitSurprise},
+		{"inconclusive", with(nothing, check.Inconclusive, run.ExpectHolds), exitInconclusive},
+		{"an arm that could not run", with(broken, check.Inconclusive, run.ExpectHolds), exitCannotRun},
+		{"a surprise in spite of an error", with(broken, check.Refuted, run.ExpectHolds), exitSurprise},
+		{"interrupted with a surprise", with(cut, check.Refuted, run.ExpectHolds), exitInterrupted},
+		{"interrupted before anything", &run.Run{Schema: run.Schema, Interrupted: true}, exitInterrupted},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := exitCode(tt.run); got != tt.want {
+			if got := exitCode(tt.doc); got != tt.want {
 				t.Errorf("exitCode = %d, want %d", got, tt.want)
 			}
-			storedRun(t, tt.run)
+			storedRun(t, tt.doc)
 			if code, _, _ := contend("", "report"); code != tt.want {
 				t.Errorf("contend report = %d, want %d", code, tt.want)
 			}

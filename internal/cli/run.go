@@ -1,13 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,13 +16,13 @@ import (
 	"example.com/contend/internal/catalogue"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/place"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 )
 
 // runOptions are the flags of `contend run`.
 type runOptions struct {
-	arms   []string
-	quick  bool
-	levels []int
+	asked  run.Asked
 	on     []string
 	places place.Options
 	old    string // the node with an old engine
@@ -63,37 +62,40 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: verb(func(cmd *cobra.Command, names []string) error {
-			if err := checkLevels(o.levels); err != nil {
+			if err := checkLevels(o.asked.Levels); err != nil {
 				return err
 			}
 			if !cmd.Flags().Changed("seed") {
 				o.keep.seed = uint64(rand.Uint32())
 			}
 			o.places.Builds = map[string]string{catalogue.OldEngine: o.old}
-			return runExperiments(cmd.Context(), s, names, o)
+			o.asked.Experiments = names
+			return runExperiments(cmd.Context(), s, o, commandLine(cmd, names))
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&o.arms, "arm", nil, "only arms whose name begins so, part by part, each part a glob: \"separate/*/WAL\" (repeatable)")
-	flags.BoolVar(&o.quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
-	flags.IntSliceVar(&o.levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
-	flags.StringSliceVar(&o.on, "on", []string{experiment.Processes}, "`PLACE` to run in: processes, compose, or the URL of nodes that run already (repeatable)")
+	flags.SortFlags = false
+	flags.StringArrayVar(&o.asked.Arms, "arm", nil, "only arms whose name begins so, part by part, each part a glob: \"separate/*/WAL\" (repeatable)")
+	flags.BoolVar(&o.asked.Quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
+	flags.IntSliceVar(&o.asked.Levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
+	flags.StringSliceVar(&o.on, "on", []string{run.Processes}, "`PLACE` to run in: processes, compose, or the URL of nodes that run already (repeatable)")
 	flags.BoolVar(&o.places.Alone, "alone", false, "with --on compose: in containers only, without processes beside them")
 	flags.StringVar(&o.places.Image, "image", "", "with --on compose: an image of contend to run as nodes (default: one is made of this program)")
 	flags.StringVar(&o.places.Nginx, "nginx", "", "with --on compose: the image of the balancer (default nginx:alpine)")
 	flags.StringVar(&o.old, catalogue.OldEngine, "", "`FILE` of a contend built with SQLite 3.51.2, for wal-reset: make old-engine builds it")
 	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(
-		[]string{experiment.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
+		[]string{run.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
 	keepFlags(flags, &o.keep)
 	return cmd
 }
 
-func runExperiments(ctx context.Context, s streams, names []string, o runOptions) (err error) {
+func runExperiments(ctx context.Context, s streams, o runOptions, command []string) (err error) {
 	color, err := useColor(o.keep.color, s.out)
 	if err != nil {
 		return err
 	}
-	experiments, err := choose(names, o)
+	names := o.asked.Experiments
+	experiments, err := catalogue.Choose(o.asked)
 	if err != nil {
 		return usagef("%w", err)
 	}
@@ -101,23 +103,18 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 	if err != nil {
 		return err
 	}
-	defer func() { err = told(s, err, places.Close()) }()
+	defer func() { err = withCloseError(s, err, places.Close()) }()
 	if len(names) == 0 {
 		experiments = leaveOut(s, experiments, places, o.keep.quiet)
+		for i := range experiments {
+			o.asked.Experiments = append(o.asked.Experiments, experiments[i].Name)
+		}
 	}
-	started := time.Now()
-	dir, err := archive.Create(o.keep.dir, runName(names), started)
+	dir, err := archive.Create(o.keep.dir, cmp.Or(strings.Join(names, "+"), "all"), time.Now())
 	if err != nil {
 		return hinted(err, "--dir names a directory that can be written")
 	}
-	shown := newProgress(s.err, o.keep.quiet)
-	engine := &experiment.Engine{Dir: dir, Seed: o.keep.seed, Places: places.All, Observe: shown.observe}
-	results, cut := engine.Run(ctx, experiments)
-	shown.close()
-
-	run := newRun(dir, started, o.keep.seed, cut, results)
-	run.Places, run.Command = places.Names(), command(names, o)
-	return o.keep.finish(s, dir, run, color)
+	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
 }
 
 // leaveOut takes from a run of everything the experiments that cannot be run
@@ -126,7 +123,7 @@ func runExperiments(ctx context.Context, s streams, names []string, o runOptions
 func leaveOut(s streams, all []experiment.Experiment, places *place.Places, quiet bool) []experiment.Experiment {
 	var kept []experiment.Experiment
 	for i := range all {
-		if all[i].Runs(places.All) {
+		if record.Runs(&all[i], places.All) {
 			kept = append(kept, all[i])
 		} else if !quiet {
 			fmt.Fprintf(s.err, "left out: %s; `contend run %[1]s` says what it needs\n", all[i].Name)
@@ -160,58 +157,6 @@ func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, er
 	return places, nil
 }
 
-// choose returns the experiments called names with the arms that match.
-func choose(names []string, o runOptions) ([]experiment.Experiment, error) {
-	experiments, err := catalogue.Named(names, catalogue.Options{Quick: o.quick, Levels: o.levels})
-	patterns := o.arms
-	if err != nil || len(patterns) == 0 {
-		return experiments, err
-	}
-	matched := map[string]bool{}
-	for i := range experiments {
-		var arms []experiment.Arm
-		for _, arm := range experiments[i].Arms {
-			for _, pattern := range patterns {
-				ok, err := armMatches(pattern, arm.Name)
-				if err != nil {
-					return nil, err
-				}
-				if ok {
-					matched[pattern] = true
-					arms = append(arms, arm)
-					break
-				}
-			}
-		}
-		experiments[i].Arms = arms
-	}
-	for _, pattern := range patterns {
-		if !matched[pattern] {
-			return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them", pattern)
-		}
-	}
-	return experiments, nil
-}
-
-// armMatches reports whether the first parts of an arm's name match the
-// pattern's parts, each a glob of package path.
-func armMatches(pattern, name string) (bool, error) {
-	want, have := strings.Split(pattern, "/"), strings.Split(name, "/")
-	if len(want) > len(have) {
-		return false, nil
-	}
-	for i := range want {
-		ok, err := path.Match(want[i], have[i])
-		if err != nil {
-			return false, fmt.Errorf("--arm %q: %w", pattern, err)
-		}
-		if !ok {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
 // maxLevel bounds the connections that one level opens.
 const maxLevel = 2000
 
@@ -222,39 +167,4 @@ func checkLevels(levels []int) error {
 		}
 	}
 	return nil
-}
-
-func runName(names []string) string {
-	if len(names) == 0 {
-		return "all"
-	}
-	return strings.Join(names, "+")
-}
-
-// command is what to type to repeat the run.
-func command(names []string, o runOptions) []string {
-	args := append([]string{"contend", "run"}, names...)
-	for _, arm := range o.arms {
-		args = append(args, "--arm", arm)
-	}
-	if o.quick {
-		args = append(args, "--quick")
-	}
-	if len(o.levels) > 0 {
-		args = append(args, "--levels", strings.Trim(strings.ReplaceAll(fmt.Sprint(o.levels), " ", ","), "[]"))
-	}
-	if !slices.Equal(o.on, []string{experiment.Processes}) {
-		args = append(args, "--on", strings.Join(o.on, ","))
-	}
-	for _, f := range []struct{ name, value string }{
-		{"--image", o.places.Image}, {"--nginx", o.places.Nginx}, {"--" + catalogue.OldEngine, o.old},
-	} {
-		if f.value != "" {
-			args = append(args, f.name, f.value)
-		}
-	}
-	if o.places.Alone {
-		args = append(args, "--alone")
-	}
-	return append(args, "--seed", strconv.FormatUint(o.keep.seed, 10))
 }

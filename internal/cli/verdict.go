@@ -3,7 +3,7 @@ package cli
 import (
 	"errors"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // exitCode is what a run comes to, the same whether it was just made or is
@@ -14,14 +14,14 @@ import (
 // whatever that arm would have said, and is what one runs contend to hear. An
 // arm that could not run comes before an inconclusive finding, because it is
 // the reason of inconclusive findings of its own, and the one to mend first.
-func exitCode(run *experiment.Run) int {
-	s := experiment.Summarize(run.Experiments)
+func exitCode(doc *run.Run) int {
+	s := run.Summarize(doc.Experiments)
 	switch {
-	case run.Interrupted:
+	case doc.Interrupted:
 		return exitInterrupted
-	case s.Surprises > 0, unmet(run):
+	case s.Surprises > 0, unmet(doc):
 		return exitSurprise
-	case someArmBroke(run), noArmRan(run):
+	case someArmBroke(doc), noArmRan(doc):
 		return exitCannotRun
 	case s.Inconclusive > 0:
 		return exitInconclusive
@@ -32,13 +32,13 @@ func exitCode(run *experiment.Run) int {
 
 // unmet reports whether a comparison was asked for something that is good
 // enough, and nothing is.
-func unmet(run *experiment.Run) bool {
-	c := run.Comparison
+func unmet(doc *run.Run) bool {
+	c := doc.Comparison
 	return c != nil && c.Decides && !c.Met
 }
 
-func someArmBroke(run *experiment.Run) bool {
-	for _, result := range run.Experiments {
+func someArmBroke(doc *run.Run) bool {
+	for _, result := range doc.Experiments {
 		for i := range result.Arms {
 			if result.Arms[i].Error != "" {
 				return true
@@ -49,22 +49,22 @@ func someArmBroke(run *experiment.Run) bool {
 }
 
 // noArmRan reports whether everything that was asked for was skipped.
-func noArmRan(run *experiment.Run) bool {
-	for i := range run.Experiments {
-		if len(run.Experiments[i].Arms) > 0 {
+func noArmRan(doc *run.Run) bool {
+	for i := range doc.Experiments {
+		if len(doc.Experiments[i].Arms) > 0 {
 			return false
 		}
 	}
-	return len(run.Experiments) > 0
+	return len(doc.Experiments) > 0
 }
 
 // verdict is the error with which a verb ends that has shown run: nil when all
 // was as expected. What the answer on stdout has said, it does not say again.
-func verdict(run *experiment.Run) error {
-	switch code := exitCode(run); {
+func verdict(doc *run.Run) error {
+	switch code := exitCode(doc); {
 	case code == exitOK:
 		return nil
-	case code == exitCannotRun && noArmRan(run):
+	case code == exitCannotRun && noArmRan(doc):
 		return &exitError{code: code, err: errors.New("nothing of it can be run there: the report says why")}
 	case code == exitCannotRun:
 		return &exitError{code: code, err: errors.New("some arms could not run: the report names them and says why")}

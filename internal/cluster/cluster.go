@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -109,19 +110,19 @@ type Server interface {
 }
 
 // ServerName is the name of the database server, for Kill and Restart.
-const ServerName = "server"
+const ServerName = run.ServerName
 
 // A Mount is how a container comes to the directory that holds the database.
-// The zero Mount is the right one: one directory for all.
-type Mount string
+type Mount = run.Mount
 
+// The mounts, see package run.
 const (
-	MountShared     Mount = ""            // one directory for all nodes: the named volume of containers
-	MountVolume     Mount = "volume"      // the same where it is what is asked about, so that only containers can have it
-	MountDirectory  Mount = "directory"   // one directory of the host, bound into all nodes
-	MountSingleFile Mount = "single-file" // of that directory the database file alone: each node has a journal, WAL and wal-index of its own
-	MountTwoVolumes Mount = "two-volumes" // a named volume for the odd nodes and another for the even ones
-	MountNone       Mount = "none"        // nothing is mounted: each node writes to the layer of its own container
+	MountShared     = run.MountShared
+	MountVolume     = run.MountVolume
+	MountDirectory  = run.MountDirectory
+	MountSingleFile = run.MountSingleFile
+	MountTwoVolumes = run.MountTwoVolumes
+	MountNone       = run.MountNone
 )
 
 // Each calls do for every member at once, and returns what each call returned, in

@@ -2,69 +2,75 @@ package experiment
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
-// Evidence is all that was recorded in one arm in one place: what a claim may look at.
-type Evidence struct {
-	Arm    string
-	Place  string
-	Trials []TrialEvidence // in the arm's order
+// A Take names a recording within a run: trials with one setup share it.
+type Take struct {
+	Setup  string // its key
+	Repeat int    // from 1
+	Place  string // its name
 }
 
-// TrialEvidence is what was recorded of one trial: a recording for each repeat.
-// Where the run was cut short there may be fewer than the arm asks for.
-type TrialEvidence struct {
-	Name       string
-	Level      float64
-	Setup      Setup
-	Recordings []*Recording
-}
+// Recordings are those of a run.
+type Recordings map[Take]*run.Recording
 
-// All yields every recording of the arm.
-func (e *Evidence) All(yield func(*Recording) bool) {
-	for i := range e.Trials {
-		for _, r := range e.Trials[i].Recordings {
-			if !yield(r) {
-				return
+// Of returns what was recorded of x, arm by arm and place by place. It leaves out an arm
+// in a place where nothing was.
+func (all Recordings) Of(x *Experiment, places []string) (evidence []run.Evidence) {
+	for i := range x.Arms {
+		arm := &x.Arms[i]
+		for _, place := range places {
+			e := run.Evidence{Arm: arm.Name, Place: place}
+			any := false
+			for _, trial := range arm.Trials {
+				t := run.TrialEvidence{Name: trial.Name, Level: trial.Level, Setup: trial.Setup}
+				key := trial.Setup.Key()
+				for repeat := range max(arm.Repeats, 1) {
+					if r := all[Take{key, repeat + 1, place}]; r != nil {
+						t.Recordings = append(t.Recordings, r)
+						any = true
+					}
+				}
+				e.Trials = append(e.Trials, t)
+			}
+			if any {
+				evidence = append(evidence, e)
 			}
 		}
 	}
+	return evidence
 }
 
-// Trial returns the evidence of the trial called name, empty where there is none.
-func (e *Evidence) Trial(name string) *TrialEvidence {
-	for i := range e.Trials {
-		if e.Trials[i].Name == name {
-			return &e.Trials[i]
-		}
+// Grow adds the trials that the evidence calls for and that x does not have yet, and
+// reports whether there were any.
+func (x *Experiment) Grow(evidence []run.Evidence) (grown bool) {
+	if x.Next == nil {
+		return false
 	}
-	return &TrialEvidence{Name: name}
-}
-
-// Spread returns how a figure of the trial spreads over its repeats. It leaves
-// out recordings that do not tell.
-func (t *TrialEvidence) Spread(of func(*Recording) (float64, bool)) measure.Spread {
-	var values []float64
-	for _, r := range t.Recordings {
-		if r.Told() {
-			if v, ok := of(r); ok {
-				values = append(values, v)
+	further := x.Next(evidence)
+	for i := range x.Arms {
+		arm := &x.Arms[i]
+		for _, trial := range further[arm.Name] {
+			if !slices.ContainsFunc(arm.Trials, func(have Trial) bool { return have.Name == trial.Name }) {
+				arm.Trials = append(slices.Clip(arm.Trials), trial)
+				grown = true
 			}
 		}
 	}
-	return measure.SpreadOf(values)
+	return grown
 }
 
 // Each returns a check that puts judge to every recording of an arm. A claim
 // holds in the arm if it holds in every recording, and is refuted if it is
 // refuted in every one; where repeats disagree, chance decides and the verdict
 // is inconclusive.
-func Each(judge func(*Recording) Judgement) func(*Evidence) Judgement {
-	return func(e *Evidence) Judgement {
+func Each(judge func(*run.Recording) Judgement) func(*run.Evidence) Judgement {
+	return func(e *run.Evidence) Judgement {
 		var all []Judgement
 		for r := range e.All {
 			if r.Told() {

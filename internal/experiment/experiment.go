@@ -1,27 +1,25 @@
-// Package experiment describes experiments as data, records what happens in
-// their arms, and judges their claims by what was recorded.
+// Package experiment describes experiments as data, and judges their claims by what
+// was recorded. It starts nothing: package record makes the recordings.
 //
 // An [Experiment] asks one question. It is put in several arms, because a claim
 // that is true under one setting is false under another and the product's
 // worth is saying which. An [Arm] is made of trials, most often a single one,
-// each a [Setup] that is run. The [Engine] turns every Setup into a
-// [Recording]; a [Claim] turns an arm's recordings, its [Evidence], into a
-// [Finding] and touches nothing else, so that what is stored can be judged again.
+// each a [run.Setup]. Where the trials depend on what was recorded, [Experiment.Next]
+// adds some. A [Claim] turns an arm's recordings, its [run.Evidence], into a
+// [run.Finding] and touches nothing else, so that what is stored can be judged again.
 //
-// Trials with one Setup share one Recording within a run, also across
+// Trials with one setup share one recording within a run, also across
 // experiments: it is one event, seen through several claims.
 package experiment
 
 import (
+	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/load"
-	"example.com/contend/internal/script"
-	"example.com/contend/internal/store"
-	"example.com/contend/internal/workload"
+	"example.com/contend/internal/run"
 )
 
 // An Experiment asks one question of a running system.
@@ -33,12 +31,18 @@ type Experiment struct {
 	Figures  []Figure // what it measures beyond what every recording has
 	Plots    []Plot   // the pictures of its report
 
+	// Next returns, by arm, further trials that the evidence so far calls for; none
+	// ends the experiment. It follows from the evidence alone, so that a stored run
+	// comes to the same trials. nil: the trials of the arms are all.
+	Next func(arms []run.Evidence) map[string][]Trial
+	// MaxExtra is the most recordings that Next may add; only for the progress estimate.
+	MaxExtra int
+	// Compare sums the evidence up as a comparison of the arms; nil: it makes none.
+	Compare func(arms []run.Evidence) *run.Comparison
+
 	// Interleaved has the arms take turns, trial by trial, and not only the trials
 	// of each: what is compared is then arm against arm.
 	Interleaved bool
-	// Later is how many recordings at most will be asked for beyond those of its
-	// trials, for what was recorded decides them. It is to tell the time left.
-	Later int
 	// Abreast is how many of its recordings may be made at once; 0 means 1. It
 	// is for arms that wait far more than they work, so that they do not
 	// disturb each other.
@@ -49,10 +53,10 @@ type Experiment struct {
 
 // An Arm is one setting under which an experiment runs, and what is expected there.
 type Arm struct {
-	Name    string                 // unique in the experiment: "separate/5000/WAL/burst"
-	Trials  []Trial                // at least one
-	Repeats int                    // how often each trial is recorded, in turns; 0 means once
-	Expect  map[string]Expectation // by claim ID; a claim that is not in it is not asked here
+	Name    string                     // unique in the experiment: "separate/5000/WAL/burst"
+	Trials  []Trial                    // at least one
+	Repeats int                        // how often each trial is recorded, in turns; 0 means once
+	Expect  map[string]run.Expectation // by claim ID; a claim that is not in it is not asked here
 }
 
 // A Trial is one setup of an arm that compares several: one level of the load,
@@ -60,55 +64,11 @@ type Arm struct {
 type Trial struct {
 	Name  string  // unique in the arm: "50 clients"; empty where it is the only one
 	Level float64 // its place on a chart's x axis; 0 where it has none
-	Setup Setup
+	Setup run.Setup
 }
-
-// spec says what cluster is to be started for s, with dir for its files.
-func (s *Setup) spec(dir string, seed uint64) cluster.Spec {
-	return cluster.Spec{
-		Nodes: s.Nodes, Discipline: s.Discipline, Dir: dir, Seed: seed,
-		Lab: s.lab(), Trace: s.Traced, Mount: s.Mount, Build: s.Build,
-		Drivers: s.Drivers, SingleWriter: s.SingleWriter, Server: s.Server,
-	}
-}
-
-// Spec says what cluster a setup needs, for a [Place] to see whether it has one.
-func (s *Setup) Spec() cluster.Spec { return s.spec("", 0) }
 
 // Single returns the trials of an arm that has but one.
-func Single(s Setup) []Trial { return []Trial{{Setup: s}} }
-
-// A Setup is everything that is decided before a recording is made. Setups are
-// comparable, and equal ones are the same experiment. Either a load is sent or
-// a script is played.
-type Setup struct {
-	Nodes      int
-	Discipline store.Discipline
-	Begin      Begin // what is in the database beforehand
-	Load       load.Spec
-	Workload   workload.Workload // of a comparable type
-	Fault      fault.Fault       // of a comparable type; nil where nothing goes wrong
-	Script     *script.Script    // nil where a load is sent
-	Traced     bool              // the nodes write down when they waited for the write lock and held it
-	Mount      cluster.Mount     // how containers come to the database
-	Build      string            // which build of the node runs; empty: this program
-
-	Drivers      string // of SQLite, with commas between, which the nodes take in turns; empty: the discipline's
-	SingleWriter bool   // the balancer sends what may write to one node only
-	Server       string // the database server that the nodes use, by name; empty: they share a file
-}
-
-// lab reports whether the nodes need their /lab/ paths.
-func (s *Setup) lab() bool { return s.Begin != Begin{} || s.Fault != nil || s.Script != nil }
-
-// Begin is what the database holds before anything is asked of it. The zero
-// Begin is a database whose tables are empty.
-type Begin struct {
-	Item     string // of which there are Stock pieces; empty: no item
-	Stock    int64
-	Accounts int   // called as workload.Account says, each with Balance
-	Balance  int64 // of each
-}
+func Single(s run.Setup) []Trial { return []Trial{{Setup: s}} }
 
 // A Claim is a falsifiable sentence and the check that could refute it.
 type Claim struct {
@@ -116,7 +76,7 @@ type Claim struct {
 	Text   string // one sentence, in English
 	TextJA string // the source's own sentence, where that is Japanese
 	Source string // where it stands: "07_container_shared_filedb.md:131"
-	Check  func(*Evidence) Judgement
+	Check  func(*run.Evidence) Judgement
 }
 
 // A Judgement is what a claim's check makes of the evidence.
@@ -131,7 +91,31 @@ type Judgement struct {
 // A Figure is a number that an experiment takes from each of its recordings,
 // beyond those that every recording has.
 type Figure struct {
-	Name string                                    // "attempts per success"
-	Unit string                                    // "ms", "1/s"; empty where it is a plain number
-	Of   func(*Recording) (value float64, ok bool) // ok is false where the recording does not tell
+	Name string                                        // "attempts per success"
+	Unit string                                        // "ms", "1/s"; empty where it is a plain number
+	Of   func(*run.Recording) (value float64, ok bool) // ok is false where the recording does not tell
+}
+
+// Matches reports whether the first parts of an arm's name match one of the patterns,
+// part by part, each part a glob of package path: "separate/*/WAL". No pattern matches
+// every name. The error names a pattern that is none.
+func Matches(patterns []string, name string) (bool, error) {
+	if len(patterns) == 0 {
+		return true, nil
+	}
+	have := strings.Split(name, "/")
+	for _, pattern := range patterns {
+		n := strings.Count(pattern, "/") + 1
+		if n > len(have) {
+			continue
+		}
+		ok, err := path.Match(pattern, strings.Join(have[:n], "/"))
+		if err != nil {
+			return false, fmt.Errorf("%q: %w", pattern, err)
+		}
+		if ok {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -8,13 +8,17 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
 // Judge says what the evidence of an experiment's arms means: their figures, a
 // finding for every claim that they are asked, and the charts. It is pure: the
 // same evidence is judged the same way again.
-func Judge(x *Experiment, arms []Evidence) Result {
-	result := Result{Name: x.Name, Question: x.Question, Arms: []ArmResult{}, Skipped: []Skipped{}}
+func Judge(x *Experiment, arms []run.Evidence) run.Result {
+	result := run.Result{Name: x.Name, Question: x.Question, Arms: []run.ArmResult{}, Skipped: []run.Skipped{}}
+	if x.Compare != nil {
+		result.Comparison = x.Compare(arms)
+	}
 	for i := range arms {
 		at := slices.IndexFunc(x.Arms, func(a Arm) bool { return a.Name == arms[i].Arm })
 		result.Arms = append(result.Arms, judgeArm(x, &x.Arms[at], &arms[i]))
@@ -30,9 +34,43 @@ func Judge(x *Experiment, arms []Evidence) Result {
 	return result
 }
 
+// Conclude puts what the experiments found into doc, with everything that follows from it.
+func Conclude(doc *run.Run, results []run.Result) {
+	doc.Experiments, doc.Summary = results, run.Summarize(results)
+	for i := range results {
+		if results[i].Comparison != nil {
+			doc.Comparison = results[i].Comparison
+		}
+	}
+}
+
+// Judge judges the recordings of a stored run anew and puts what they mean today into
+// doc, in place of what they meant when it was stored. The experiments are those that
+// doc was asked for; what a place refused then stays skipped.
+func (all Recordings) Judge(doc *run.Run, experiments []Experiment) {
+	var results []run.Result
+	for i := range experiments {
+		x := &experiments[i]
+		evidence := all.Of(x, doc.Places)
+		for x.Grow(evidence) {
+			evidence = all.Of(x, doc.Places)
+		}
+		result := Judge(x, evidence)
+		for k := range doc.Experiments {
+			if doc.Experiments[k].Name == x.Name {
+				result.Skipped = doc.Experiments[k].Skipped
+			}
+		}
+		if len(result.Arms)+len(result.Skipped) > 0 {
+			results = append(results, result)
+		}
+	}
+	Conclude(doc, results)
+}
+
 // byPlace parts evidence by where it was recorded: a picture is of one place.
-func byPlace(arms []Evidence) [][]Evidence {
-	var parts [][]Evidence
+func byPlace(arms []run.Evidence) [][]run.Evidence {
+	var parts [][]run.Evidence
 	at := map[string]int{}
 	for _, e := range arms {
 		i, known := at[e.Place]
@@ -46,9 +84,9 @@ func byPlace(arms []Evidence) [][]Evidence {
 	return parts
 }
 
-func judgeArm(x *Experiment, arm *Arm, e *Evidence) ArmResult {
-	result := ArmResult{Name: arm.Name, Place: e.Place}
-	var all []*Recording
+func judgeArm(x *Experiment, arm *Arm, e *run.Evidence) run.ArmResult {
+	result := run.ArmResult{Name: arm.Name, Place: e.Place}
+	var all []*run.Recording
 	for i := range e.Trials {
 		t := &e.Trials[i]
 		if len(t.Recordings) > 0 {
@@ -65,10 +103,10 @@ func judgeArm(x *Experiment, arm *Arm, e *Evidence) ArmResult {
 	return result
 }
 
-func judgeTrial(figures []Figure, t *TrialEvidence) TrialResult {
-	result := TrialResult{Name: t.Name, Level: t.Level, Totals: totals(t.Recordings)}
+func judgeTrial(figures []Figure, t *run.TrialEvidence) run.TrialResult {
+	result := run.TrialResult{Name: t.Name, Level: t.Level, Totals: totals(t.Recordings)}
 	for _, f := range figures {
-		result.Figures = append(result.Figures, Measured{f.Name, f.Unit, t.Spread(f.Of)})
+		result.Figures = append(result.Figures, run.Measured{Name: f.Name, Unit: f.Unit, Spread: t.Spread(f.Of)})
 	}
 	for _, r := range t.Recordings {
 		if result.Steps == nil {
@@ -80,20 +118,13 @@ func judgeTrial(figures []Figure, t *TrialEvidence) TrialResult {
 }
 
 // totals puts recordings of like setups together.
-func totals(all []*Recording) Totals {
+func totals(all []*run.Recording) run.Totals {
 	first := all[0]
-	spec := first.Setup.Load
-	t := Totals{
-		Nodes: first.Setup.Nodes, Discipline: first.Setup.Discipline,
-		Workload: first.Setup.workload(), Fault: first.Setup.fault(),
-		Load:  LoadResult{Spec: spec, Seconds: spec.Duration.Seconds()},
-		Mount: first.Setup.Mount, Engines: []string{},
-		Recording: first.Dir, Codes: map[string]int{}, Extended: map[string]int{},
-	}
+	t := run.Totals{Setup: first.Setup, Engines: []run.Engine{}, Codes: map[string]int{}, Extended: map[string]int{}}
 	var ops []history.Op
 	var ok, seconds float64
 	for _, r := range all {
-		t.add(r)
+		add(&t, r)
 		own := r.ClientOps()
 		ops = append(ops, own...)
 		if rate := measure.Throughput(own); rate > 0 {
@@ -105,12 +136,11 @@ func totals(all []*Recording) Totals {
 	if seconds > 0 {
 		t.Throughput = ok / seconds
 	}
-	t.Acknowledged = int64(t.Ops.OK)
 	return t
 }
 
 // add counts one more recording.
-func (t *Totals) add(r *Recording) {
+func add(t *run.Totals, r *run.Recording) {
 	t.Recordings = append(t.Recordings, r.Dir)
 	for _, version := range r.Engines {
 		if !slices.Contains(t.Engines, version) {
@@ -118,8 +148,8 @@ func (t *Totals) add(r *Recording) {
 		}
 	}
 	t.Seconds += r.Seconds
-	t.Load.Dropped += r.Dropped
-	t.Ops.add(r.Counts())
+	t.Dropped += r.Dropped
+	t.Ops.Add(r.Counts())
 	codes, extended, attempts := r.Codes()
 	for code, n := range codes {
 		t.Codes[code] += n
@@ -128,16 +158,14 @@ func (t *Totals) add(r *Recording) {
 		t.Extended[code] += n
 	}
 	t.Attempts += attempts
-	if r.Err != nil {
-		t.Error = cmp.Or(t.Error, r.Err.Error())
-	}
+	t.Error = cmp.Or(t.Error, r.Err)
 	if r.Facts != nil {
-		t.addFacts(r)
+		addFacts(t, r)
 	}
 }
 
 // addFacts adds what the database says. The worst integrity is the one to tell.
-func (t *Totals) addFacts(r *Recording) {
+func addFacts(t *run.Totals, r *run.Recording) {
 	if t.Integrity == "" || t.Integrity == "ok" {
 		t.Integrity = r.Facts.Integrity
 	}
@@ -157,27 +185,10 @@ func sum(a *int64, b int64) *int64 {
 	return &b
 }
 
-func (s *Setup) workload() string {
-	if s.Script != nil {
-		return "the scene " + s.Script.Name
-	}
-	if s.Workload == nil {
-		return ""
-	}
-	return s.Workload.String()
-}
-
-func (s *Setup) fault() string {
-	if s.Fault == nil {
-		return ""
-	}
-	return s.Fault.String()
-}
-
 // find judges one claim. A check that panics has decided nothing, and
 // recordings without an op or a step prove nothing.
-func find(claim Claim, expected Expectation, e *Evidence) (f Finding) {
-	f = Finding{
+func find(claim Claim, expected run.Expectation, e *run.Evidence) (f run.Finding) {
+	f = run.Finding{
 		Claim: claim.ID, Text: claim.Text, TextJA: claim.TextJA, Source: claim.Source,
 		Expected: expected, Witness: []check.Witness{},
 	}
@@ -186,7 +197,7 @@ func find(claim Claim, expected Expectation, e *Evidence) (f Finding) {
 			f.Verdict, f.Reason = check.Inconclusive, fmt.Sprintf("the check panicked: %v", p)
 		}
 	}()
-	if why := e.silent(); why != "" {
+	if why := silent(e); why != "" {
 		f.Reason = why
 		return f
 	}
@@ -198,24 +209,24 @@ func find(claim Claim, expected Expectation, e *Evidence) (f Finding) {
 }
 
 // silent says why the evidence has nothing in it; empty where it has.
-func (e *Evidence) silent() string {
+func silent(e *run.Evidence) string {
 	why := "no request was sent"
 	for r := range e.All {
 		if r.Told() {
 			return ""
 		}
-		if r.Err != nil {
-			why = r.Err.Error()
+		if r.Err != "" {
+			why = r.Err
 		}
 	}
 	return why
 }
 
 // steps tells of a script's events.
-func steps(r *Recording) []Step {
-	var all []Step
+func steps(r *run.Recording) []run.StepResult {
+	var all []run.StepResult
 	for _, event := range r.Steps {
-		step := Step{
+		step := run.StepResult{
 			Session: event.Session, Node: event.Node, Do: event.Do, Name: event.Name, To: event.To, Say: event.Say,
 			Got: optional(event.Got), Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
 			Open: event.Open, Sent: milliseconds(event.Sent), Answered: milliseconds(event.Answered),
@@ -237,10 +248,10 @@ func optional(v history.Value) *int64 {
 }
 
 // faults tells of what went wrong on purpose.
-func faults(r *Recording) []Fault {
-	var all []Fault
+func faults(r *run.Recording) []run.FaultResult {
+	var all []run.FaultResult
 	for _, event := range r.Faults {
-		all = append(all, Fault{
+		all = append(all, run.FaultResult{
 			Repeat: r.Repeat, Kind: event.Kind, Node: event.Node,
 			From: milliseconds(event.From.Sub(r.Started)), To: milliseconds(event.To.Sub(r.Started)),
 			Journal: event.Journal, Hot: event.Hot, Rows: event.Rows, Integrity: event.Integrity,

@@ -1,30 +1,26 @@
 package experiment
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
 
 // recording is n increments with the given outcomes over a counter that reads final.
-func recording(final int64, outcomes ...history.Outcome) *Recording {
-	r := &Recording{
-		Setup: Setup{
+func recording(final int64, outcomes ...history.Outcome) *run.Recording {
+	r := &run.Recording{
+		Setup: run.Setup{
 			Nodes: 1, Discipline: store.Red(), Workload: workload.Increment{Key: "k"},
-			Load: load.Spec{Arrival: load.Burst, Clients: len(outcomes), Requests: len(outcomes)},
+			Load: run.Load{Arrival: run.Burst, Clients: len(outcomes), Requests: len(outcomes)},
 		},
-		Facts: &store.Facts{Counters: map[string]int64{"k": final}, Integrity: "ok"},
+		Facts: &run.Facts{Integrity: "ok"},
 	}
 	r.Ops = append(r.Ops, own(history.Reset, "k", 0, 0))
 	for i, outcome := range outcomes {
@@ -41,6 +37,14 @@ func recording(final int64, outcomes ...history.Outcome) *Recording {
 	return r
 }
 
+// own is an op of the recorder itself.
+func own(f, key string, value int64, at time.Duration) history.Op {
+	return history.Op{
+		Process: -1, Func: f, Key: key, Value: history.Some(value),
+		Intended: at, Invoked: at, Returned: at, Outcome: history.OK,
+	}
+}
+
 const (
 	ok      = history.OK
 	failed  = history.Failed
@@ -50,7 +54,7 @@ const (
 func TestRanges(t *testing.T) {
 	for _, tt := range []struct {
 		name                           string
-		r                              *Recording
+		r                              *run.Recording
 		unsent                         int
 		succeeded, refused, final, los check.Range
 	}{
@@ -85,51 +89,51 @@ func TestAnUnreadDatabaseDecidesNothing(t *testing.T) {
 	if got := r.Final(); got != (check.Range{Min: 0, Max: 2}) {
 		t.Errorf("final = %s, want 0–2", got)
 	}
-	result := judgeOne(nil, Either, r)
+	result := judgeOne(nil, run.Either, r)
 	if result.Final != nil || result.Lost != nil {
 		t.Errorf("final = %v, lost = %v, want neither", result.Final, result.Lost)
 	}
 }
 
-func claimOf(judge func(*Recording) Judgement) Claim {
+func claimOf(judge func(*run.Recording) Judgement) Claim {
 	return Claim{ID: "c", Text: "It is so.", Source: "here:1", Check: Each(judge)}
 }
 
 // judgeOne judges recordings, the repeats of one trial, in an arm of their own.
-func judgeOne(claims []Claim, expect Expectation, all ...*Recording) ArmResult {
+func judgeOne(claims []Claim, expect run.Expectation, all ...*run.Recording) run.ArmResult {
 	x := Experiment{Name: "x", Claims: claims, Arms: []Arm{{
-		Name: "a", Trials: Single(all[0].Setup), Repeats: len(all), Expect: map[string]Expectation{"c": expect},
+		Name: "a", Trials: Single(all[0].Setup), Repeats: len(all), Expect: map[string]run.Expectation{"c": expect},
 	}}}
-	trial := TrialEvidence{Setup: all[0].Setup, Recordings: all}
-	return Judge(&x, []Evidence{{Arm: "a", Trials: []TrialEvidence{trial}}}).Arms[0]
+	trial := run.TrialEvidence{Setup: all[0].Setup, Recordings: all}
+	return Judge(&x, []run.Evidence{{Arm: "a", Trials: []run.TrialEvidence{trial}}}).Arms[0]
 }
 
 func says(v check.Verdict) Claim {
-	return claimOf(func(*Recording) Judgement { return Judgement{Verdict: v} })
+	return claimOf(func(*run.Recording) Judgement { return Judgement{Verdict: v} })
 }
 
 func TestJudgeAgainstTheExpectation(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		claim   Claim
-		expect  Expectation
-		r       *Recording
+		expect  run.Expectation
+		r       *run.Recording
 		verdict check.Verdict
-		want    Summary
+		want    run.Summary
 	}{
-		{"as expected", says(check.Holds), ExpectHolds, recording(1, ok), check.Holds, Summary{AsExpected: 1}},
-		{"a surprise", says(check.Refuted), ExpectHolds, recording(1, ok), check.Refuted, Summary{Surprises: 1}},
-		{"either way", says(check.Refuted), Either, recording(1, ok), check.Refuted, Summary{AsExpected: 1}},
-		{"inconclusive is neither", says(check.Inconclusive), ExpectHolds, recording(1, ok), check.Inconclusive, Summary{Inconclusive: 1}},
-		{"no op, no verdict", says(check.Holds), ExpectHolds, recording(0), check.Inconclusive, Summary{Inconclusive: 1}},
-		{"a check that panics", claimOf(func(*Recording) Judgement { panic("oh") }), ExpectHolds, recording(1, ok), check.Inconclusive, Summary{Inconclusive: 1}},
+		{"as expected", says(check.Holds), run.ExpectHolds, recording(1, ok), check.Holds, run.Summary{AsExpected: 1}},
+		{"a surprise", says(check.Refuted), run.ExpectHolds, recording(1, ok), check.Refuted, run.Summary{Surprises: 1}},
+		{"either way", says(check.Refuted), run.Either, recording(1, ok), check.Refuted, run.Summary{AsExpected: 1}},
+		{"inconclusive is neither", says(check.Inconclusive), run.ExpectHolds, recording(1, ok), check.Inconclusive, run.Summary{Inconclusive: 1}},
+		{"no op, no verdict", says(check.Holds), run.ExpectHolds, recording(0), check.Inconclusive, run.Summary{Inconclusive: 1}},
+		{"a check that panics", claimOf(func(*run.Recording) Judgement { panic("oh") }), run.ExpectHolds, recording(1, ok), check.Inconclusive, run.Summary{Inconclusive: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			result := judgeOne([]Claim{tt.claim}, tt.expect, tt.r)
 			if got := result.Findings[0].Verdict; got != tt.verdict {
 				t.Errorf("verdict = %s, want %s", got, tt.verdict)
 			}
-			if got := Summarize([]Result{{Arms: []ArmResult{result}}}); got != tt.want {
+			if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
 				t.Errorf("summary = %+v, want %+v", got, tt.want)
 			}
 		})
@@ -139,8 +143,8 @@ func TestJudgeAgainstTheExpectation(t *testing.T) {
 func TestJudgeCounts(t *testing.T) {
 	r := recording(1, ok, failed, unknown)
 	r.Ops[3].Code = api.CodeClientTimeout
-	result := judgeOne(nil, Either, r)
-	if want := (OpCounts{Total: 3, OK: 1, Failed: 1, Unknown: 1}); result.Ops != want {
+	result := judgeOne(nil, run.Either, r)
+	if want := (run.OpCounts{Total: 3, OK: 1, Failed: 1, Unknown: 1}); result.Ops != want {
 		t.Errorf("ops = %+v, want %+v: the recorder's own are not clients'", result.Ops, want)
 	}
 	if result.Codes[api.CodeBusy] != 1 || result.Codes[api.CodeClientTimeout] != 1 || result.Extended["SQLITE_BUSY_SNAPSHOT"] != 1 {
@@ -155,7 +159,7 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 	whole := func() Experiment {
 		return Experiment{
 			Name: "x", Question: "What?", Claims: []Claim{says(check.Holds)},
-			Arms: []Arm{{Name: "a", Trials: Single(recording(0, ok).Setup), Expect: map[string]Expectation{"c": Either}}},
+			Arms: []Arm{{Name: "a", Trials: Single(recording(0, ok).Setup), Expect: map[string]run.Expectation{"c": run.Either}}},
 		}
 	}
 	if x := whole(); x.Validate() != nil {
@@ -169,8 +173,8 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 		{"no claims", func(x *Experiment) { x.Claims = nil }, `"x"`},
 		{"two claims of one ID", func(x *Experiment) { x.Claims = append(x.Claims, x.Claims[0]) }, `"c"`},
 		{"an arm that is asked nothing", func(x *Experiment) { x.Arms[0].Expect = nil }, `"a"`},
-		{"a claim that no arm is asked", func(x *Experiment) { x.Arms[0].Expect = map[string]Expectation{"d": Either} }, `"c"`},
-		{"an arm that is asked what is no claim", func(x *Experiment) { x.Arms[0].Expect["d"] = Either }, `"d"`},
+		{"a claim that no arm is asked", func(x *Experiment) { x.Arms[0].Expect = map[string]run.Expectation{"d": run.Either} }, `"c"`},
+		{"an arm that is asked what is no claim", func(x *Experiment) { x.Arms[0].Expect["d"] = run.Either }, `"d"`},
 		{"two trials of one name", func(x *Experiment) { x.Arms[0].Trials = append(x.Arms[0].Trials, x.Arms[0].Trials[0]) }, `""`},
 		{"an arm twice", func(x *Experiment) { x.Arms = append(x.Arms, x.Arms[0]) }, `"a"`},
 		{"a discipline that is none", func(x *Experiment) { x.Arms[0].Trials[0].Setup.Discipline.Journal = "WALL" }, `"WALL"`},
@@ -187,7 +191,7 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestRepeatsMustAgree(t *testing.T) {
-	below := claimOf(func(r *Recording) Judgement {
+	below := claimOf(func(r *run.Recording) Judgement {
 		return Judgement{Verdict: r.Final().Below(2), Measured: r.Final().String()}
 	})
 	for _, tt := range []struct {
@@ -200,11 +204,11 @@ func TestRepeatsMustAgree(t *testing.T) {
 		{"chance decides", []int64{1, 2, 1}, check.Inconclusive},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var all []*Recording
+			var all []*run.Recording
 			for _, final := range tt.finals {
 				all = append(all, recording(final, ok, ok))
 			}
-			result := judgeOne([]Claim{below}, Either, all...)
+			result := judgeOne([]Claim{below}, run.Either, all...)
 			if f := result.Findings[0]; f.Verdict != tt.want {
 				t.Errorf("%s because %s, want %s", f.Verdict, f.Reason, tt.want)
 			}
@@ -218,50 +222,26 @@ func TestRepeatsMustAgree(t *testing.T) {
 func TestAClaimIsJudgedOnlyWhereItIsAsked(t *testing.T) {
 	other := says(check.Holds)
 	other.ID = "d"
-	result := judgeOne([]Claim{says(check.Holds), other}, ExpectHolds, recording(1, ok))
+	result := judgeOne([]Claim{says(check.Holds), other}, run.ExpectHolds, recording(1, ok))
 	if len(result.Findings) != 1 || result.Findings[0].Claim != "c" {
 		t.Errorf("findings = %+v, want one, of c", result.Findings)
 	}
 }
 
-func TestTheLedgerBeginsWithTheDatabaseAndEndsWithIt(t *testing.T) {
-	start := time.Now()
-	r := &Recording{
-		Started: start,
-		Facts:   &store.Facts{Stock: map[string]int64{"book": 3}, Rows: []store.Row{{ID: 7, Content: "0-0-aa:payload"}}},
-		Faults: []fault.Event{
-			{Kind: fault.KindLook, From: start.Add(time.Second), To: start.Add(time.Second), Rows: 1},
-			{Kind: fault.KindCrash, Node: "app-2", From: start.Add(time.Second), To: start.Add(2 * time.Second)},
-		},
-		Ops: []history.Op{{Func: history.Write, Key: "0-0-aa", Outcome: ok}},
-	}
-	var got []string
-	for _, op := range append(r.faultOps(), r.finalOps(nil, 2*time.Second)...) {
-		got = append(got, fmt.Sprint(op.Func, " ", op.Key, " ", op.Value.Int64, " ", op.Returned))
-	}
-	want := []string{
-		"recovered data 1 1s", "crash app-2 0 2s",
-		"final-read book 3 2s", "final-row 0-0-aa 7 2s", "final-read data 1 2s",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("ops (-want +got):\n%s", diff)
-	}
-}
-
 // Repeats that disagree answer the question only where either answer was expected.
 func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
-	below := claimOf(func(r *Recording) Judgement { return Judgement{Verdict: r.Final().Below(2)} })
+	below := claimOf(func(r *run.Recording) Judgement { return Judgement{Verdict: r.Final().Below(2)} })
 	for _, tt := range []struct {
-		expect Expectation
+		expect run.Expectation
 		claim  Claim
-		want   Summary
+		want   run.Summary
 	}{
-		{Either, below, Summary{AsExpected: 1}},
-		{ExpectHolds, below, Summary{Inconclusive: 1}},
-		{Either, says(check.Inconclusive), Summary{Inconclusive: 1}},
+		{run.Either, below, run.Summary{AsExpected: 1}},
+		{run.ExpectHolds, below, run.Summary{Inconclusive: 1}},
+		{run.Either, says(check.Inconclusive), run.Summary{Inconclusive: 1}},
 	} {
 		result := judgeOne([]Claim{tt.claim}, tt.expect, recording(1, ok, ok), recording(2, ok, ok))
-		if got := Summarize([]Result{{Arms: []ArmResult{result}}}); got != tt.want {
+		if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
 			t.Errorf("expecting %s: %+v, want %+v", tt.expect, got, tt.want)
 		}
 	}
@@ -269,7 +249,7 @@ func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
 
 // A damaged file whose rows could not be read is no proof that they are gone.
 func TestTheAccountOfADamagedFileIsNotKnown(t *testing.T) {
-	r := &Recording{Facts: &store.Facts{Integrity: "malformed"}}
+	r := &run.Recording{Facts: &run.Facts{Integrity: "malformed"}}
 	r.Ops = []history.Op{
 		{Func: history.Write, Key: "a", Outcome: ok, Returned: time.Millisecond},
 		own(history.FinalRead, "data", 0, time.Second),
@@ -292,7 +272,7 @@ func TestDeficit(t *testing.T) {
 	move := func(from, to string, outcome history.Outcome) history.Op {
 		return history.Op{Func: history.Transfer, Key: from, To: to, Amount: 1, Outcome: outcome, Returned: time.Millisecond}
 	}
-	bank := &Recording{Facts: &store.Facts{Integrity: "ok"}}
+	bank := &run.Recording{Facts: &run.Facts{Integrity: "ok"}}
 	bank.Ops = []history.Op{
 		own(history.Reset, "a", 10, 0), own(history.Reset, "b", 10, 0),
 		move("a", "b", ok), move("a", "b", ok), move("b", "a", failed),

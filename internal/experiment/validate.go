@@ -59,25 +59,9 @@ func (a *Arm) validate() error {
 			return fmt.Errorf("trial %q: want a name of its own", trial.Name)
 		}
 		names[trial.Name] = true
-		if err := trial.Setup.validate(); err != nil {
+		if err := trial.Setup.Validate(); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (s *Setup) validate() error {
-	if s.Nodes < 1 {
-		return fmt.Errorf("want at least 1 node, have %d", s.Nodes)
-	}
-	if err := s.Discipline.Validate(); err != nil {
-		return err
-	}
-	if s.Script != nil {
-		return nil
-	}
-	if s.Workload == nil {
-		return errors.New("want a workload or a script")
-	}
-	return s.Load.Validate()
 }

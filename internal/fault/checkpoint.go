@@ -13,44 +13,17 @@ import (
 	"time"
 
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/store"
+	"example.com/contend/internal/run"
 )
-
-// Checkpoint has Node checkpoint the WAL again and again while clients write,
-// as a background job or a backup does that has a rhythm of its own. It is no
-// misuse: SQLite allows a checkpoint at any time, from any connection
-// (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
-type Checkpoint struct {
-	Node     string
-	Mode     store.CheckpointMode
-	Sessions int // connections that do it at once, each back to back; at least 1
-	Times    int // checkpoints that one request asks for; 0 means 1
-}
-
-// KindCheckpoint is the kind of the one event of a [Checkpoint]: Node kept
-// checkpointing.
-const KindCheckpoint = "checkpointing"
 
 // checkpointPatience bounds a single checkpoint.
 const checkpointPatience = 30 * time.Second
 
-// String says who does it, and how.
-func (c Checkpoint) String() string {
-	return fmt.Sprintf("%s keeps asking for a %s checkpoint on %s", c.Node, c.Mode, connections(c.Sessions))
-}
-
-func connections(n int) string {
-	if n == 1 {
-		return "1 connection"
-	}
-	return fmt.Sprintf("%d connections", n)
-}
-
-// Begin returns once every session is open. Wait returns when the checkpoints
+// beginCheckpoint returns once every session is open. Wait returns when the checkpoints
 // in progress are over and the sessions are closed. A checkpoint that the
 // database refuses or fails is no error of the fault: a damaged file is what an
 // experiment may be looking for.
-func (c Checkpoint) Begin(ctx context.Context, on Target) (wait func() ([]Event, error), err error) {
+func beginCheckpoint(ctx context.Context, c run.Checkpoint, on Target) (wait func() ([]run.FaultEvent, error), err error) {
 	node, err := urlOf(on.Cluster, c.Node)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
@@ -68,24 +41,24 @@ func (c Checkpoint) Begin(ctx context.Context, on Target) (wait func() ([]Event,
 		err = errors.Join(err, job.end(calls))
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	event := Event{Kind: KindCheckpoint, Node: c.Node, From: time.Now()}
+	event := run.FaultEvent{Kind: run.KindCheckpoint, Node: c.Node, From: time.Now()}
 	done := make(chan error, 1)
 	go func() {
 		err := job.all(func(session string) error { return job.repeat(ctx, session) })
 		event.To = time.Now()
 		done <- errors.Join(err, job.end(calls))
 	}()
-	return func() ([]Event, error) {
+	return func() ([]run.FaultEvent, error) {
 		if err := <-done; err != nil {
-			return []Event{event}, fmt.Errorf("checkpoint: %w", err)
+			return []run.FaultEvent{event}, fmt.Errorf("checkpoint: %w", err)
 		}
-		return []Event{event}, nil
+		return []run.FaultEvent{event}, nil
 	}, nil
 }
 
 // A checkpointer talks to the sessions of one node.
 type checkpointer struct {
-	Checkpoint
+	run.Checkpoint
 	url    string
 	client *http.Client
 }
@@ -151,5 +124,3 @@ func (j *checkpointer) ask(ctx context.Context, request api.SessionRequest) erro
 	}
 	return fmt.Errorf("%s: %s %s", answer.Status, said.Code, said.Error)
 }
-
-var _ Fault = Checkpoint{}

@@ -7,6 +7,7 @@ import (
 
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -39,7 +40,7 @@ func TestCheckpoint(t *testing.T) {
 		c := start(t, store.WAL, 5000)
 		ctx, heal := context.WithCancelCause(t.Context())
 		defer heal(nil)
-		wait, err := Checkpoint{Node: "app-3", Mode: store.CheckpointPassive, Sessions: 2, Times: 10}.Begin(ctx, target(c))
+		wait, err := Begin(ctx, run.Checkpoint{Node: "app-3", Mode: store.CheckpointPassive, Sessions: 2, Times: 10}, target(c))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +49,7 @@ func TestCheckpoint(t *testing.T) {
 		}
 		heal(ErrOver)
 		events, err := wait()
-		if err != nil || len(events) != 1 || events[0].Kind != KindCheckpoint || events[0].Node != "app-3" || !events[0].To.After(events[0].From) {
+		if err != nil || len(events) != 1 || events[0].Kind != run.KindCheckpoint || events[0].Node != "app-3" || !events[0].To.After(events[0].From) {
 			t.Errorf("%+v, %v; want one event of app-3", events, err)
 		}
 		if size := writeRows(t, c, rows); size < rows*2*frame {
@@ -63,7 +64,7 @@ func TestCheckpointOfANodeThatDies(t *testing.T) {
 	c := start(t, store.WAL, 5000)
 	ctx, heal := context.WithCancelCause(t.Context())
 	defer heal(nil)
-	wait, err := Checkpoint{Node: "app-2", Mode: store.CheckpointTruncate, Sessions: 2}.Begin(ctx, target(c))
+	wait, err := Begin(ctx, run.Checkpoint{Node: "app-2", Mode: store.CheckpointTruncate, Sessions: 2}, target(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,21 +80,21 @@ func TestCheckpointThatCannotBegin(t *testing.T) {
 	c := start(t, store.WAL, 5000)
 	for _, tt := range []struct {
 		name string
-		c    Checkpoint
+		c    run.Checkpoint
 		want string
 	}{
-		{"no such node", Checkpoint{Node: "app-9", Mode: store.CheckpointPassive, Sessions: 1}, `"app-9"`},
-		{"no session", Checkpoint{Node: "app-1", Mode: store.CheckpointPassive}, "at least 1 session"},
-		{"more sessions than a node opens", Checkpoint{Node: "app-1", Mode: store.CheckpointPassive, Sessions: 17}, api.CodeOverloaded},
+		{"no such node", run.Checkpoint{Node: "app-9", Mode: store.CheckpointPassive, Sessions: 1}, `"app-9"`},
+		{"no session", run.Checkpoint{Node: "app-1", Mode: store.CheckpointPassive}, "at least 1 session"},
+		{"more sessions than a node opens", run.Checkpoint{Node: "app-1", Mode: store.CheckpointPassive, Sessions: 17}, api.CodeOverloaded},
 	} {
-		if _, err := tt.c.Begin(t.Context(), target(c)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Begin(t.Context(), tt.c, target(c)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one with %q", tt.name, err, tt.want)
 		}
 	}
 	// Those that had been opened are closed again: there is room for as many.
 	ctx, heal := context.WithCancelCause(t.Context())
 	defer heal(nil)
-	wait, err := Checkpoint{Node: "app-1", Mode: store.CheckpointPassive, Sessions: 16}.Begin(ctx, target(c))
+	wait, err := Begin(ctx, run.Checkpoint{Node: "app-1", Mode: store.CheckpointPassive, Sessions: 16}, target(c))
 	if err != nil {
 		t.Fatal(err)
 	}

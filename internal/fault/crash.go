@@ -4,28 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/run"
 )
 
-// Crash kills every node with SIGKILL in the midst of the load, looks at the
-// database while nobody has it open, starts the nodes again, and so on until
-// the load is over. In every other round, the first included, one node, another
-// one each time, is first brought into a transaction that has written to the
-// disk and stays open, and is the last to be killed: it certainly leaves
-// something to recover.
+// In every other round of a [run.Crash], the first included, one node, another one
+// each time, is first brought into a transaction that has written to the disk and
+// stays open, and is the last to be killed: it certainly leaves something to recover.
 //
 // Killing a program is not cutting the power: what it handed to the operating
 // system survives (https://sqlite.org/pragma.html#pragma_synchronous).
-type Crash struct {
-	Within time.Duration // the nodes work for up to so long between two crashes, and at least a quarter of it; chance says how long
-}
-
-// String says what happens to the nodes.
-func (c Crash) String() string { return "every node is killed with SIGKILL, again and again" }
 
 // restartPatience bounds how long nodes may take to come back.
 const restartPatience = 30 * time.Second
@@ -38,10 +31,10 @@ type crashable interface {
 	cluster.Lookout
 }
 
-// Begin looks at the database before anything is asked of the nodes, which it
+// beginCrash looks at the database before anything is asked of the nodes, which it
 // kills and starts again for it, and then starts killing. Wait returns when all
 // nodes serve again.
-func (c Crash) Begin(ctx context.Context, on Target) (wait func() ([]Event, error), err error) {
+func beginCrash(ctx context.Context, c run.Crash, on Target) (wait func() ([]run.FaultEvent, error), err error) {
 	nodes, ok := on.Cluster.(crashable)
 	if !ok {
 		return nil, errors.New("crash: the nodes of this cluster cannot be killed")
@@ -52,8 +45,8 @@ func (c Crash) Begin(ctx context.Context, on Target) (wait func() ([]Event, erro
 	}
 	events := found[:1] // idle nodes were killed, which is no crash to tell of
 	done := make(chan error, 1)
-	go func() { done <- c.rounds(ctx, on, nodes, &events) }()
-	return func() ([]Event, error) {
+	go func() { done <- rounds(ctx, c, on, nodes, &events) }()
+	return func() ([]run.FaultEvent, error) {
 		err := <-done
 		return events, err
 	}, nil
@@ -61,9 +54,9 @@ func (c Crash) Begin(ctx context.Context, on Target) (wait func() ([]Event, erro
 
 // rounds goes on until ctx is done. A round that has begun is finished all the
 // same: it leaves no node dead.
-func (c Crash) rounds(ctx context.Context, on Target, nodes crashable, events *[]Event) error {
+func rounds(ctx context.Context, c run.Crash, on Target, nodes crashable, events *[]run.FaultEvent) error {
 	for n := 0; ; n++ {
-		if !sleep(ctx, c.pause(on)) {
+		if !sleep(ctx, pause(c, on.Chance)) {
 			return nil
 		}
 		found, err := round(context.WithoutCancel(ctx), nodes, n)
@@ -74,18 +67,12 @@ func (c Crash) rounds(ctx context.Context, on Target, nodes crashable, events *[
 	}
 }
 
-// pause is at least a quarter of Within, so that there is something to lose.
-func (c Crash) pause(on Target) time.Duration {
-	quarter := int64(c.Within / 4)
-	return time.Duration(quarter + on.Chance.Int64N(3*quarter+1))
-}
-
 // stuck is how long the victim of a round would stay in its transaction before
 // it kills itself: longer than it takes to kill it.
 const stuck = time.Minute
 
 // round is the n-th crash, from 0.
-func round(ctx context.Context, nodes crashable, n int) ([]Event, error) {
+func round(ctx context.Context, nodes crashable, n int) ([]run.FaultEvent, error) {
 	order := nodes.Nodes()
 	if n%2 == 0 {
 		at := n / 2 % len(order)
@@ -101,21 +88,21 @@ func round(ctx context.Context, nodes crashable, n int) ([]Event, error) {
 
 // crash kills all nodes in order, looks, and starts them again whatever it
 // saw. The look is the first of the events.
-func crash(ctx context.Context, nodes crashable, order []cluster.Node) ([]Event, error) {
-	events := make([]Event, len(order))
+func crash(ctx context.Context, nodes crashable, order []cluster.Node) ([]run.FaultEvent, error) {
+	events := make([]run.FaultEvent, len(order))
 	errs := make([]error, len(order))
 	for i, node := range order {
-		events[i] = Event{Kind: KindCrash, Node: node.Name, From: time.Now()}
+		events[i] = run.FaultEvent{Kind: run.KindCrash, Node: node.Name, From: time.Now()}
 		errs[i] = nodes.Kill(ctx, node.Name) // a node that had ended by itself
 	}
 	looked, errLook := look(ctx, nodes)
 	errRestart := restart(ctx, nodes, events)
-	return append([]Event{looked}, events...), errors.Join(errors.Join(errs...), errLook, errRestart)
+	return append([]run.FaultEvent{looked}, events...), errors.Join(errors.Join(errs...), errLook, errRestart)
 }
 
 // look reads the database. Reading recovers it: the figures are those after recovery.
-func look(ctx context.Context, nodes crashable) (Event, error) {
-	event := Event{Kind: KindLook, From: time.Now()}
+func look(ctx context.Context, nodes crashable) (run.FaultEvent, error) {
+	event := run.FaultEvent{Kind: run.KindLook, From: time.Now()}
 	left, err := nodes.Left()
 	if err != nil {
 		return event, fmt.Errorf("look at the journal: %w", err)
@@ -132,7 +119,7 @@ func look(ctx context.Context, nodes crashable) (Event, error) {
 }
 
 // restart starts all nodes at once and takes down when each served again.
-func restart(ctx context.Context, nodes crashable, events []Event) error {
+func restart(ctx context.Context, nodes crashable, events []run.FaultEvent) error {
 	ctx, cancel := context.WithTimeout(ctx, restartPatience)
 	defer cancel()
 	errs := make([]error, len(events))
@@ -145,4 +132,11 @@ func restart(ctx context.Context, nodes crashable, events []Event) error {
 	}
 	group.Wait()
 	return errors.Join(errs...)
+}
+
+// pause is the time to the next crash: at least a quarter of Within, so that there is
+// something to lose.
+func pause(c run.Crash, chance *rand.Rand) time.Duration {
+	quarter := int64(c.Within / 4)
+	return time.Duration(quarter + chance.Int64N(3*quarter+1))
 }

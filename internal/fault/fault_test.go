@@ -17,6 +17,7 @@ import (
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 )
@@ -76,7 +77,7 @@ func TestHold(t *testing.T) {
 			ctx, heal := context.WithCancelCause(t.Context())
 			defer heal(nil)
 			began := time.Now()
-			wait, err := Hold{Node: "app-2", For: 300 * time.Millisecond}.Begin(ctx, target(c))
+			wait, err := Begin(ctx, run.Hold{Node: "app-2", For: 300 * time.Millisecond}, target(c))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +90,7 @@ func TestHold(t *testing.T) {
 			time.Sleep(600 * time.Millisecond)
 			late := time.Now() // the event tells when the hold was over, not when somebody asked
 			events, err := wait()
-			if err != nil || len(events) != 1 || events[0].Kind != KindHold || events[0].Node != "app-2" {
+			if err != nil || len(events) != 1 || events[0].Kind != run.KindHold || events[0].Node != "app-2" {
 				t.Fatalf("events %+v, %v; want one hold of app-2", events, err)
 			}
 			if e := events[0]; e.From.Before(began) || !e.To.After(e.From) || e.To.Sub(began) < 300*time.Millisecond || e.To.After(late) {
@@ -106,7 +107,7 @@ func TestHold(t *testing.T) {
 func TestHoldIsGivenUp(t *testing.T) {
 	c := start(t, store.WAL, 10_000)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	wait, err := Hold{Node: "app-1", For: time.Minute}.Begin(ctx, target(c))
+	wait, err := Begin(ctx, run.Hold{Node: "app-1", For: time.Minute}, target(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestHoldIsGivenUp(t *testing.T) {
 
 func TestHoldThatCannotBegin(t *testing.T) {
 	c := start(t, store.Delete, 0)
-	if _, err := (Hold{Node: "app-9", For: time.Second}).Begin(t.Context(), target(c)); err == nil || !strings.Contains(err.Error(), `"app-9"`) {
+	if _, err := Begin(t.Context(), run.Hold{Node: "app-9", For: time.Second}, target(c)); err == nil || !strings.Contains(err.Error(), `"app-9"`) {
 		t.Errorf("error %v, want one that names the node", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -129,18 +130,18 @@ func TestHoldThatCannotBegin(t *testing.T) {
 	if err := c.Kill(ctx, "app-1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (Hold{Node: "app-1", For: time.Second}).Begin(ctx, target(c)); err == nil {
+	if _, err := Begin(ctx, run.Hold{Node: "app-1", For: time.Second}, target(c)); err == nil {
 		t.Error("a dead node holds the lock")
 	}
 }
 
 // crashFor crashes c until as many rounds are over, or the test takes too long.
-func crashFor(t *testing.T, c *local.Cluster, rounds int) []Event {
+func crashFor(t *testing.T, c *local.Cluster, rounds int) []run.FaultEvent {
 	t.Helper()
 	ctx, heal := context.WithCancelCause(t.Context())
 	defer heal(nil)
 	seen := &counted{Cluster: c, looks: make(chan struct{}, 100)}
-	wait, err := Crash{Within: 50 * time.Millisecond}.Begin(ctx, target(seen))
+	wait, err := Begin(ctx, run.Crash{Within: 50 * time.Millisecond}, target(seen))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,9 +209,9 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-func split(events []Event) (looks, kills []Event) {
+func split(events []run.FaultEvent) (looks, kills []run.FaultEvent) {
 	for _, e := range events {
-		if e.Kind == KindLook {
+		if e.Kind == run.KindLook {
 			looks = append(looks, e)
 		} else {
 			kills = append(kills, e)
@@ -223,7 +224,7 @@ func split(events []Event) (looks, kills []Event) {
 func TestCrashHealsWhatItCannotLookAt(t *testing.T) {
 	c := start(t, store.Delete, 5000)
 	blind := &blind{Cluster: c}
-	wait, err := Crash{Within: 10 * time.Millisecond}.Begin(t.Context(), target(blind))
+	wait, err := Begin(t.Context(), run.Crash{Within: 10 * time.Millisecond}, target(blind))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +253,7 @@ func (b *blind) Left() (cluster.Left, error) {
 }
 
 func TestCrashNeedsNodesThatCanBeKilled(t *testing.T) {
-	if _, err := (Crash{}).Begin(t.Context(), Target{Cluster: immortal{}}); err == nil {
+	if _, err := Begin(t.Context(), run.Crash{}, Target{Cluster: immortal{}}); err == nil {
 		t.Error("it began")
 	}
 }
@@ -261,11 +262,11 @@ type immortal struct{ cluster.Cluster }
 
 // Chance decides when nodes are killed, within bounds, and a seed names it.
 func TestCrashPause(t *testing.T) {
-	c := Crash{Within: 400 * time.Millisecond}
+	c := run.Crash{Within: 400 * time.Millisecond}
 	pauses := func(seed uint64) (all []time.Duration) {
-		on := Target{Chance: rand.New(rand.NewPCG(seed, 0))}
+		chance := rand.New(rand.NewPCG(seed, 0))
 		for range 50 {
-			all = append(all, c.pause(on))
+			all = append(all, pause(c, chance))
 		}
 		return all
 	}
@@ -287,12 +288,12 @@ func TestCrashPause(t *testing.T) {
 	}
 }
 
-func TestFaultsAreComparableAndSayWhatTheyDo(t *testing.T) {
-	for f, want := range map[Fault]string{
-		Hold{Node: "app-1", For: 5 * time.Second}: "app-1 holds the write lock for 5s",
-		Crash{Within: time.Second}:                "every node is killed with SIGKILL, again and again",
-		Kill{Node: "app-1"}:                       "app-1 is killed with SIGKILL while it writes",
-		Strike{Whom: "app-1"}:                     "app-1 is killed with SIGKILL",
+func TestFaultsSayWhatTheyDo(t *testing.T) {
+	for f, want := range map[run.Fault]string{
+		run.Hold{Node: "app-1", For: 5 * time.Second}: "app-1 holds the write lock for 5s",
+		run.Crash{Within: time.Second}:                "every node is killed with SIGKILL, again and again",
+		run.Kill{Node: "app-1"}:                       "app-1 is killed with SIGKILL while it writes",
+		run.Strike{Whom: "app-1"}:                     "app-1 is killed with SIGKILL",
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("%T says %q, want %q", f, got, want)

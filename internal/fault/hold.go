@@ -6,25 +6,15 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/run"
 )
 
-// Hold is the seed's long transaction: Node takes the write lock before the
-// load begins and keeps it For so long, with nothing written.
-type Hold struct {
-	Node string
-	For  time.Duration
-}
-
-// String says who holds what for how long.
-func (h Hold) String() string { return fmt.Sprintf("%s holds the write lock for %s", h.Node, h.For) }
-
-// Begin returns once the lock has been taken. Where the load is over before
+// beginHold returns once the lock has been taken. Where the load is over before
 // the hold is, the hold goes on to its end, for how long it lasts is part of the
 // setup; where ctx is done for any other reason than [ErrOver], the node gives
 // the lock back at once.
-func (h Hold) Begin(ctx context.Context, on Target) (wait func() ([]Event, error), err error) {
+func beginHold(ctx context.Context, h run.Hold, on Target) (wait func() ([]run.FaultEvent, error), err error) {
 	url, err := urlOf(on.Cluster, h.Node)
 	if err != nil {
 		return nil, err
@@ -35,7 +25,7 @@ func (h Hold) Begin(ctx context.Context, on Target) (wait func() ([]Event, error
 		letGo()
 		return nil, fmt.Errorf("hold: %w", err)
 	}
-	event := Event{Kind: KindHold, Node: h.Node, From: time.Now()}
+	event := run.FaultEvent{Kind: run.KindHold, Node: h.Node, From: time.Now()}
 	watched := context.AfterFunc(ctx, func() {
 		if !errors.Is(context.Cause(ctx), ErrOver) {
 			letGo()
@@ -50,20 +40,10 @@ func (h Hold) Begin(ctx context.Context, on Target) (wait func() ([]Event, error
 		}
 		ended <- err
 	}()
-	return func() ([]Event, error) {
+	return func() ([]run.FaultEvent, error) {
 		defer letGo()
 		defer watched()
 		err := <-ended
-		return []Event{event}, err
+		return []run.FaultEvent{event}, err
 	}, nil
-}
-
-// urlOf returns the address of the node called name.
-func urlOf(c cluster.Cluster, name string) (string, error) {
-	for _, node := range c.Nodes() {
-		if node.Name == name {
-			return node.URL, nil
-		}
-	}
-	return "", fmt.Errorf("node %q is not in the cluster", name)
 }

@@ -8,26 +8,13 @@ import (
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/run"
 )
 
-// Kill brings one node into a transaction that has written to the disk, kills it
-// there with SIGKILL, and starts it again a while later. The others go on all
-// the time: the first of them that wants the database has to recover what the
-// dead one left, if it finds it.
-type Kill struct {
-	Node  string
-	After time.Duration // from the beginning of the load to the kill
-	For   time.Duration // from the kill to the start
-}
-
-// String says what happens to whom.
-func (k Kill) String() string {
-	return fmt.Sprintf("%s is killed with SIGKILL while it writes", k.Node)
-}
-
-// Begin has the kill come After a while, unless the load is over before. Wait
+// beginKill kills the node After a while, unless the load is over before. The first other
+// node that wants the database has to recover what the dead one left, if it finds it. Wait
 // returns when the node serves again.
-func (k Kill) Begin(ctx context.Context, on Target) (wait func() ([]Event, error), err error) {
+func beginKill(ctx context.Context, k run.Kill, on Target) (wait func() ([]run.FaultEvent, error), err error) {
 	nodes, ok := on.Cluster.(cluster.Killer)
 	if !ok {
 		return nil, errors.New("kill: the nodes of this cluster cannot be killed")
@@ -36,13 +23,13 @@ func (k Kill) Begin(ctx context.Context, on Target) (wait func() ([]Event, error
 	if err != nil {
 		return nil, fmt.Errorf("kill: %w", err)
 	}
-	return later(ctx, k.After, func() (Event, error) { return k.once(ctx, nodes, url) }), nil
+	return later(ctx, k.After, func() (run.FaultEvent, error) { return killOnce(ctx, k, nodes, url) }), nil
 }
 
 // later has one event happen after a while, unless ctx is done before. What it
 // returns waits for its end.
-func later(ctx context.Context, after time.Duration, once func() (Event, error)) (wait func() ([]Event, error)) {
-	var events []Event
+func later(ctx context.Context, after time.Duration, once func() (run.FaultEvent, error)) (wait func() ([]run.FaultEvent, error)) {
+	var events []run.FaultEvent
 	done := make(chan error, 1)
 	go func() {
 		if !sleep(ctx, after) {
@@ -53,16 +40,16 @@ func later(ctx context.Context, after time.Duration, once func() (Event, error))
 		events = append(events, event)
 		done <- err
 	}()
-	return func() ([]Event, error) {
+	return func() ([]run.FaultEvent, error) {
 		err := <-done
 		return events, err
 	}
 }
 
-// once kills the node and heals it, whatever becomes of ctx.
-func (k Kill) once(ctx context.Context, nodes cluster.Killer, url string) (Event, error) {
+// killOnce kills the node and heals it, whatever becomes of ctx.
+func killOnce(ctx context.Context, k run.Kill, nodes cluster.Killer, url string) (run.FaultEvent, error) {
 	always := context.WithoutCancel(ctx)
-	event := Event{Kind: KindCrash, Node: k.Node, From: time.Now()}
+	event := run.FaultEvent{Kind: run.KindCrash, Node: k.Node, From: time.Now()}
 	if err := nodeclient.Crash(always, url, stuck); err != nil {
 		return event, fmt.Errorf("kill %s: %w", k.Node, err)
 	}
@@ -81,16 +68,4 @@ func revive(ctx context.Context, all cluster.Killer, whom string) error {
 	patient, cancel := context.WithTimeout(ctx, restartPatience)
 	defer cancel()
 	return all.Restart(patient, whom)
-}
-
-// sleep waits for d and reports whether it waited to the end: ctx may be done before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

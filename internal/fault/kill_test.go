@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -19,7 +20,7 @@ func TestKill(t *testing.T) {
 			c := start(t, journal, 5000)
 			ctx, heal := context.WithCancelCause(t.Context())
 			defer heal(nil)
-			wait, err := Kill{Node: "app-2", After: time.Millisecond, For: time.Hour}.Begin(ctx, target(c))
+			wait, err := Begin(ctx, run.Kill{Node: "app-2", After: time.Millisecond, For: time.Hour}, target(c))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,7 +38,7 @@ func TestKill(t *testing.T) {
 			}
 			heal(ErrOver) // the load is over, long before the hour is
 			events, err := wait()
-			if err != nil || len(events) != 1 || events[0].Kind != KindCrash || events[0].Node != "app-2" || !events[0].To.After(events[0].From) {
+			if err != nil || len(events) != 1 || events[0].Kind != run.KindCrash || events[0].Node != "app-2" || !events[0].To.After(events[0].From) {
 				t.Fatalf("events %+v, %v; want one crash of app-2", events, err)
 			}
 			if code := write(t, c.Nodes()[1].URL); code != "" {
@@ -68,7 +69,7 @@ func answers(t *testing.T, url string) bool {
 func TestKillThatIsLateKillsNobody(t *testing.T) {
 	c := start(t, store.WAL, 5000)
 	ctx, heal := context.WithCancelCause(t.Context())
-	wait, err := Kill{Node: "app-1", After: time.Hour}.Begin(ctx, target(c))
+	wait, err := Begin(ctx, run.Kill{Node: "app-1", After: time.Hour}, target(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,14 +82,14 @@ func TestKillThatIsLateKillsNobody(t *testing.T) {
 func TestKillThatCannotBegin(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		k    Kill
+		k    run.Kill
 		c    cluster.Cluster
 		want string
 	}{
-		{"no such node", Kill{Node: "app-9"}, start(t, store.WAL, 0), `"app-9" is not in the cluster`},
-		{"nodes of others", Kill{Node: "app-1"}, immortal{}, "cannot be killed"},
+		{"no such node", run.Kill{Node: "app-9"}, start(t, store.WAL, 0), `"app-9" is not in the cluster`},
+		{"nodes of others", run.Kill{Node: "app-1"}, immortal{}, "cannot be killed"},
 	} {
-		if _, err := tt.k.Begin(t.Context(), target(tt.c)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Begin(t.Context(), tt.k, target(tt.c)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one that says %q", tt.name, err, tt.want)
 		}
 	}
@@ -96,10 +97,10 @@ func TestKillThatCannotBegin(t *testing.T) {
 
 func TestKills(t *testing.T) {
 	for _, tt := range []struct {
-		f    Fault
+		f    run.Fault
 		want bool
-	}{{nil, false}, {Crash{}, true}, {Kill{}, true}, {Strike{}, true}, {Hold{}, false}, {Checkpoint{}, false}} {
-		if got := Kills(tt.f); got != tt.want {
+	}{{nil, false}, {run.Crash{}, true}, {run.Kill{}, true}, {run.Strike{}, true}, {run.Hold{}, false}, {run.Checkpoint{}, false}} {
+		if got := run.Kills(tt.f); got != tt.want {
 			t.Errorf("Kills(%v) = %v", tt.f, got)
 		}
 	}

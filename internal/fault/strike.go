@@ -3,37 +3,26 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 )
 
-// Strike kills one node, or the database server, with SIGKILL in the midst of
-// whatever it is doing, and starts it again a while later.
-type Strike struct {
-	Whom  string        // a node's name, or cluster.ServerName
-	After time.Duration // from the beginning of the load to the kill
-	For   time.Duration // from the kill to the start
-}
-
-// String says what happens to whom.
-func (s Strike) String() string { return fmt.Sprintf("%s is killed with SIGKILL", s.Whom) }
-
-// Begin has the kill come After a while, unless the load is over before. Wait
+// beginStrike has the kill come After a while, unless the load is over before. Wait
 // returns when what was killed serves again.
-func (s Strike) Begin(ctx context.Context, on Target) (wait func() ([]Event, error), err error) {
+func beginStrike(ctx context.Context, s run.Strike, on Target) (wait func() ([]run.FaultEvent, error), err error) {
 	all, ok := on.Cluster.(cluster.Killer)
 	if !ok {
 		return nil, errors.New("strike: nothing of this cluster can be killed")
 	}
-	return later(ctx, s.After, func() (Event, error) { return s.once(ctx, all) }), nil
+	return later(ctx, s.After, func() (run.FaultEvent, error) { return strikeOnce(ctx, s, all) }), nil
 }
 
-// once kills and heals, whatever becomes of ctx.
-func (s Strike) once(ctx context.Context, all cluster.Killer) (Event, error) {
+// strikeOnce kills and heals, whatever becomes of ctx.
+func strikeOnce(ctx context.Context, s run.Strike, all cluster.Killer) (run.FaultEvent, error) {
 	always := context.WithoutCancel(ctx)
-	event := Event{Kind: KindCrash, Node: s.Whom, From: time.Now()}
+	event := run.FaultEvent{Kind: run.KindCrash, Node: s.Whom, From: time.Now()}
 	if err := all.Kill(always, s.Whom); err != nil {
 		return event, err
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -15,7 +15,7 @@ func TestStrike(t *testing.T) {
 	c := start(t, store.WAL, 5000)
 	ctx, heal := context.WithCancelCause(t.Context())
 	defer heal(nil)
-	wait, err := Strike{Whom: "app-2", After: time.Millisecond, For: time.Hour}.Begin(ctx, target(c))
+	wait, err := Begin(ctx, run.Strike{Whom: "app-2", After: time.Millisecond, For: time.Hour}, target(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestStrike(t *testing.T) {
 	}
 	heal(ErrOver)
 	events, err := wait()
-	if err != nil || len(events) != 1 || events[0].Kind != KindCrash || events[0].Node != "app-2" || !events[0].To.After(events[0].From) {
+	if err != nil || len(events) != 1 || events[0].Kind != run.KindCrash || events[0].Node != "app-2" || !events[0].To.After(events[0].From) {
 		t.Fatalf("events %+v, %v; want one crash of app-2", events, err)
 	}
 	if code := write(t, c.Nodes()[1].URL); code != "" {
@@ -40,7 +40,7 @@ func TestStrike(t *testing.T) {
 func TestStrikeThatIsLateKillsNobody(t *testing.T) {
 	c := start(t, store.WAL, 5000)
 	ctx, heal := context.WithCancelCause(t.Context())
-	wait, err := Strike{Whom: "app-1", After: time.Hour}.Begin(ctx, target(c))
+	wait, err := Begin(ctx, run.Strike{Whom: "app-1", After: time.Hour}, target(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,12 +51,12 @@ func TestStrikeThatIsLateKillsNobody(t *testing.T) {
 }
 
 func TestStrikeThatFindsNobody(t *testing.T) {
-	if _, err := (Strike{Whom: "app-1"}).Begin(t.Context(), target(immortal{})); err == nil || !strings.Contains(err.Error(), "can be killed") {
+	if _, err := Begin(t.Context(), run.Strike{Whom: "app-1"}, target(immortal{})); err == nil || !strings.Contains(err.Error(), "can be killed") {
 		t.Errorf("nodes of others: error %v", err)
 	}
 	c := start(t, store.WAL, 0)
-	for _, whom := range []string{"app-9", cluster.ServerName} { // there is no server: the nodes share a file
-		wait, err := Strike{Whom: whom}.Begin(t.Context(), target(c))
+	for _, whom := range []string{"app-9", run.ServerName} { // there is no server: the nodes share a file
+		wait, err := Begin(t.Context(), run.Strike{Whom: whom}, target(c))
 		if err != nil {
 			t.Fatal(err)
 		}

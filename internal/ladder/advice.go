@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 const (
@@ -27,14 +27,14 @@ const (
 // first, and in at most eight pieces of advice. Each has the figures beside it
 // that it rests on, and goes no further than these: where one is missing, so is
 // the advice. It returns an empty slice, never nil, where nothing can be said.
-func Advise(c *experiment.Comparison) []experiment.Advice {
-	all := []experiment.Advice{}
+func Advise(c *run.Comparison) []run.Advice {
+	all := []run.Advice{}
 	if c == nil {
 		return all
 	}
 	a := adviser{Comparison: c}
 	a.choose()
-	for _, rule := range []func() experiment.Advice{
+	for _, rule := range []func() run.Advice{
 		a.broken, a.enough, a.further, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
 	} {
 		if advice := rule(); advice.Text != "" {
@@ -58,9 +58,9 @@ func once(all []string) []string {
 
 // An adviser is a comparison, and the rung that is enough.
 type adviser struct {
-	*experiment.Comparison
-	base  *experiment.Rung     // nil where none is
-	proof *experiment.RateStep // that it is
+	*run.Comparison
+	base  *run.Rung     // nil where none is
+	proof *run.RateStep // that it is
 }
 
 // choose finds the first rung that is enough, of those on SQLite before others:
@@ -79,7 +79,7 @@ func (a *adviser) choose() {
 
 // proves returns the step that shows that a rung is enough: at the rate that is
 // asked about or, without one, at its highest. It returns nil where there is none.
-func (a *adviser) proves(r *experiment.Rung) *experiment.RateStep {
+func (a *adviser) proves(r *run.Rung) *run.RateStep {
 	if a.Rate == 0 {
 		return top(r)
 	}
@@ -91,7 +91,7 @@ func (a *adviser) proves(r *experiment.Rung) *experiment.RateStep {
 
 // top returns the step of the highest rate that was good enough, with no lower
 // one that was not; nil where there is none or the rung is not sound.
-func top(r *experiment.Rung) (best *experiment.RateStep) {
+func top(r *run.Rung) (best *run.RateStep) {
 	if !sound(r) {
 		return nil
 	}
@@ -105,17 +105,17 @@ func top(r *experiment.Rung) (best *experiment.RateStep) {
 }
 
 // good reports whether a step is good enough and known to have lost nothing.
-func good(s *experiment.RateStep) bool {
+func good(s *run.RateStep) bool {
 	return s.Met && s.OK > 0 && s.Lost != nil && *s.Lost == 0
 }
 
 // below reports whether s came before the lowest rate that was not good enough.
 // What was good enough above that was luck.
-func below(s, unmet *experiment.RateStep) bool { return unmet == nil || s.Rate < unmet.Rate }
+func below(s, unmet *run.RateStep) bool { return unmet == nil || s.Rate < unmet.Rate }
 
 // lowestUnmet returns the step of the lowest rate that was not good enough; nil
 // where all were.
-func lowestUnmet(r *experiment.Rung) (lowest *experiment.RateStep) {
+func lowestUnmet(r *run.Rung) (lowest *run.RateStep) {
 	for _, s := range steps(r) {
 		if !s.Met && (lowest == nil || s.Rate < lowest.Rate) {
 			lowest = s
@@ -125,8 +125,8 @@ func lowestUnmet(r *experiment.Rung) (lowest *experiment.RateStep) {
 }
 
 // steps returns what came of each rate, that asked about among them.
-func steps(r *experiment.Rung) []*experiment.RateStep {
-	var all []*experiment.RateStep
+func steps(r *run.Rung) []*run.RateStep {
+	var all []*run.RateStep
 	for i := range r.Rates {
 		all = append(all, &r.Rates[i])
 	}
@@ -138,14 +138,14 @@ func steps(r *experiment.Rung) []*experiment.RateStep {
 
 // sound reports whether a rung is careful, lost nothing that is known, and is
 // one that a person might choose: nobody mixes drivers for its own sake.
-func sound(r *experiment.Rung) bool {
+func sound(r *run.Rung) bool {
 	lost, _ := mostLost(r)
 	return r.Careful && lost == 0 && r.Name != mixedName
 }
 
 // mostLost returns the most acknowledged changes that a rung is known to have
 // lost in one trial, and the line that tells of it.
-func mostLost(r *experiment.Rung) (most int64, line string) {
+func mostLost(r *run.Rung) (most int64, line string) {
 	for i := range r.Figures {
 		if f := &r.Figures[i]; f.Lost != nil && *f.Lost > most {
 			most, line = *f.Lost, figuresLine(r, f)
@@ -164,7 +164,7 @@ func mostLost(r *experiment.Rung) (most int64, line string) {
 	return most, line
 }
 
-func (a *adviser) rung(name string) *experiment.Rung {
+func (a *adviser) rung(name string) *run.Rung {
 	for i := range a.Rungs {
 		if a.Rungs[i].Name == name {
 			return &a.Rungs[i]
@@ -175,7 +175,7 @@ func (a *adviser) rung(name string) *experiment.Rung {
 
 // under returns what came of a rung under a load of clients who never rest; nil
 // where it was not put to it.
-func under(r *experiment.Rung, workload string, clients int) *experiment.Figures {
+func under(r *run.Rung, workload string, clients int) *run.Figures {
 	for i := range r.Figures {
 		if f := &r.Figures[i]; f.Workload == workload && f.Clients == clients {
 			return f
@@ -184,7 +184,7 @@ func under(r *experiment.Rung, workload string, clients int) *experiment.Figures
 	return nil
 }
 
-func survival(r *experiment.Rung, mishap string) *experiment.Survival {
+func survival(r *run.Rung, mishap string) *run.Survival {
 	for i := range r.Survives {
 		if r.Survives[i].Mishap == mishap {
 			return &r.Survives[i]
@@ -194,7 +194,7 @@ func survival(r *experiment.Rung, mishap string) *experiment.Survival {
 }
 
 // also adds a sentence to an advice, and what it rests on.
-func also(advice *experiment.Advice, sentence string, rests ...string) {
+func also(advice *run.Advice, sentence string, rests ...string) {
 	advice.Text = strings.TrimSpace(advice.Text + " " + sentence)
 	advice.Rests = append(advice.Rests, rests...)
 }

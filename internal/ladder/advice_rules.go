@@ -3,11 +3,11 @@ package ladder
 import (
 	"fmt"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // broken warns of rungs that should lose nothing and did.
-func (a *adviser) broken() (advice experiment.Advice) {
+func (a *adviser) broken() (advice run.Advice) {
 	for i := range a.Rungs {
 		r := &a.Rungs[i]
 		if lost, line := mostLost(r); r.Careful && lost > 0 {
@@ -18,7 +18,7 @@ func (a *adviser) broken() (advice experiment.Advice) {
 }
 
 // enough names the rung that is enough, and says so where none on SQLite is.
-func (a *adviser) enough() (advice experiment.Advice) {
+func (a *adviser) enough() (advice run.Advice) {
 	if a.base == nil || !onSQLite(a.base) {
 		if failed := a.failed(); len(failed) > 0 {
 			also(&advice, a.noneIs(), failed...)
@@ -73,8 +73,8 @@ func (a *adviser) noneIs() string {
 }
 
 // nearest names the rung with the highest rate, where none is enough.
-func (a *adviser) nearest(advice *experiment.Advice) {
-	var best *experiment.Rung
+func (a *adviser) nearest(advice *run.Advice) {
+	var best *run.Rung
 	for i := range a.Rungs {
 		if r := &a.Rungs[i]; top(r) != nil && (best == nil || top(r).Rate > top(best).Rate) {
 			best = r
@@ -87,7 +87,7 @@ func (a *adviser) nearest(advice *experiment.Advice) {
 
 // naive says what is lost where one stops before the first careful rung, and
 // that another engine alone does not help.
-func (a *adviser) naive() (advice experiment.Advice) {
+func (a *adviser) naive() (advice run.Advice) {
 	var kinds []string
 	losers := map[string]*loser{}
 	for i := range a.Rungs {
@@ -116,11 +116,11 @@ func (a *adviser) naive() (advice experiment.Advice) {
 // A loser is the naive rungs of one engine.
 type loser struct {
 	titles, lines []string
-	rung          *experiment.Rung // that lost most
-	most          *experiment.Figures
+	rung          *run.Rung // that lost most
+	most          *run.Figures
 }
 
-func (l *loser) add(r *experiment.Rung, f *experiment.Figures) {
+func (l *loser) add(r *run.Rung, f *run.Figures) {
 	l.titles, l.lines = append(l.titles, titled(r)), append(l.lines, figuresLine(r, f))
 	if l.most == nil || *f.Lost > *l.most.Lost {
 		l.rung, l.most = r, f
@@ -134,7 +134,7 @@ func (l *loser) words() string {
 
 // loss returns the figures in which a rung lost most; nil where it lost nothing
 // that is known.
-func loss(r *experiment.Rung) (most *experiment.Figures) {
+func loss(r *run.Rung) (most *run.Figures) {
 	for i := range r.Figures {
 		f := &r.Figures[i]
 		if f.Lost != nil && *f.Lost > 0 && (most == nil || *f.Lost > *most.Lost) {
@@ -146,7 +146,7 @@ func loss(r *experiment.Rung) (most *experiment.Figures) {
 
 // further says what to go on to above the highest rate of the rung that is
 // enough, and then above that of the next.
-func (a *adviser) further() (advice experiment.Advice) {
+func (a *adviser) further() (advice run.Advice) {
 	if a.base == nil {
 		return advice
 	}
@@ -172,21 +172,21 @@ func (a *adviser) further() (advice experiment.Advice) {
 
 // beats reports whether next was good enough clearly above the highest rate of
 // at, and at a rate that at was seen to fail at or below.
-func beats(next, at *experiment.Rung) bool {
+func beats(next, at *run.Rung) bool {
 	high, low, unmet := top(next), top(at), lowestUnmet(at)
 	return high != nil && low != nil && unmet != nil && high.Rate >= clearly*low.Rate && high.Rate >= unmet.Rate
 }
 
 // idle reports whether a rung was seen to fail without having been clearly
 // above base.
-func idle(r, base *experiment.Rung) bool {
+func idle(r, base *run.Rung) bool {
 	high, low := top(r), top(base)
 	return high != nil && low != nil && lowestUnmet(r) != nil && high.Rate < clearly*low.Rate
 }
 
 // hosts names the engines that several hosts can share, and what they cost on
 // this one.
-func (a *adviser) hosts() (advice experiment.Advice) {
+func (a *adviser) hosts() (advice run.Advice) {
 	seen := map[string]bool{}
 	for i := range a.Rungs {
 		kind := engineOf(&a.Rungs[i])
@@ -210,11 +210,11 @@ func (a *adviser) hosts() (advice experiment.Advice) {
 
 // across returns the rung with the highest rate of the sound ones of an engine
 // that several hosts can share, and who says that they can; nil where there is none.
-func (a *adviser) across(kind string) (best *experiment.Rung, says *experiment.Survival) {
+func (a *adviser) across(kind string) (best *run.Rung, says *run.Survival) {
 	most := -1.0
 	for i := range a.Rungs {
 		r := &a.Rungs[i]
-		s := survival(r, experiment.MishapHost)
+		s := survival(r, run.MishapHost)
 		if kind == "" || engineOf(r) != kind || !sound(r) || s == nil || s.Answer != "yes" {
 			continue
 		}
@@ -230,7 +230,7 @@ func (a *adviser) across(kind string) (best *experiment.Rung, says *experiment.S
 }
 
 // cost says what a rung takes on this one host, beside the one that is enough.
-func (a *adviser) cost(advice *experiment.Advice, r *experiment.Rung) {
+func (a *adviser) cost(advice *run.Advice, r *run.Rung) {
 	high := top(r)
 	if high == nil {
 		return
@@ -246,11 +246,11 @@ func (a *adviser) cost(advice *experiment.Advice, r *experiment.Rung) {
 
 // writerDied says what came of the writer's kill -9: of the single writer, and
 // of the first rung of each other engine.
-func (a *adviser) writerDied() (advice experiment.Advice) {
+func (a *adviser) writerDied() (advice run.Advice) {
 	seen := map[string]bool{}
 	for i := range a.Rungs {
 		r := &a.Rungs[i]
-		kind, s := engineOf(r), survival(r, experiment.MishapWriter)
+		kind, s := engineOf(r), survival(r, run.MishapWriter)
 		if s == nil || !s.Measured || s.Gap == nil || seen[kind] || onSQLite(r) && r.Name != singleName {
 			continue
 		}
@@ -261,7 +261,7 @@ func (a *adviser) writerDied() (advice experiment.Advice) {
 }
 
 // alone says what the queue costs a client that has nobody to share it with.
-func (a *adviser) alone() (advice experiment.Advice) {
+func (a *adviser) alone() (advice run.Advice) {
 	queue, direct := a.rung(queueName), a.rung(immediateName)
 	if queue == nil || direct == nil {
 		return advice

@@ -3,19 +3,19 @@ package ladder
 import (
 	"fmt"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A starvation is two rungs under the same load, of which one makes a few
 // clients wait much longer. The zero starvation is none.
 type starvation struct {
-	slow, quick *experiment.Rung
-	at, beside  *experiment.Figures // theirs
+	slow, quick *run.Rung
+	at, beside  *run.Figures // theirs
 }
 
 // starving says with which rung a few clients wait much longer than with
 // another: with the one that is enough if that is so, else where it is worst.
-func (a *adviser) starving() (advice experiment.Advice) {
+func (a *adviser) starving() (advice run.Advice) {
 	most := a.starvation(a.base)
 	if most.ratio() < starved {
 		most = a.worstStarvation()
@@ -41,7 +41,7 @@ func (a *adviser) worstStarvation() (most starvation) {
 
 // starvation compares a rung, which may be nil, with each other under each load
 // and returns where it is worst.
-func (a *adviser) starvation(slow *experiment.Rung) (most starvation) {
+func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 	if slow == nil || !sound(slow) {
 		return most
 	}

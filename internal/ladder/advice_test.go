@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -21,24 +21,24 @@ func waits(p99 float64) measure.Summary {
 }
 
 // met and unmet are steps of a search, of two seconds each.
-func met(rate float64) experiment.RateStep {
+func met(rate float64) run.RateStep {
 	n := int(2 * rate)
-	return experiment.RateStep{Rate: rate, Sent: n, OK: n, Latency: waits(41), Lost: ptr(int64(0)), Met: true}
+	return run.RateStep{Rate: rate, Sent: n, OK: n, Latency: waits(41), Lost: ptr(int64(0)), Met: true}
 }
 
-func unmet(rate float64) experiment.RateStep {
+func unmet(rate float64) run.RateStep {
 	n := int(2 * rate)
-	return experiment.RateStep{Rate: rate, Sent: n, OK: n - 3, Refused: 3, Errors: 3 / float64(n), Latency: waits(713), Lost: ptr(int64(0))}
+	return run.RateStep{Rate: rate, Sent: n, OK: n - 3, Refused: 3, Errors: 3 / float64(n), Latency: waits(713), Lost: ptr(int64(0))}
 }
 
 // at is what clients of the hot counter got from a rung.
-func at(clients int, rate, p99 float64, lost int64) experiment.Figures {
-	return experiment.Figures{Workload: "counter", Clients: clients, OK: int(2 * rate), Rate: rate, Latency: waits(p99), Lost: &lost, Fairness: 1, Attempts: 1}
+func at(clients int, rate, p99 float64, lost int64) run.Figures {
+	return run.Figures{Workload: "counter", Clients: clients, OK: int(2 * rate), Rate: rate, Latency: waits(p99), Lost: &lost, Fairness: 1, Attempts: 1}
 }
 
 // rungOf is a rung that was asked about 200/s if that is among its rates.
-func rungOf(name, title, engine string, careful bool, figures []experiment.Figures, rates ...experiment.RateStep) experiment.Rung {
-	r := experiment.Rung{Name: name, Title: title, Engine: engine, Careful: careful, Figures: figures, Rates: rates}
+func rungOf(name, title, engine string, careful bool, figures []run.Figures, rates ...run.RateStep) run.Rung {
+	r := run.Rung{Name: name, Title: title, Engine: engine, Careful: careful, Figures: figures, Rates: rates}
 	for i := range rates {
 		if rates[i].Rate == 200 {
 			r.Asked = &rates[i]
@@ -49,18 +49,18 @@ func rungOf(name, title, engine string, careful bool, figures []experiment.Figur
 
 // saysYes and saysNo are what documents say of a second host.
 var (
-	saysYes = experiment.Survival{Mishap: experiment.MishapHost, Answer: "yes", Says: "Clients connect over the network.", Source: "https://db.example/ha"}
-	saysNo  = experiment.Survival{Mishap: experiment.MishapHost, Answer: "no", Says: "All processes must be on one host.", Source: "https://file.example/wal"}
+	saysYes = run.Survival{Mishap: run.MishapHost, Answer: "yes", Says: "Clients connect over the network.", Source: "https://db.example/ha"}
+	saysNo  = run.Survival{Mishap: run.MishapHost, Answer: "no", Says: "All processes must be on one host.", Source: "https://file.example/wal"}
 )
 
 // whole is a comparison about which every rule but that of broken promises has
 // something to say.
-func whole() *experiment.Comparison {
+func whole() *run.Comparison {
 	const file, server = "SQLite 3.54.1", "PostgreSQL 15.18"
-	two := func(one, many experiment.Figures) []experiment.Figures { return []experiment.Figures{one, many} }
-	c := &experiment.Comparison{
+	two := func(one, many run.Figures) []run.Figures { return []run.Figures{one, many} }
+	c := &run.Comparison{
 		Nodes: 4, Rate: 200, Expect: DefaultExpect, Met: true,
-		Rungs: []experiment.Rung{
+		Rungs: []run.Rung{
 			rungOf("red", "red: no patience", file, false, two(at(1, 300, 5, 0), at(64, 310, 6, 0))),
 			rungOf("busy-timeout", "+ busy_timeout", file, false, two(at(1, 300, 5, 0), at(64, 1520, 300, 743))),
 			rungOf("wal", "+ WAL", file, false, two(at(1, 480, 4, 0), at(64, 2050, 310, 1999))),
@@ -70,11 +70,11 @@ func whole() *experiment.Comparison {
 			rungOf("postgres/naive", "PostgreSQL: naive", server, false, two(at(1, 390, 4, 0), at(64, 1230, 60, 876))),
 			rungOf("postgres/update", "PostgreSQL: one UPDATE", server, true, two(at(1, 400, 4, 0), at(64, 1410, 70, 0)), met(200), met(1300), unmet(1600)),
 		},
-		Missing: []experiment.Missing{{Rungs: []string{"rqlite"}, Why: "there is no rqlited on PATH", Hint: "give --rqlite URL"}},
+		Missing: []run.Missing{{Rungs: []string{"rqlite"}, Why: "there is no rqlited on PATH", Hint: "give --rqlite URL"}},
 	}
-	writer := experiment.Survival{Mishap: experiment.MishapWriter, Measured: true, Answer: "yes", Says: "app-1 was killed.", Failed: 34, Gap: ptr(1.234), Lost: ptr(int64(0))}
-	c.Rungs[5].Survives = []experiment.Survival{saysNo, writer}
-	c.Rungs[7].Survives = []experiment.Survival{saysYes}
+	writer := run.Survival{Mishap: run.MishapWriter, Measured: true, Answer: "yes", Says: "app-1 was killed.", Failed: 34, Gap: ptr(1.234), Lost: ptr(int64(0))}
+	c.Rungs[5].Survives = []run.Survival{saysNo, writer}
+	c.Rungs[7].Survives = []run.Survival{saysYes}
 	return c
 }
 
@@ -118,48 +118,48 @@ func TestAdviseChanges(t *testing.T) {
 	const immediate, queue, single, postgres = 3, 4, 5, 7
 	for _, tt := range []struct {
 		name   string
-		change func(c *experiment.Comparison)
+		change func(c *run.Comparison)
 		says   []string // in some advice
 		not    []string // in none
 	}{
-		{"what was asked about is not good enough", func(c *experiment.Comparison) { c.Rungs[immediate].Rates[0].Met = false },
+		{"what was asked about is not good enough", func(c *run.Comparison) { c.Rungs[immediate].Rates[0].Met = false },
 			[]string{"4 nodes at 200 writes/s: queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
-		{"it is good enough by luck", func(c *experiment.Comparison) {
+		{"it is good enough by luck", func(c *run.Comparison) {
 			r := &c.Rungs[immediate]
 			r.Rates = slices.Insert(slices.Clone(r.Rates), 0, unmet(150))
 		}, []string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
-		{"nobody knows what is lost", func(c *experiment.Comparison) { c.Rungs[immediate].Asked.Lost = nil },
+		{"nobody knows what is lost", func(c *run.Comparison) { c.Rungs[immediate].Asked.Lost = nil },
 			[]string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
-		{"nobody was asked", func(c *experiment.Comparison) {
+		{"nobody was asked", func(c *run.Comparison) {
 			for i := range c.Rungs {
 				c.Rungs[i].Asked = nil
 			}
 		}, []string{"The highest rate that was good enough is that of single writer: 2,900/s."}, []string{"is enough", "good enough here", "Above about"}},
-		{"too few for a p99", func(c *experiment.Comparison) {
+		{"too few for a p99", func(c *run.Comparison) {
 			s := c.Rungs[immediate].Asked
 			s.Sent, s.OK = 40, 40
 		}, []string{"is enough (0 of 40 refused, 0 lost, too few for a p99)"}, nil},
-		{"dropped arrivals", func(c *experiment.Comparison) {
+		{"dropped arrivals", func(c *run.Comparison) {
 			s := c.Rungs[immediate].Asked
 			s.OK, s.Errors = 399, 0.0025
 		}, []string{"is enough (0 of 400 refused, 0.25 % not ok, 0 lost, p99 41 ms)"}, nil},
-		{"none on SQLite is enough", func(c *experiment.Comparison) {
+		{"none on SQLite is enough", func(c *run.Comparison) {
 			for _, i := range []int{immediate, queue, single} {
 				c.Rungs[i].Asked.Met = false
 			}
 		}, []string{"No way to share the SQLite file was seen to be good enough here at 200 writes/s without losing anything. On this machine, with your 4 nodes at 200 writes/s: PostgreSQL: one UPDATE is enough"},
 			[]string{"Above about"}},
-		{"none is enough", func(c *experiment.Comparison) {
+		{"none is enough", func(c *run.Comparison) {
 			for i := range c.Rungs {
 				if r := &c.Rungs[i]; r.Careful {
-					r.Asked.Met, r.Rates = false, []experiment.RateStep{met(100), *r.Asked}
+					r.Asked.Met, r.Rates = false, []run.RateStep{met(100), *r.Asked}
 				}
 			}
 		}, []string{"Nothing was seen to be good enough here at 200 writes/s without losing anything. The highest rate that was good enough is that of BEGIN IMMEDIATE: 100/s."},
 			[]string{"is enough", "Above about"}},
-		{"no rate is asked about", func(c *experiment.Comparison) { c.Rate = 0 },
+		{"no rate is asked about", func(c *run.Comparison) { c.Rate = 0 },
 			[]string{"On this machine, with your 4 nodes: BEGIN IMMEDIATE is enough up to at least 880/s", "Above about 880/s: queue"}, []string{"writes/s"}},
-		{"no rate is asked about, and none is good enough", func(c *experiment.Comparison) {
+		{"no rate is asked about, and none is good enough", func(c *run.Comparison) {
 			c.Rate = 0
 			for i := range c.Rungs {
 				for j := range c.Rungs[i].Rates {
@@ -167,91 +167,91 @@ func TestAdviseChanges(t *testing.T) {
 				}
 			}
 		}, []string{"Nothing was seen to be good enough here at any rate that was tried"}, []string{"is enough", "The highest"}},
-		{"nobody saw the end of BEGIN IMMEDIATE", func(c *experiment.Comparison) { c.Rungs[immediate].Rates = c.Rungs[immediate].Rates[:2] },
+		{"nobody saw the end of BEGIN IMMEDIATE", func(c *run.Comparison) { c.Rungs[immediate].Rates = c.Rungs[immediate].Rates[:2] },
 			[]string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
-		{"the queue was never tried where BEGIN IMMEDIATE fails", func(c *experiment.Comparison) {
+		{"the queue was never tried where BEGIN IMMEDIATE fails", func(c *run.Comparison) {
 			c.Rungs[immediate].Rates[1], c.Rungs[immediate].Rates[2] = met(300), unmet(5000)
 		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
-		{"the queue brings nothing", func(c *experiment.Comparison) {
-			c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(900), unmet(1100)}
+		{"the queue brings nothing", func(c *run.Comparison) {
+			c.Rungs[queue].Rates = []run.RateStep{met(200), met(900), unmet(1100)}
 		}, []string{"Queue brought no clearly higher rate here: it was good enough up to 900/s, BEGIN IMMEDIATE up to 880/s, of the rates tried.", "Above about 880/s: single writer"}, []string{"Above about 880/s: queue"}},
-		{"the queue is a little above", func(c *experiment.Comparison) {
+		{"the queue is a little above", func(c *run.Comparison) {
 			c.Rungs[immediate].Rates[2] = unmet(950)
-			c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(1000), unmet(1100)}
+			c.Rungs[queue].Rates = []run.RateStep{met(200), met(1000), unmet(1100)}
 		}, []string{"Queue brought no clearly higher rate here"}, []string{"Above about 880/s: queue"}},
-		{"nobody saw the end of the queue", func(c *experiment.Comparison) { c.Rungs[queue].Rates = []experiment.RateStep{met(200), met(900)} },
+		{"nobody saw the end of the queue", func(c *run.Comparison) { c.Rungs[queue].Rates = []run.RateStep{met(200), met(900)} },
 			[]string{"BEGIN IMMEDIATE is enough"}, []string{"/s: queue", "brought no"}},
-		{"it takes two steps further", func(c *experiment.Comparison) {
+		{"it takes two steps further", func(c *run.Comparison) {
 			c.Rungs[single].Rates[1], c.Rungs[single].Rates[2] = met(9000), unmet(11_000)
 		},
 			[]string{"Above about 880/s: queue", "Above about 2,800/s: single writer, which was good enough up to at least 9,000/s, where queue was not at 3,300/s."}, nil},
-		{"something careful loses", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].Lost = ptr(int64(1)) },
+		{"something careful loses", func(c *run.Comparison) { c.Rungs[immediate].Figures[1].Lost = ptr(int64(1)) },
 			[]string{"Do not trust BEGIN IMMEDIATE: it should lose nothing, and lost 1 acknowledged change.", "queue is enough", "Do not stop at busy_timeout or WAL:"}, []string{"BEGIN IMMEDIATE is enough", "With BEGIN IMMEDIATE"}},
-		{"something careful loses at a kill", func(c *experiment.Comparison) { c.Rungs[single].Survives[1].Lost = ptr(int64(7)) },
+		{"something careful loses at a kill", func(c *run.Comparison) { c.Rungs[single].Survives[1].Lost = ptr(int64(7)) },
 			[]string{"Do not trust single writer: it should lose nothing, and lost 7 acknowledged changes.", "0 lost, p99", "34 requests not ok, 7 lost"}, []string{"single writer 110 ms"}},
-		{"something careful loses at a rate", func(c *experiment.Comparison) { c.Rungs[immediate].Rates[2].Lost = ptr(int64(5)) },
+		{"something careful loses at a rate", func(c *run.Comparison) { c.Rungs[immediate].Rates[2].Lost = ptr(int64(5)) },
 			[]string{"Do not trust BEGIN IMMEDIATE: it should lose nothing, and lost 5 acknowledged changes.", "queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
-		{"naive rungs lose nothing", func(c *experiment.Comparison) {
+		{"naive rungs lose nothing", func(c *run.Comparison) {
 			for i := range c.Rungs {
 				c.Rungs[i].Figures[1].Lost = ptr(int64(0))
 			}
 		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Do not stop", "does not help"}},
-		{"nobody knows what naive rungs lose", func(c *experiment.Comparison) {
+		{"nobody knows what naive rungs lose", func(c *run.Comparison) {
 			for i := range c.Rungs {
 				c.Rungs[i].Figures[1].Lost = nil
 			}
 		}, nil, []string{"Do not stop", "does not help"}},
-		{"one change is lost", func(c *experiment.Comparison) {
+		{"one change is lost", func(c *run.Comparison) {
 			c.Rungs[1].Figures[1].Lost, c.Rungs[2].Figures[1].Lost = ptr(int64(1)), ptr(int64(0))
 		}, []string{"Do not stop at busy_timeout: of 3,040 requests that were told ok, 1 change was lost"}, []string{"or WAL"}},
-		{"the documents do not say yes", func(c *experiment.Comparison) { c.Rungs[postgres].Survives = []experiment.Survival{saysNo} },
+		{"the documents do not say yes", func(c *run.Comparison) { c.Rungs[postgres].Survives = []run.Survival{saysNo} },
 			nil, []string{"one host"}},
-		{"a second host was tried", func(c *experiment.Comparison) {
-			c.Rungs[postgres].Survives = []experiment.Survival{{Mishap: experiment.MishapHost, Measured: true, Answer: "yes", Says: "It went on."}}
+		{"a second host was tried", func(c *run.Comparison) {
+			c.Rungs[postgres].Survives = []run.Survival{{Mishap: run.MishapHost, Measured: true, Answer: "yes", Says: "It went on."}}
 		}, []string{"Above one host: PostgreSQL (it was tried here)."}, []string{"documents"}},
-		{"the cost of a second host is not known", func(c *experiment.Comparison) { c.Rungs[postgres].Rates, c.Rungs[postgres].Asked = nil, nil },
+		{"the cost of a second host is not known", func(c *run.Comparison) { c.Rungs[postgres].Rates, c.Rungs[postgres].Asked = nil, nil },
 			[]string{"Above one host: PostgreSQL"}, []string{"On this one host"}},
-		{"two engines for two hosts", func(c *experiment.Comparison) {
+		{"two engines for two hosts", func(c *run.Comparison) {
 			r := rungOf("rqlite/update", "rqlite: one UPDATE", "rqlite 10.2", true, nil, met(200), unmet(300))
-			r.Survives = []experiment.Survival{saysYes}
+			r.Survives = []run.Survival{saysYes}
 			c.Rungs = append(c.Rungs, r)
 		}, []string{"Above one host: PostgreSQL (so say", "Or: rqlite (so say its documents; it was not tried here). On this one host, rqlite: one UPDATE was good enough up to at least 200/s"}, nil},
-		{"what became of the writer was not measured", func(c *experiment.Comparison) { c.Rungs[single].Survives = []experiment.Survival{saysNo} },
+		{"what became of the writer was not measured", func(c *run.Comparison) { c.Rungs[single].Survives = []run.Survival{saysNo} },
 			nil, []string{"its writer was killed"}},
-		{"what becomes of the writer is what documents say", func(c *experiment.Comparison) { c.Rungs[single].Survives[1].Measured = false },
+		{"what becomes of the writer is what documents say", func(c *run.Comparison) { c.Rungs[single].Survives[1].Measured = false },
 			nil, []string{"its writer was killed"}},
-		{"how long nothing succeeded is not known", func(c *experiment.Comparison) { c.Rungs[single].Survives[1].Gap = nil },
+		{"how long nothing succeeded is not known", func(c *run.Comparison) { c.Rungs[single].Survives[1].Gap = nil },
 			nil, []string{"its writer was killed"}},
-		{"a queue's writer is any node", func(c *experiment.Comparison) {
+		{"a queue's writer is any node", func(c *run.Comparison) {
 			c.Rungs[queue].Survives, c.Rungs[single].Survives = c.Rungs[single].Survives, nil
 		}, nil, []string{"its writer was killed"}},
-		{"nobody waits ten times as long", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].Latency = waits(210) },
+		{"nobody waits ten times as long", func(c *run.Comparison) { c.Rungs[immediate].Figures[1].Latency = waits(210) },
 			nil, []string{"wait long"}},
-		{"the quick one refuses", func(c *experiment.Comparison) {
+		{"the quick one refuses", func(c *run.Comparison) {
 			c.Rungs[queue].Figures[1].Refused, c.Rungs[single].Figures[1].Unknown, c.Rungs[postgres].Figures[1].Refused = 70, 70, 70
 		}, nil, []string{"wait long"}},
-		{"a wait of nothing is not measured", func(c *experiment.Comparison) {
+		{"a wait of nothing is not measured", func(c *run.Comparison) {
 			for _, i := range []int{queue, single, postgres} {
 				c.Rungs[i].Figures[1].Latency = measure.Summary{}
 			}
 		}, nil, []string{"wait long"}},
-		{"too few for a p99.9", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].OK = 500 },
+		{"too few for a p99.9", func(c *run.Comparison) { c.Rungs[immediate].Figures[1].OK = 500 },
 			[]string{"its max was 4.87 s, that of single writer 132 ms"}, nil},
-		{"too few for any tail", func(c *experiment.Comparison) { c.Rungs[immediate].Figures[1].OK = 99 }, nil, []string{"wait long"}},
-		{"another than the one that is enough starves", func(c *experiment.Comparison) {
+		{"too few for any tail", func(c *run.Comparison) { c.Rungs[immediate].Figures[1].OK = 99 }, nil, []string{"wait long"}},
+		{"another than the one that is enough starves", func(c *run.Comparison) {
 			c.Rungs[immediate].Figures[1].Latency, c.Rungs[postgres].Figures[1].Latency = waits(23), waits(900)
 		}, []string{"With PostgreSQL: one UPDATE a few clients wait long: its p99.9 was 4.5 s"}, nil},
-		{"the queue costs a client alone", func(c *experiment.Comparison) { c.Rungs[queue].Figures[0].Rate = 400 },
+		{"the queue costs a client alone", func(c *run.Comparison) { c.Rungs[queue].Figures[0].Rate = 400 },
 			[]string{"The queue costs a client alone some of its throughput: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
-		{"a client alone did too little", func(c *experiment.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"client alone"}},
-		{"a client alone was not measured", func(c *experiment.Comparison) { c.Rungs[queue].Figures = c.Rungs[queue].Figures[1:] },
+		{"a client alone did too little", func(c *run.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"client alone"}},
+		{"a client alone was not measured", func(c *run.Comparison) { c.Rungs[queue].Figures = c.Rungs[queue].Figures[1:] },
 			nil, []string{"client alone"}},
-		{"mixed drivers are nobody's choice", func(c *experiment.Comparison) {
+		{"mixed drivers are nobody's choice", func(c *run.Comparison) {
 			r := rungOf("mixed-drivers", "BEGIN IMMEDIATE, mixed drivers", "SQLite 3.54.1", true, nil, met(200), met(20_000), unmet(30_000))
-			c.Rungs = append([]experiment.Rung{r}, append(c.Rungs, r)...)
+			c.Rungs = append([]run.Rung{r}, append(c.Rungs, r)...)
 		}, []string{": BEGIN IMMEDIATE is enough"}, []string{"mixed"}},
-		{"nothing was recorded of a rung", func(c *experiment.Comparison) {
-			c.Rungs = append(c.Rungs, experiment.Rung{Name: "rqlite/update", Title: "rqlite: one UPDATE", Careful: true, Survives: []experiment.Survival{saysYes}})
+		{"nothing was recorded of a rung", func(c *run.Comparison) {
+			c.Rungs = append(c.Rungs, run.Rung{Name: "rqlite/update", Title: "rqlite: one UPDATE", Careful: true, Survives: []run.Survival{saysYes}})
 		}, nil, []string{"Or:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -284,7 +284,7 @@ var number = regexp.MustCompile(`[0-9][0-9,.]*[0-9]|[0-9]`)
 
 // restsOnFigures wants each number of an advice to stand in what it rests on, or
 // in the comparison's own question and names.
-func restsOnFigures(t *testing.T, c *experiment.Comparison) {
+func restsOnFigures(t *testing.T, c *run.Comparison) {
 	t.Helper()
 	given := fmt.Sprint(c.Nodes, " ", c.Rate, " ", c.Expect)
 	for i := range c.Rungs {
@@ -301,7 +301,7 @@ func restsOnFigures(t *testing.T, c *experiment.Comparison) {
 }
 
 func TestAdviseOfNothing(t *testing.T) {
-	for _, c := range []*experiment.Comparison{nil, {}, {Nodes: 4, Rate: 200, Expect: DefaultExpect, Rungs: []experiment.Rung{{}, {Careful: true}}}} {
+	for _, c := range []*run.Comparison{nil, {}, {Nodes: 4, Rate: 200, Expect: DefaultExpect, Rungs: []run.Rung{{}, {Careful: true}}}} {
 		if got := Advise(c); got == nil || len(got) != 0 {
 			t.Errorf("of nothing it says %v", got)
 		}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
 // enoughForP99 and enoughForP999 are how many ok ops a percentile wants below
@@ -29,20 +29,20 @@ func tail(s *measure.Summary, ok int) (name string, ms float64) {
 
 // titled is a rung as a sentence names it: without the + that says that it adds
 // to the one before.
-func titled(r *experiment.Rung) string { return strings.TrimPrefix(r.Title, "+ ") }
+func titled(r *run.Rung) string { return strings.TrimPrefix(r.Title, "+ ") }
 
 // engineOf is the kind of database that a rung ran on, without its version:
 // "PostgreSQL".
-func engineOf(r *experiment.Rung) string {
+func engineOf(r *run.Rung) string {
 	kind, _, _ := strings.Cut(r.Engine, " ")
 	return kind
 }
 
-func onSQLite(r *experiment.Rung) bool { return engineOf(r) == "SQLite" }
+func onSQLite(r *run.Rung) bool { return engineOf(r) == "SQLite" }
 
 // figuresLine is what clients who never rest got from a rung:
 // "queue, counter, 64 clients: 3,120/s, 31,200 ok, 0 refused, 0 lost, p99 41 ms".
-func figuresLine(r *experiment.Rung, f *experiment.Figures) string {
+func figuresLine(r *run.Rung, f *run.Figures) string {
 	said := []string{perSecond(f.Rate), count(int64(f.OK)) + " ok", count(int64(f.Refused)) + " refused"}
 	said = append(said, lostPart(f.Lost)...)
 	if f.OK >= enoughForP99 {
@@ -59,7 +59,7 @@ func figuresLine(r *experiment.Rung, f *experiment.Figures) string {
 
 // stepLine is what came of a rate on a rung:
 // "immediate at 200/s: 0 of 4,000 refused, 0 lost, p99 41 ms: good enough".
-func stepLine(r *experiment.Rung, s *experiment.RateStep) string {
+func stepLine(r *run.Rung, s *run.RateStep) string {
 	met := "good enough"
 	if !s.Met {
 		met = "not good enough"
@@ -67,7 +67,7 @@ func stepLine(r *experiment.Rung, s *experiment.RateStep) string {
 	return fmt.Sprintf("%s at %s: %s: %s", r.Name, perSecond(s.Rate), stepWords(s), met)
 }
 
-func stepWords(s *experiment.RateStep) string {
+func stepWords(s *run.RateStep) string {
 	said := []string{fmt.Sprintf("%s of %s refused", count(int64(s.Refused)), count(int64(s.Sent)))}
 	if s.Sent-s.OK > s.Refused {
 		said = append(said, percent(s.Errors)+" not ok")
@@ -88,7 +88,7 @@ func lostPart(lost *int64) []string {
 
 // survivalLine is how a rung came through a mishap, and who says so:
 // "single-writer, the writer's kill -9: yes, measured here: no success for 1.2 s, 34 requests not ok, 0 lost. app-1 was killed …".
-func survivalLine(r *experiment.Rung, s *experiment.Survival) string {
+func survivalLine(r *run.Rung, s *run.Survival) string {
 	by := "from the documents"
 	switch {
 	case s.Measured:
@@ -101,7 +101,7 @@ func survivalLine(r *experiment.Rung, s *experiment.Survival) string {
 
 // gapWords is what was measured of a mishap: "no success for 1.2 s, 34 requests
 // not ok, 0 lost".
-func gapWords(s *experiment.Survival) string {
+func gapWords(s *run.Survival) string {
 	var said []string
 	if s.Gap != nil {
 		said = append(said, "no success for "+wait(*s.Gap*1000))

@@ -5,7 +5,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 )
 
 // lab cites a line of the lab that contend started from.
@@ -51,30 +51,30 @@ var claims = []experiment.Claim{
 
 // expectations says what is expected of the rung; crowd: several clients
 // increment one counter, struck: somebody is killed.
-func (r *rung) expectations(crowd, struck bool) map[string]experiment.Expectation {
+func (r *rung) expectations(crowd, struck bool) map[string]run.Expectation {
 	if !r.naive && !r.careful { // whether it loses hangs on chance, for most is refused
 		if crowd {
-			return map[string]experiment.Expectation{"many-busy": experiment.ExpectHolds}
+			return map[string]run.Expectation{"many-busy": run.ExpectHolds}
 		}
-		return map[string]experiment.Expectation{"lost-update": experiment.Either}
+		return map[string]run.Expectation{"lost-update": run.Either}
 	}
-	expect := map[string]experiment.Expectation{"lost-update": r.expectation(experiment.ExpectHolds, experiment.ExpectRefuted)}
-	if r.server == "" && r.discipline.Journal == "WAL" && r.drivers == "" {
-		expect["wal-no-cure"] = experiment.Either
+	expect := map[string]run.Expectation{"lost-update": r.expectation(run.ExpectHolds, run.ExpectRefuted)}
+	if r.server == "" && r.discipline.Journal == "WAL" && r.drivers == nil {
+		expect["wal-no-cure"] = run.Either
 		if r.naive {
-			expect["wal-no-cure"] = experiment.ExpectHolds
+			expect["wal-no-cure"] = run.ExpectHolds
 		}
 	}
 	if r.server != "" {
-		expect["proper-dbms"] = r.expectation(experiment.ExpectRefuted, experiment.ExpectHolds)
+		expect["proper-dbms"] = r.expectation(run.ExpectRefuted, run.ExpectHolds)
 	}
 	if struck {
-		expect["outlives-kill"] = experiment.ExpectHolds
+		expect["outlives-kill"] = run.ExpectHolds
 	}
 	return expect
 }
 
-func (r *rung) expectation(naive, careful experiment.Expectation) experiment.Expectation {
+func (r *rung) expectation(naive, careful run.Expectation) run.Expectation {
 	if r.naive {
 		return naive
 	}
@@ -92,7 +92,7 @@ type tally struct {
 }
 
 // tallyOf adds up the recordings of an arm that count.
-func tallyOf(e *experiment.Evidence, counts func(*experiment.Recording) bool) tally {
+func tallyOf(e *run.Evidence, counts func(*run.Recording) bool) tally {
 	var t tally
 	most := int64(0)
 	for i := range e.Trials {
@@ -118,8 +118,8 @@ func tallyOf(e *experiment.Evidence, counts func(*experiment.Recording) bool) ta
 
 // calm counts the recordings in which nothing goes wrong on purpose, stricken
 // those in which somebody is killed.
-func calm(r *experiment.Recording) bool     { return r.Setup.Fault == nil }
-func stricken(r *experiment.Recording) bool { return r.Setup.Fault != nil }
+func calm(r *run.Recording) bool     { return r.Setup.Fault == nil }
+func stricken(r *run.Recording) bool { return r.Setup.Fault != nil }
 
 // lostOne judges whether an acknowledged change is lost.
 func (t tally) lostOne() experiment.Judgement {
@@ -139,11 +139,11 @@ func (t tally) lostOne() experiment.Judgement {
 	return j
 }
 
-func loses(e *experiment.Evidence) experiment.Judgement { return tallyOf(e, calm).lostOne() }
+func loses(e *run.Evidence) experiment.Judgement { return tallyOf(e, calm).lostOne() }
 
-func keeps(e *experiment.Evidence) experiment.Judgement { return not(loses(e)) }
+func keeps(e *run.Evidence) experiment.Judgement { return not(loses(e)) }
 
-func outlives(e *experiment.Evidence) experiment.Judgement {
+func outlives(e *run.Evidence) experiment.Judgement {
 	return not(tallyOf(e, stricken).lostOne())
 }
 
@@ -151,13 +151,13 @@ func outlives(e *experiment.Evidence) experiment.Judgement {
 const severalClients = 10
 
 // crowd reports whether several clients who never rest increment one counter.
-func crowd(s *experiment.Setup) bool {
-	return s.Load.Arrival == load.Closed && s.Load.Clients >= severalClients && s.Workload == jobs[0].asks
+func crowd(s *run.Setup) bool {
+	return s.Load.Arrival == run.Closed && s.Load.Clients >= severalClients && s.Workload == jobs[0].asks
 }
 
 // refuses judges whether more than 30 of 100 increments of a crowd were refused.
-func refuses(e *experiment.Evidence) experiment.Judgement {
-	t := tallyOf(e, func(r *experiment.Recording) bool { return crowd(&r.Setup) })
+func refuses(e *run.Evidence) experiment.Judgement {
+	t := tallyOf(e, func(r *run.Recording) bool { return crowd(&r.Setup) })
 	all := t.acknowledged + t.refused
 	if all == 0 {
 		return experiment.Judgement{Reason: "nothing was recorded of several clients at once"}
@@ -171,7 +171,7 @@ func refuses(e *experiment.Evidence) experiment.Judgement {
 }
 
 // falls judges whether anybody had reason to complain.
-func falls(e *experiment.Evidence) experiment.Judgement {
+func falls(e *run.Evidence) experiment.Judgement {
 	t := tallyOf(e, calm)
 	j := t.lostOne()
 	if j.Verdict == check.Refuted && t.refused > 0 {

@@ -7,19 +7,17 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
 // every is a comparison with all servers and all workloads.
-func every() Options {
-	good, _ := ParseExpect(DefaultExpect)
-	return Options{
+func every() run.Ladder {
+	return run.Ladder{
 		Nodes: 4, Driver: store.Modernc, Mixed: []string{store.Modernc, store.Ncruces},
-		Servers:   []Server{{Name: Postgres, Label: "PostgreSQL"}, {Name: Given, Label: "CockroachDB", Given: true}, {Name: Rqlite, Label: "rqlite"}},
+		Servers:   []run.Server{{Name: Postgres, Label: "PostgreSQL"}, {Name: Given, Label: "CockroachDB", Given: true}, {Name: Rqlite, Label: "rqlite"}},
 		Workloads: Workloads(), Clients: []int{1, 10, 100, 500},
-		Lasts: time.Second, Rate: 200, Steps: 6, Expect: good,
+		Lasts: time.Second, Rate: 200, Steps: 6, Expect: DefaultExpect,
 	}
 }
 
@@ -31,7 +29,7 @@ func TestTheLadderIsAnExperiment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Experiment.Validate(); err != nil {
+		if err := l.Validate(); err != nil {
 			t.Error(err)
 		}
 		if !slices.Equal(Names(o)[:7], []string{"red", "busy-timeout", "wal", "immediate", "fair", "queue", "single-writer"}) {
@@ -56,7 +54,7 @@ func differences(a, b rung) (n int) {
 	for _, differ := range []bool{
 		d.Journal != e.Journal, d.Synchronous != e.Synchronous, d.BusyTimeout != e.BusyTimeout, d.Busy != e.Busy,
 		d.Transaction != e.Transaction, d.Think != e.Think, d.Retries != e.Retries, d.Backoff != e.Backoff,
-		d.Writer != e.Writer, d.Pool != e.Pool, d.Driver != e.Driver, a.singleWriter != b.singleWriter, a.drivers != b.drivers,
+		d.Writer != e.Writer, d.Pool != e.Pool, d.Driver != e.Driver, a.singleWriter != b.singleWriter, !slices.Equal(a.drivers, b.drivers),
 	} {
 		if differ {
 			n++
@@ -95,10 +93,10 @@ func TestServersOfOthersAreNotKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range l.Experiment.Arms {
-		arm := &l.Experiment.Arms[i]
+	for i := range l.Arms {
+		arm := &l.Arms[i]
 		for _, trial := range arm.Trials {
-			strike, struck := trial.Setup.Fault.(fault.Strike)
+			strike, struck := trial.Setup.Fault.(run.Strike)
 			ours := !strings.HasPrefix(arm.Name, Given+"/") && !strings.HasPrefix(arm.Name, Rqlite+"/")
 			if struck && strike.Whom == "server" && !ours {
 				t.Errorf("%s: the server is killed", arm.Name)
@@ -124,8 +122,8 @@ func TestRungsAreChosen(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for i := range l.Experiment.Arms {
-			got = append(got, l.Experiment.Arms[i].Name)
+		for i := range l.Arms {
+			got = append(got, l.Arms[i].Name)
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%q chooses %q, want %q", tt.patterns, got, tt.want)
@@ -137,17 +135,17 @@ func TestRungsAreChosen(t *testing.T) {
 }
 
 func TestOptionsNameTheCulprit(t *testing.T) {
-	for culprit, spoil := range map[string]func(*Options){
-		"nodes":    func(o *Options) { o.Nodes = 1 },
-		"think":    func(o *Options) { o.Think = -1 },
-		"for":      func(o *Options) { o.Lasts = 0 },
-		"rate":     func(o *Options) { o.Rate = -1 },
-		"steps":    func(o *Options) { o.Steps = 99 },
-		"driver":   func(o *Options) { o.Driver = store.Pgx },
-		"workload": func(o *Options) { o.Workloads = []string{"counter", "counter"} },
-		"want":     func(o *Options) { o.Workloads = nil },
-		"clients":  func(o *Options) { o.Clients = []int{10, 1} },
-		"rung":     func(o *Options) { o.Rungs = []string{"quue"} },
+	for culprit, spoil := range map[string]func(*run.Ladder){
+		"nodes":    func(o *run.Ladder) { o.Nodes = 1 },
+		"think":    func(o *run.Ladder) { o.Think = -1 },
+		"for":      func(o *run.Ladder) { o.Lasts = 0 },
+		"rate":     func(o *run.Ladder) { o.Rate = -1 },
+		"steps":    func(o *run.Ladder) { o.Steps = 99 },
+		"driver":   func(o *run.Ladder) { o.Driver = store.Pgx },
+		"workload": func(o *run.Ladder) { o.Workloads = []string{"counter", "counter"} },
+		"want":     func(o *run.Ladder) { o.Workloads = nil },
+		"clients":  func(o *run.Ladder) { o.Clients = []int{10, 1} },
+		"rung":     func(o *run.Ladder) { o.Rungs = []string{"quue"} },
 	} {
 		o := every()
 		spoil(&o)
@@ -161,7 +159,7 @@ func TestLongestGap(t *testing.T) {
 	at := func(ms int, outcome history.Outcome) history.Op {
 		return history.Op{Func: history.Increment, Outcome: outcome, Returned: time.Duration(ms) * time.Millisecond}
 	}
-	r := &experiment.Recording{Ops: []history.Op{at(1, history.OK), at(90, history.OK), at(50, history.Failed), at(30, history.OK), at(500, history.Failed)}}
+	r := &run.Recording{Ops: []history.Op{at(1, history.OK), at(90, history.OK), at(50, history.Failed), at(30, history.OK), at(500, history.Failed)}}
 	if got := longestGap(r); got != 410*time.Millisecond {
 		t.Errorf("longest gap %s, want 410ms: from 90 to the end", got)
 	}

@@ -6,16 +6,15 @@ import (
 	"strings"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 )
 
 // compare puts the evidence of all rungs together.
-func (l *Ladder) compare(evidence []experiment.Evidence) *experiment.Comparison {
-	c := &experiment.Comparison{
-		Nodes: l.options.Nodes, Rate: l.options.Rate, Expect: l.options.Expect.String(),
-		Rungs: []experiment.Rung{}, Missing: []experiment.Missing{}, Advice: []experiment.Advice{},
+func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
+	c := &run.Comparison{
+		Nodes: l.Nodes, Rate: l.Rate, Expect: l.expect.String(),
+		Decides: l.Decides, Rungs: []run.Rung{}, Servers: l.Servers, Missing: l.Missing,
 	}
 	for i := range l.rungs {
 		if e := evidenceOf(evidence, l.rungs[i].name); e != nil {
@@ -25,39 +24,40 @@ func (l *Ladder) compare(evidence []experiment.Evidence) *experiment.Comparison 
 	a := adviser{Comparison: c}
 	a.choose()
 	c.Met = a.base != nil
+	c.Advice = Advise(c)
 	return c
 }
 
 // measure says what came of rung r.
-func (l *Ladder) measure(r *rung, e *experiment.Evidence) experiment.Rung {
-	rung := experiment.Rung{
+func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
+	rung := run.Rung{
 		Name: r.name, Title: r.title, Means: r.means, Engine: engine(e), Careful: r.careful,
-		Figures: l.figures(e), Rates: []experiment.RateStep{}, Survives: l.survives(r, e), Lines: r.changed(),
+		Figures: figures(e), Rates: []run.RateStep{}, Survives: l.survives(r, e), Lines: r.changed(),
 	}
-	for _, step := range l.rates(e) {
-		if step.Rate == l.options.Rate {
-			rung.Asked = &step
-		}
-		if r.searched() {
-			rung.Rates = append(rung.Rates, step)
+	for i := range e.Trials {
+		for _, step := range l.rates(&e.Trials[i]) {
+			if step.Rate == l.Rate {
+				rung.Asked = &step
+			}
+			if r.searched() {
+				rung.Rates = append(rung.Rates, step)
+			}
 		}
 	}
+	slices.SortStableFunc(rung.Rates, func(a, b run.RateStep) int { return cmp.Compare(a.Rate, b.Rate) })
 	if best := top(&rung); best != nil {
 		rung.Highest = best.Rate
 	}
 	return rung
 }
 
-// engine is what the nodes said they ran on.
-func engine(e *experiment.Evidence) string {
+// engine is what the nodes ran on.
+func engine(e *run.Evidence) string {
 	var all []string
 	for r := range e.All {
-		for _, version := range r.Engines {
-			if bare := strings.TrimLeft(version, "0123456789."); bare == "" {
-				version = "SQLite " + version
-			}
-			if !slices.Contains(all, version) {
-				all = append(all, version)
+		for _, engine := range r.Engines {
+			if !slices.Contains(all, engine.String()) {
+				all = append(all, engine.String())
 			}
 		}
 	}
@@ -68,12 +68,12 @@ func engine(e *experiment.Evidence) string {
 
 // changed returns how many lines of an application the rung takes, or nil where
 // no service shows that.
-func (r *rung) changed() *experiment.Lines {
+func (r *rung) changed() *run.Lines {
 	changed, known := changedLines[r.lines]
 	if !known {
 		return nil
 	}
-	lines := &experiment.Lines{Changed: changed, Of: redLines}
+	lines := &run.Lines{Changed: changed, Of: redLines}
 	if r.singleWriter {
 		lines.Balancer = balancerLines
 	}
@@ -81,17 +81,16 @@ func (r *rung) changed() *experiment.Lines {
 }
 
 // figures are those of the trials whose clients never rest.
-func (l *Ladder) figures(e *experiment.Evidence) []experiment.Figures {
-	all := []experiment.Figures{}
+func figures(e *run.Evidence) []run.Figures {
+	all := []run.Figures{}
 	for i := range e.Trials {
 		t := &e.Trials[i]
-		if t.Setup.Load.Arrival != load.Closed {
+		if t.Setup.Load.Arrival != run.Closed {
 			continue
 		}
 		for _, r := range t.Recordings {
-			name, _, _ := strings.Cut(t.Name, ",")
 			f := figuresOf(r)
-			f.Workload, f.Clients, f.Trial = name, t.Setup.Load.Clients, t.Name
+			f.Workload, f.Clients, f.Trial = jobOf(&t.Setup), t.Setup.Load.Clients, t.Name
 			all = append(all, f)
 		}
 	}
@@ -99,11 +98,11 @@ func (l *Ladder) figures(e *experiment.Evidence) []experiment.Figures {
 }
 
 // figuresOf measures one recording of clients who never rest.
-func figuresOf(r *experiment.Recording) experiment.Figures {
+func figuresOf(r *run.Recording) run.Figures {
 	n := r.Counts()
 	ops := r.ClientOps()
 	_, _, attempts := r.Codes()
-	f := experiment.Figures{
+	f := run.Figures{
 		OK: n.OK, Refused: n.Failed, Unknown: n.Unknown,
 		Rate: measure.Throughput(ops), Latency: measure.Latency(succeeded(ops)), Fairness: measure.Jain(ops),
 	}
@@ -122,7 +121,7 @@ func succeeded(ops []history.Op) []history.Op {
 	return slices.DeleteFunc(slices.Clone(ops), func(op history.Op) bool { return op.Outcome != history.OK })
 }
 
-func deficit(r *experiment.Recording) (least, most *int64) {
+func deficit(r *run.Recording) (least, most *int64) {
 	lost, known := r.Deficit()
 	if !known {
 		return nil, nil
@@ -130,30 +129,25 @@ func deficit(r *experiment.Recording) (least, most *int64) {
 	return &lost.Min, &lost.Max
 }
 
-// rates are the trials whose calls arrive at a rate, by rate.
-func (l *Ladder) rates(e *experiment.Evidence) []experiment.RateStep {
-	all := []experiment.RateStep{}
-	for i := range e.Trials {
-		t := &e.Trials[i]
-		if t.Setup.Load.Arrival != load.Open || t.Setup.Fault != nil {
-			continue
-		}
-		for _, r := range t.Recordings {
-			step := stepOf(r)
-			step.Rate, step.Trial = t.Setup.Load.Rate, t.Name
-			step.Met = step.Sent > 0 && r.Err == nil && l.options.Expect.Met(step.Latency, step.Errors)
-			all = append(all, step)
-		}
+// rates measures a trial whose calls arrive at a rate; it returns nothing for others.
+func (l *ladder) rates(t *run.TrialEvidence) (all []run.RateStep) {
+	if t.Setup.Load.Arrival != run.Open || t.Setup.Fault != nil {
+		return nil
 	}
-	slices.SortStableFunc(all, func(a, b experiment.RateStep) int { return cmp.Compare(a.Rate, b.Rate) })
+	for _, r := range t.Recordings {
+		step := stepOf(r)
+		step.Rate, step.Trial = t.Setup.Load.Rate, t.Name
+		step.Met = step.Sent > 0 && r.Err == "" && l.expect.Met(step.Latency, step.Errors)
+		all = append(all, step)
+	}
 	return all
 }
 
 // stepOf measures one recording of calls that arrive at a rate. An arrival that
 // no client was free for is an error like any other.
-func stepOf(r *experiment.Recording) experiment.RateStep {
+func stepOf(r *run.Recording) run.RateStep {
 	n := r.Counts()
-	step := experiment.RateStep{Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Failed, Latency: measure.Latency(r.ClientOps())}
+	step := run.RateStep{Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Failed, Latency: measure.Latency(r.ClientOps())}
 	if step.Sent > 0 {
 		step.Errors = float64(step.Sent-step.OK) / float64(step.Sent)
 	}

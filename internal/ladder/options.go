@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -18,34 +20,38 @@ const (
 	maxSteps   = 20
 )
 
-func (o Options) validate() error {
+// validate returns o's Expect, and an error that names the first option that cannot be.
+func validate(o run.Ladder) (expect Expect, err error) {
 	switch {
 	case o.Nodes < 2 || o.Nodes > maxNodes:
-		return fmt.Errorf("nodes: want 2 to %d, have %d", maxNodes, o.Nodes)
+		return expect, fmt.Errorf("nodes: want 2 to %d, have %d", maxNodes, o.Nodes)
 	case o.Think < 0 || o.Think > 1000:
-		return fmt.Errorf("think: want 0 to 1000 ms, have %d", o.Think)
+		return expect, fmt.Errorf("think: want 0 to 1000 ms, have %d", o.Think)
 	case o.Lasts < 100*time.Millisecond || o.Lasts > time.Minute:
-		return fmt.Errorf("for: want 100ms to 1m, have %s", o.Lasts)
+		return expect, fmt.Errorf("for: want 100ms to 1m, have %s", o.Lasts)
 	case !(o.Rate >= 0 && o.Rate <= maxRate):
-		return fmt.Errorf("rate: want 0 to %d a second, have %g", maxRate, o.Rate)
+		return expect, fmt.Errorf("rate: want 0 to %d a second, have %g", maxRate, o.Rate)
 	case o.Steps < 0 || o.Steps > maxSteps:
-		return fmt.Errorf("steps: want 0 to %d, have %d", maxSteps, o.Steps)
+		return expect, fmt.Errorf("steps: want 0 to %d, have %d", maxSteps, o.Steps)
 	}
 	if store.Green().With(o.Driver).Engine() != store.SQLite {
-		return fmt.Errorf("driver: %q is none of SQLite's", o.Driver)
+		return expect, fmt.Errorf("driver: %q is none of SQLite's", o.Driver)
 	}
-	if err := o.validateLoads(); err != nil {
-		return err
+	if expect, err = ParseExpect(o.Expect); err != nil {
+		return expect, err
 	}
-	return o.validateRungs()
+	if err := validateLoads(o); err != nil {
+		return expect, err
+	}
+	return expect, validateRungs(o)
 }
 
-func (o Options) validateLoads() error {
+func validateLoads(o run.Ladder) error {
 	if len(o.Workloads) == 0 || len(o.Clients) == 0 {
 		return errors.New("want at least one workload and one number of clients")
 	}
 	for i, name := range o.Workloads {
-		if _, known := jobOf(name); !known {
+		if !slices.Contains(Workloads(), name) {
 			return fmt.Errorf("workload %q is none of %s", name, strings.Join(Workloads(), ", "))
 		}
 		if slices.Contains(o.Workloads[:i], name) {
@@ -62,7 +68,7 @@ func (o Options) validateLoads() error {
 
 // validateRungs wants every pattern to match a rung: of this run, or one that
 // would be there if its server were.
-func (o Options) validateRungs() error {
+func validateRungs(o run.Ladder) error {
 	o.Servers = nil
 	known := Names(o)
 	for _, name := range []string{Postgres, Given, Rqlite} {
@@ -71,9 +77,9 @@ func (o Options) validateRungs() error {
 	for _, pattern := range o.Rungs {
 		hit := false
 		for _, name := range known {
-			ok, err := matches([]string{pattern}, name)
+			ok, err := experiment.Matches([]string{pattern}, name)
 			if err != nil {
-				return err
+				return fmt.Errorf("rung %w", err)
 			}
 			hit = hit || ok
 		}
@@ -83,5 +89,3 @@ func (o Options) validateRungs() error {
 	}
 	return nil
 }
-
-func badPattern(pattern string, err error) error { return fmt.Errorf("rung %q: %w", pattern, err) }

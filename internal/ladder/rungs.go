@@ -3,14 +3,14 @@ package ladder
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
-// Names of the database servers that rungs use, as [experiment.Setup] has them.
+// Names of the database servers that rungs use, as [run.Setup] has them.
 const (
 	Postgres = "postgres" // a private cluster of this run
 	Given    = "given"    // whatever speaks PostgreSQL's protocol at a URL
@@ -25,7 +25,7 @@ type rung struct {
 
 	discipline   store.Discipline
 	singleWriter bool
-	drivers      string
+	drivers      []string
 	server       string
 
 	// careful: the read and the write are one transaction or one statement, so
@@ -35,7 +35,7 @@ type rung struct {
 
 	lines     string // of which application the changed lines are counted; "" where nobody has written it
 	strikes   []strike
-	documents []experiment.Survival // what is not measured here
+	documents []run.Survival // what is not measured here
 }
 
 // A strike is who is killed to find out what the rung survives.
@@ -59,13 +59,13 @@ const refusalRetries = 20
 const electionRetries = 8
 
 // rungs returns the ladder for nodes on o.Driver, the least careful first.
-func rungs(o Options) []rung {
+func rungs(o run.Ladder) []rung {
 	return append(onFile(o), onServers(o)...)
 }
 
 // onFile returns the rungs whose nodes share a SQLite file. Each adds one thing
 // to the one before, but for mixed drivers, which is the same as immediate.
-func onFile(o Options) []rung {
+func onFile(o run.Ladder) []rung {
 	red := store.Red()
 	red.Think, red.Driver = o.Think, o.Driver
 	busy := red
@@ -79,7 +79,7 @@ func onFile(o Options) []rung {
 	queue := fair
 	queue.Writer = store.Queue
 
-	node := []strike{{whom: "app-2", mishaps: []string{experiment.MishapNode, experiment.MishapWriter}}}
+	node := []strike{{whom: "app-2", mishaps: []string{run.MishapNode, run.MishapWriter}}}
 	all := []rung{
 		{name: "red", title: "red: no patience", means: "Each node reads, then writes, and gives up at the first lock.", discipline: red},
 		{name: "busy-timeout", title: "+ busy_timeout", means: "A node waits up to 5 s for a lock.", discipline: busy, naive: true},
@@ -90,13 +90,13 @@ func onFile(o Options) []rung {
 			discipline: queue, careful: true, strikes: lastInQuick(node)},
 		{name: "single-writer", title: "+ single writer", means: "The balancer sends writes to one node and reads to all; the next node takes over when that one cannot be reached.",
 			discipline: queue, singleWriter: true, careful: true, strikes: []strike{
-				{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: "app-1", mishaps: []string{experiment.MishapWriter}, inQuick: true},
+				{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: "app-1", mishaps: []string{run.MishapWriter}, inQuick: true},
 			}},
 	}
-	if mixed := o.mixedDrivers(); mixed != "" {
+	if len(o.Mixed) >= 2 {
 		all = append(all, rung{name: "mixed-drivers", title: "BEGIN IMMEDIATE, mixed drivers",
-			means:      fmt.Sprintf("The nodes open the file by different drivers in turns: %s.", mixed),
-			discipline: immediate, drivers: mixed, careful: true})
+			means:      fmt.Sprintf("The nodes open the file by different drivers in turns: %s.", strings.Join(o.Mixed, ",")),
+			discipline: immediate, drivers: o.Mixed, careful: true})
 	}
 	for i := range all {
 		all[i].lines = linesOf(&all[i])
@@ -109,7 +109,7 @@ func onFile(o Options) []rung {
 // single writer has that of the queue.
 func linesOf(r *rung) string {
 	switch {
-	case r.drivers != "":
+	case r.drivers != nil:
 		return ""
 	case r.singleWriter:
 		return "queue"
@@ -125,7 +125,7 @@ func lastInQuick(strikes []strike) []strike {
 }
 
 // onServers returns the rungs of the database servers that there are.
-func onServers(o Options) []rung {
+func onServers(o run.Ladder) []rung {
 	var all []rung
 	for _, s := range o.Servers {
 		if s.Name == Rqlite {
@@ -140,7 +140,7 @@ func onServers(o Options) []rung {
 // onPostgres are the ways to increment with PostgreSQL's protocol. A server
 // that was given may be a distributed engine, which refuses any transaction
 // that it cannot order, so everything careful is tried again there.
-func onPostgres(s Server, o Options) []rung {
+func onPostgres(s run.Server, o run.Ladder) []rung {
 	d := store.Discipline{
 		Driver: store.Pgx, Synchronous: store.Full, BusyTimeout: patience, Transaction: store.Separate,
 		Think: o.Think, Writer: store.Direct, Pool: store.DefaultPool,
@@ -156,7 +156,7 @@ func onPostgres(s Server, o Options) []rung {
 			careful.Backoff = store.Backoff{Base: time.Millisecond, Max: 50 * time.Millisecond, Jitter: true}
 		}
 	}
-	strikes := []strike{{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: cluster.ServerName, mishaps: []string{experiment.MishapWriter}, slow: true}}
+	strikes := []strike{{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: run.ServerName, mishaps: []string{run.MishapWriter}, slow: true}}
 	if s.Name == Given {
 		strikes = strikes[:1] // it is not ours to kill
 	}
@@ -176,7 +176,7 @@ func onPostgres(s Server, o Options) []rung {
 	return all
 }
 
-func onRqlite(s Server, o Options) []rung {
+func onRqlite(s run.Server, o run.Ladder) []rung {
 	d := store.Discipline{Driver: store.RqliteHTTP, BusyTimeout: patience, Transaction: store.Separate, Think: o.Think, Writer: store.Direct, Pool: store.DefaultPool}
 	update := d
 	update.Transaction = store.Atomic
@@ -184,7 +184,7 @@ func onRqlite(s Server, o Options) []rung {
 	all := []rung{
 		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: d, naive: true},
 		{name: "update", title: "one UPDATE", means: "One statement reads and writes, and Raft replicates it.", discipline: update, careful: true, strikes: []strike{
-			{whom: "app-2", mishaps: []string{experiment.MishapNode}}, {whom: cluster.ServerName, mishaps: []string{experiment.MishapWriter}, inQuick: true, slow: true},
+			{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: run.ServerName, mishaps: []string{run.MishapWriter}, inQuick: true, slow: true},
 		}},
 	}
 	for i := range all {
@@ -200,8 +200,8 @@ func onRqlite(s Server, o Options) []rung {
 }
 
 // setup is the rung under load, before there is one.
-func (r *rung) setup(o Options) experiment.Setup {
-	return experiment.Setup{
+func (r *rung) setup(o run.Ladder) run.Setup {
+	return run.Setup{
 		Nodes: o.Nodes, Discipline: r.discipline,
 		Drivers: r.drivers, SingleWriter: r.singleWriter, Server: r.server,
 	}

@@ -7,18 +7,17 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // survives says what rung r survives: as measured, and then as documented.
-func (l *Ladder) survives(r *rung, e *experiment.Evidence) []experiment.Survival {
-	all := []experiment.Survival{}
+func (l *ladder) survives(r *rung, e *run.Evidence) []run.Survival {
+	all := []run.Survival{}
 	for _, s := range r.strikes {
-		t := e.Trial(l.struck(r, s).Name)
-		for _, rec := range t.Recordings {
-			if len(rec.Faults) == 0 {
-				continue // the run was cut short
+		for rec := range e.All {
+			strike, struck := rec.Setup.Fault.(run.Strike)
+			if !struck || strike.Whom != s.whom || len(rec.Faults) == 0 { // without events: the run was cut short
+				continue
 			}
 			for _, mishap := range s.mishaps {
 				survival := survivalOf(rec)
@@ -31,22 +30,22 @@ func (l *Ladder) survives(r *rung, e *experiment.Evidence) []experiment.Survival
 }
 
 // survivalOf says what became of a recording in which somebody was killed.
-func survivalOf(r *experiment.Recording) experiment.Survival {
+func survivalOf(r *run.Recording) run.Survival {
 	n := r.Counts()
 	failed := n.Failed + n.Unknown + r.Dropped
 	gap := longestGap(r).Seconds()
-	s := experiment.Survival{Measured: true, Answer: "yes", Failed: failed, Gap: &gap}
+	s := run.Survival{Measured: true, Answer: "yes", Failed: failed, Gap: &gap}
 	lost, most := deficit(r)
 	s.Lost = lost
 	event := r.Faults[0]
 	whom := event.Node
-	if whom == cluster.ServerName {
+	if whom == run.ServerName {
 		whom = "the database server"
 	}
 	s.Says = fmt.Sprintf("%s was killed: %d of %d requests failed, for at most %.2f s nothing was done; %s", whom, failed, n.Total+r.Dropped, gap, lostWords(lost, most, n.OK))
 	switch {
-	case r.Err != nil:
-		s.Answer, s.Says = "?", s.Says+", and it did not come back: "+r.Err.Error()
+	case r.Err != "":
+		s.Answer, s.Says = "?", s.Says+", and it did not come back: "+r.Err
 	case lost == nil:
 		s.Answer = "?"
 	case *lost > 0:
@@ -69,7 +68,7 @@ func lostWords(least, most *int64, ok int) string {
 
 // longestGap is the longest time without a success, from the load's beginning to
 // the last answer.
-func longestGap(r *experiment.Recording) time.Duration {
+func longestGap(r *run.Recording) time.Duration {
 	moments := []time.Duration{0}
 	var end time.Duration
 	for _, op := range r.ClientOps() {

@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
 
@@ -17,7 +16,7 @@ type job struct {
 	name  string
 	about string // for help
 	asks  workload.Workload
-	begin experiment.Begin
+	begin run.Begin
 }
 
 // The accounts of the transfers: enough that two seldom meet, and rich enough
@@ -35,7 +34,7 @@ var jobs = []job{
 	{name: "write", about: "each call adds a row", asks: workload.Write{}},
 	{name: "mixed", about: "nine reads of the hot counter to one increment", asks: workload.Mix{A: workload.Read{Key: "counter"}, B: workload.Increment{Key: "counter"}, Share: 10}},
 	{name: "transfer", about: "each call moves 1 between two of 100 accounts", asks: workload.Transfer{Accounts: accounts},
-		begin: experiment.Begin{Accounts: accounts, Balance: balance}},
+		begin: run.Begin{Accounts: accounts, Balance: balance}},
 }
 
 // Workloads returns the names of the workloads.
@@ -56,12 +55,14 @@ func AboutWorkloads() string {
 	return strings.Join(all, "\n")
 }
 
-func jobOf(name string) (job, bool) {
-	i := slices.IndexFunc(jobs, func(j job) bool { return j.name == name })
-	if i < 0 {
-		return job{}, false
-	}
-	return jobs[i], true
+// jobNamed returns the workload called name, which validate has seen.
+func jobNamed(name string) job {
+	return jobs[slices.IndexFunc(jobs, func(j job) bool { return j.name == name })]
+}
+
+// jobOf returns the name of the workload that s asks for.
+func jobOf(s *run.Setup) string {
+	return jobs[slices.IndexFunc(jobs, func(j job) bool { return j.asks == s.Workload })].name
 }
 
 // openClients are the connections of a load that arrives at a rate.
@@ -80,7 +81,7 @@ const (
 )
 
 // experiment is the comparison before anything was searched for.
-func (l *Ladder) experiment() experiment.Experiment {
+func (l *ladder) experiment() experiment.Experiment {
 	x := experiment.Experiment{
 		Name:        "compare",
 		Question:    "What would fix it, and what does each fix cost?",
@@ -93,23 +94,24 @@ func (l *Ladder) experiment() experiment.Experiment {
 			takes += t.Setup.Load.Duration + overhead
 		}
 		if l.rungs[i].searched() {
-			x.Later += l.options.Steps
+			x.MaxExtra += l.Steps
 		}
 		x.Arms = append(x.Arms, arm)
 	}
 	x.Claims = asked(x.Arms)
-	x.Takes = takes + time.Duration(x.Later)*(l.options.Lasts+overhead)
+	x.Takes = takes + time.Duration(x.MaxExtra)*(l.Lasts+overhead)
 	x.Plots = l.plots()
+	x.Next, x.Compare = l.next, l.compare
 	return x
 }
 
 // arm is rung r as an arm of the experiment.
-func (l *Ladder) arm(r *rung) experiment.Arm {
+func (l *ladder) arm(r *rung) experiment.Arm {
 	trials := l.trials(r)
-	any := func(is func(*experiment.Setup) bool) bool {
+	any := func(is func(*run.Setup) bool) bool {
 		return slices.ContainsFunc(trials, func(t experiment.Trial) bool { return is(&t.Setup) })
 	}
-	struck := any(func(s *experiment.Setup) bool { return s.Fault != nil })
+	struck := any(func(s *run.Setup) bool { return s.Fault != nil })
 	return experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(any(crowd), struck)}
 }
 
@@ -127,18 +129,18 @@ func asked(arms []experiment.Arm) (some []experiment.Claim) {
 const overhead = 600 * time.Millisecond
 
 // trials are what is recorded of rung r whatever comes of it.
-func (l *Ladder) trials(r *rung) []experiment.Trial {
+func (l *ladder) trials(r *rung) []experiment.Trial {
 	var all []experiment.Trial
-	for _, name := range l.options.Workloads {
-		for _, clients := range l.options.Clients {
+	for _, name := range l.Workloads {
+		for _, clients := range l.Clients {
 			all = append(all, l.atRest(r, name, clients))
 		}
 	}
-	if l.options.Rate > 0 {
-		all = append(all, l.atRate(r, l.options.Rate))
+	if l.Rate > 0 {
+		all = append(all, l.atRate(r, l.Rate))
 	}
 	for _, s := range r.strikes {
-		if s.inQuick || !l.options.Quick {
+		if s.inQuick || !l.Quick {
 			all = append(all, l.struck(r, s))
 		}
 	}
@@ -146,20 +148,20 @@ func (l *Ladder) trials(r *rung) []experiment.Trial {
 }
 
 // atRest is the trial of clients who never rest.
-func (l *Ladder) atRest(r *rung, name string, clients int) experiment.Trial {
-	j, _ := jobOf(name)
-	s := r.setup(l.options)
+func (l *ladder) atRest(r *rung, name string, clients int) experiment.Trial {
+	j := jobNamed(name)
+	s := r.setup(l.Ladder)
 	s.Workload, s.Begin = j.asks, j.begin
-	s.Load = load.Spec{Arrival: load.Closed, Clients: clients, Duration: l.options.Lasts}
+	s.Load = run.Load{Arrival: run.Closed, Clients: clients, Duration: l.Lasts}
 	return experiment.Trial{Name: fmt.Sprintf("%s, %d clients", name, clients), Level: float64(clients), Setup: s}
 }
 
 // atRate is the trial of calls that arrive at a rate.
-func (l *Ladder) atRate(r *rung, rate float64) experiment.Trial {
-	j, _ := jobOf(l.options.Workloads[0])
-	s := r.setup(l.options)
+func (l *ladder) atRate(r *rung, rate float64) experiment.Trial {
+	j := jobNamed(l.Workloads[0])
+	s := r.setup(l.Ladder)
 	s.Workload, s.Begin = j.asks, j.begin
-	s.Load = load.Spec{Arrival: load.Open, Clients: openClients, Rate: rate, Duration: l.options.Lasts}
+	s.Load = run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: l.Lasts}
 	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", j.name, rate), Level: rate, Setup: s}
 }
 
@@ -170,14 +172,14 @@ const strikeRate = 200
 // struck is the trial in which somebody is killed. Its clients write rows, which
 // can be told apart: whether one was lost is then certain, whatever became of
 // the requests that were under way.
-func (l *Ladder) struck(r *rung, whom strike) experiment.Trial {
-	lasts := max(l.options.Lasts, strikeLasts)
+func (l *ladder) struck(r *rung, whom strike) experiment.Trial {
+	lasts := max(l.Lasts, strikeLasts)
 	if whom.slow {
 		lasts = max(lasts, slowStrikeLasts)
 	}
-	s := r.setup(l.options)
+	s := r.setup(l.Ladder)
 	s.Workload = workload.Write{}
-	s.Load = load.Spec{Arrival: load.Open, Clients: openClients, Rate: strikeRate, Duration: lasts}
-	s.Fault = fault.Strike{Whom: whom.whom, After: lasts / strikeAfter, For: lasts / strikeFor}
+	s.Load = run.Load{Arrival: run.Open, Clients: openClients, Rate: strikeRate, Duration: lasts}
+	s.Fault = run.Strike{Whom: whom.whom, After: lasts / strikeAfter, For: lasts / strikeFor}
 	return experiment.Trial{Name: "write, " + whom.whom + " is killed", Level: strikeRate, Setup: s}
 }

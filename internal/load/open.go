@@ -19,7 +19,7 @@ func (r *run) open(ctx context.Context, newSleeper func() sleeper) {
 	if newSleeper == nil {
 		newSleeper = newPreciseSleeper
 	}
-	queue := make(chan int, r.spec.arrivals())
+	queue := make(chan int, r.spec.Arrivals())
 	serve := r.each(func(p *process) { r.serve(ctx, p, queue) })
 	r.all(append(serve, func() {
 		defer close(queue)
@@ -31,8 +31,8 @@ func (r *run) open(ctx context.Context, newSleeper func() sleeper) {
 func (r *run) schedule(ctx context.Context, queue chan<- int, newSleeper func() sleeper) {
 	s := newSleeper()
 	defer s.release()
-	for k := range r.spec.arrivals() {
-		if !r.waitUntil(ctx, s, r.spec.due(k)) {
+	for k := range r.spec.Arrivals() {
+		if !r.waitUntil(ctx, s, r.spec.Due(k)) {
 			return
 		}
 		queue <- k
@@ -67,11 +67,11 @@ func (r *run) waitUntil(ctx context.Context, s sleeper, due time.Duration) bool 
 // serve sends what arrives for as long as the load lasts, and counts the rest.
 func (r *run) serve(ctx context.Context, p *process, queue <-chan int) {
 	for k := range queue {
-		if ctx.Err() != nil || time.Since(r.start) >= r.spec.span()+r.spec.Timeout {
+		if ctx.Err() != nil || time.Since(r.start) >= r.spec.Span()+r.spec.Timeout {
 			p.dropped++
 			continue
 		}
-		r.issue(ctx, p, r.spec.due(k))
+		r.issue(ctx, p, r.spec.Due(k))
 	}
 }
 

@@ -288,25 +288,6 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
-	for _, spec := range []Spec{
-		{},
-		{Arrival: Burst},
-		{Arrival: Burst, Clients: 4, Requests: 5},
-		{Arrival: Sequence, Clients: 4, Requests: 5},
-		{Arrival: Sequence, Requests: 5},
-		{Arrival: Closed, Clients: 1},
-		{Arrival: Closed, Clients: 1, Duration: time.Second, Timeout: -1},
-		{Arrival: Open, Clients: 1, Duration: time.Second},
-		{Arrival: Open, Duration: time.Second, Rate: 1},
-		{Arrival: Open, Clients: 1, Duration: time.Hour, Rate: 1e6},
-	} {
-		if spec.Validate() == nil {
-			t.Errorf("%+v is valid", spec)
-		}
-	}
-}
-
 // The seed names the calls of every process, and another seed names others.
 func TestSeed(t *testing.T) {
 	w := workload.Transfer{Accounts: 5, Max: 100}

@@ -12,7 +12,8 @@ import (
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/compose"
 	"example.com/contend/internal/docker"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 )
 
 // composeOverhead is about how long it takes to bring containers up and down
@@ -48,7 +49,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	p.All = append(p.All, experiment.Place{
+	p.All = append(p.All, record.Place{
 		Name: Compose,
 		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			c, err := compose.Start(ctx, spec, on)
@@ -57,7 +58,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 			}
 			return c, nil
 		},
-		Refuse:   func(s *experiment.Setup) string { return unknownBuild(o, s) },
+		Refuse:   func(s *run.Setup) string { return unknownBuild(o, s) },
 		Overhead: composeOverhead,
 	})
 	return nil

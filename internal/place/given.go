@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster/remote"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/fault"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
 
@@ -25,24 +25,24 @@ func (p *Places) openGiven(ctx context.Context, urls []string) error {
 		defer cancel()
 		return nodes.Close(ctx)
 	})
-	p.All = append(p.All, experiment.Place{
+	p.All = append(p.All, record.Place{
 		Name:   nodes.URL(),
 		Start:  nodes.Start,
-		Refuse: func(s *experiment.Setup) string { return refuse(nodes, s) },
+		Refuse: func(s *run.Setup) string { return refuse(nodes, s) },
 		Single: true,
 	})
 	return nil
 }
 
 // refuse says why s cannot be recorded on nodes that somebody else started.
-func refuse(nodes *remote.Nodes, s *experiment.Setup) string {
-	if s.Fault != nil && fault.Kills(s.Fault) {
+func refuse(nodes *remote.Nodes, s *run.Setup) string {
+	if s.Fault != nil && run.Kills(s.Fault) {
 		return "nodes are killed in it, and these were started by somebody else"
 	}
-	if _, holds := s.Fault.(fault.Hold); holds && s.Traced {
+	if _, holds := s.Fault.(run.Hold); holds && s.Traced {
 		return "it is decided by what nodes write down of their attempts, and these keep that to themselves"
 	}
-	if why := nodes.Refuse(s.Spec()); why != "" {
+	if why := nodes.Refuse(record.Spec(s, "", 0)); why != "" {
 		return why
 	}
 	if _, counted := workload.Counters(s.Workload); !nodes.Lab && !counted {

@@ -1,6 +1,6 @@
 // Package place knows where experiments can be run: as processes of this
 // machine, in containers, and on nodes that somebody else started. It makes a
-// word of the command line into an [experiment.Place], and says of each arm that
+// word of the command line into an [record.Place], and says of each arm that
 // cannot be run there why not.
 package place
 
@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 )
 
 // Compose is the name of the place where nodes are containers.
@@ -33,7 +34,7 @@ type Options struct {
 
 // Places are where a run is to take place.
 type Places struct {
-	All   []experiment.Place
+	All   []record.Place
 	close []func() error
 }
 
@@ -54,7 +55,7 @@ func Open(ctx context.Context, words []string, o Options) (p *Places, err error)
 	}()
 	for _, kind := range kinds {
 		switch kind {
-		case experiment.Processes:
+		case run.Processes:
 			p.All = append(p.All, processes(o))
 		case Compose:
 			err = p.openCompose(ctx, o)
@@ -101,7 +102,7 @@ func sort(words []string, alone bool) (kinds, urls []string, err error) {
 	named := map[string]bool{}
 	for _, word := range words {
 		switch {
-		case word == experiment.Processes, word == Compose:
+		case word == run.Processes, word == Compose:
 			named[word] = true
 		case strings.Contains(word, "://"):
 			named[given] = true
@@ -111,9 +112,9 @@ func sort(words []string, alone bool) (kinds, urls []string, err error) {
 		}
 	}
 	if named[Compose] && !alone {
-		named[experiment.Processes] = true
+		named[run.Processes] = true
 	}
-	for _, kind := range []string{experiment.Processes, Compose, given} {
+	for _, kind := range []string{run.Processes, Compose, given} {
 		if named[kind] {
 			kinds = append(kinds, kind)
 		}
@@ -123,7 +124,7 @@ func sort(words []string, alone bool) (kinds, urls []string, err error) {
 
 // unknownBuild says why a setup that wants another build of the node cannot be
 // run; "" where it can.
-func unknownBuild(o Options, s *experiment.Setup) string {
+func unknownBuild(o Options, s *run.Setup) string {
 	if s.Build == "" || o.Builds[s.Build] != "" {
 		return ""
 	}

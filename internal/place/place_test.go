@@ -6,8 +6,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/catalogue"
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 func TestSort(t *testing.T) {
@@ -52,7 +51,7 @@ func TestProcessesRunAllButMountsAndOtherBuilds(t *testing.T) {
 				s := &arm.Trials[0].Setup
 				want := ""
 				switch {
-				case s.Mount != cluster.MountShared:
+				case s.Mount != run.MountShared:
 					want = "--on compose"
 				case s.Build != "" && old == "":
 					want = "`make old-engine` builds it, --old-engine names it"
@@ -68,7 +67,7 @@ func TestProcessesRunAllButMountsAndOtherBuilds(t *testing.T) {
 
 // A place that cannot be opened leaves nothing open.
 func TestOpenSaysWhatIsNotThere(t *testing.T) {
-	p, err := Open(t.Context(), []string{experiment.Processes, "http://127.0.0.1:1"}, Options{})
+	p, err := Open(t.Context(), []string{run.Processes, "http://127.0.0.1:1"}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1") || len(p.close) > 0 {
 		t.Errorf("error %v with %d things left open; want one that names the URL, and none", err, len(p.close))
 	}

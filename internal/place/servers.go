@@ -11,8 +11,9 @@ import (
 	"strings"
 
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/ladder"
+	"example.com/contend/internal/record"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/server/postgres"
 	"example.com/contend/internal/server/rqlite"
 )
@@ -30,9 +31,8 @@ type ServerOptions struct {
 
 // Servers are the database servers of a comparison.
 type Servers struct {
-	All     []ladder.Server
-	Found   []experiment.Found
-	Missing []experiment.Missing
+	All     []run.Server
+	Missing []run.Missing
 
 	dir      string
 	services map[string]cluster.Server
@@ -56,7 +56,7 @@ func OpenServers(ctx context.Context, o ServerOptions) (s *Servers, err error) {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	s = &Servers{dir: o.Dir, services: map[string]cluster.Server{}}
+	s = &Servers{All: []run.Server{}, Missing: []run.Missing{}, dir: o.Dir, services: map[string]cluster.Server{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -137,25 +137,24 @@ func (s *Servers) add(ctx context.Context, name string, server service, given bo
 	}
 	s.services[name] = server
 	s.close = append(s.close, server.Close)
-	s.All = append(s.All, ladder.Server{Name: name, Label: label, Given: given})
 	says := strings.TrimLeft(strings.TrimPrefix(server.Found(), label), ", ") // the label stands before it
-	s.Found = append(s.Found, experiment.Found{Name: name, Label: label, Says: says})
+	s.All = append(s.All, run.Server{Name: name, Label: label, Says: says, Given: given})
 	return nil
 }
 
 func (s *Servers) miss(name, why, hint string) {
-	s.Missing = append(s.Missing, experiment.Missing{Rungs: ladder.Of(name), Why: why, Hint: hint})
+	s.Missing = append(s.Missing, run.Missing{Rungs: ladder.Of(name), Why: why, Hint: hint})
 }
 
 // Place runs nodes as processes of this machine, on a file or on these servers.
-func (s *Servers) Place() experiment.Place {
+func (s *Servers) Place() record.Place {
 	p := processes(Options{})
 	start := p.Start
 	p.Start = func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 		spec.Service = s.services[spec.Server]
 		return start(ctx, spec)
 	}
-	p.Refuse = func(setup *experiment.Setup) string {
+	p.Refuse = func(setup *run.Setup) string {
 		if setup.Server != "" && s.services[setup.Server] == nil {
 			return "there is no server called " + setup.Server
 		}

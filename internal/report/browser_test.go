@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 var shots = flag.String("shots", "", "write what the browser shows into this directory, to be looked at")
@@ -101,10 +101,10 @@ func (b *tab) inspect(t *testing.T) []string {
 }
 
 // show opens the page of run from a file, and returns its address.
-func (b *tab) show(t *testing.T, run *experiment.Run) string {
+func (b *tab) show(t *testing.T, doc *run.Run) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(path, []byte(paged(t, run)), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(paged(t, doc)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	address := (&url.URL{Scheme: "file", Path: path}).String()
@@ -118,8 +118,8 @@ func (b *tab) show(t *testing.T, run *experiment.Run) string {
 func TestPageInBrowser(t *testing.T) {
 	b := openTab(t)
 	addresses := map[string]bool{}
-	for name, run := range map[string]*experiment.Run{"lab": labRun(), "compare": compareRun()} {
-		addresses[b.show(t, run)] = true
+	for name, doc := range map[string]*run.Run{"lab": labRun(), "compare": compareRun()} {
+		addresses[b.show(t, doc)] = true
 		b.look(t, name)
 	}
 	b.mu.Lock()

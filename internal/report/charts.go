@@ -7,17 +7,17 @@ import (
 	"strings"
 
 	"example.com/contend/internal/chart"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // pictures draws charts as SVG. A chart of a kind that is not known is left out:
 // a newer contend may have stored it.
 // Where a run took place somewhere else than in processes, or in several places,
 // a chart's title says where what it shows was recorded.
-func pictures(charts []experiment.Chart) []string {
+func pictures(charts []run.Chart) []string {
 	var all []string
 	for _, drawn := range charts {
-		if drawn.Place != "" && drawn.Place != experiment.Processes {
+		if drawn.Place != "" && drawn.Place != run.Processes {
 			drawn.Title += ", on " + drawn.Place
 		}
 		if c := picture(&drawn); c != nil {
@@ -28,7 +28,7 @@ func pictures(charts []experiment.Chart) []string {
 }
 
 // rateBars compare the highest rates that rungs bore, of those of which some were tried.
-func rateBars(rungs []experiment.Rung) []chart.Bar {
+func rateBars(rungs []run.Rung) []chart.Bar {
 	var bars []chart.Bar
 	for i := range rungs {
 		if r := &rungs[i]; len(r.Rates) > 0 {
@@ -39,19 +39,19 @@ func rateBars(rungs []experiment.Rung) []chart.Bar {
 }
 
 // picture returns what package chart makes of c, nil where it knows no such kind.
-func picture(c *experiment.Chart) chart.Chart {
+func picture(c *run.Chart) chart.Chart {
 	switch c.Kind {
-	case experiment.ChartLines, experiment.ChartTime:
+	case run.ChartLines, run.ChartTime:
 		x := axis(c.X)
-		if c.Kind == experiment.ChartLines && !c.X.Log && counts(c.Series) {
+		if c.Kind == run.ChartLines && !c.X.Log && counts(c.Series) {
 			x.Scale = chart.Ordinal
 		}
 		return chart.Lines{Title: c.Title, Note: c.Note, X: x, Y: axis(c.Y), Series: series(c.Series), Spans: spans(c.Marks)}
-	case experiment.ChartWaits:
+	case run.ChartWaits:
 		return chart.Distribution{Title: c.Title, Note: c.Note, X: c.X.Label, Y: c.Y.Label, Curves: curves(c.Series), Spans: spans(c.Marks)}
-	case experiment.ChartBars:
+	case run.ChartBars:
 		return chart.Bars{Title: c.Title, Note: c.Note, Value: axis(c.Y), Groups: groups(c.Series)}
-	case experiment.ChartLanes:
+	case run.ChartLanes:
 		return chart.Lanes{Title: c.Title, Note: c.Note, Lanes: lanes(c.Lanes), Spans: spans(c.Marks)}
 	default:
 		return nil
@@ -59,7 +59,7 @@ func picture(c *experiment.Chart) chart.Chart {
 }
 
 // counts reports whether the levels are a few whole numbers, between which there is nothing.
-func counts(all []experiment.Series) bool {
+func counts(all []run.Series) bool {
 	const few = 8
 	levels := map[float64]bool{}
 	for _, s := range all {
@@ -74,7 +74,7 @@ func counts(all []experiment.Series) bool {
 }
 
 // axis names the unit where the numbers do not carry it.
-func axis(a experiment.Axis) chart.Axis {
+func axis(a run.Axis) chart.Axis {
 	drawn := chart.Axis{Title: a.Label}
 	if a.Log {
 		drawn.Scale = chart.Log
@@ -90,7 +90,7 @@ func axis(a experiment.Axis) chart.Axis {
 	return drawn
 }
 
-func series(all []experiment.Series) []chart.Series {
+func series(all []run.Series) []chart.Series {
 	var drawn []chart.Series
 	for _, s := range all {
 		line := chart.Series{Name: s.Name, Claimed: s.Claimed}
@@ -103,7 +103,7 @@ func series(all []experiment.Series) []chart.Series {
 }
 
 // pointWords tells of how many values a point is the middle.
-func pointWords(p *experiment.Point) string {
+func pointWords(p *run.Point) string {
 	words := p.Label
 	if p.Count > 1 {
 		words = strings.TrimPrefix(fmt.Sprintf("%s, n=%d", words, p.Count), ", ")
@@ -111,7 +111,7 @@ func pointWords(p *experiment.Point) string {
 	return words
 }
 
-func curves(all []experiment.Series) []chart.Curve {
+func curves(all []run.Series) []chart.Curve {
 	var drawn []chart.Curve
 	for _, s := range all {
 		curve := chart.Curve{Name: s.Name}
@@ -124,7 +124,7 @@ func curves(all []experiment.Series) []chart.Curve {
 }
 
 // groups turns series of bars into groups of them, by their place.
-func groups(all []experiment.Series) []chart.Group {
+func groups(all []run.Series) []chart.Group {
 	var places []float64
 	names := map[float64]string{}
 	bars := map[float64][]chart.Bar{}
@@ -169,7 +169,7 @@ func gathered(all []chart.Group) []chart.Group {
 	return []chart.Group{one}
 }
 
-func lanes(all []experiment.Lane) []chart.Lane {
+func lanes(all []run.Lane) []chart.Lane {
 	var drawn []chart.Lane
 	for _, l := range all {
 		lane := chart.Lane{Name: l.Node, Spans: spans(l.Faults)}
@@ -185,7 +185,7 @@ func lanes(all []experiment.Lane) []chart.Lane {
 	return drawn
 }
 
-func spans(marks []experiment.Mark) []chart.Span {
+func spans(marks []run.Mark) []chart.Span {
 	var drawn []chart.Span
 	for _, m := range marks {
 		drawn = append(drawn, chart.Span{From: m.From, To: m.To, Label: m.Label})

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A claim is all that is said of one claim of an experiment, ready to be drawn:
@@ -24,7 +24,7 @@ type claim struct {
 // sentence that says why; where a finding has but one of the two, it is both.
 type example struct {
 	Verdict  ruling
-	Expected experiment.Expectation
+	Expected run.Expectation
 	Arm      string
 	Measured string
 	Reason   string
@@ -75,7 +75,7 @@ func overall(all []telling) ruling {
 	}
 }
 
-func newClaim(c *judged, arms []experiment.ArmResult) claim {
+func newClaim(c *judged, arms []run.ArmResult) claim {
 	f := c.finding
 	tellings := c.tell(arms)
 	return claim{
@@ -86,7 +86,7 @@ func newClaim(c *judged, arms []experiment.ArmResult) claim {
 }
 
 // examples shows each verdict by the first arm that has it.
-func (c *judged) examples(arms []experiment.ArmResult) []example {
+func (c *judged) examples(arms []run.ArmResult) []example {
 	var all []example
 	for _, v := range verdicts {
 		for i, f := range c.arms {
@@ -99,7 +99,7 @@ func (c *judged) examples(arms []experiment.ArmResult) []example {
 	return all
 }
 
-func (c *judged) surprises(arms []experiment.ArmResult) []example {
+func (c *judged) surprises(arms []run.ArmResult) []example {
 	var all []example
 	for i, f := range c.arms {
 		if f != nil && f.Surprise() {
@@ -109,7 +109,7 @@ func (c *judged) surprises(arms []experiment.ArmResult) []example {
 	return all
 }
 
-func exampleOf(f *experiment.Finding, arm string) example {
+func exampleOf(f *run.Finding, arm string) example {
 	reason := strings.TrimSuffix(f.Reason, ".")
 	return example{
 		Verdict: ruled(f.Verdict), Expected: f.Expected, Arm: arm,
@@ -131,7 +131,7 @@ func (c *claim) Sentences() []string {
 
 // headline says in one sentence what became of all claims, and what is to be
 // looked at first.
-func headline(run *experiment.Run, all []claim) string {
+func headline(doc *run.Run, all []claim) string {
 	count := map[ruling]int{}
 	for i := range all {
 		count[all[i].Ruling]++
@@ -154,11 +154,11 @@ func headline(run *experiment.Run, all []claim) string {
 	if len(parts) == 0 {
 		return "No claim was judged."
 	}
-	return fmt.Sprintf("Of %s, %s; %s.", plural(len(all), "claim"), list(parts, "and"), surprising(run))
+	return fmt.Sprintf("Of %s, %s; %s.", plural(len(all), "claim"), list(parts, "and"), surprising(doc))
 }
 
-func surprising(run *experiment.Run) string {
-	s := experiment.Summarize(run.Experiments)
+func surprising(doc *run.Run) string {
+	s := run.Summarize(doc.Experiments)
 	said := "no finding is a surprise"
 	switch {
 	case s.Surprises == 1:
@@ -166,7 +166,7 @@ func surprising(run *experiment.Run) string {
 	case s.Surprises > 1:
 		said = fmt.Sprintf("%d findings are surprises", s.Surprises)
 	}
-	if n := broken(run); n > 0 {
+	if n := broken(doc); n > 0 {
 		said += fmt.Sprintf("; %s could not run", plural(n, "arm"))
 	}
 	return said

@@ -7,21 +7,21 @@ import (
 	"strings"
 	"time"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // Claims writes what run says of each claim as Markdown: a table for each
 // experiment, under a head that names the run. It is for a document that is
 // kept: the same run gives the same bytes. It returns w's error.
-func Claims(w io.Writer, run *experiment.Run) error {
-	p := newPage(run)
+func Claims(w io.Writer, doc *run.Run) error {
+	p := newPage(doc)
 	var b strings.Builder
 	b.WriteString("# Claims\n\n" + markdown(p.Headline) + "\n\n")
-	m := run.Machine
+	m := doc.Machine
 	fmt.Fprintf(&b, "From a run of contend %s with SQLite %s, begun %s with seed %d, on %s/%s with %s, kernel %s, files on %s.\n",
-		markdown(run.Contend.Version), markdown(run.Contend.SQLite), run.Started.Format(time.RFC3339), run.Seed,
+		markdown(doc.Contend.Version), markdown(doc.Contend.SQLite), doc.Started.Format(time.RFC3339), doc.Seed,
 		markdown(m.OS), markdown(m.Arch), plural(m.CPUs, "CPU"), markdown(m.Kernel), markdown(m.FileSystem))
-	if run.Interrupted {
+	if doc.Interrupted {
 		b.WriteString("\n**INTERRUPTED**: this run was cut short; arms are missing.\n\n")
 	}
 	if p.Command != "" {
@@ -29,7 +29,7 @@ func Claims(w io.Writer, run *experiment.Run) error {
 	}
 	b.WriteString("\n*Holds* and *refuted* are said of the arms in which a claim was judged, each a setting under which the system ran;\n" +
 		"*depends* means that they differ. An example of each verdict says what was measured, and in which arm.\n")
-	p.summary(&b, run)
+	p.summary(&b, doc)
 	for i := range p.Sections {
 		p.Sections[i].markdown(&b)
 	}
@@ -41,7 +41,7 @@ func Claims(w io.Writer, run *experiment.Run) error {
 
 // summary is a row for each experiment, between marks by which another document
 // can take it over.
-func (p *page) summary(b *strings.Builder, run *experiment.Run) {
+func (p *page) summary(b *strings.Builder, doc *run.Run) {
 	b.WriteString("\n<!-- summary -->\n| experiment | asks | arms | claims |\n|---|---|---|---|\n")
 	for i := range p.Sections {
 		s := &p.Sections[i]
@@ -50,7 +50,7 @@ func (p *page) summary(b *strings.Builder, run *experiment.Run) {
 			counts = append(counts, fmt.Sprintf("%d %s", t.Count, t.Ruling))
 		}
 		fmt.Fprintf(b, "| [%s](#%s) | %s | %d | %s |\n", markdown(s.Name), markdown(s.Name), markdown(s.Question),
-			len(run.Experiments[i].Arms), strings.Join(counts, ", "))
+			len(doc.Experiments[i].Arms), strings.Join(counts, ", "))
 	}
 	b.WriteString("<!-- end -->\n")
 }

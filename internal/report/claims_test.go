@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
-func claimed(t testing.TB, run *experiment.Run) string {
+func claimed(t testing.TB, doc *run.Run) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Claims(&b, run); err != nil {
+	if err := Claims(&b, doc); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

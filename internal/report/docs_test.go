@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 const document = "../../docs/json.md"
@@ -34,10 +34,10 @@ func readDocument(t *testing.T) string {
 // those of the types: neither may have one that the other lacks.
 func TestDocumentNamesEveryField(t *testing.T) {
 	want := map[string]bool{}
-	addFields(t, want, "", reflect.TypeFor[experiment.Run]())
+	addFields(t, want, "", reflect.TypeFor[run.Run]())
 	got := documented(readDocument(t))
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
-		t.Errorf("docs/json.md differs from the fields of experiment.Run (-fields +document):\n%s", diff)
+		t.Errorf("docs/json.md differs from the fields of run.Run (-fields +document):\n%s", diff)
 	}
 }
 

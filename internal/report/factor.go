@@ -8,8 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -19,36 +18,36 @@ type setting struct {
 	prep   string // what it follows: "with", "in", "at"; after "where" stands a sentence
 	format string // for its values
 	main   bool   // said of arms without a preset even where that they have none would say it
-	of     func(*experiment.ArmResult) string
+	of     func(*run.ArmResult) string
 }
 
 // settings lists everything that a run says of an arm's setup, what a reader
 // looks for first first.
 var settings = []setting{
-	{"preset", "with", "%s", true, func(a *experiment.ArmResult) string { return presetWords(a.Name) }},
-	{"transaction", "with", "transaction %s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Transaction) }},
-	{"busy_timeout", "with", "busy_timeout %s", true, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.BusyTimeout) }},
-	{"journal", "in", "%s", true, func(a *experiment.ArmResult) string { return string(a.Discipline.Journal) }},
-	{"mount", "where", "%s", false, func(a *experiment.ArmResult) string { return mountWords(a.Mount) }},
-	{"engine", "with", "%s", false, func(a *experiment.ArmResult) string { return engineWords(a.Engines) }},
-	{"busy policy", "with", "busy policy %s", false, func(a *experiment.ArmResult) string { return string(a.Discipline.Busy) }},
-	{"fault", "where", "%s", false, func(a *experiment.ArmResult) string { return cmp.Or(a.Fault, "nothing goes wrong") }},
-	{"scene", "in", "the scene %s", false, func(a *experiment.ArmResult) string { return sceneName(a.Workload) }},
-	{"workload", "where", "the workload is %s", false, func(a *experiment.ArmResult) string { return a.Workload }},
-	{"arrival", "in", "%s", false, func(a *experiment.ArmResult) string { return arrivalWords(a.Load.Arrival) }},
-	{"number of requests", "with", "%s requests", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Requests) }},
-	{"number of clients", "with", "%s clients", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Clients) }},
-	{"rate", "at", "%s arrivals a second", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Rate) }},
-	{"length", "in", "%s s of load", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Load.Seconds) }},
-	{"number of nodes", "on", "%s nodes", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Nodes) }},
-	{"synchronous", "with", "synchronous %s", false, func(a *experiment.ArmResult) string { return string(a.Discipline.Synchronous) }},
-	{"think time", "with", "%s ms of thinking", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Think) }},
-	{"number of retries", "with", "retries %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Retries) }},
-	{"backoff", "with", "backoff %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Backoff.String() }},
-	{"writer", "with", "writer %s", false, func(a *experiment.ArmResult) string { return string(a.Discipline.Writer) }},
-	{"pool", "with", "pool %s", false, func(a *experiment.ArmResult) string { return fmt.Sprint(a.Discipline.Pool) }},
-	{"driver", "with", "driver %s", false, func(a *experiment.ArmResult) string { return a.Discipline.Driver }},
-	{"place", "where", "%s", false, func(a *experiment.ArmResult) string { return placeWords(a.Place) }},
+	{"preset", "with", "%s", true, func(a *run.ArmResult) string { return presetWords(a.Name) }},
+	{"transaction", "with", "transaction %s", true, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Transaction) }},
+	{"busy_timeout", "with", "busy_timeout %s", true, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.BusyTimeout) }},
+	{"journal", "in", "%s", true, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Journal) }},
+	{"mount", "where", "%s", false, func(a *run.ArmResult) string { return mountWords(a.Setup.Mount) }},
+	{"engine", "with", "%s", false, func(a *run.ArmResult) string { return engineWords(a.Engines) }},
+	{"busy policy", "with", "busy policy %s", false, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Busy) }},
+	{"fault", "where", "%s", false, func(a *run.ArmResult) string { return cmp.Or(a.Setup.Wrong(), "nothing goes wrong") }},
+	{"scene", "in", "the scene %s", false, func(a *run.ArmResult) string { return sceneName(a) }},
+	{"workload", "where", "the workload is %s", false, func(a *run.ArmResult) string { return a.Setup.Asked() }},
+	{"arrival", "in", "%s", false, func(a *run.ArmResult) string { return arrivalWords(a.Setup.Load.Arrival) }},
+	{"number of requests", "with", "%s requests", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Requests) }},
+	{"number of clients", "with", "%s clients", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Clients) }},
+	{"rate", "at", "%s arrivals a second", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Rate) }},
+	{"length", "in", "%s s of load", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Duration.Seconds()) }},
+	{"number of nodes", "on", "%s nodes", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Nodes) }},
+	{"synchronous", "with", "synchronous %s", false, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Synchronous) }},
+	{"think time", "with", "%s ms of thinking", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.Think) }},
+	{"number of retries", "with", "retries %s", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.Retries) }},
+	{"backoff", "with", "backoff %s", false, func(a *run.ArmResult) string { return a.Setup.Discipline.Backoff.String() }},
+	{"writer", "with", "writer %s", false, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Writer) }},
+	{"pool", "with", "pool %s", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.Pool) }},
+	{"driver", "with", "driver %s", false, func(a *run.ArmResult) string { return a.Setup.Discipline.Driver }},
+	{"place", "where", "%s", false, func(a *run.ArmResult) string { return placeWords(a.Place) }},
 }
 
 // preset returns the preset that an arm's name says it is: "red/burst" is red.
@@ -69,38 +68,34 @@ func presetWords(arm string) string {
 	return "no preset"
 }
 
-// engineWords name what nodes ran on: a bare version is one of SQLite's, and
-// any other engine says its name.
-func engineWords(engines []string) string {
+// engineWords name what nodes ran on.
+func engineWords(engines []run.Engine) string {
 	names := make([]string, len(engines))
 	for i, engine := range engines {
-		names[i] = engine
-		if engine != "" && engine[0] >= '0' && engine[0] <= '9' {
-			names[i] = "SQLite " + engine
-		}
+		names[i] = engine.String()
 	}
 	return once(names, "and")
 }
 
-func arrivalWords(a load.Arrival) string {
+func arrivalWords(a run.Arrival) string {
 	switch a {
-	case load.Burst:
+	case run.Burst:
 		return "a burst"
-	case load.Closed:
+	case run.Closed:
 		return "a closed loop"
-	case load.Open:
+	case run.Open:
 		return "an open loop"
 	default:
 		return string(a)
 	}
 }
 
-// sceneName is the name of the scene that a workload is; empty where it is a load.
-func sceneName(workload string) string {
-	if name, isScene := strings.CutPrefix(workload, "the scene "); isScene {
-		return strconv.Quote(name)
+// sceneName is the name of the scene that is played; empty where a load is sent.
+func sceneName(a *run.ArmResult) string {
+	if a.Setup.Scene == nil {
+		return ""
 	}
-	return ""
+	return strconv.Quote(a.Setup.Scene.Name)
 }
 
 // A factor is a setting that differs among the arms of an experiment.
@@ -120,9 +115,9 @@ type space struct {
 // 4, the arrival has said it; and what only a preset sets, the preset's name
 // says. But "no preset" says little: beside arms that have none, the main
 // settings stand for themselves.
-func newSpace(arms []experiment.ArmResult) space {
+func newSpace(arms []run.ArmResult) space {
 	s := space{points: make([]point, len(arms))}
-	somePlain := slices.ContainsFunc(arms, func(a experiment.ArmResult) bool { return preset(a.Name) == "" })
+	somePlain := slices.ContainsFunc(arms, func(a run.ArmResult) bool { return preset(a.Name) == "" })
 	for _, candidate := range settings {
 		said, ok := candidate.said(arms)
 		if !ok {
@@ -144,7 +139,7 @@ func newSpace(arms []experiment.ArmResult) space {
 // said returns what the setting is in each arm. It returns false where some arm
 // has no such setting, and where the trials of some arm differ in it: then it is
 // what that arm compares, not what tells it from other arms.
-func (s *setting) said(arms []experiment.ArmResult) ([]string, bool) {
+func (s *setting) said(arms []run.ArmResult) ([]string, bool) {
 	words := make([]string, len(arms))
 	for i := range arms {
 		words[i] = s.of(&arms[i])
@@ -152,7 +147,7 @@ func (s *setting) said(arms []experiment.ArmResult) ([]string, bool) {
 			return nil, false
 		}
 		for j := range arms[i].Trials {
-			trial := experiment.ArmResult{Name: arms[i].Name, Place: arms[i].Place, Totals: arms[i].Trials[j].Totals}
+			trial := run.ArmResult{Name: arms[i].Name, Place: arms[i].Place, Totals: arms[i].Trials[j].Totals}
 			if s.of(&trial) != words[i] {
 				return nil, false
 			}

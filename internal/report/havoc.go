@@ -5,17 +5,17 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A havoc is what went wrong on purpose in one trial.
 type havoc struct {
 	Of     string
 	Words  string // all of it in one sentence
-	Faults []experiment.Fault
+	Faults []run.FaultResult
 }
 
-func havocs(result *experiment.Result) []havoc {
+func havocs(result *run.Result) []havoc {
 	var all []havoc
 	for i := range result.Arms {
 		arm := &result.Arms[i]
@@ -29,7 +29,7 @@ func havocs(result *experiment.Result) []havoc {
 }
 
 // faultWords sums up faults: "16 crashes; a hot journal after 5 of 5; integrity ok 5 times".
-func faultWords(faults []experiment.Fault) string {
+func faultWords(faults []run.FaultResult) string {
 	count := map[string]int{}
 	var kinds, broken []string
 	hot, held := 0, 0.0
@@ -69,7 +69,7 @@ func faultWords(faults []experiment.Fault) string {
 	return strings.Join(words, "; ")
 }
 
-// The values of [experiment.Fault.Kind].
+// The values of [run.FaultResult.Kind].
 const (
 	faultHold  = "hold"
 	faultCrash = "crash"
@@ -93,7 +93,7 @@ func crashes(n int) string {
 }
 
 // integrity says how often integrity_check found nothing, and what it found else.
-func integrity(faults []experiment.Fault, looks int, complaints []string) string {
+func integrity(faults []run.FaultResult, looks int, complaints []string) string {
 	fine := 0
 	for _, f := range faults {
 		if f.Kind == faultLook && f.Integrity == "ok" {

@@ -9,7 +9,7 @@ import (
 	"unicode"
 
 	"example.com/contend/internal/chart"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 //go:embed page/page.css
@@ -31,9 +31,9 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 // The claims come first, each with its verdict, the condition of it and what
 // was measured; then each experiment with its charts, figures and proofs.
 // Every number on it is in run.
-func HTML(w io.Writer, run *experiment.Run) error {
+func HTML(w io.Writer, doc *run.Run) error {
 	var page strings.Builder
-	if err := pageTemplate.Execute(&page, newPage(run)); err != nil {
+	if err := pageTemplate.Execute(&page, newPage(doc)); err != nil {
 		return fmt.Errorf("draw page: %w", err)
 	}
 	if _, err := io.WriteString(w, harmless(page.String())); err != nil {

@@ -12,13 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
-func paged(t testing.TB, run *experiment.Run) string {
+func paged(t testing.TB, doc *run.Run) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := HTML(&b, run); err != nil {
+	if err := HTML(&b, doc); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -31,27 +31,27 @@ var (
 
 // Package chart has goldens of its own: here only the place of a drawing counts.
 func TestHTML(t *testing.T) {
-	for name, run := range map[string]*experiment.Run{"page": labRun(), "ladder": compareRun()} {
-		page := drawing.ReplaceAllString(paged(t, run), "<svg/>")
+	for name, doc := range map[string]*run.Run{"page": labRun(), "ladder": compareRun()} {
+		page := drawing.ReplaceAllString(paged(t, doc), "<svg/>")
 		golden(t, name, sheets.ReplaceAllString(page, "<style/>"))
 	}
 }
 
 // runsToDraw are runs whose pages must be sound.
-func runsToDraw() map[string]*experiment.Run {
-	return map[string]*experiment.Run{
+func runsToDraw() map[string]*run.Run {
+	return map[string]*run.Run{
 		"lab": labRun(), "sample": sampleRun(), "whole": wholeRun(), "compare": compareRun(), "bare": bareComparison(), "evil": evilComparison(), "long": longNames(),
 		"empty":   {},
-		"nothing": finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}),
-		"twice":   {Experiments: []experiment.Result{crashResult(), crashResult(), {Name: "crash-2"}, {Name: "日本"}}},
+		"nothing": finish(&run.Run{Interrupted: true, Experiments: []run.Result{{Name: "busy", Question: "Well?"}}}),
+		"twice":   {Experiments: []run.Result{crashResult(), crashResult(), {Name: "crash-2"}, {Name: "日本"}}},
 	}
 }
 
 func TestPagesAreSound(t *testing.T) {
-	for name, run := range runsToDraw() {
+	for name, doc := range runsToDraw() {
 		t.Run(name, func(t *testing.T) {
 			s := soundness{t: t, ids: map[string]bool{}}
-			s.read(paged(t, run))
+			s.read(paged(t, doc))
 			s.finish()
 		})
 	}

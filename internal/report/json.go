@@ -8,25 +8,25 @@ import (
 	"io"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // JSON writes run as one indented document, the one that docs/json.md
 // documents. Lists and maps that are empty are written as empty and never as
 // null, so that a script can go through them without asking.
-func JSON(w io.Writer, run *experiment.Run) error {
+func JSON(w io.Writer, doc *run.Run) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(complete(run)); err != nil {
+	if err := encoder.Encode(complete(doc)); err != nil {
 		return fmt.Errorf("encode run: %w", err)
 	}
 	return nil
 }
 
 // complete returns a copy of run that has no nil list or map.
-func complete(run *experiment.Run) *experiment.Run {
-	c := *run
+func complete(doc *run.Run) *run.Run {
+	c := *doc
 	c.Command, c.Places = listed(c.Command), listed(c.Places)
 	c.Experiments = listed(c.Experiments)
 	for i := range c.Experiments {
@@ -48,7 +48,7 @@ func complete(run *experiment.Run) *experiment.Run {
 	return &c
 }
 
-func completeComparison(c *experiment.Comparison) *experiment.Comparison {
+func completeComparison(c *run.Comparison) *run.Comparison {
 	if c == nil {
 		return nil
 	}
@@ -67,7 +67,7 @@ func completeComparison(c *experiment.Comparison) *experiment.Comparison {
 	return &d
 }
 
-func completeArm(arm *experiment.ArmResult) {
+func completeArm(arm *run.ArmResult) {
 	completeTotals(&arm.Totals)
 	arm.Trials = listed(arm.Trials)
 	for i := range arm.Trials {
@@ -81,7 +81,7 @@ func completeArm(arm *experiment.ArmResult) {
 	}
 }
 
-func completeTotals(t *experiment.Totals) {
+func completeTotals(t *run.Totals) {
 	if t.Codes == nil {
 		t.Codes = map[string]int{}
 	}
@@ -91,7 +91,7 @@ func completeTotals(t *experiment.Totals) {
 	t.Recordings, t.Engines = listed(t.Recordings), listed(t.Engines)
 }
 
-func completeChart(c *experiment.Chart) {
+func completeChart(c *run.Chart) {
 	c.Series, c.Lanes, c.Marks = listed(c.Series), listed(c.Lanes), listed(c.Marks)
 	for i := range c.Series {
 		c.Series[i].Points = listed(c.Series[i].Points)
@@ -115,20 +115,20 @@ func listed[T any](s []T) []T { return append([]T{}, s...) }
 
 // Decode reads the document that [JSON] writes. Name is the file's, for the
 // error, which says whether it is no JSON, no run, or a run of another schema.
-// Fields that it does not know are ignored: schema 1 may gain some.
-func Decode(r io.Reader, name string) (*experiment.Run, error) {
+// Fields that it does not know are ignored: a schema may gain some.
+func Decode(r io.Reader, name string) (*run.Run, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read run: %s: %w", name, err)
 	}
-	run, err := decode(data)
+	doc, err := decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode run: %s: %w", name, err)
 	}
-	return run, nil
+	return doc, nil
 }
 
-func decode(data []byte) (*experiment.Run, error) {
+func decode(data []byte) (*run.Run, error) {
 	var kind struct {
 		Schema      json.RawMessage `json:"schema"`
 		Experiments json.RawMessage `json:"experiments"`
@@ -140,14 +140,14 @@ func decode(data []byte) (*experiment.Run, error) {
 	switch err := json.Unmarshal(kind.Schema, &schema); {
 	case err != nil || !bytes.HasPrefix(kind.Experiments, []byte("[")):
 		return nil, errors.New("this is no run: want a schema number and experiments")
-	case schema != experiment.Schema:
-		return nil, fmt.Errorf("this is a run of schema %d; this contend reads schema %d", schema, experiment.Schema)
+	case schema != run.Schema:
+		return nil, fmt.Errorf("this is a run of schema %d, of another version of contend; this one reads schema %d", schema, run.Schema)
 	}
-	var run experiment.Run
-	if err := json.Unmarshal(data, &run); err != nil {
+	var doc run.Run
+	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, placed(data, err)
 	}
-	return &run, nil
+	return &doc, nil
 }
 
 // placed adds the line to an error of package json that knows its place.

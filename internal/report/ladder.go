@@ -9,10 +9,10 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"example.com/contend/internal/chart"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
-// A ladder is an [experiment.Comparison] in words and sheets, ready to be drawn:
+// A ladder is an [run.Comparison] in words and sheets, ready to be drawn:
 // as text, as HTML. What is not known stands in it as a dash, never as 0.
 type ladder struct {
 	Caption   string // of Main
@@ -21,19 +21,19 @@ type ladder struct {
 	Servers   []string
 	Main      sheet // of one workload and number of clients
 	Legend    string
-	Advice    []experiment.Advice
+	Advice    []run.Advice
 	Takes     sheet // rates, survival and lines
 	TakesSays string
 	Tales     []tale
-	Workloads []workload // where there is more than Main says
-	Steps     sheet      // of the search for the highest rate
-	Rungs     []experiment.Rung
+	Workloads []workloadFigures // where there is more than Main says
+	Steps     sheet             // of the search for the highest rate
+	Rungs     []run.Rung
 	Missing   []string
 	Charts    []template.HTML // by package chart, which escapes
 }
 
-// A workload is the figures of one workload at each number of clients.
-type workload struct {
+// workloadFigures are the figures of one workload at each number of clients.
+type workloadFigures struct {
 	Name  string
 	Sheet sheet
 }
@@ -45,7 +45,7 @@ const (
 	mainClients  = 100 // at most
 )
 
-func newLadder(c *experiment.Comparison) *ladder {
+func newLadder(c *run.Comparison) *ladder {
 	of := pickWorkload(c.Rungs)
 	clients := pickClients(c.Rungs, of)
 	l := &ladder{
@@ -66,11 +66,11 @@ func newLadder(c *experiment.Comparison) *ladder {
 }
 
 // unmet reports whether something good enough was asked for, and no rung is.
-func unmet(c *experiment.Comparison) bool { return c != nil && c.Decides && !c.Met }
+func unmet(c *run.Comparison) bool { return c != nil && c.Decides && !c.Met }
 
 // pickWorkload returns the workload of the main sheet: counter, or the first
 // there is; empty where there are no figures at all.
-func pickWorkload(rungs []experiment.Rung) string {
+func pickWorkload(rungs []run.Rung) string {
 	all := workloadNames(rungs)
 	switch {
 	case slices.Contains(all, mainWorkload):
@@ -82,7 +82,7 @@ func pickWorkload(rungs []experiment.Rung) string {
 }
 
 // workloadNames returns the workloads of all rungs in the order in which they first come.
-func workloadNames(rungs []experiment.Rung) []string {
+func workloadNames(rungs []run.Rung) []string {
 	var all []string
 	for i := range rungs {
 		for _, f := range rungs[i].Figures {
@@ -97,7 +97,7 @@ func workloadNames(rungs []experiment.Rung) []string {
 // pickClients returns the largest number of clients, at most mainClients, that
 // most rungs have figures of; the smallest there is where there is no such one.
 // Most will do, for a run that is cut short leaves some rungs behind.
-func pickClients(rungs []experiment.Rung, of string) int {
+func pickClients(rungs []run.Rung, of string) int {
 	counts, rungsOf := clientCounts(rungs, of)
 	best := 0
 	for i, clients := range slices.Sorted(maps.Keys(counts)) {
@@ -110,7 +110,7 @@ func pickClients(rungs []experiment.Rung, of string) int {
 
 // clientCounts returns how many rungs have figures of a workload at each number
 // of clients, and how many have any.
-func clientCounts(rungs []experiment.Rung, of string) (counts map[int]int, rungsOf int) {
+func clientCounts(rungs []run.Rung, of string) (counts map[int]int, rungsOf int) {
 	counts = map[int]int{}
 	for i := range rungs {
 		some := 0
@@ -126,7 +126,7 @@ func clientCounts(rungs []experiment.Rung, of string) (counts map[int]int, rungs
 }
 
 // figuresOf returns those of a rung, nil where it has none of that kind.
-func figuresOf(r *experiment.Rung, of string, clients int) *experiment.Figures {
+func figuresOf(r *run.Rung, of string, clients int) *run.Figures {
 	for i := range r.Figures {
 		if f := &r.Figures[i]; f.Workload == of && f.Clients == clients {
 			return f
@@ -136,7 +136,7 @@ func figuresOf(r *experiment.Rung, of string, clients int) *experiment.Figures {
 }
 
 // enoughWords say what was asked for, and whether a rung that loses nothing gives it.
-func enoughWords(c *experiment.Comparison) string {
+func enoughWords(c *run.Comparison) string {
 	if c.Expect == "" {
 		return ""
 	}
@@ -155,7 +155,7 @@ func enoughWords(c *experiment.Comparison) string {
 }
 
 // serverWords say what each database server says of itself.
-func serverWords(c *experiment.Comparison) []string {
+func serverWords(c *run.Comparison) []string {
 	var all []string
 	for _, s := range c.Servers {
 		all = append(all, s.Label+": "+s.Says)
@@ -163,7 +163,7 @@ func serverWords(c *experiment.Comparison) []string {
 	return all
 }
 
-func missingWords(c *experiment.Comparison) []string {
+func missingWords(c *run.Comparison) []string {
 	var all []string
 	for _, m := range c.Missing {
 		words := fmt.Sprintf("not run: %s: %s", list(m.Rungs, "and"), m.Why)
@@ -236,7 +236,7 @@ func (p *paper) beneath(h hue, words ...string) {
 }
 
 // advice numbers each sentence, with the figures that it rests on beneath.
-func (p *paper) advice(all []experiment.Advice) {
+func (p *paper) advice(all []run.Advice) {
 	if len(all) == 0 {
 		return
 	}

@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"slices"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // documentsMark stands behind an answer that nobody measured.
 const documentsMark = "*"
 
 // fromDocuments reports whether it is the engine's documents that answer.
-func fromDocuments(s experiment.Survival) bool { return !s.Measured && s.Answer != "?" }
+func fromDocuments(s run.Survival) bool { return !s.Measured && s.Answer != "?" }
 
 // mishaps returns what befell a rung, or is told of one, in the order of the constants.
-func mishaps(c *experiment.Comparison) []string {
-	known := []string{experiment.MishapNode, experiment.MishapWriter, experiment.MishapHost, experiment.MishapPower}
+func mishaps(c *run.Comparison) []string {
+	known := []string{run.MishapNode, run.MishapWriter, run.MishapHost, run.MishapPower}
 	var told []string
 	for i := range c.Rungs {
 		for _, s := range c.Rungs[i].Survives {
@@ -39,7 +39,7 @@ func place(all []string, s string) int {
 }
 
 // outlives says whether a rung survives a mishap: "yes", "no*", "?".
-func outlives(r *experiment.Rung, mishap string) string {
+func outlives(r *run.Rung, mishap string) string {
 	for _, s := range r.Survives {
 		switch {
 		case s.Mishap != mishap:
@@ -70,7 +70,7 @@ func (t tale) String() string { return fmt.Sprintf("%s (%s): %s", t.Mishap, t.Of
 
 // tales are all sentences, mishap by mishap; what is the same of several rungs
 // is told once.
-func tales(c *experiment.Comparison) []tale {
+func tales(c *run.Comparison) []tale {
 	var all []tale
 	for _, mishap := range mishaps(c) {
 		for i := range c.Rungs {
@@ -85,7 +85,7 @@ func tales(c *experiment.Comparison) []tale {
 }
 
 // retold adds a rung's sentence to all, or the rung to a sentence that is there.
-func retold(all []tale, rung string, s experiment.Survival) []tale {
+func retold(all []tale, rung string, s run.Survival) []tale {
 	for i := range all {
 		t := &all[i]
 		if t.Mishap == s.Mishap && t.Says == s.Says && t.Source == s.Source && t.Measured == s.Measured && t.Answer == s.Answer {
@@ -99,7 +99,7 @@ func retold(all []tale, rung string, s experiment.Survival) []tale {
 
 // noticed reports whether whoever uses the system would have noticed: requests
 // that were under way when a node died fail, and that alone is no news.
-func noticed(s experiment.Survival) bool {
+func noticed(s run.Survival) bool {
 	const longGap = 1 // second
 	return s.Answer != "yes" || s.Lost != nil && *s.Lost > 0 || s.Gap != nil && *s.Gap >= longGap
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -17,7 +17,7 @@ type note struct {
 }
 
 // notes are the surprises and what was not decided, and why.
-func notes(result *experiment.Result, all []judged) []note {
+func notes(result *run.Result, all []judged) []note {
 	var told []note
 	for _, c := range all {
 		for i, f := range c.arms {
@@ -41,13 +41,14 @@ func notes(result *experiment.Result, all []judged) []note {
 }
 
 // engineNotes warn of nodes whose engine has the WAL-reset bug, where it matters.
-func engineNotes(result *experiment.Result) []note {
+func engineNotes(result *run.Result) []note {
 	warned := map[string][]string{}
 	var versions []string
 	for i := range result.Arms {
 		arm := &result.Arms[i]
-		for _, version := range arm.Engines {
-			if fixed, known := store.WALResetFixed(version); fixed || !known || arm.Discipline.Journal != store.WAL {
+		for _, engine := range arm.Engines {
+			version := engine.Version
+			if fixed, known := store.WALResetFixed(version); engine.Name != run.SQLite || fixed || !known || arm.Setup.Discipline.Journal != store.WAL {
 				continue
 			}
 			if warned[version] == nil {
@@ -80,7 +81,7 @@ func fewOf(names []string, kind string) string {
 
 // reason is the finding's reason as a sentence behind another, or its figure
 // where it gives no reason.
-func reason(f *experiment.Finding) string {
+func reason(f *run.Finding) string {
 	why := f.Reason
 	if why == "" {
 		why = f.Measured

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A page is all that the HTML page says, in order.
@@ -62,16 +62,16 @@ func link(source string) string {
 	return ""
 }
 
-func newPage(run *experiment.Run) page {
-	p := page{Interrupted: run.Interrupted, Facts: facts(run), Legend: legend}
-	if len(run.Command) > 0 {
-		p.Command = commandLine(run.Command)
+func newPage(doc *run.Run) page {
+	p := page{Interrupted: doc.Interrupted, Facts: facts(doc), Legend: legend}
+	if len(doc.Command) > 0 {
+		p.Command = commandLine(doc.Command)
 	}
 	anchors := newAnchors()
 	var names []string
 	var all []claim
-	for i := range run.Experiments {
-		s := newSection(run, &run.Experiments[i], anchors)
+	for i := range doc.Experiments {
+		s := newSection(doc, &doc.Experiments[i], anchors)
 		for _, c := range s.Claims {
 			all = append(all, c.claim)
 		}
@@ -79,17 +79,17 @@ func newPage(run *experiment.Run) page {
 		p.Sections = append(p.Sections, s)
 	}
 	p.Claims = len(all)
-	p.Title, p.Headline = title(names), headline(run, all)
-	if run.Comparison != nil {
-		p.climb(run)
+	p.Title, p.Headline = title(names), headline(doc, all)
+	if doc.Comparison != nil {
+		p.climb(doc)
 	}
 	return p
 }
 
 // climb puts the ladder of a comparison before everything else, with all charts.
-func (p *page) climb(run *experiment.Run) {
-	p.Ladder, p.Title = newLadder(run.Comparison), "What would fix it, and what each fix costs"
-	if advice := run.Comparison.Advice; len(advice) > 0 {
+func (p *page) climb(doc *run.Run) {
+	p.Ladder, p.Title = newLadder(doc.Comparison), "What would fix it, and what each fix costs"
+	if advice := doc.Comparison.Advice; len(advice) > 0 {
 		p.Headline = joined(advice[0].Text, p.Headline)
 	}
 	var charts []template.HTML
@@ -108,31 +108,31 @@ func title(names []string) string {
 	return list(names, "and")
 }
 
-func facts(run *experiment.Run) []fact {
-	m := run.Machine
+func facts(doc *run.Run) []fact {
+	m := doc.Machine
 	said := []fact{
-		{"contend", run.Contend.Version + ", " + run.Contend.Go},
-		{"SQLite", run.Contend.SQLite},
+		{"contend", doc.Contend.Version + ", " + doc.Contend.Go},
+		{"SQLite", doc.Contend.SQLite},
 		{"Machine", fmt.Sprintf("%s/%s, kernel %s, %s", m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"))},
 		{"Files on", m.FileSystem},
-		{"Seed", fmt.Sprint(run.Seed)},
-		{"Started", run.Started.Format(time.RFC3339)},
-		{"Took", fmt.Sprintf("%.1f s", run.Seconds)},
+		{"Seed", fmt.Sprint(doc.Seed)},
+		{"Started", doc.Started.Format(time.RFC3339)},
+		{"Took", fmt.Sprintf("%.1f s", doc.Seconds)},
 	}
-	if len(run.Places) > 0 {
-		said = append(said, fact{"Nodes on", list(run.Places, "and")})
+	if len(doc.Places) > 0 {
+		said = append(said, fact{"Nodes on", list(doc.Places, "and")})
 	}
 	return said
 }
 
-func newSection(run *experiment.Run, result *experiment.Result, anchors *anchors) section {
+func newSection(doc *run.Run, result *run.Result, anchors *anchors) section {
 	all := claims(result)
 	s := section{
 		ID: anchors.of(result.Name), Name: result.Name, Question: result.Question,
 		Sheet: newSheet(result, all), Remarks: joined(repeats(result), hidden(all)),
 		Comparison: compare(result), Skipped: skippedWords(result),
 		Notes: notes(result, all), Havocs: havocs(result), Scenes: scenes(result),
-		Proofs: proofs(result, all), Command: commandLine(repeat(run, result)),
+		Proofs: proofs(result, all), Command: commandLine(repeat(doc, result)),
 	}
 	for i := range all {
 		c := newClaim(&all[i], result.Arms)

@@ -5,20 +5,19 @@ import (
 	"slices"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // called is an arm's name where it is said alone. Processes go without saying.
-func called(arm *experiment.ArmResult) string {
-	if arm.Place == "" || arm.Place == experiment.Processes {
+func called(arm *run.ArmResult) string {
+	if arm.Place == "" || arm.Place == run.Processes {
 		return arm.Name
 	}
 	return arm.Name + " on " + arm.Place
 }
 
 // places returns where the arms of result were run, each once.
-func places(result *experiment.Result) []string {
+func places(result *run.Result) []string {
 	var all []string
 	for i := range result.Arms {
 		if p := result.Arms[i].Place; !slices.Contains(all, p) {
@@ -31,7 +30,7 @@ func places(result *experiment.Result) []string {
 // placeWords say in what an arm was run, as a condition.
 func placeWords(place string) string {
 	switch place {
-	case "", experiment.Processes:
+	case "", run.Processes:
 		return "the nodes are processes"
 	case "compose":
 		return "the nodes are containers"
@@ -40,17 +39,17 @@ func placeWords(place string) string {
 }
 
 // mountWords say how the nodes came to the database, as a condition.
-func mountWords(m cluster.Mount) string {
+func mountWords(m run.Mount) string {
 	switch m {
-	case cluster.MountShared, cluster.MountVolume:
+	case run.MountShared, run.MountVolume:
 		return "all nodes share one volume"
-	case cluster.MountDirectory:
+	case run.MountDirectory:
 		return "one directory of the host is bound into all nodes"
-	case cluster.MountSingleFile:
+	case run.MountSingleFile:
 		return "the database file alone is bound into all nodes"
-	case cluster.MountTwoVolumes:
+	case run.MountTwoVolumes:
 		return "half of the nodes have another volume"
-	case cluster.MountNone:
+	case run.MountNone:
 		return "nothing is mounted"
 	}
 	return "the mount is " + string(m)
@@ -65,7 +64,7 @@ type comparison struct {
 
 // compare returns what the places agree on. It counts each claim of each arm
 // that was judged in more than one of them.
-func compare(result *experiment.Result) comparison {
+func compare(result *run.Result) comparison {
 	c := comparison{Places: places(result)}
 	if len(c.Places) < 2 {
 		return c
@@ -91,7 +90,7 @@ func compare(result *experiment.Result) comparison {
 }
 
 // add compares one claim in one arm, judged in the arm results at.
-func (c *comparison) add(result *experiment.Result, j *judged, arm string, at []int) {
+func (c *comparison) add(result *run.Result, j *judged, arm string, at []int) {
 	if len(at) < 2 {
 		return
 	}
@@ -127,7 +126,7 @@ func (c comparison) String() string {
 }
 
 // skippedWords say what was not run where, and why.
-func skippedWords(result *experiment.Result) []string {
+func skippedWords(result *run.Result) []string {
 	var all []string
 	for _, s := range result.Skipped {
 		all = append(all, fmt.Sprintf("not run on %s: %s: %s", s.Place, few(s.Arms), s.Reason))
@@ -136,9 +135,9 @@ func skippedWords(result *experiment.Result) []string {
 }
 
 // onWords say where a run took place, where that was not in processes alone.
-func onWords(run *experiment.Run) string {
-	if len(run.Places) == 0 || slices.Equal(run.Places, []string{experiment.Processes}) {
+func onWords(doc *run.Run) string {
+	if len(doc.Places) == 0 || slices.Equal(doc.Places, []string{run.Processes}) {
 		return ""
 	}
-	return "nodes on " + list(run.Places, "and")
+	return "nodes on " + list(doc.Places, "and")
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // twice is the sample's experiment called name, run in containers as well, and
 // there with one other verdict.
-func twice(t *testing.T, name string) *experiment.Run {
+func twice(t *testing.T, name string) *run.Run {
 	t.Helper()
-	run := sampleRun()
-	i := slices.IndexFunc(run.Experiments, func(x experiment.Result) bool { return x.Name == name })
-	x := run.Experiments[i]
-	var arms []experiment.ArmResult
+	doc := sampleRun()
+	i := slices.IndexFunc(doc.Experiments, func(x run.Result) bool { return x.Name == name })
+	x := doc.Experiments[i]
+	var arms []run.ArmResult
 	for _, arm := range x.Arms {
 		other := arm
 		other.Place = "compose"
@@ -29,23 +29,23 @@ func twice(t *testing.T, name string) *experiment.Run {
 		arms = append(arms, arm, other)
 	}
 	x.Arms = arms
-	x.Charts = []experiment.Chart{}
-	run.Experiments = []experiment.Result{x}
-	run.Places = []string{experiment.Processes, "compose"}
-	run.Summary = experiment.Summarize(run.Experiments)
-	return run
+	x.Charts = []run.Chart{}
+	doc.Experiments = []run.Result{x}
+	doc.Places = []string{run.Processes, "compose"}
+	doc.Summary = run.Summarize(doc.Experiments)
+	return doc
 }
 
 func TestPlacesStandSideBySide(t *testing.T) {
-	run := twice(t, "busy")
-	c := compare(&run.Experiments[0])
+	doc := twice(t, "busy")
+	c := compare(&doc.Experiments[0])
 	want := []string{"busy-over-30 in green/burst: refuted on processes and holds on compose"}
 	if diff := cmp.Diff(want, c.Differ); diff != "" {
 		t.Error(diff)
 	}
-	golden(t, "places", drawn(t, run, Options{}))
+	golden(t, "places", drawn(t, doc, Options{}))
 	var page strings.Builder
-	if err := HTML(&page, run); err != nil {
+	if err := HTML(&page, doc); err != nil {
 		t.Fatal(err)
 	}
 	for _, said := range []string{c.String(), want[0], "<th scope=\"col\">on</th>", "<td>compose</td>"} {
@@ -57,24 +57,24 @@ func TestPlacesStandSideBySide(t *testing.T) {
 
 // A comparison counts only what was judged in more than one place.
 func TestCompareOnePlaceIsNoComparison(t *testing.T) {
-	run := sampleRun()
-	if c := compare(&run.Experiments[0]); c.String() != "" || c.Differ != nil {
+	doc := sampleRun()
+	if c := compare(&doc.Experiments[0]); c.String() != "" || c.Differ != nil {
 		t.Errorf("%+v, want nothing", c)
 	}
 }
 
 func TestSkippedArmsAreTold(t *testing.T) {
-	run := sampleRun()
-	run.Experiments = run.Experiments[:1]
-	x := &run.Experiments[0]
+	doc := sampleRun()
+	doc.Experiments = doc.Experiments[:1]
+	x := &doc.Experiments[0]
 	x.Arms = nil
-	x.Skipped = []experiment.Skipped{{Place: "http://there", Reason: "no node can be killed there", Arms: []string{"a", "b", "c", "d", "e"}}}
-	text := drawn(t, run, Options{})
+	x.Skipped = []run.Skipped{{Place: "http://there", Reason: "no node can be killed there", Arms: []string{"a", "b", "c", "d", "e"}}}
+	text := drawn(t, doc, Options{})
 	if want := "not run on http://there: a, b, c and 2 other arms: no node can be killed there"; !strings.Contains(text, want) {
 		t.Errorf("the text lacks %q:\n%s", want, text)
 	}
 	var page strings.Builder
-	if err := HTML(&page, run); err != nil || !strings.Contains(page.String(), "no node can be killed there") {
+	if err := HTML(&page, doc); err != nil || !strings.Contains(page.String(), "no node can be killed there") {
 		t.Errorf("the page does not say it, %v", err)
 	}
 }
@@ -85,10 +85,10 @@ func TestEnginesWithTheWALResetBugAreWarnedAbout(t *testing.T) {
 		engine string
 		warned bool
 	}{{"3.51.2", true}, {"3.51.3", false}, {"3.54.1", false}, {"odd", false}} {
-		run := sampleRun()
-		x := &run.Experiments[0]
+		doc := sampleRun()
+		x := &doc.Experiments[0]
 		for i := range x.Arms {
-			x.Arms[i].Engines = []string{tt.engine}
+			x.Arms[i].Engines = []run.Engine{{Name: run.SQLite, Version: tt.engine}}
 		}
 		var warned []string
 		for _, n := range engineNotes(x) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // commandLine quotes for a shell what has to be quoted.
@@ -24,16 +24,16 @@ func commandLine(args []string) string {
 // repeat is what to type to run one experiment of run again: the run's own
 // flags, without the --arm that none of the experiment's arms has matched. The
 // experiment of a comparison is repeated as a whole.
-func repeat(run *experiment.Run, result *experiment.Result) []string {
-	if run.Comparison != nil && len(run.Command) > 0 {
-		return run.Command
+func repeat(doc *run.Run, result *run.Result) []string {
+	if doc.Comparison != nil && len(doc.Command) > 0 {
+		return doc.Command
 	}
-	at := slices.IndexFunc(run.Command, func(arg string) bool { return strings.HasPrefix(arg, "-") })
+	at := slices.IndexFunc(doc.Command, func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	if at < 2 {
-		return []string{"contend", "run", result.Name, "--seed", fmt.Sprint(run.Seed)}
+		return []string{"contend", "run", result.Name, "--seed", fmt.Sprint(doc.Seed)}
 	}
-	args := append(slices.Clone(run.Command[:2]), result.Name)
-	for flags := run.Command[at:]; len(flags) > 0; flags = flags[1:] {
+	args := append(slices.Clone(doc.Command[:2]), result.Name)
+	for flags := doc.Command[at:]; len(flags) > 0; flags = flags[1:] {
 		if flags[0] == "--arm" && len(flags) > 1 && !matchesArm(flags[1], result.Arms) {
 			flags = flags[1:]
 			continue
@@ -44,9 +44,9 @@ func repeat(run *experiment.Run, result *experiment.Result) []string {
 }
 
 // matchesArm reports whether a pattern of --arm names an arm, part by part.
-func matchesArm(pattern string, arms []experiment.ArmResult) bool {
+func matchesArm(pattern string, arms []run.ArmResult) bool {
 	want := strings.Split(pattern, "/")
-	return slices.ContainsFunc(arms, func(a experiment.ArmResult) bool {
+	return slices.ContainsFunc(arms, func(a run.ArmResult) bool {
 		have := strings.Split(a.Name, "/")
 		for i, glob := range want {
 			if i >= len(have) {

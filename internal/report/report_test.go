@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
@@ -36,10 +36,10 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func drawn(t *testing.T, run *experiment.Run, o Options) string {
+func drawn(t *testing.T, doc *run.Run, o Options) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Terminal(&b, run, o); err != nil {
+	if err := Terminal(&b, doc, o); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -52,7 +52,7 @@ func TestTerminal(t *testing.T) {
 	cut.Experiments[0].Arms = cut.Experiments[0].Arms[:4]
 	tests := []struct {
 		name string
-		run  *experiment.Run
+		doc  *run.Run
 		o    Options
 	}{
 		{"sample", sampleRun(), Options{}},
@@ -63,18 +63,18 @@ func TestTerminal(t *testing.T) {
 		{"compare", compareRun(), Options{}},
 		{"bare", bareComparison(), Options{}},
 		{"interrupted", cut, Options{}},
-		{"nothing", finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "busy", Question: "Well?"}}}), Options{}},
+		{"nothing", finish(&run.Run{Interrupted: true, Experiments: []run.Result{{Name: "busy", Question: "Well?"}}}), Options{}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { golden(t, tt.name, drawn(t, tt.run, tt.o)) })
+		t.Run(tt.name, func(t *testing.T) { golden(t, tt.name, drawn(t, tt.doc, tt.o)) })
 	}
 }
 
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func TestColourAddsNothing(t *testing.T) {
-	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "compare": compareRun()} {
-		plain, coloured := drawn(t, run, Options{}), drawn(t, run, Options{Color: true})
+	for name, doc := range map[string]*run.Run{"sample": sampleRun(), "compare": compareRun()} {
+		plain, coloured := drawn(t, doc, Options{}), drawn(t, doc, Options{Color: true})
 		if plain == coloured {
 			t.Errorf("%s: colour changes nothing", name)
 		}
@@ -89,10 +89,10 @@ func trimLines(s string) string { return regexp.MustCompile(" +\n").ReplaceAllSt
 func TestTerminalFitsItsWidth(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		run  *experiment.Run
+		doc  *run.Run
 		want int
 	}{{"sample", sampleRun(), 120}, {"whole", wholeRun(), 120}, {"compare", compareRun(), 140}, {"long names", longNames(), 150}} {
-		for _, line := range strings.Split(drawn(t, tt.run, Options{}), "\n") {
+		for _, line := range strings.Split(drawn(t, tt.doc, Options{}), "\n") {
 			if w := text.StringWidth(line); w > tt.want {
 				t.Errorf("%s: %d columns, want at most %d: %s", tt.name, w, tt.want, line)
 			}
@@ -102,16 +102,16 @@ func TestTerminalFitsItsWidth(t *testing.T) {
 
 // A run that was stored and read is drawn as it was before.
 func TestStoredRunIsDrawnTheSame(t *testing.T) {
-	for name, run := range map[string]*experiment.Run{"sample": sampleRun(), "whole": wholeRun(), "compare": compareRun()} {
+	for name, doc := range map[string]*run.Run{"sample": sampleRun(), "whole": wholeRun(), "compare": compareRun()} {
 		var stored bytes.Buffer
-		if err := JSON(&stored, run); err != nil {
+		if err := JSON(&stored, doc); err != nil {
 			t.Fatal(err)
 		}
 		read, err := Decode(&stored, "run.json")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(drawn(t, run, Options{Color: true}), drawn(t, read, Options{Color: true})); diff != "" {
+		if diff := cmp.Diff(drawn(t, doc, Options{Color: true}), drawn(t, read, Options{Color: true})); diff != "" {
 			t.Errorf("%s is drawn differently once stored (-before +after):\n%s", name, diff)
 		}
 	}
@@ -120,14 +120,14 @@ func TestStoredRunIsDrawnTheSame(t *testing.T) {
 // What a file says must not reach the terminal as a command.
 func TestTerminalObeysNobody(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\u009b2J\u202egnp.exe\r\n"
-	run := sampleRun()
-	run.Contend.Version, run.Machine.Kernel, run.Command = evil, evil, []string{evil}
-	x := &run.Experiments[1]
+	doc := sampleRun()
+	doc.Contend.Version, doc.Machine.Kernel, doc.Command = evil, evil, []string{evil}
+	x := &doc.Experiments[1]
 	x.Name, x.Question = evil, evil
 	for i := range x.Arms {
 		arm := &x.Arms[i]
 		arm.Name, arm.Error = evil+arm.Name, evil
-		arm.Discipline.Journal += evil
+		arm.Setup.Discipline.Journal += evil
 		for j := range arm.Findings {
 			f := &arm.Findings[j]
 			f.Claim, f.Text, f.TextJA, f.Source, f.Reason = evil+f.Claim, evil, evil, evil, evil
@@ -136,9 +136,9 @@ func TestTerminalObeysNobody(t *testing.T) {
 			}
 		}
 	}
-	run.Experiments = append(run.Experiments, hostileResult())
-	for _, run := range []*experiment.Run{run, evilComparison()} {
-		if got := drawn(t, run, Options{}); strings.ContainsAny(got, "\x1b\x07\u009b\u202e\r") {
+	doc.Experiments = append(doc.Experiments, hostileResult())
+	for _, doc := range []*run.Run{doc, evilComparison()} {
+		if got := drawn(t, doc, Options{}); strings.ContainsAny(got, "\x1b\x07\u009b\u202e\r") {
 			t.Errorf("control characters came through: %q", got)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 const (
@@ -19,13 +19,13 @@ const (
 )
 
 // mainSheet has a row for each rung, with its figures of one workload and number of clients.
-func mainSheet(c *experiment.Comparison, of string, clients int) sheet {
-	unknown := slices.ContainsFunc(c.Rungs, func(r experiment.Rung) bool {
+func mainSheet(c *run.Comparison, of string, clients int) sheet {
+	unknown := slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
 		f := figuresOf(&r, of, clients)
 		return f != nil && f.Unknown > 0
 	})
 	s := sheet{Label: "Figures by rung", Heads: mainHeads(unknown)}
-	s.addRungs(c, func(r *experiment.Rung) []string {
+	s.addRungs(c, func(r *run.Rung) []string {
 		words := figureWords(figuresOf(r, of, clients))
 		if !unknown {
 			words = slices.Delete(words, 2, 3)
@@ -52,7 +52,7 @@ func mainHeads(unknown bool) []head {
 
 // figureWords are the cells of the main sheet, that of unknown ops included: all
 // dashes for a rung that has no figures.
-func figureWords(f *experiment.Figures) []string {
+func figureWords(f *run.Figures) []string {
 	if f == nil {
 		return dashes(12)
 	}
@@ -76,7 +76,7 @@ func figureWords(f *experiment.Figures) []string {
 func dashes(n int) []string { return slices.Repeat([]string{unknownWord}, n) }
 
 // addRungs adds a row for each rung: those of a database server below its label.
-func (s *sheet) addRungs(c *experiment.Comparison, words func(*experiment.Rung) []string) {
+func (s *sheet) addRungs(c *run.Comparison, words func(*run.Rung) []string) {
 	before := ""
 	for i := range c.Rungs {
 		r := &c.Rungs[i]
@@ -93,7 +93,7 @@ func (s *sheet) addRungs(c *experiment.Comparison, words func(*experiment.Rung) 
 
 // ofServer cuts a rung's title into the label of its database server and the
 // rest; the label is empty where it has none.
-func ofServer(c *experiment.Comparison, title string) (server, rest string) {
+func ofServer(c *run.Comparison, title string) (server, rest string) {
 	for _, s := range c.Servers {
 		if rest, its := strings.CutPrefix(title, s.Label+": "); its {
 			return s.Label, rest
@@ -119,34 +119,34 @@ func (s *sheet) add(name string, words []string) *row {
 func (s *sheet) blanks() []string { return make([]string, len(s.Heads)-1) }
 
 // mark makes a rung stand out that lost what it had acknowledged.
-func (r *row) mark(rung *experiment.Rung) {
+func (r *row) mark(rung *run.Rung) {
 	if r.Lost = loses(rung); r.Lost {
 		r.Name += lossMark
 	}
 }
 
 // loses reports whether a rung lost acknowledged changes in any trial.
-func loses(r *experiment.Rung) bool {
+func loses(r *run.Rung) bool {
 	some := func(lost *int64) bool { return lost != nil && *lost > 0 }
-	return slices.ContainsFunc(r.Figures, func(f experiment.Figures) bool { return some(f.Lost) }) ||
-		slices.ContainsFunc(r.Rates, func(s experiment.RateStep) bool { return some(s.Lost) }) ||
-		slices.ContainsFunc(r.Survives, func(s experiment.Survival) bool { return some(s.Lost) }) ||
+	return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return some(f.Lost) }) ||
+		slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return some(s.Lost) }) ||
+		slices.ContainsFunc(r.Survives, func(s run.Survival) bool { return some(s.Lost) }) ||
 		r.Asked != nil && some(r.Asked.Lost)
 }
 
 // mainLegend explains the main sheet as far as it is not plain.
-func mainLegend(c *experiment.Comparison) string {
+func mainLegend(c *run.Comparison) string {
 	words := "ok: acknowledged. refused: certainly without effect. lost: acknowledged, and certainly not in the database. " +
 		"p50 to max: of ok requests, in ms. fairness: Jain's index over the clients, 1 where all had the same. " +
 		"tries: of the nodes, retries included. CPU: of the nodes and the database server. –: not known."
-	if slices.ContainsFunc(c.Rungs, func(r experiment.Rung) bool { return loses(&r) }) {
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return loses(&r) }) {
 		words += lossMark + ": lost what it had acknowledged, here or in another trial."
 	}
 	return words
 }
 
 // takesSheet has a row for each rung, with what it bears and what it costs an application.
-func takesSheet(c *experiment.Comparison) sheet {
+func takesSheet(c *run.Comparison) sheet {
 	s := sheet{Label: "Rates, survival and lines by rung", Heads: []head{{Name: "rung"}}}
 	asked := c.Rate > 0
 	if asked {
@@ -160,7 +160,7 @@ func takesSheet(c *experiment.Comparison) sheet {
 		s.Heads = append(s.Heads, head{Group: "survives", Name: mishap})
 	}
 	s.Heads = append(s.Heads, head{Name: "lines changed", Number: true})
-	s.addRungs(c, func(r *experiment.Rung) []string {
+	s.addRungs(c, func(r *run.Rung) []string {
 		var words []string
 		if asked {
 			words = askedWords(r)
@@ -174,7 +174,7 @@ func takesSheet(c *experiment.Comparison) sheet {
 	return s
 }
 
-func takesLegend(c *experiment.Comparison) string {
+func takesLegend(c *run.Comparison) string {
 	words := "highest rate: the highest that was good enough, of those that were tried (≥: none that was tried was too high)."
 	for i := range c.Rungs {
 		if l := c.Rungs[i].Lines; l != nil {
@@ -182,7 +182,7 @@ func takesLegend(c *experiment.Comparison) string {
 			break
 		}
 	}
-	if slices.ContainsFunc(c.Rungs, func(r experiment.Rung) bool { return slices.ContainsFunc(r.Survives, fromDocuments) }) {
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return slices.ContainsFunc(r.Survives, fromDocuments) }) {
 		words += " " + documentsMark + ": as the engine's documents say, not measured here."
 	}
 	return words
@@ -190,7 +190,7 @@ func takesLegend(c *experiment.Comparison) string {
 
 // askedWords are the cells of the rate that is asked about. However quick its
 // answers are, a rung that loses what it acknowledged is not good enough.
-func askedWords(r *experiment.Rung) []string {
+func askedWords(r *run.Rung) []string {
 	s := r.Asked
 	if s == nil {
 		return dashes(3)
@@ -202,7 +202,7 @@ func askedWords(r *experiment.Rung) []string {
 	return []string{stepWait(s), percent(s.Errors), enough}
 }
 
-func stepWait(s *experiment.RateStep) string {
+func stepWait(s *run.RateStep) string {
 	if s.Latency.Count == 0 {
 		return unknownWord
 	}
@@ -211,19 +211,19 @@ func stepWait(s *experiment.RateStep) string {
 
 // highest is the highest rate that was good enough: at least that where none
 // higher was tried.
-func highest(r *experiment.Rung) string {
+func highest(r *run.Rung) string {
 	switch {
 	case r.Highest <= 0 && len(r.Rates) == 0:
 		return unknownWord
 	case r.Highest <= 0:
 		return "none"
-	case slices.ContainsFunc(r.Rates, func(s experiment.RateStep) bool { return s.Rate > r.Highest }):
+	case slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return s.Rate > r.Highest }):
 		return rate(r.Highest)
 	}
 	return "≥ " + rate(r.Highest)
 }
 
-func linesWords(l *experiment.Lines) string {
+func linesWords(l *run.Lines) string {
 	switch {
 	case l == nil:
 		return unknownWord
@@ -235,26 +235,26 @@ func linesWords(l *experiment.Lines) string {
 
 // workloads are all figures, a sheet for each workload, where there are more
 // than those of the main sheet.
-func workloads(c *experiment.Comparison, of string, clients int) []workload {
-	var all []workload
+func workloads(c *run.Comparison, of string, clients int) []workloadFigures {
+	var all []workloadFigures
 	for _, name := range workloadNames(c.Rungs) {
 		counts, _ := clientCounts(c.Rungs, name)
 		levels := slices.Sorted(maps.Keys(counts))
 		if name != of || !slices.Equal(levels, []int{clients}) {
-			all = append(all, workload{name, workloadSheet(c, name, levels)})
+			all = append(all, workloadFigures{name, workloadSheet(c, name, levels)})
 		}
 	}
 	return all
 }
 
-func workloadSheet(c *experiment.Comparison, of string, levels []int) sheet {
+func workloadSheet(c *run.Comparison, of string, levels []int) sheet {
 	s := sheet{Label: "Figures of " + of, Heads: []head{{Name: "rung"}}}
 	for _, clients := range levels {
 		group := plural(clients, "client")
 		s.Heads = append(s.Heads, head{Group: group, Name: "per s", Number: true},
 			head{Group: group, Name: "p99", Unit: "ms", Number: true}, head{Group: group, Name: "lost", Number: true})
 	}
-	s.addRungs(c, func(r *experiment.Rung) []string {
+	s.addRungs(c, func(r *run.Rung) []string {
 		var words []string
 		for _, clients := range levels {
 			all := figureWords(figuresOf(r, of, clients))
@@ -266,7 +266,7 @@ func workloadSheet(c *experiment.Comparison, of string, levels []int) sheet {
 }
 
 // stepsSheet has a row for each rate that was tried with a rung, under the rung's own.
-func stepsSheet(c *experiment.Comparison) sheet {
+func stepsSheet(c *run.Comparison) sheet {
 	s := sheet{Label: "Rates tried", Heads: []head{{Name: "rung, and arrivals"}}}
 	for _, name := range []string{"sent", "ok", "refused", "not ok", "lost"} {
 		s.Heads = append(s.Heads, head{Name: name, Number: true})
@@ -288,7 +288,7 @@ func stepsSheet(c *experiment.Comparison) sheet {
 	return s
 }
 
-func (s *sheet) addStep(step *experiment.RateStep) {
+func (s *sheet) addStep(step *run.RateStep) {
 	l := step.Latency
 	words := []string{grouped(float64(step.Sent)), grouped(float64(step.OK)), grouped(float64(step.Refused)), percent(step.Errors),
 		lossWords(step.Lost, nil)}

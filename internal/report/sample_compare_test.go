@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
 )
 
 const (
@@ -58,14 +59,14 @@ func sampleRungs() []sampleRung {
 
 // compareRun is a run of `contend compare` in which everything that a ladder can
 // say is said once.
-func compareRun() *experiment.Run {
-	result := experiment.Result{Name: "compare", Question: "What would fix it, and what does each fix cost?"}
-	c := &experiment.Comparison{Nodes: 4, Rate: 200, Expect: "p99<100ms,errors<0.1%", Met: true,
-		Servers: []experiment.Found{{Name: "postgres", Label: samplePostgres,
+func compareRun() *run.Run {
+	result := run.Result{Name: "compare", Question: "What would fix it, and what does each fix cost?"}
+	c := &run.Comparison{Nodes: 4, Rate: 200, Expect: "p99<100ms,errors<0.1%", Met: true,
+		Servers: []run.Server{{Name: "postgres", Label: samplePostgres,
 			Says: "a server of its own on this host, READ COMMITTED unless a rung says otherwise, no replicas"}},
-		Missing: []experiment.Missing{{Rungs: []string{"rqlite: naive", "rqlite: one UPDATE"}, Why: "no rqlited on PATH",
+		Missing: []run.Missing{{Rungs: []string{"rqlite: naive", "rqlite: one UPDATE"}, Why: "no rqlited on PATH",
 			Hint: "install it (https://rqlite.io/docs/install-rqlite/) or name a cluster with --rqlite URL"}},
-		Advice: []experiment.Advice{
+		Advice: []run.Advice{
 			{Text: "On this machine your 4 nodes at 200 writes/s: BEGIN IMMEDIATE + busy_timeout is enough (0 refused, p99 41 ms).",
 				Rests: []string{"+ BEGIN IMMEDIATE at 200/s: 1,000 sent, 0 refused, 0 lost, p99 41 ms"}},
 			{Text: "Above 430/s use the queue: it was good enough at 6,200/s.",
@@ -78,15 +79,15 @@ func compareRun() *experiment.Run {
 		c.Rungs = append(c.Rungs, s.rung(i))
 		result.Arms = append(result.Arms, s.arm())
 	}
-	result.Charts = []experiment.Chart{rungBars(c), rungLines(c)}
-	run := finish(&experiment.Run{Experiments: []experiment.Result{result}, Comparison: c})
-	run.Command = []string{"contend", "compare", "--quick", "--rate", "200", "--seed", "7"}
-	return run
+	result.Charts = []run.Chart{rungBars(c), rungLines(c)}
+	doc := finish(&run.Run{Experiments: []run.Result{result}, Comparison: c})
+	doc.Command = []string{"contend", "compare", "--quick", "--rate", "200", "--seed", "7"}
+	return doc
 }
 
-func (s *sampleRung) rung(i int) experiment.Rung {
-	r := experiment.Rung{Name: s.name, Title: s.title, Means: s.means, Engine: s.engine, Careful: s.lost == 0 && i > 0,
-		Highest: s.highest, Lines: &experiment.Lines{Changed: s.lines, Of: 61}}
+func (s *sampleRung) rung(i int) run.Rung {
+	r := run.Rung{Name: s.name, Title: s.title, Means: s.means, Engine: s.engine, Careful: s.lost == 0 && i > 0,
+		Highest: s.highest, Lines: &run.Lines{Changed: s.lines, Of: 61}}
 	if s.name == "single-writer" {
 		r.Lines.Balancer = 11
 	}
@@ -107,11 +108,11 @@ func (s *sampleRung) rung(i int) experiment.Rung {
 	return r
 }
 
-func (s *sampleRung) figures(workload string, clients int) experiment.Figures {
+func (s *sampleRung) figures(workload string, clients int) run.Figures {
 	part := math.Log10(float64(clients)*10) / 3
 	lost := int64(float64(s.lost) * part)
 	least, most := lost, lost+int64(s.unknown)
-	f := experiment.Figures{Workload: workload, Clients: clients, Trial: fmt.Sprintf("%s, %d clients", workload, clients),
+	f := run.Figures{Workload: workload, Clients: clients, Trial: fmt.Sprintf("%s, %d clients", workload, clients),
 		OK: int(float64(s.ok) * part), Refused: s.refused * clients / 100, Unknown: s.unknown * clients / 100, Lost: &least, LostMax: &most,
 		Rate: float64(s.ok) * part / 2, Fairness: s.fairness, Attempts: s.attempts}
 	if s.ok > 0 {
@@ -134,9 +135,9 @@ func (s *sampleRung) waits(factor float64) measure.Summary {
 	return measure.Summary{Count: int64(s.ok), P50: p50, P90: 1.4 * p50, P99: 2 * p50 * tail, P999: 3 * p50 * tail, Max: 5.5 * p50 * tail, Mean: 1.1 * p50}
 }
 
-func (s *sampleRung) step(rate float64, met bool) *experiment.RateStep {
+func (s *sampleRung) step(rate float64, met bool) *run.RateStep {
 	sent := int(5 * rate)
-	step := &experiment.RateStep{Rate: rate, Trial: fmt.Sprintf("%g/s", rate), Sent: sent, OK: sent, Latency: s.waits(0.1), Lost: number(s.lost / 10), Met: met}
+	step := &run.RateStep{Rate: rate, Trial: fmt.Sprintf("%g/s", rate), Sent: sent, OK: sent, Latency: s.waits(0.1), Lost: number(s.lost / 10), Met: met}
 	if !met {
 		step.Refused = sent * 3 / 100
 		step.OK -= step.Refused
@@ -148,19 +149,19 @@ func (s *sampleRung) step(rate float64, met bool) *experiment.RateStep {
 	return step
 }
 
-func (s *sampleRung) survivals() []experiment.Survival {
+func (s *sampleRung) survivals() []run.Survival {
 	gap := 0.3
-	node := experiment.Survival{Mishap: experiment.MishapNode, Measured: true, Answer: "yes", Failed: 4, Lost: number(0), Gap: &gap,
+	node := run.Survival{Mishap: run.MishapNode, Measured: true, Answer: "yes", Failed: 4, Lost: number(0), Gap: &gap,
 		Says: "4 requests failed, none that was acknowledged was lost."}
 	writer := node
-	writer.Mishap = experiment.MishapWriter
+	writer.Mishap = run.MishapWriter
 	if s.name == "single-writer" {
 		long := 2.1
 		writer.Gap, writer.Failed = &long, 37
 		writer.Says = "37 requests failed, and nothing was written for 2.1 s until another node took over."
 	}
-	host := experiment.Survival{Mishap: experiment.MishapHost, Answer: "no", Says: "All nodes must be on one host.", Source: "https://sqlite.org/wal.html"}
-	power := experiment.Survival{Mishap: experiment.MishapPower, Answer: "yes", Says: "With synchronous FULL a commit is on the disk.",
+	host := run.Survival{Mishap: run.MishapHost, Answer: "no", Says: "All nodes must be on one host.", Source: "https://sqlite.org/wal.html"}
+	power := run.Survival{Mishap: run.MishapPower, Answer: "yes", Says: "With synchronous FULL a commit is on the disk.",
 		Source: "https://sqlite.org/pragma.html#pragma_synchronous"}
 	if s.engine == samplePostgres {
 		host.Answer, host.Says, host.Source = "yes", "Clients of other hosts reach the server over the network.", "https://www.postgresql.org/docs/15/runtime-config-connection.html"
@@ -168,53 +169,56 @@ func (s *sampleRung) survivals() []experiment.Survival {
 	}
 	if s.ok == 0 {
 		node.Answer, node.Says = "?", "Nothing had been acknowledged."
-		return []experiment.Survival{node, host}
+		return []run.Survival{node, host}
 	}
-	return []experiment.Survival{node, writer, host, power}
+	return []run.Survival{node, writer, host, power}
 }
 
-func (s *sampleRung) arm() experiment.ArmResult {
-	totals := experiment.Totals{Nodes: 4, Discipline: s.discipline, Workload: "increment one counter", Engines: []string{"3.54.1"},
-		Load:      experiment.LoadResult{Spec: load.Spec{Arrival: load.Closed, Clients: 100}, Seconds: 2},
-		Recording: "recordings/" + s.name, Recordings: []string{"recordings/" + s.name}, Seconds: 2,
-		Ops:   experiment.OpCounts{Total: s.ok + s.refused + s.unknown, OK: s.ok, Failed: s.refused, Unknown: s.unknown},
+func (s *sampleRung) arm() run.ArmResult {
+	totals := run.Totals{
+		Setup: run.Setup{
+			Nodes: 4, Discipline: s.discipline, Workload: workload.Increment{Key: "counter"},
+			Load: run.Load{Arrival: run.Closed, Clients: 100, Duration: 2 * time.Second},
+		},
+		Engines: []run.Engine{{Name: run.SQLite, Version: "3.54.1"}}, Recordings: []string{"recordings/" + s.name}, Seconds: 2,
+		Ops:   run.OpCounts{Total: s.ok + s.refused + s.unknown, OK: s.ok, Failed: s.refused, Unknown: s.unknown},
 		Codes: map[string]int{"SQLITE_BUSY": s.refused}, Latency: s.waits(1), Throughput: float64(s.ok) / 2,
-		Acknowledged: int64(s.ok), Lost: &s.lost, LostMax: &s.lost, Integrity: "ok"}
+		Lost: &s.lost, LostMax: &s.lost, Integrity: "ok"}
 	if s.engine == samplePostgres {
-		totals.Engines = []string{samplePostgres}
+		totals.Engines = []run.Engine{{Name: "PostgreSQL", Version: "15.18"}}
 	}
-	f := experiment.Finding{Claim: "nothing-lost", Text: "No acknowledged change is lost.", Source: "https://sqlite.org/isolation.html",
-		Verdict: holds(s.lost == 0), Expected: experiment.ExpectHolds, Measured: fmt.Sprintf("%d of %d lost", s.lost, s.ok)}
+	f := run.Finding{Claim: "nothing-lost", Text: "No acknowledged change is lost.", Source: "https://sqlite.org/isolation.html",
+		Verdict: holds(s.lost == 0), Expected: run.ExpectHolds, Measured: fmt.Sprintf("%d of %d lost", s.lost, s.ok)}
 	if s.lost > 0 {
-		f.Expected = experiment.ExpectRefuted
+		f.Expected = run.ExpectRefuted
 	}
 	if s.ok == 0 {
-		f.Verdict, f.Expected, f.Reason = check.Inconclusive, experiment.Either, "nothing was acknowledged"
+		f.Verdict, f.Expected, f.Reason = check.Inconclusive, run.Either, "nothing was acknowledged"
 	}
-	trial := experiment.TrialResult{Name: "counter, 100 clients", Level: 100, Totals: totals}
-	return experiment.ArmResult{Name: s.name, Place: experiment.Processes, Totals: totals,
-		Trials: []experiment.TrialResult{trial}, Findings: []experiment.Finding{f}}
+	trial := run.TrialResult{Name: "counter, 100 clients", Level: 100, Totals: totals}
+	return run.ArmResult{Name: s.name, Place: run.Processes, Totals: totals,
+		Trials: []run.TrialResult{trial}, Findings: []run.Finding{f}}
 }
 
 // rungBars is a chart as the ladder makes it: a group of one bar for each rung.
-func rungBars(c *experiment.Comparison) experiment.Chart {
-	bars := experiment.Series{Name: "counter, 100 clients"}
+func rungBars(c *run.Comparison) run.Chart {
+	bars := run.Series{Name: "counter, 100 clients"}
 	for i, r := range c.Rungs {
 		f := r.Figures[2]
-		bars.Points = append(bars.Points, experiment.Point{X: float64(i), Y: f.Rate, Low: f.Rate, High: f.Rate, Count: f.OK, Label: r.Name})
+		bars.Points = append(bars.Points, run.Point{X: float64(i), Y: f.Rate, Low: f.Rate, High: f.Rate, Count: f.OK, Label: r.Name})
 	}
-	return experiment.Chart{Kind: experiment.ChartBars, Title: "Acknowledged a second: counter, 100 clients",
-		Y: experiment.Axis{Label: "ok", Unit: "1/s"}, Series: []experiment.Series{bars}}
+	return run.Chart{Kind: run.ChartBars, Title: "Acknowledged a second: counter, 100 clients",
+		Y: run.Axis{Label: "ok", Unit: "1/s"}, Series: []run.Series{bars}}
 }
 
 // rungLines is a chart as the ladder makes it: a line for each rung.
-func rungLines(c *experiment.Comparison) experiment.Chart {
-	drawn := experiment.Chart{Kind: experiment.ChartLines, Title: "Throughput against clients", X: experiment.Axis{Label: "clients", Log: true},
-		Y: experiment.Axis{Label: "ok requests a second", Log: true}}
+func rungLines(c *run.Comparison) run.Chart {
+	drawn := run.Chart{Kind: run.ChartLines, Title: "Throughput against clients", X: run.Axis{Label: "clients", Log: true},
+		Y: run.Axis{Label: "ok requests a second", Log: true}}
 	for _, r := range c.Rungs {
-		line := experiment.Series{Name: r.Title}
+		line := run.Series{Name: r.Title}
 		for _, f := range r.Figures[:4] {
-			line.Points = append(line.Points, experiment.Point{X: float64(f.Clients), Y: f.Rate, Low: f.Rate, High: f.Rate, Count: f.OK})
+			line.Points = append(line.Points, run.Point{X: float64(f.Clients), Y: f.Rate, Low: f.Rate, High: f.Rate, Count: f.OK})
 		}
 		drawn.Series = append(drawn.Series, line)
 	}
@@ -223,41 +227,41 @@ func rungLines(c *experiment.Comparison) experiment.Chart {
 
 // bareComparison is one that was cut short: a rung without figures, one with
 // nothing but nulls, and no advice.
-func bareComparison() *experiment.Run {
-	return finish(&experiment.Run{Interrupted: true, Experiments: []experiment.Result{{Name: "compare", Question: "Well?"}},
-		Comparison: &experiment.Comparison{Nodes: 1, Expect: "p99<100ms", Rungs: []experiment.Rung{
+func bareComparison() *run.Run {
+	return finish(&run.Run{Interrupted: true, Experiments: []run.Result{{Name: "compare", Question: "Well?"}},
+		Comparison: &run.Comparison{Nodes: 1, Expect: "p99<100ms", Rungs: []run.Rung{
 			{Name: "red", Title: "red", Engine: sampleSQLite},
-			{Name: "queue", Title: "+ queue", Figures: []experiment.Figures{{Workload: "write", Clients: 500, OK: 3, Rate: 1.5}},
-				Rates: []experiment.RateStep{{Rate: 12.5, Met: false}}, Asked: &experiment.RateStep{}},
-		}, Missing: []experiment.Missing{{Rungs: []string{"PostgreSQL"}, Why: "no initdb"}}}})
+			{Name: "queue", Title: "+ queue", Figures: []run.Figures{{Workload: "write", Clients: 500, OK: 3, Rate: 1.5}},
+				Rates: []run.RateStep{{Rate: 12.5, Met: false}}, Asked: &run.RateStep{}},
+		}, Missing: []run.Missing{{Rungs: []string{"PostgreSQL"}, Why: "no initdb"}}}})
 }
 
 // longNames is a comparison with a server that has a lot to say of itself.
-func longNames() *experiment.Run {
-	run := compareRun()
+func longNames() *run.Run {
+	doc := compareRun()
 	long := "CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27 01:53:43, go1.19.10)"
-	run.Comparison.Servers[0].Label = long
-	for i := range run.Comparison.Rungs {
-		r := &run.Comparison.Rungs[i]
+	doc.Comparison.Servers[0].Label = long
+	for i := range doc.Comparison.Rungs {
+		r := &doc.Comparison.Rungs[i]
 		if rest, its := strings.CutPrefix(r.Title, samplePostgres); its {
 			r.Title, r.Engine = long+rest, long
 		}
 	}
-	return run
+	return doc
 }
 
 // evilComparison means harm wherever a comparison can say something.
-func evilComparison() *experiment.Run {
-	run := compareRun()
-	c := run.Comparison
+func evilComparison() *run.Run {
+	doc := compareRun()
+	c := doc.Comparison
 	c.Expect, c.Decides, c.Met = evil, true, false
-	c.Servers[0] = experiment.Found{Name: evil, Label: evil, Says: evil}
-	c.Missing[0] = experiment.Missing{Rungs: []string{evil}, Why: evil, Hint: evil}
-	c.Advice[0] = experiment.Advice{Text: evil, Rests: []string{evil}}
+	c.Servers[0] = run.Server{Name: evil, Label: evil, Says: evil}
+	c.Missing[0] = run.Missing{Rungs: []string{evil}, Why: evil, Hint: evil}
+	c.Advice[0] = run.Advice{Text: evil, Rests: []string{evil}}
 	r := &c.Rungs[1]
 	r.Name, r.Title, r.Means, r.Engine = evil, evil, evil, evil
 	c.Rungs[2].Title = evil + ": " + evil
 	r.Figures[0].Workload = evil
-	r.Survives[0] = experiment.Survival{Mishap: evil, Measured: true, Answer: evil, Says: evil, Source: "https://sqlite.org/" + evil}
-	return run
+	r.Survives[0] = run.Survival{Mishap: evil, Measured: true, Answer: evil, Says: evil, Source: "https://sqlite.org/" + evil}
+	return doc
 }

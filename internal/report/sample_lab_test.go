@@ -3,25 +3,26 @@ package report
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
 )
 
 // labRun is a run of experiments in which all that a report can draw happens:
 // trials with repeats and figures, each kind of chart, a script, faults, claims
 // that an arm is not asked, and strings that mean harm.
-func labRun() *experiment.Run {
-	run := finish(&experiment.Run{Experiments: []experiment.Result{
+func labRun() *run.Run {
+	doc := finish(&run.Run{Experiments: []run.Result{
 		{Name: "busy", Question: "Of 100 increments over four nodes that share one SQLite file, how many are refused with SQLITE_BUSY?",
 			Arms: judge(sampleArms(), sampleBusy)},
 		levelsResult(), sceneResult(), crashResult(), hostileResult(),
 	}})
-	run.Command = []string{"contend", "run", "--quick", "--arm", "red/*", "--arm", "green", "--arm", "scene", "--seed", "7"}
-	return run
+	doc.Command = []string{"contend", "run", "--quick", "--arm", "red/*", "--arm", "green", "--arm", "scene", "--seed", "7"}
+	return doc
 }
 
 func number(n int64) *int64 { return &n }
@@ -31,17 +32,17 @@ func spread(least, median, most float64) measure.Spread {
 }
 
 // levelsResult has two arms of four levels each, and more claims than columns.
-func levelsResult() experiment.Result {
-	r := experiment.Result{Name: "error-rate", Question: "How does the error rate grow with the number of simultaneous clients?"}
+func levelsResult() run.Result {
+	r := run.Result{Name: "error-rate", Question: "How does the error rate grow with the number of simultaneous clients?"}
 	rates := map[string][]float64{"red": {0.60, 0.92, 0.96, 0.98}, "green": {0, 0, 0.01, 0.265}}
 	for _, name := range []string{"red", "green"} {
-		arm := experiment.ArmResult{Name: name}
+		arm := run.ArmResult{Name: name}
 		d, _ := store.Preset(name)
 		for i, level := range []int{10, 50, 100, 200} {
 			rate := rates[name][i]
 			ok := int(math.Round(3 * float64(level) * (1 - rate)))
-			trial := experiment.TrialResult{Name: fmt.Sprintf("%d clients", level), Level: float64(level), Totals: sampleTotals(d, level, ok)}
-			trial.Figures = []experiment.Measured{
+			trial := run.TrialResult{Name: fmt.Sprintf("%d clients", level), Level: float64(level), Totals: sampleTotals(d, level, ok)}
+			trial.Figures = []run.Measured{
 				{Name: "error rate", Unit: "%", Spread: spread(90*rate, 100*rate, min(110*rate, 100))},
 				{Name: "attempts per success", Spread: spread(1, 1+rate, 1+3*rate)},
 			}
@@ -56,9 +57,9 @@ func levelsResult() experiment.Result {
 	}
 	for i, claimed := range []int{5, 25, 45, 70, 85} {
 		id := fmt.Sprintf("rate-%d", claimed)
-		f := experiment.Finding{Claim: id, Text: fmt.Sprintf("Under load %d of 100 requests fail.", claimed),
+		f := run.Finding{Claim: id, Text: fmt.Sprintf("Under load %d of 100 requests fail.", claimed),
 			TextJA: fmt.Sprintf("エラー率 %d%%", claimed), Source: fmt.Sprintf("07_container_shared_filedb.md:%d", 590+i),
-			Verdict: check.Refuted, Expected: experiment.ExpectRefuted, Measured: fmt.Sprintf("%d of 300 failed", 60*(i+1))}
+			Verdict: check.Refuted, Expected: run.ExpectRefuted, Measured: fmt.Sprintf("%d of 300 failed", 60*(i+1))}
 		r.Arms[0].Findings = append(r.Arms[0].Findings, f)
 		if i > 2 {
 			continue // the green arm is not asked
@@ -70,62 +71,64 @@ func levelsResult() experiment.Result {
 	return r
 }
 
-func sampleTotals(d store.Discipline, level, ok int) experiment.Totals {
+func sampleTotals(d store.Discipline, level, ok int) run.Totals {
 	n := 3 * level
 	dirs := []string{"recordings/11", "recordings/12", "recordings/13"}
-	return experiment.Totals{
-		Nodes: 4, Discipline: d, Workload: "insert small rows",
-		Load: experiment.LoadResult{Spec: load.Spec{Arrival: load.Burst, Clients: level, Requests: level}},
-		Ops:  experiment.OpCounts{Total: n, OK: ok, Failed: n - ok}, Codes: map[string]int{"SQLITE_BUSY": n - ok},
+	return run.Totals{
+		Setup: run.Setup{
+			Nodes: 4, Discipline: d, Workload: workload.Write{},
+			Load: run.Load{Arrival: run.Burst, Clients: level, Requests: level},
+		},
+		Ops: run.OpCounts{Total: n, OK: ok, Failed: n - ok}, Codes: map[string]int{"SQLITE_BUSY": n - ok},
 		Latency: measure.Summary{P50: float64(level) / 3, P99: float64(level) * 9, Max: float64(level) * 11},
-		Seconds: 3, Recording: dirs[0], Recordings: dirs, Integrity: "ok",
+		Seconds: 3, Recordings: dirs, Integrity: "ok",
 	}
 }
 
-func levelCharts(rates map[string][]float64) []experiment.Chart {
-	lines := experiment.Chart{Kind: experiment.ChartLines, Title: "Error rate by number of clients",
+func levelCharts(rates map[string][]float64) []run.Chart {
+	lines := run.Chart{Kind: run.ChartLines, Title: "Error rate by number of clients",
 		Note: "The dashed line is what the source says.",
-		X:    experiment.Axis{Label: "simultaneous clients"}, Y: experiment.Axis{Label: "requests that failed", Percent: true}}
-	waits := experiment.Chart{Kind: experiment.ChartWaits, Title: "How long clients waited",
-		X: experiment.Axis{Label: "wait", Unit: "ms", Log: true}, Y: experiment.Axis{Label: "share of requests", Percent: true},
-		Marks: []experiment.Mark{{From: 5000, To: 5000, Label: "busy_timeout"}}}
-	bars := experiment.Chart{Kind: experiment.ChartBars, Title: "Throughput by journal",
-		X: experiment.Axis{Label: "journal"}, Y: experiment.Axis{Label: "acknowledged writes", Unit: "1/s"}}
-	over := experiment.Chart{Kind: experiment.ChartTime, Title: "Requests in flight",
-		X: experiment.Axis{Label: "time", Unit: "ms"}, Y: experiment.Axis{Label: "requests in flight"},
-		Marks: []experiment.Mark{{From: 300, To: 700, Label: "hold"}}}
+		X:    run.Axis{Label: "simultaneous clients"}, Y: run.Axis{Label: "requests that failed", Percent: true}}
+	waits := run.Chart{Kind: run.ChartWaits, Title: "How long clients waited",
+		X: run.Axis{Label: "wait", Unit: "ms", Log: true}, Y: run.Axis{Label: "share of requests", Percent: true},
+		Marks: []run.Mark{{From: 5000, To: 5000, Label: "busy_timeout"}}}
+	bars := run.Chart{Kind: run.ChartBars, Title: "Throughput by journal",
+		X: run.Axis{Label: "journal"}, Y: run.Axis{Label: "acknowledged writes", Unit: "1/s"}}
+	over := run.Chart{Kind: run.ChartTime, Title: "Requests in flight",
+		X: run.Axis{Label: "time", Unit: "ms"}, Y: run.Axis{Label: "requests in flight"},
+		Marks: []run.Mark{{From: 300, To: 700, Label: "hold"}}}
 	for k, name := range []string{"red", "green"} {
-		line, wait := experiment.Series{Name: name}, experiment.Series{Name: name}
-		bar, flight := experiment.Series{Name: name}, experiment.Series{Name: name}
+		line, wait := run.Series{Name: name}, run.Series{Name: name}
+		bar, flight := run.Series{Name: name}, run.Series{Name: name}
 		for i, level := range []float64{10, 50, 100, 200} {
 			rate := rates[name][i]
-			line.Points = append(line.Points, experiment.Point{X: level, Y: rate, Low: 0.9 * rate, High: min(1, 1.1*rate), Count: 3})
+			line.Points = append(line.Points, run.Point{X: level, Y: rate, Low: 0.9 * rate, High: min(1, 1.1*rate), Count: 3})
 		}
 		for i := range 40 {
 			share := float64(i+1) / 40
-			wait.Points = append(wait.Points, experiment.Point{X: math.Pow(10, 1+float64(k)+2*share), Y: share, Count: 600})
-			flight.Points = append(flight.Points, experiment.Point{X: float64(25 * i), Y: 50 + 40*math.Sin(float64(i+6*k)/6), Count: 1})
+			wait.Points = append(wait.Points, run.Point{X: math.Pow(10, 1+float64(k)+2*share), Y: share, Count: 600})
+			flight.Points = append(flight.Points, run.Point{X: float64(25 * i), Y: 50 + 40*math.Sin(float64(i+6*k)/6), Count: 1})
 		}
 		for i, journal := range []string{"DELETE", "WAL"} {
 			y := 120 * float64(1+i) * float64(1+k)
-			bar.Points = append(bar.Points, experiment.Point{X: float64(i), Y: y, Low: y - 20, High: y + 15, Count: 3, Label: journal})
+			bar.Points = append(bar.Points, run.Point{X: float64(i), Y: y, Low: y - 20, High: y + 15, Count: 3, Label: journal})
 		}
 		lines.Series, waits.Series = append(lines.Series, line), append(waits.Series, wait)
 		bars.Series, over.Series = append(bars.Series, bar), append(over.Series, flight)
 	}
-	lines.Series = append(lines.Series, experiment.Series{Name: "as the source says", Claimed: true, Points: []experiment.Point{
+	lines.Series = append(lines.Series, run.Series{Name: "as the source says", Claimed: true, Points: []run.Point{
 		{X: 10, Y: 0.05}, {X: 50, Y: 0.25}, {X: 100, Y: 0.45}, {X: 200, Y: 0.70}}})
-	return []experiment.Chart{lines, waits, bars, over, {Kind: "hologram", Title: "of a later version"}}
+	return []run.Chart{lines, waits, bars, over, {Kind: "hologram", Title: "of a later version"}}
 }
 
 // sceneResult has a script with all that a step can say, and lanes.
-func sceneResult() experiment.Result {
-	totals := experiment.Totals{Nodes: 2, Discipline: store.Red(), Workload: "the scene oversell", Recording: "recordings/21",
+func sceneResult() run.Result {
+	totals := run.Totals{Setup: run.Setup{Nodes: 2, Discipline: store.Red(), Scene: &run.Scene{Name: "oversell"}},
 		Recordings: []string{"recordings/21"}, Integrity: "ok", Seconds: 0.05}
-	step := func(session, node, do, name string, sent, answered float64) experiment.Step {
-		return experiment.Step{Session: session, Node: node, Do: do, Name: name, Outcome: "ok", Sent: sent, Answered: answered}
+	step := func(session, node, do, name string, sent, answered float64) run.StepResult {
+		return run.StepResult{Session: session, Node: node, Do: do, Name: name, Outcome: "ok", Sent: sent, Answered: answered}
 	}
-	steps := []experiment.Step{
+	steps := []run.StepResult{
 		step("A", "app-1", "begin-immediate", "", 0, 0.4), step("A", "app-1", "read-stock", "item", 1, 1.3),
 		step("B", "app-2", "set-stock", "item", 2, 2.1), step("A", "app-1", "record-payment", "alice", 3, 3.5),
 		step("C", "app-2", "commit", "", 4, 5007), step("A", "app-1", "checkpoint", "TRUNCATE", 5, 6),
@@ -137,24 +140,24 @@ func sceneResult() experiment.Result {
 	steps[3].To, steps[3].Wrote, steps[3].Open = "bob", number(40), true
 	steps[4].Outcome, steps[4].Code = "unknown", "CLIENT_TIMEOUT"
 	steps[5].Blocked, steps[5].Frames, steps[5].Checkpointed = true, number(12), number(3)
-	finding := experiment.Finding{Claim: "second-seller-refused", Text: "The second container's sale is refused.",
+	finding := run.Finding{Claim: "second-seller-refused", Text: "The second container's sale is refused.",
 		TextJA: "Container B: 5個販売処理 → SQLITE_BUSY（失敗）", Source: "07_container_shared_filedb.md:667", Verdict: check.Holds,
-		Expected: experiment.ExpectHolds, Measured: "step 3 was refused with SQLITE_BUSY_SNAPSHOT after 0.1 ms"}
-	return experiment.Result{
+		Expected: run.ExpectHolds, Measured: "step 3 was refused with SQLITE_BUSY_SNAPSHOT after 0.1 ms"}
+	return run.Result{
 		Name: "scene", Question: "Is the second of two sellers refused?",
-		Arms: []experiment.ArmResult{{Name: "scene", Totals: totals, Findings: []experiment.Finding{finding},
-			Trials: []experiment.TrialResult{{Totals: totals, Steps: steps}}}},
-		Charts: []experiment.Chart{laneChart()},
+		Arms: []run.ArmResult{{Name: "scene", Totals: totals, Findings: []run.Finding{finding},
+			Trials: []run.TrialResult{{Totals: totals, Steps: steps}}}},
+		Charts: []run.Chart{laneChart()},
 	}
 }
 
-func laneChart() experiment.Chart {
-	c := experiment.Chart{Kind: experiment.ChartLanes, Title: "Who had the write lock", X: experiment.Axis{Label: "time", Unit: "ms"}}
+func laneChart() run.Chart {
+	c := run.Chart{Kind: run.ChartLanes, Title: "Who had the write lock", X: run.Axis{Label: "time", Unit: "ms"}}
 	for n := range 4 {
-		lane := experiment.Lane{Node: fmt.Sprintf("app-%d", n+1)}
+		lane := run.Lane{Node: fmt.Sprintf("app-%d", n+1)}
 		for i := range 12 {
 			began := float64(80*i + 17*n)
-			a := experiment.LaneAttempt{Kind: "write", Began: began, Ended: began + 25}
+			a := run.LaneAttempt{Kind: "write", Began: began, Ended: began + 25}
 			if (i+n)%3 > 0 {
 				locked := began + float64(3*n)
 				a.Locked = &locked
@@ -165,37 +168,37 @@ func laneChart() experiment.Chart {
 		}
 		c.Lanes = append(c.Lanes, lane)
 	}
-	c.Lanes[0].Faults = []experiment.Mark{{From: 200, To: 500, Label: "hold"}}
+	c.Lanes[0].Faults = []run.Mark{{From: 200, To: 500, Label: "hold"}}
 	return c
 }
 
 // crashResult has arms that differ in their fault, and what a look found.
-func crashResult() experiment.Result {
-	r := experiment.Result{Name: "crash", Question: "Does SIGKILL lose what was acknowledged?"}
-	for i, fault := range []string{"", "app-1 holds the write lock for 3s", "every node is killed with SIGKILL, again and again"} {
+func crashResult() run.Result {
+	r := run.Result{Name: "crash", Question: "Does SIGKILL lose what was acknowledged?"}
+	for i, fault := range []run.Fault{nil, run.Hold{Node: "app-1", For: 3 * time.Second}, run.Crash{}} {
 		totals := sampleTotals(store.Green(), 50, 150)
-		totals.Fault = fault
-		trial := experiment.TrialResult{Totals: totals}
-		arm := experiment.ArmResult{Name: []string{"calm", "hold", "crash"}[i], Totals: totals}
+		totals.Setup.Fault = fault
+		trial := run.TrialResult{Totals: totals}
+		arm := run.ArmResult{Name: []string{"calm", "hold", "crash"}[i], Totals: totals}
 		switch i {
 		case 1:
-			trial.Faults = []experiment.Fault{{Repeat: 1, Kind: "hold", Node: "app-1", From: 0, To: 3000.4}}
+			trial.Faults = []run.FaultResult{{Repeat: 1, Kind: "hold", Node: "app-1", From: 0, To: 3000.4}}
 		case 2:
 			for k := range 4 {
 				at := 900 * float64(k+1)
 				trial.Faults = append(trial.Faults,
-					experiment.Fault{Repeat: 1, Kind: "crash", Node: fmt.Sprintf("app-%d", k+1), From: at, To: at + 210},
-					experiment.Fault{Repeat: 1, Kind: "look", From: at, To: at + 80, Journal: 512 * int64(k), Hot: k > 0, Rows: 40 * int64(k), Integrity: "ok"})
+					run.FaultResult{Repeat: 1, Kind: "crash", Node: fmt.Sprintf("app-%d", k+1), From: at, To: at + 210},
+					run.FaultResult{Repeat: 1, Kind: "look", From: at, To: at + 80, Journal: 512 * int64(k), Hot: k > 0, Rows: 40 * int64(k), Integrity: "ok"})
 			}
 		}
-		arm.Trials = []experiment.TrialResult{trial}
-		f := experiment.Finding{Claim: "nothing-lost", Text: "No acknowledged row is lost.", TextJA: "データ損失なし", Source: "https://sqlite.org/atomiccommit.html",
-			Verdict: holds(i != 1), Expected: experiment.ExpectHolds, Measured: fmt.Sprintf("%d lost", i%2)}
+		arm.Trials = []run.TrialResult{trial}
+		f := run.Finding{Claim: "nothing-lost", Text: "No acknowledged row is lost.", TextJA: "データ損失なし", Source: "https://sqlite.org/atomiccommit.html",
+			Verdict: holds(i != 1), Expected: run.ExpectHolds, Measured: fmt.Sprintf("%d lost", i%2)}
 		if i == 2 {
 			f.Verdict = check.Inconclusive
 			f.Reason = "the crash came before any row was written"
 		}
-		arm.Findings = []experiment.Finding{f}
+		arm.Findings = []run.Finding{f}
 		r.Arms = append(r.Arms, arm)
 	}
 	return r
@@ -207,22 +210,22 @@ const evil = "\x1b]0;owned\x07\u202egnp.exe\r\n</title></style><script>alert(1)<
 const sly = "\u202e<script>|"
 
 // hostileResult means harm wherever it can say something.
-func hostileResult() experiment.Result {
-	trial := experiment.TrialResult{Name: evil,
-		Totals:  experiment.Totals{Error: evil, Integrity: evil, Codes: map[string]int{evil: 1}, Ops: experiment.OpCounts{Total: 1}},
-		Figures: []experiment.Measured{{Name: evil, Unit: evil, Spread: measure.Spread{Count: 1, Min: 1, Median: 1, Max: 1}}},
-		Steps:   []experiment.Step{{Session: sly, Node: sly, Do: sly, Name: evil, Outcome: evil, Code: evil, Say: evil}},
-		Faults:  []experiment.Fault{{Kind: sly, Node: sly}, {Kind: "look", Integrity: evil}},
+func hostileResult() run.Result {
+	trial := run.TrialResult{Name: evil,
+		Totals:  run.Totals{Error: evil, Integrity: evil, Codes: map[string]int{evil: 1}, Ops: run.OpCounts{Total: 1}},
+		Figures: []run.Measured{{Name: evil, Unit: evil, Spread: measure.Spread{Count: 1, Min: 1, Median: 1, Max: 1}}},
+		Steps:   []run.StepResult{{Session: sly, Node: sly, Do: sly, Name: evil, Outcome: evil, Code: evil, Say: evil}},
+		Faults:  []run.FaultResult{{Kind: sly, Node: sly}, {Kind: "look", Integrity: evil}},
 	}
-	finding := experiment.Finding{Claim: evil, Text: evil, TextJA: evil, Source: "https://sqlite.org/\"onclick=alert(1)" + evil,
-		Verdict: check.Refuted, Expected: experiment.ExpectHolds, Measured: evil, Reason: evil, Witness: sampleWitnesses()}
+	finding := run.Finding{Claim: evil, Text: evil, TextJA: evil, Source: "https://sqlite.org/\"onclick=alert(1)" + evil,
+		Verdict: check.Refuted, Expected: run.ExpectHolds, Measured: evil, Reason: evil, Witness: sampleWitnesses()}
 	finding.Witness[0].Anomaly, finding.Witness[1].Anomaly = evil, evil
 	finding.Witness[1].Ops[0].Key, finding.Witness[1].Ops[0].Node = evil, evil
-	return experiment.Result{
+	return run.Result{
 		Name: "claims", Question: evil, // its anchor is taken by the page itself
-		Arms: []experiment.ArmResult{{Name: evil, Totals: trial.Totals, Trials: []experiment.TrialResult{trial}, Findings: []experiment.Finding{finding}}},
-		Charts: []experiment.Chart{{Kind: experiment.ChartLines, Title: evil, Note: evil, X: experiment.Axis{Label: sly, Unit: sly},
-			Y: experiment.Axis{Label: sly}, Series: []experiment.Series{{Name: evil, Points: []experiment.Point{{X: 1, Y: 1, Label: evil}, {X: 2, Y: 3}}}},
-			Marks: []experiment.Mark{{From: 1, To: 2, Label: sly}}}},
+		Arms: []run.ArmResult{{Name: evil, Totals: trial.Totals, Trials: []run.TrialResult{trial}, Findings: []run.Finding{finding}}},
+		Charts: []run.Chart{{Kind: run.ChartLines, Title: evil, Note: evil, X: run.Axis{Label: sly, Unit: sly},
+			Y: run.Axis{Label: sly}, Series: []run.Series{{Name: evil, Points: []run.Point{{X: 1, Y: 1, Label: evil}, {X: 2, Y: 3}}}},
+			Marks: []run.Mark{{From: 1, To: 2, Label: sly}}}},
 	}
 }

@@ -7,10 +7,10 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
 )
 
 // An outcome is what a made-up arm came to.
@@ -23,23 +23,25 @@ type outcome struct {
 const increments = 100
 
 // sampleArm makes an arm with figures that fit each other.
-func sampleArm(name string, d store.Discipline, arrival load.Arrival, o outcome) experiment.ArmResult {
+func sampleArm(name string, d store.Discipline, arrival run.Arrival, o outcome) run.ArmResult {
 	clients := increments
-	if arrival == load.Sequence {
+	if arrival == run.Sequence {
 		clients = 4
 	}
 	final := int64(o.ok) - o.lost
-	return experiment.ArmResult{Name: name + "/" + string(arrival), Place: experiment.Processes, Totals: experiment.Totals{
-		Nodes: 4, Discipline: d, Workload: "increment one counter", Engines: []string{"3.54.1"},
-		Load:      experiment.LoadResult{Spec: load.Spec{Arrival: arrival, Clients: clients, Requests: increments}},
-		Recording: "recordings/01-" + string(arrival), Recordings: []string{"recordings/01-" + string(arrival)}, Seconds: o.max / 1000,
-		Ops:          experiment.OpCounts{Total: increments, OK: o.ok, Failed: o.busy + o.timeout, Unknown: o.other},
-		Codes:        map[string]int{"SQLITE_BUSY": o.busy, "SQLITE_TIMEOUT": o.timeout, "CLIENT_TIMEOUT": o.other},
-		Extended:     map[string]int{"SQLITE_BUSY": o.busy + o.timeout},
-		Attempts:     increments,
-		Latency:      measure.Summary{P50: o.p50, P99: o.p99, Max: o.max},
-		Throughput:   float64(o.ok) / max(o.max, 1) * 1000,
-		Acknowledged: int64(o.ok), Final: &final, Lost: &o.lost, LostMax: &o.lostMax, Integrity: "ok",
+	return run.ArmResult{Name: name + "/" + string(arrival), Place: run.Processes, Totals: run.Totals{
+		Setup: run.Setup{
+			Nodes: 4, Discipline: d, Workload: workload.Increment{Key: "counter"}, Load: run.Load{Arrival: arrival, Clients: clients, Requests: increments},
+		},
+		Engines:    []run.Engine{{Name: run.SQLite, Version: "3.54.1"}},
+		Recordings: []string{"recordings/01-" + string(arrival)}, Seconds: o.max / 1000,
+		Ops:        run.OpCounts{Total: increments, OK: o.ok, Failed: o.busy + o.timeout, Unknown: o.other},
+		Codes:      map[string]int{"SQLITE_BUSY": o.busy, "SQLITE_TIMEOUT": o.timeout, "CLIENT_TIMEOUT": o.other},
+		Extended:   map[string]int{"SQLITE_BUSY": o.busy + o.timeout},
+		Attempts:   increments,
+		Latency:    measure.Summary{P50: o.p50, P99: o.p99, Max: o.max},
+		Throughput: float64(o.ok) / max(o.max, 1) * 1000,
+		Final:      &final, Lost: &o.lost, LostMax: &o.lostMax, Integrity: "ok",
 	}}
 }
 
@@ -50,10 +52,10 @@ func discipline(t store.Transaction, patience store.Milliseconds, journal store.
 }
 
 // sampleArms are twelve arms in which everything that can be drawn happens once.
-func sampleArms() []experiment.ArmResult {
-	arms := []experiment.ArmResult{
-		sampleArm("red", store.Red(), load.Burst, outcome{ok: 2, busy: 98, p50: 4.21, p99: 61.2, max: 63.9}),
-		sampleArm("green", store.Green(), load.Burst, outcome{ok: 100, p50: 2104, p99: 5120, max: 7310}),
+func sampleArms() []run.ArmResult {
+	arms := []run.ArmResult{
+		sampleArm("red", store.Red(), run.Burst, outcome{ok: 2, busy: 98, p50: 4.21, p99: 61.2, max: 63.9}),
+		sampleArm("green", store.Green(), run.Burst, outcome{ok: 100, p50: 2104, p99: 5120, max: 7310}),
 	}
 	for _, row := range []struct {
 		t        store.Transaction
@@ -72,19 +74,19 @@ func sampleArms() []experiment.ArmResult {
 		{store.Immediate, 5000, store.WAL, outcome{ok: 100, p50: 290, p99: 704, max: 815}},
 	} {
 		name, d := discipline(row.t, row.patience, row.journal)
-		arms = append(arms, sampleArm(name, d, load.Burst, row.outcome))
+		arms = append(arms, sampleArm(name, d, run.Burst, row.outcome))
 	}
 	name, d := discipline(store.Atomic, 5000, store.WAL)
-	broken := sampleArm(name, d, load.Burst, outcome{})
+	broken := sampleArm(name, d, run.Burst, outcome{})
 	broken.Error = "start node app-3: not healthy within 1m0s:\nlast answer 503"
-	broken.Ops, broken.Codes, broken.Final, broken.Lost, broken.LostMax = experiment.OpCounts{}, nil, nil, nil, nil
+	broken.Ops, broken.Codes, broken.Final, broken.Lost, broken.LostMax = run.OpCounts{}, nil, nil, nil, nil
 	return append(arms, broken)
 }
 
 // sampleClaim is a claim without its check: the verdicts are made up as well.
 type sampleClaim struct {
 	id, text, ja, source string
-	judge                func(a *experiment.ArmResult) (check.Verdict, experiment.Expectation, string, []check.Witness)
+	judge                func(a *run.ArmResult) (check.Verdict, run.Expectation, string, []check.Witness)
 }
 
 func holds(yes bool) check.Verdict {
@@ -97,35 +99,35 @@ func holds(yes bool) check.Verdict {
 var sampleBusy = []sampleClaim{
 	{"busy-over-30", "More than 30 of 100 simultaneous writes fail with SQLITE_BUSY.",
 		"大量のBUSYエラーが発生することを確認", "07_container_shared_filedb.md:122",
-		func(a *experiment.ArmResult) (check.Verdict, experiment.Expectation, string, []check.Witness) {
+		func(a *run.ArmResult) (check.Verdict, run.Expectation, string, []check.Witness) {
 			busy := a.Codes["SQLITE_BUSY"]
-			expected := experiment.ExpectRefuted
-			if a.Discipline.BusyTimeout == 0 || a.Discipline.Transaction == store.Deferred {
-				expected = experiment.ExpectHolds
+			expected := run.ExpectRefuted
+			if a.Setup.Discipline.BusyTimeout == 0 || a.Setup.Discipline.Transaction == store.Deferred {
+				expected = run.ExpectHolds
 			}
 			return holds(busy > 30), expected, fmt.Sprintf("%d of 100 were refused with SQLITE_BUSY; the claim wants more than 30", busy), nil
 		}},
 	{"success-under-70", "Fewer than 70 of 100 simultaneous writes succeed.",
 		"100個の同時書き込みを試行", "07_container_shared_filedb.md:123",
-		func(a *experiment.ArmResult) (check.Verdict, experiment.Expectation, string, []check.Witness) {
-			return holds(a.Ops.OK < 70), experiment.Either, fmt.Sprintf("%d of 100 succeeded", a.Ops.OK), nil
+		func(a *run.ArmResult) (check.Verdict, run.Expectation, string, []check.Witness) {
+			return holds(a.Ops.OK < 70), run.Either, fmt.Sprintf("%d of 100 succeeded", a.Ops.OK), nil
 		}},
 }
 
 var sampleLost = []sampleClaim{
 	{"lost-update", "Acknowledged increments are lost.", "Lost updateにより100未満になることを確認", "07_container_shared_filedb.md:152",
-		func(a *experiment.ArmResult) (check.Verdict, experiment.Expectation, string, []check.Witness) {
+		func(a *run.ArmResult) (check.Verdict, run.Expectation, string, []check.Witness) {
 			if *a.Lost > 0 {
-				return check.Holds, experiment.ExpectHolds, "", sampleWitnesses()
+				return check.Holds, run.ExpectHolds, "", sampleWitnesses()
 			}
-			return check.Refuted, experiment.ExpectRefuted, "", nil
+			return check.Refuted, run.ExpectRefuted, "", nil
 		}},
 	{"final-above-50", "The counter ends above 50.", "完全な失敗ではない", "07_container_shared_filedb.md:153",
-		func(a *experiment.ArmResult) (check.Verdict, experiment.Expectation, string, []check.Witness) {
+		func(a *run.ArmResult) (check.Verdict, run.Expectation, string, []check.Witness) {
 			if *a.LostMax > *a.Lost {
-				return check.Inconclusive, experiment.ExpectRefuted, "2 requests were never answered", nil
+				return check.Inconclusive, run.ExpectRefuted, "2 requests were never answered", nil
 			}
-			return holds(*a.Final > 50), experiment.Either, "", nil
+			return holds(*a.Final > 50), run.Either, "", nil
 		}},
 }
 
@@ -147,11 +149,11 @@ func sampleWitnesses() []check.Witness {
 }
 
 // judge gives arms the findings of claims.
-func judge(arms []experiment.ArmResult, all []sampleClaim) []experiment.ArmResult {
+func judge(arms []run.ArmResult, all []sampleClaim) []run.ArmResult {
 	for i := range arms {
 		arms[i].Trials = experimentTrials(&arms[i])
 		for _, c := range all {
-			f := experiment.Finding{Claim: c.id, Text: c.text, TextJA: c.ja, Source: c.source}
+			f := run.Finding{Claim: c.id, Text: c.text, TextJA: c.ja, Source: c.source}
 			if arms[i].Error == "" {
 				f.Verdict, f.Expected, f.Reason, f.Witness = c.judge(&arms[i])
 				f.Measured, _, _ = strings.Cut(f.Reason, ";")
@@ -165,13 +167,13 @@ func judge(arms []experiment.ArmResult, all []sampleClaim) []experiment.ArmResul
 }
 
 // experimentTrials is the single trial of an arm that compares nothing.
-func experimentTrials(arm *experiment.ArmResult) []experiment.TrialResult {
-	return []experiment.TrialResult{{Totals: arm.Totals}}
+func experimentTrials(arm *run.ArmResult) []run.TrialResult {
+	return []run.TrialResult{{Totals: arm.Totals}}
 }
 
 // sampleRun is a run of two experiments.
-func sampleRun() *experiment.Run {
-	return finish(&experiment.Run{Experiments: []experiment.Result{
+func sampleRun() *run.Run {
+	return finish(&run.Run{Experiments: []run.Result{
 		{
 			Name:     "busy",
 			Question: "Of 100 increments over four nodes that share one SQLite file, how many are refused with SQLITE_BUSY?",
@@ -186,11 +188,11 @@ func sampleRun() *experiment.Run {
 }
 
 // wholeRun is a run of 44 arms in which nothing surprises.
-func wholeRun() *experiment.Run {
+func wholeRun() *run.Run {
 	arms := crossed()
 	for i := range arms {
 		a := &arms[i]
-		d, o := a.Discipline, outcome{ok: 100, p50: 904.3, p99: 4812.7, max: 15028.9}
+		d, o := a.Setup.Discipline, outcome{ok: 100, p50: 904.3, p99: 4812.7, max: 15028.9}
 		switch {
 		case d.BusyTimeout == 0:
 			o = outcome{ok: 2, busy: 98, p50: 3.26, p99: 18.4, max: 21.1}
@@ -199,26 +201,26 @@ func wholeRun() *experiment.Run {
 		case d.Transaction == store.Separate:
 			o.lost, o.lostMax = 93, 93
 		}
-		name := a.Name[:len(a.Name)-len(a.Load.Arrival)-1]
-		*a = sampleArm(name, d, a.Load.Arrival, o)
+		name := a.Name[:len(a.Name)-len(a.Setup.Load.Arrival)-1]
+		*a = sampleArm(name, d, a.Setup.Load.Arrival, o)
 	}
-	run := &experiment.Run{Experiments: []experiment.Result{{
+	doc := &run.Run{Experiments: []run.Result{{
 		Name:     "everything",
 		Question: "What do four nodes make of 100 increments?",
 		Arms:     judge(arms, append(append([]sampleClaim{}, sampleBusy...), sampleLost...)),
 	}}}
-	return finish(run)
+	return finish(doc)
 }
 
-func finish(run *experiment.Run) *experiment.Run {
-	run.Schema = experiment.Schema
-	run.Contend = experiment.Versions{Version: "0.1.0", Go: "go1.26.0", SQLite: "3.54.1"}
-	run.Machine = experiment.Machine{OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPUs: 2, FileSystem: "ext4"}
-	run.Command = []string{"contend", "run", "busy", "lost-update", "--arm", "separate/*", "--seed", "7"}
-	run.Places = []string{experiment.Processes}
-	run.Seed = 7
-	run.Started = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
-	run.Seconds = 61.25
-	run.Summary = experiment.Summarize(run.Experiments)
-	return run
+func finish(doc *run.Run) *run.Run {
+	doc.Schema = run.Schema
+	doc.Contend = run.Versions{Version: "0.1.0", Go: "go1.26.0", SQLite: "3.54.1"}
+	doc.Machine = run.Machine{OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPUs: 2, FileSystem: "ext4"}
+	doc.Command = []string{"contend", "run", "busy", "lost-update", "--arm", "separate/*", "--seed", "7"}
+	doc.Places = []string{run.Processes}
+	doc.Seed = 7
+	doc.Started = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	doc.Seconds = 61.25
+	doc.Summary = run.Summarize(doc.Experiments)
+	return doc
 }

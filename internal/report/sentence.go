@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // verdicts in the order in which they are told.
@@ -14,15 +14,15 @@ var verdicts = []check.Verdict{check.Holds, check.Refuted, check.Inconclusive}
 
 // judged is one claim through all the arms of an experiment.
 type judged struct {
-	finding *experiment.Finding   // of the first arm that is asked it, for the claim's words
-	asked   []bool                // by arm
-	arms    []*experiment.Finding // by arm; nil where it is not asked or was not judged
+	finding *run.Finding   // of the first arm that is asked it, for the claim's words
+	asked   []bool         // by arm
+	arms    []*run.Finding // by arm; nil where it is not asked or was not judged
 }
 
 // claims returns the claims of result in the order in which its arms first list
 // them. An arm that could not run has judged nothing, though it lists the claim
 // as inconclusive: that tells of contend and its machine, not of a setting.
-func claims(result *experiment.Result) []judged {
+func claims(result *run.Result) []judged {
 	var all []judged
 	at := map[string]int{}
 	for i := range result.Arms {
@@ -34,7 +34,7 @@ func claims(result *experiment.Result) []judged {
 				k = len(all)
 				at[f.Claim] = k
 				n := len(result.Arms)
-				all = append(all, judged{f, make([]bool, n), make([]*experiment.Finding, n)})
+				all = append(all, judged{f, make([]bool, n), make([]*run.Finding, n)})
 			}
 			all[k].asked[i] = true
 			if arm.Error == "" || f.Verdict != check.Inconclusive {
@@ -57,8 +57,8 @@ type telling struct {
 
 // tell names the condition of each verdict that c came to. Arms that are not
 // asked have no part in it: the settings are compared among those that are.
-func (c *judged) tell(arms []experiment.ArmResult) []telling {
-	var asked []experiment.ArmResult
+func (c *judged) tell(arms []run.ArmResult) []telling {
+	var asked []run.ArmResult
 	for i, yes := range c.asked {
 		if yes {
 			asked = append(asked, arms[i])
@@ -159,7 +159,7 @@ func (t *telling) part() string {
 }
 
 // unjudged says in which arms c is asked and was not judged; empty where in none.
-func (c *judged) unjudged(arms []experiment.ArmResult) string {
+func (c *judged) unjudged(arms []run.ArmResult) string {
 	var names []string
 	asked := 0
 	for i, f := range c.arms {

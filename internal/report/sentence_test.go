@@ -7,23 +7,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
 // crossed returns the arms of a full cross of transaction, busy_timeout,
 // journal and arrival, and before it those of red and green.
-func crossed() []experiment.ArmResult {
-	var arms []experiment.ArmResult
+func crossed() []run.ArmResult {
+	var arms []run.ArmResult
 	add := func(name string, d store.Discipline) {
-		for _, l := range []load.Spec{
-			{Arrival: load.Burst, Clients: 100, Requests: 100},
-			{Arrival: load.Sequence, Clients: 4, Requests: 100},
+		for _, l := range []run.Load{
+			{Arrival: run.Burst, Clients: 100, Requests: 100},
+			{Arrival: run.Sequence, Clients: 4, Requests: 100},
 		} {
-			arms = append(arms, experiment.ArmResult{
-				Name: name + "/" + string(l.Arrival), Totals: experiment.Totals{
-					Nodes: 4, Discipline: d, Load: experiment.LoadResult{Spec: l},
+			arms = append(arms, run.ArmResult{
+				Name: name + "/" + string(l.Arrival), Totals: run.Totals{
+					Setup: run.Setup{Nodes: 4, Discipline: d, Load: l},
 				},
 			})
 		}
@@ -44,16 +43,16 @@ func crossed() []experiment.ArmResult {
 
 // sentences judges one claim in arms and returns what is told of it. An arm for
 // which verdict returns "" could not run.
-func sentences(arms []experiment.ArmResult, verdict func(name string, a *experiment.ArmResult) string) []string {
-	result := experiment.Result{Arms: arms}
+func sentences(arms []run.ArmResult, verdict func(name string, a *run.ArmResult) string) []string {
+	result := run.Result{Arms: arms}
 	for i := range arms {
-		f := experiment.Finding{Claim: "claim"}
+		f := run.Finding{Claim: "claim"}
 		if said := verdict(arms[i].Name, &arms[i]); said == "" {
 			arms[i].Error = "no such luck"
 		} else if err := f.Verdict.UnmarshalText([]byte(said)); err != nil {
 			panic(err)
 		}
-		arms[i].Findings = []experiment.Finding{f}
+		arms[i].Findings = []run.Finding{f}
 	}
 	all := claims(&result)
 	var told []string
@@ -73,61 +72,61 @@ func holdsIf(yes bool) string {
 func TestSentences(t *testing.T) {
 	tests := []struct {
 		name    string
-		verdict func(name string, a *experiment.ArmResult) string
+		verdict func(name string, a *run.ArmResult) string
 		want    []string
 	}{
-		{"the same everywhere", func(string, *experiment.ArmResult) string { return "refuted" },
+		{"the same everywhere", func(string, *run.ArmResult) string { return "refuted" },
 			[]string{"Refuted in every arm: 44 of 44."}},
-		{"the same wherever it ran", func(name string, _ *experiment.ArmResult) string {
+		{"the same wherever it ran", func(name string, _ *run.ArmResult) string {
 			if name == "red/burst" {
 				return ""
 			}
 			return "holds"
 		}, []string{"Holds in every arm that was judged: 43 of 43."}},
-		{"patience alone", func(_ string, a *experiment.ArmResult) string { return holdsIf(a.Discipline.BusyTimeout == 0) },
+		{"patience alone", func(_ string, a *run.ArmResult) string { return holdsIf(a.Setup.Discipline.BusyTimeout == 0) },
 			[]string{"Holds in 22 of 44 arms: with busy_timeout 0.", "Refuted in 22 of 44 arms: with busy_timeout 5000."}},
 		{"lost updates: patience without a transaction",
-			func(_ string, a *experiment.ArmResult) string {
-				return holdsIf(a.Discipline.Transaction == store.Separate && a.Discipline.BusyTimeout > 0)
+			func(_ string, a *run.ArmResult) string {
+				return holdsIf(a.Setup.Discipline.Transaction == store.Separate && a.Setup.Discipline.BusyTimeout > 0)
 			},
 			[]string{
 				"Holds in 4 of 44 arms: with transaction separate and busy_timeout 5000.",
 				"Refuted in 40 of 44 arms: with any transaction but separate; with busy_timeout 0.",
 			}},
 		{"refusals: no patience, or an upgrade",
-			func(_ string, a *experiment.ArmResult) string {
-				return holdsIf(a.Discipline.BusyTimeout == 0 || a.Discipline.Transaction == store.Deferred)
+			func(_ string, a *run.ArmResult) string {
+				return holdsIf(a.Setup.Discipline.BusyTimeout == 0 || a.Setup.Discipline.Transaction == store.Deferred)
 			},
 			[]string{
 				"Holds in 26 of 44 arms: with busy_timeout 0; with transaction deferred.",
 				"Refuted in 18 of 44 arms: with busy_timeout 5000 and any transaction but deferred.",
 			}},
 		{"merged values and a journal",
-			func(_ string, a *experiment.ArmResult) string {
-				d := a.Discipline
+			func(_ string, a *run.ArmResult) string {
+				d := a.Setup.Discipline
 				return holdsIf(d.Journal == store.WAL && (d.Transaction == store.Deferred || d.Transaction == store.Atomic))
 			},
 			[]string{
 				"Holds in 8 of 44 arms: with transaction deferred or atomic, in WAL.",
 				"Refuted in 36 of 44 arms: with transaction separate, immediate or exclusive; in DELETE.",
 			}},
-		{"an arrival", func(_ string, a *experiment.ArmResult) string {
-			return holdsIf(a.Load.Arrival == load.Burst && a.Discipline.Journal == store.WAL)
+		{"an arrival", func(_ string, a *run.ArmResult) string {
+			return holdsIf(a.Setup.Load.Arrival == run.Burst && a.Setup.Discipline.Journal == store.WAL)
 		},
 			[]string{
 				"Holds in 11 of 44 arms: in WAL, in a burst.",
 				"Refuted in 33 of 44 arms: in DELETE; in sequence.",
 			}},
-		{"one preset", func(name string, _ *experiment.ArmResult) string { return holdsIf(strings.HasPrefix(name, "green")) },
+		{"one preset", func(name string, _ *run.ArmResult) string { return holdsIf(strings.HasPrefix(name, "green")) },
 			[]string{
 				"Holds in 2 of 44 arms: with the green preset.",
 				"Refuted in 42 of 44 arms: with the red preset or no preset.",
 			}},
-		{"three verdicts", func(_ string, a *experiment.ArmResult) string {
+		{"three verdicts", func(_ string, a *run.ArmResult) string {
 			switch {
-			case a.Discipline.BusyTimeout == 0:
+			case a.Setup.Discipline.BusyTimeout == 0:
 				return "holds"
-			case a.Discipline.Transaction == store.Deferred && a.Discipline.Journal == store.Delete:
+			case a.Setup.Discipline.Transaction == store.Deferred && a.Setup.Discipline.Journal == store.Delete:
 				return "inconclusive"
 			}
 			return "refuted"
@@ -137,11 +136,11 @@ func TestSentences(t *testing.T) {
 				"Refuted in 20 of 44 arms: with busy_timeout 5000 and any transaction but deferred; with busy_timeout 5000 in WAL.",
 				"Inconclusive in 2 of 44 arms: with transaction deferred and busy_timeout 5000 in DELETE.",
 			}},
-		{"an arm that could not run", func(name string, a *experiment.ArmResult) string {
+		{"an arm that could not run", func(name string, a *run.ArmResult) string {
 			if name == "separate/0/WAL/burst" {
 				return ""
 			}
-			return holdsIf(a.Discipline.BusyTimeout == 0)
+			return holdsIf(a.Setup.Discipline.BusyTimeout == 0)
 		},
 			[]string{"Holds in 21 of 43 arms: with busy_timeout 0.", "Refuted in 22 of 43 arms: with busy_timeout 5000."}},
 	}
@@ -156,8 +155,8 @@ func TestSentences(t *testing.T) {
 
 // Where no setting tells the arms apart, the sentence names them.
 func TestSentencesNameArms(t *testing.T) {
-	arms := []experiment.ArmResult{{Name: "one"}, {Name: "two"}, {Name: "three"}}
-	got := sentences(arms, func(name string, _ *experiment.ArmResult) string { return holdsIf(name != "two") })
+	arms := []run.ArmResult{{Name: "one"}, {Name: "two"}, {Name: "three"}}
+	got := sentences(arms, func(name string, _ *run.ArmResult) string { return holdsIf(name != "two") })
 	want := []string{"Holds in 2 of 3 arms: in one and three.", "Refuted in 1 of 3 arms: in two."}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("sentences differ (-want +got):\n%s", diff)
@@ -166,14 +165,14 @@ func TestSentencesNameArms(t *testing.T) {
 
 // A cross with holes: what was never run is not spoken of.
 func TestSentencesLeaveOutWhatWasNotRun(t *testing.T) {
-	var arms []experiment.ArmResult
+	var arms []run.ArmResult
 	for _, arm := range crossed() {
 		if strings.HasPrefix(arm.Name, "separate/0") || strings.HasPrefix(arm.Name, "deferred/5000") || strings.HasPrefix(arm.Name, "atomic/5000") {
 			arms = append(arms, arm)
 		}
 	}
-	got := sentences(arms, func(name string, a *experiment.ArmResult) string {
-		return holdsIf(a.Discipline.Transaction != store.Atomic)
+	got := sentences(arms, func(name string, a *run.ArmResult) string {
+		return holdsIf(a.Setup.Discipline.Transaction != store.Atomic)
 	})
 	want := []string{
 		"Holds in 8 of 12 arms: with transaction separate or deferred.",
@@ -187,23 +186,22 @@ func TestSentencesLeaveOutWhatWasNotRun(t *testing.T) {
 // Load levels of the presets: the settings that follow from a preset or from
 // each other are not said twice.
 func TestSentencesOfLoadLevels(t *testing.T) {
-	var arms []experiment.ArmResult
+	var arms []run.ArmResult
 	for _, preset := range []string{"red", "green"} {
 		for _, n := range []int{10, 50, 100, 500} {
 			d, err := store.Preset(preset)
 			if err != nil {
 				t.Fatal(err)
 			}
-			arms = append(arms, experiment.ArmResult{
-				Name: fmt.Sprintf("%s/%d", preset, n), Totals: experiment.Totals{
-					Nodes: 4, Discipline: d,
-					Load: experiment.LoadResult{Spec: load.Spec{Arrival: load.Burst, Clients: n, Requests: n}},
+			arms = append(arms, run.ArmResult{
+				Name: fmt.Sprintf("%s/%d", preset, n), Totals: run.Totals{
+					Setup: run.Setup{Nodes: 4, Discipline: d, Load: run.Load{Arrival: run.Burst, Clients: n, Requests: n}},
 				},
 			})
 		}
 	}
-	got := sentences(arms, func(name string, a *experiment.ArmResult) string {
-		return holdsIf(preset(name) == "red" && a.Load.Requests >= 100)
+	got := sentences(arms, func(name string, a *run.ArmResult) string {
+		return holdsIf(preset(name) == "red" && a.Setup.Load.Requests >= 100)
 	})
 	want := []string{
 		"Holds in 2 of 8 arms: with the red preset and 100 or 500 requests.",

@@ -7,7 +7,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // Marks that make a verdict stand out where there is no colour.
@@ -85,13 +85,13 @@ type cell struct {
 	Text    string
 	Strong  bool
 	Number  bool
-	Finding *experiment.Finding // where Text is its verdict
+	Finding *run.Finding // where Text is its verdict
 }
 
 // Ruling is that of the cell's finding.
 func (c cell) Ruling() ruling { return ruled(c.Finding.Verdict) }
 
-func newSheet(result *experiment.Result, all []judged) sheet {
+func newSheet(result *run.Result, all []judged) sheet {
 	s := sheet{Label: "Figures by arm", Heads: []head{{Name: "arm"}}, Placed: len(places(result)) > 1, Counted: counted(result)}
 	if s.Placed {
 		s.Heads = append(s.Heads, head{Name: "on"})
@@ -121,7 +121,7 @@ func newSheet(result *experiment.Result, all []judged) sheet {
 }
 
 // counted reports whether a trial has requests to count: one that is not a script.
-func counted(result *experiment.Result) bool {
+func counted(result *run.Result) bool {
 	for i := range result.Arms {
 		for _, t := range trials(&result.Arms[i]) {
 			if len(t.Steps) == 0 {
@@ -133,21 +133,21 @@ func counted(result *experiment.Result) bool {
 }
 
 // trials returns the trials of an arm. One that lists none is its own.
-func trials(arm *experiment.ArmResult) []experiment.TrialResult {
+func trials(arm *run.ArmResult) []run.TrialResult {
 	if len(arm.Trials) == 0 {
-		return []experiment.TrialResult{{Totals: arm.Totals}}
+		return []run.TrialResult{{Totals: arm.Totals}}
 	}
 	return arm.Trials
 }
 
 // single reports whether an arm compares nothing.
-func single(arm *experiment.ArmResult) bool {
+func single(arm *run.ArmResult) bool {
 	all := trials(arm)
 	return len(all) == 1 && all[0].Name == ""
 }
 
 // figureHeads are those of every figure that some trial measured.
-func figureHeads(result *experiment.Result) []head {
+func figureHeads(result *run.Result) []head {
 	var heads []head
 	for i := range result.Arms {
 		for _, t := range result.Arms[i].Trials {
@@ -162,7 +162,7 @@ func figureHeads(result *experiment.Result) []head {
 	return heads
 }
 
-func (s *sheet) addArm(arm *experiment.ArmResult, begins bool, figures []head, verdicts []cell) {
+func (s *sheet) addArm(arm *run.ArmResult, begins bool, figures []head, verdicts []cell) {
 	all := trials(arm)
 	if single(arm) {
 		cells := slices.Concat(s.on(arm.Place), s.counts(&all[0]), figureCells(&all[0], figures), verdicts)
@@ -188,7 +188,7 @@ func (s *sheet) on(place string) []cell {
 }
 
 // counts are the cells of the columns that every recording fills.
-func (s *sheet) counts(t *experiment.TrialResult) []cell {
+func (s *sheet) counts(t *run.TrialResult) []cell {
 	if !s.Counted {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (s *sheet) counts(t *experiment.TrialResult) []cell {
 }
 
 // lostWords is empty where loss is no question, because nothing was counted.
-func lostWords(t *experiment.Totals) string {
+func lostWords(t *run.Totals) string {
 	switch {
 	case t.Lost == nil && t.Integrity == "":
 		return notKnown
@@ -225,7 +225,7 @@ func lostWords(t *experiment.Totals) string {
 	return check.Range{Min: *t.Lost, Max: *cmp.Or(t.LostMax, t.Lost)}.String()
 }
 
-func figureCells(t *experiment.TrialResult, heads []head) []cell {
+func figureCells(t *run.TrialResult, heads []head) []cell {
 	cells := make([]cell, len(heads))
 	for i, h := range heads {
 		cells[i].Number = true
@@ -255,13 +255,13 @@ func verdictCells(all []judged, i int) []cell {
 
 // groupsOf returns each arm's group, its preset or transaction, or nil where
 // every arm would be a group of its own.
-func groupsOf(arms []experiment.ArmResult) []string {
+func groupsOf(arms []run.ArmResult) []string {
 	groups := make([]string, len(arms))
 	changes := 0
 	for i := range arms {
 		groups[i] = preset(arms[i].Name)
 		if groups[i] == "" {
-			groups[i] = string(arms[i].Discipline.Transaction)
+			groups[i] = string(arms[i].Setup.Discipline.Transaction)
 		}
 		if i > 0 && groups[i] != groups[i-1] {
 			changes++

@@ -1,7 +1,7 @@
 // Package report draws a stored run: as text for a terminal, as JSON, as one
 // HTML page with charts, and its claims as Markdown.
 //
-// It takes an [experiment.Run] and writes to what it is given. It reads no
+// It takes an [run.Run] and writes to what it is given. It reads no
 // clock, looks at no terminal and starts nothing, so a stored run is drawn byte
 // for byte as it was when it had just been made.
 //
@@ -21,7 +21,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // Options say how a run is drawn. The zero Options draw without colour.
@@ -33,20 +33,20 @@ type Options struct {
 // Terminal draws run as text: what was run and where, a table for each
 // experiment, each claim with the conditions of its verdicts, and the proofs.
 // It returns w's error.
-func Terminal(w io.Writer, run *experiment.Run, o Options) error {
+func Terminal(w io.Writer, doc *run.Run, o Options) error {
 	fixWidths()
 	if o.Width <= 0 {
 		o.Width = 100
 	}
 	p := &paper{color: o.Color, width: max(o.Width, 40)}
-	p.head(run)
-	if run.Comparison != nil {
-		p.ladder(newLadder(run.Comparison))
+	p.head(doc)
+	if doc.Comparison != nil {
+		p.ladder(newLadder(doc.Comparison))
 	}
-	for i := range run.Experiments {
-		p.experiment(&run.Experiments[i], run.Comparison == nil)
+	for i := range doc.Experiments {
+		p.experiment(&doc.Experiments[i], doc.Comparison == nil)
 	}
-	p.foot(run)
+	p.foot(doc)
 	if _, err := io.WriteString(w, p.String()); err != nil {
 		return fmt.Errorf("draw run: %w", err)
 	}
@@ -55,26 +55,26 @@ func Terminal(w io.Writer, run *experiment.Run, o Options) error {
 
 const interrupted = "INTERRUPTED: this run was cut short. The last arm below may be incomplete."
 
-func (p *paper) head(run *experiment.Run) {
-	if run.Interrupted {
+func (p *paper) head(doc *run.Run) {
+	if doc.Interrupted {
 		p.say("", 0, interrupted, unsure)
 	}
-	m := run.Machine
-	p.say("", 0, fmt.Sprintf("contend %s, SQLite %s, %s", run.Contend.Version, run.Contend.SQLite, run.Contend.Go), nil)
+	m := doc.Machine
+	p.say("", 0, fmt.Sprintf("contend %s, SQLite %s, %s", doc.Contend.Version, doc.Contend.SQLite, doc.Contend.Go), nil)
 	p.say("", 0, fmt.Sprintf("%s/%s, kernel %s, %s, files on %s",
 		m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"), m.FileSystem), nil)
-	if said := onWords(run); said != "" {
+	if said := onWords(doc); said != "" {
 		p.say("", 0, said, nil)
 	}
-	p.say("", 0, fmt.Sprintf("seed %d, started %s, took %.1f s", run.Seed, run.Started.Format(time.RFC3339), run.Seconds), nil)
-	if len(run.Command) > 0 {
-		p.line(plain("again with: " + commandLine(run.Command))) // in one line, to be copied
+	p.say("", 0, fmt.Sprintf("seed %d, started %s, took %.1f s", doc.Seed, doc.Started.Format(time.RFC3339), doc.Seconds), nil)
+	if len(doc.Command) > 0 {
+		p.line(plain("again with: " + commandLine(doc.Command))) // in one line, to be copied
 	}
 }
 
 // experiment draws what an experiment found. The figures of a comparison stand
 // in its ladder, so it is not tabled.
-func (p *paper) experiment(result *experiment.Result, tabled bool) {
+func (p *paper) experiment(result *run.Result, tabled bool) {
 	p.line("")
 	name := plain(result.Name) + ":"
 	p.say(name, text.StringWidth(name)+1, result.Question, strong)
@@ -105,7 +105,7 @@ func (p *paper) experiment(result *experiment.Result, tabled bool) {
 }
 
 // nothing says why an experiment has no arms.
-func (p *paper) nothing(result *experiment.Result) {
+func (p *paper) nothing(result *run.Result) {
 	for _, words := range skippedWords(result) {
 		p.say("", 2, words, nil)
 	}
@@ -115,7 +115,7 @@ func (p *paper) nothing(result *experiment.Result) {
 }
 
 // remarks says, under the table, what is to be known of it. A line keeps them from it.
-func (p *paper) remarks(result *experiment.Result, drawn *sheet, all []judged) {
+func (p *paper) remarks(result *run.Result, drawn *sheet, all []judged) {
 	before := p.Len()
 	begin := func() {
 		if p.Len() == before {
@@ -175,34 +175,34 @@ func (p *paper) claim(c *claim) {
 
 // foot counts the findings. It counts those it has drawn, so that it agrees
 // with them whatever the summary of a file says.
-func (p *paper) foot(run *experiment.Run) {
-	s := experiment.Summarize(run.Experiments)
+func (p *paper) foot(doc *run.Run) {
+	s := run.Summarize(doc.Experiments)
 	p.line("")
-	if run.Interrupted {
+	if doc.Interrupted {
 		p.say("", 0, "INTERRUPTED: this run was cut short; arms are missing.", unsure)
 	}
 	h := good
 	switch {
-	case s.Surprises > 0, unmet(run.Comparison):
+	case s.Surprises > 0, unmet(doc.Comparison):
 		h = append(hue{strong[0]}, bad...)
 	case s.Inconclusive > 0:
 		h = unsure
 	}
 	summary := fmt.Sprintf("%d as expected, %s, %d inconclusive",
 		s.AsExpected, plural(s.Surprises, "surprise"), s.Inconclusive)
-	if n := broken(run); n > 0 {
+	if n := broken(doc); n > 0 {
 		summary += fmt.Sprintf("; %s could not run", plural(n, "arm"))
 	}
-	if unmet(run.Comparison) {
+	if unmet(doc.Comparison) {
 		summary += "; no rung is good enough"
 	}
 	p.say("", 0, summary, h)
 }
 
 // broken counts the arms that could not run.
-func broken(run *experiment.Run) int {
+func broken(doc *run.Run) int {
 	n := 0
-	for _, result := range run.Experiments {
+	for _, result := range doc.Experiments {
 		for i := range result.Arms {
 			if result.Arms[i].Error != "" {
 				n++

@@ -9,7 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A scene is what became of a script in one trial.
@@ -37,7 +37,7 @@ type sceneStep struct {
 }
 
 // scenes are those of every trial that played a script.
-func scenes(result *experiment.Result) []scene {
+func scenes(result *run.Result) []scene {
 	var all []scene
 	for i := range result.Arms {
 		arm := &result.Arms[i]
@@ -51,14 +51,14 @@ func scenes(result *experiment.Result) []scene {
 }
 
 // trialName is the arm's name and, where it has several, the trial's.
-func trialName(arm *experiment.ArmResult, t *experiment.TrialResult) string {
+func trialName(arm *run.ArmResult, t *run.TrialResult) string {
 	if t.Name == "" {
 		return called(arm)
 	}
 	return called(arm) + ", " + t.Name
 }
 
-func sceneSteps(steps []experiment.Step) []sceneStep {
+func sceneSteps(steps []run.StepResult) []sceneStep {
 	var all []sceneStep
 	for i := range steps {
 		step := &steps[i]
@@ -74,7 +74,7 @@ func sceneSteps(steps []experiment.Step) []sceneStep {
 
 // behind returns the number of the last step after step i that was answered
 // before it: i was sent apart, and had to wait for that.
-func behind(steps []experiment.Step, i int) int {
+func behind(steps []run.StepResult, i int) int {
 	for j := len(steps) - 1; j > i; j-- {
 		if steps[j].Answered < steps[i].Answered {
 			return j + 1
@@ -84,7 +84,7 @@ func behind(steps []experiment.Step, i int) int {
 }
 
 // asked says what a step asked for: "record-payment a to b 40".
-func asked(step *experiment.Step) string {
+func asked(step *run.StepResult) string {
 	words := []string{step.Do}
 	if step.Name != "" {
 		words = append(words, step.Name)
@@ -99,7 +99,7 @@ func asked(step *experiment.Step) string {
 }
 
 // answered says what came of a step: what was read, or the code.
-func answered(step *experiment.Step) string {
+func answered(step *run.StepResult) string {
 	if step.Outcome != history.OK.String() {
 		said := cmp.Or(step.Extended, step.Code)
 		if step.Extended != "" && !strings.HasPrefix(step.Extended, step.Code) {

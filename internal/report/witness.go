@@ -7,7 +7,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A proof is a witness in words.
@@ -20,7 +20,7 @@ type proof struct {
 
 // proofs are, for each claim, the smallest witness in the first arm that has
 // any. Several claims may rest on one witness; it is shown once.
-func proofs(result *experiment.Result, all []judged) []proof {
+func proofs(result *run.Result, all []judged) []proof {
 	var shown []proof
 	seen := map[string]bool{}
 	for _, c := range all {

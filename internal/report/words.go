@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // spreadWords is "3.1 (2.9–3.4)", the median and how far repeats lie from it.
-func spreadWords(f *experiment.Measured) string {
+func spreadWords(f *run.Measured) string {
 	switch {
 	case f.Count == 0:
 		return ""
@@ -39,7 +39,7 @@ func ms(v float64) string {
 }
 
 // repeats says how many recordings a row counts, where it counts several.
-func repeats(result *experiment.Result) string {
+func repeats(result *run.Result) string {
 	var counts []int
 	for i := range result.Arms {
 		for _, t := range trials(&result.Arms[i]) {

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
 )
 
 func TestShortHead(t *testing.T) {
@@ -35,7 +37,7 @@ func TestSpreadWords(t *testing.T) {
 		{measure.Spread{Count: 3, Min: 2.94, Median: 3.1416, Max: 1234567}, "3.14 (2.94–1234567)"},
 		{measure.Spread{Count: 2, Min: -0.001234, Median: 0.5, Max: 999.6}, "0.5 (-0.00123–1000)"},
 	} {
-		if got := spreadWords(&experiment.Measured{Spread: tt.spread}); got != tt.want {
+		if got := spreadWords(&run.Measured{Spread: tt.spread}); got != tt.want {
 			t.Errorf("%+v = %q, want %q", tt.spread, got, tt.want)
 		}
 	}
@@ -43,19 +45,19 @@ func TestSpreadWords(t *testing.T) {
 
 func TestAnswered(t *testing.T) {
 	for _, tt := range []struct {
-		step experiment.Step
+		step run.StepResult
 		want string
 	}{
-		{experiment.Step{Outcome: "ok"}, "ok"},
-		{experiment.Step{Outcome: "ok", Got: number(50)}, "ok, 50"},
-		{experiment.Step{Outcome: "ok", Wrote: number(45), Got: number(45)}, "ok"},
-		{experiment.Step{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY"}, "SQLITE_BUSY"},
-		{experiment.Step{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY_SNAPSHOT"}, "SQLITE_BUSY_SNAPSHOT"},
-		{experiment.Step{Outcome: "failed", Code: "SQLITE_TIMEOUT", Extended: "SQLITE_BUSY"}, "SQLITE_TIMEOUT (SQLITE_BUSY)"},
-		{experiment.Step{Outcome: "failed"}, "failed"},
-		{experiment.Step{Outcome: "unknown"}, "unknown"},
-		{experiment.Step{Outcome: "unknown", Code: "CLIENT_TIMEOUT"}, "unknown, CLIENT_TIMEOUT"},
-		{experiment.Step{Outcome: "ok", Blocked: true, Frames: number(12), Checkpointed: number(3)}, "ok, blocked, 3 of 12 frames"},
+		{run.StepResult{Outcome: "ok"}, "ok"},
+		{run.StepResult{Outcome: "ok", Got: number(50)}, "ok, 50"},
+		{run.StepResult{Outcome: "ok", Wrote: number(45), Got: number(45)}, "ok"},
+		{run.StepResult{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY"}, "SQLITE_BUSY"},
+		{run.StepResult{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY_SNAPSHOT"}, "SQLITE_BUSY_SNAPSHOT"},
+		{run.StepResult{Outcome: "failed", Code: "SQLITE_TIMEOUT", Extended: "SQLITE_BUSY"}, "SQLITE_TIMEOUT (SQLITE_BUSY)"},
+		{run.StepResult{Outcome: "failed"}, "failed"},
+		{run.StepResult{Outcome: "unknown"}, "unknown"},
+		{run.StepResult{Outcome: "unknown", Code: "CLIENT_TIMEOUT"}, "unknown, CLIENT_TIMEOUT"},
+		{run.StepResult{Outcome: "ok", Blocked: true, Frames: number(12), Checkpointed: number(3)}, "ok, blocked, 3 of 12 frames"},
 	} {
 		if got := answered(&tt.step); got != tt.want {
 			t.Errorf("%+v = %q, want %q", tt.step, got, tt.want)
@@ -64,20 +66,20 @@ func TestAnswered(t *testing.T) {
 }
 
 func TestFaultWords(t *testing.T) {
-	look := func(hot bool, integrity string) experiment.Fault {
-		return experiment.Fault{Kind: "look", Hot: hot, Integrity: integrity}
+	look := func(hot bool, integrity string) run.FaultResult {
+		return run.FaultResult{Kind: "look", Hot: hot, Integrity: integrity}
 	}
-	crash, hold := experiment.Fault{Kind: "crash"}, experiment.Fault{Kind: "hold", From: 1, To: 3001}
+	crash, hold := run.FaultResult{Kind: "crash"}, run.FaultResult{Kind: "hold", From: 1, To: 3001}
 	for _, tt := range []struct {
-		faults []experiment.Fault
+		faults []run.FaultResult
 		want   string
 	}{
 		{nil, ""},
-		{[]experiment.Fault{hold, hold}, "the write lock held 2 times, 6000 ms in all"},
-		{[]experiment.Fault{crash, look(true, "ok")}, "1 crash; hot journal after 1 of 1; integrity ok once"},
-		{[]experiment.Fault{crash, crash, look(false, "ok"), look(true, "row 3 missing"), look(true, "row 3 missing")},
+		{[]run.FaultResult{hold, hold}, "the write lock held 2 times, 6000 ms in all"},
+		{[]run.FaultResult{crash, look(true, "ok")}, "1 crash; hot journal after 1 of 1; integrity ok once"},
+		{[]run.FaultResult{crash, crash, look(false, "ok"), look(true, "row 3 missing"), look(true, "row 3 missing")},
 			"2 crashes; hot journal after 2 of 3; integrity ok in 1 of 3, else: row 3 missing"},
-		{[]experiment.Fault{{Kind: "flood"}}, "flood once"},
+		{[]run.FaultResult{{Kind: "flood"}}, "flood once"},
 	} {
 		if got := faultWords(tt.faults); got != tt.want {
 			t.Errorf("%v = %q, want %q", tt.faults, got, tt.want)
@@ -86,7 +88,7 @@ func TestFaultWords(t *testing.T) {
 }
 
 func TestRepeat(t *testing.T) {
-	result := experiment.Result{Name: "busy", Arms: []experiment.ArmResult{{Name: "separate/0/WAL/burst"}, {Name: "red/burst"}}}
+	result := run.Result{Name: "busy", Arms: []run.ArmResult{{Name: "separate/0/WAL/burst"}, {Name: "red/burst"}}}
 	for _, tt := range []struct{ command, want string }{
 		{"contend run --seed 7", "contend run busy --seed 7"},
 		{"contend run busy lost-update --seed 7", "contend run busy --seed 7"},
@@ -96,8 +98,8 @@ func TestRepeat(t *testing.T) {
 		{"", "contend run busy --seed 9"},
 		{"contend", "contend run busy --seed 9"},
 	} {
-		run := &experiment.Run{Seed: 9, Command: strings.Fields(tt.command)}
-		if got := strings.Join(repeat(run, &result), " "); got != tt.want {
+		doc := &run.Run{Seed: 9, Command: strings.Fields(tt.command)}
+		if got := strings.Join(repeat(doc, &result), " "); got != tt.want {
 			t.Errorf("%q is repeated with %q, want %q", tt.command, got, tt.want)
 		}
 	}
@@ -106,19 +108,19 @@ func TestRepeat(t *testing.T) {
 // An arm that is not asked is left out of counts and shown as an empty cell; one
 // that could not run is counted as not judged.
 func TestNotAskedIsNotUnjudged(t *testing.T) {
-	finding := func(v check.Verdict) []experiment.Finding {
-		return []experiment.Finding{{Claim: "claim", Verdict: v}}
+	finding := func(v check.Verdict) []run.Finding {
+		return []run.Finding{{Claim: "claim", Verdict: v}}
 	}
-	timeout := func(name string, ms store.Milliseconds, findings []experiment.Finding) experiment.ArmResult {
-		return experiment.ArmResult{Name: name, Totals: experiment.Totals{Discipline: store.Discipline{BusyTimeout: ms}}, Findings: findings}
+	timeout := func(name string, ms store.Milliseconds, findings []run.Finding) run.ArmResult {
+		return run.ArmResult{Name: name, Totals: run.Totals{Setup: run.Setup{Discipline: store.Discipline{BusyTimeout: ms}}}, Findings: findings}
 	}
-	arms := []experiment.ArmResult{
+	arms := []run.ArmResult{
 		timeout("hasty", 0, finding(check.Holds)), timeout("patient", 5000, finding(check.Refuted)),
 		timeout("silent", 9000, nil), timeout("broken", 7000, finding(check.Inconclusive)),
 	}
 	arms[3].Error = "no such luck"
-	told := func(arms ...experiment.ArmResult) []string {
-		c := newClaim(&claims(&experiment.Result{Arms: arms})[0], arms)
+	told := func(arms ...run.ArmResult) []string {
+		c := newClaim(&claims(&run.Result{Arms: arms})[0], arms)
 		return append([]string{string(c.Ruling)}, c.Sentences()...)
 	}
 	for _, tt := range []struct{ got, want []string }{
@@ -134,7 +136,7 @@ func TestNotAskedIsNotUnjudged(t *testing.T) {
 			t.Errorf("sentences differ (-want +got):\n%s", diff)
 		}
 	}
-	result := experiment.Result{Arms: arms}
+	result := run.Result{Arms: arms}
 	var cells []string
 	for _, r := range newSheet(&result, claims(&result)).Rows {
 		cells = append(cells, r.Cells[len(r.Cells)-1].Text)
@@ -146,19 +148,19 @@ func TestNotAskedIsNotUnjudged(t *testing.T) {
 
 // What the trials of an arm compare does not tell it from other arms.
 func TestConditionsLeaveOutWhatTrialsCompare(t *testing.T) {
-	arm := func(name string, fault string, v check.Verdict) experiment.ArmResult {
-		wal := experiment.Totals{Discipline: store.Discipline{Journal: store.WAL}, Fault: fault}
-		old := experiment.Totals{Discipline: store.Discipline{Journal: store.Delete}, Fault: fault}
-		a := experiment.ArmResult{Name: name, Totals: wal, Findings: []experiment.Finding{{Claim: "claim", Verdict: v}}}
+	arm := func(name string, fault run.Fault, v check.Verdict) run.ArmResult {
+		wal := run.Totals{Setup: run.Setup{Discipline: store.Discipline{Journal: store.WAL}, Fault: fault}}
+		old := run.Totals{Setup: run.Setup{Discipline: store.Discipline{Journal: store.Delete}, Fault: fault}}
+		a := run.ArmResult{Name: name, Totals: wal, Findings: []run.Finding{{Claim: "claim", Verdict: v}}}
 		if name == "both" {
-			a.Trials = []experiment.TrialResult{{Name: "WAL", Totals: wal}, {Name: "DELETE", Totals: old}}
+			a.Trials = []run.TrialResult{{Name: "WAL", Totals: wal}, {Name: "DELETE", Totals: old}}
 		} else {
 			a.Totals = old
 		}
 		return a
 	}
-	arms := []experiment.ArmResult{arm("both", "", check.Holds), arm("one", "app-1 holds the write lock for 3s", check.Refuted)}
-	c := newClaim(&claims(&experiment.Result{Arms: arms})[0], arms)
+	arms := []run.ArmResult{arm("both", nil, check.Holds), arm("one", run.Hold{Node: "app-1", For: 3 * time.Second}, check.Refuted)}
+	c := newClaim(&claims(&run.Result{Arms: arms})[0], arms)
 	want := []string{"Holds in 1 of 2 arms: where nothing goes wrong.", "Refuted in 1 of 2 arms: where app-1 holds the write lock for 3s."}
 	if diff := cmp.Diff(want, c.Sentences()); diff != "" {
 		t.Errorf("sentences differ (-want +got):\n%s", diff)
@@ -186,32 +188,32 @@ func TestOnce(t *testing.T) {
 // An arm's engine is SQLite's version alone, or another engine's name and version.
 // What an engine does not have is no condition, and leaves no gap in a sentence.
 func TestConditionsNameEngines(t *testing.T) {
-	arm := func(d store.Discipline, v check.Verdict, engines ...string) experiment.ArmResult {
-		return experiment.ArmResult{Name: fmt.Sprintf("%q", d.Busy), Totals: experiment.Totals{Discipline: d, Engines: engines}, Findings: []experiment.Finding{{Claim: "claim", Verdict: v}}}
+	arm := func(d store.Discipline, v check.Verdict, engines ...run.Engine) run.ArmResult {
+		return run.ArmResult{Name: fmt.Sprintf("%q", d.Busy), Totals: run.Totals{Setup: run.Setup{Discipline: d}, Engines: engines}, Findings: []run.Finding{{Claim: "claim", Verdict: v}}}
 	}
 	plain := store.Discipline{Transaction: store.Atomic}
 	stock, random := plain, plain
 	stock.Busy, random.Busy = store.Stock, store.Random
 	for _, tt := range []struct {
 		name      string
-		arms      []experiment.ArmResult
+		arms      []run.ArmResult
 		wantFirst string
 	}{
-		{"SQLite alone", []experiment.ArmResult{arm(plain, check.Holds, "3.54.1"), arm(plain, check.Holds, "3.44.6"), arm(plain, check.Refuted, "3.40.1")},
+		{"SQLite alone", []run.ArmResult{arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}), arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.44.6"}), arm(plain, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.40.1"})},
 			"Holds in 2 of 3 arms: with SQLite 3.54.1 or 3.44.6."},
-		{"two versions in an arm", []experiment.ArmResult{arm(plain, check.Holds, "3.54.1", "3.40.1"), arm(plain, check.Refuted, "3.54.1")},
+		{"two versions in an arm", []run.ArmResult{arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}, run.Engine{Name: run.SQLite, Version: "3.40.1"}), arm(plain, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.54.1"})},
 			"Holds in 1 of 2 arms: with SQLite 3.54.1 and 3.40.1."},
-		{"another engine", []experiment.ArmResult{arm(plain, check.Holds, "PostgreSQL 15.18"), arm(plain, check.Refuted, "3.54.1")},
+		{"another engine", []run.ArmResult{arm(plain, check.Holds, run.Engine{Name: "PostgreSQL", Version: "15.18"}), arm(plain, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.54.1"})},
 			"Holds in 1 of 2 arms: with PostgreSQL 15.18."},
-		{"the others", []experiment.ArmResult{arm(plain, check.Refuted, "PostgreSQL 15.18"), arm(plain, check.Holds, "3.54.1"), arm(plain, check.Holds, "rqlite v10.0.1")},
+		{"the others", []run.ArmResult{arm(plain, check.Refuted, run.Engine{Name: "PostgreSQL", Version: "15.18"}), arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}), arm(plain, check.Holds, run.Engine{Name: "rqlite", Version: "v10.0.1"})},
 			"Holds in 2 of 3 arms: with SQLite 3.54.1 or rqlite v10.0.1."},
-		{"busy policy", []experiment.ArmResult{arm(random, check.Holds, "3.54.1"), arm(stock, check.Refuted, "3.54.1")},
+		{"busy policy", []run.ArmResult{arm(random, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}), arm(stock, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.54.1"})},
 			"Holds in 1 of 2 arms: with busy policy random."},
-		{"no busy policy", []experiment.ArmResult{arm(plain, check.Holds), arm(stock, check.Holds), arm(random, check.Refuted)},
+		{"no busy policy", []run.ArmResult{arm(plain, check.Holds), arm(stock, check.Holds), arm(random, check.Refuted)},
 			"Holds in 2 of 3 arms: in \"\" and \"stock\"."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClaim(&claims(&experiment.Result{Arms: tt.arms})[0], tt.arms)
+			c := newClaim(&claims(&run.Result{Arms: tt.arms})[0], tt.arms)
 			if got := c.Sentences()[0]; got != tt.wantFirst {
 				t.Errorf("condition = %q, want %q", got, tt.wantFirst)
 			}
@@ -221,17 +223,19 @@ func TestConditionsNameEngines(t *testing.T) {
 
 // Scenes are named as such, and where an arm has none, as workloads.
 func TestConditionsNameScenes(t *testing.T) {
-	arm := func(workload string, v check.Verdict) experiment.ArmResult {
-		return experiment.ArmResult{Name: workload, Totals: experiment.Totals{Workload: workload}, Findings: []experiment.Finding{{Claim: "claim", Verdict: v}}}
+	arm := func(s run.Setup, v check.Verdict) run.ArmResult {
+		return run.ArmResult{Name: s.Asked(), Totals: run.Totals{Setup: s}, Findings: []run.Finding{{Claim: "claim", Verdict: v}}}
 	}
+	scene := func(name string) run.Setup { return run.Setup{Scene: &run.Scene{Name: name}} }
 	for _, tt := range []struct {
-		other, want string
+		other run.Setup
+		want  string
 	}{
-		{"the scene no transaction", `Holds in 1 of 2 arms: in the scene "B waits".`},
-		{"insert small rows", "Holds in 1 of 2 arms: where the workload is the scene B waits."},
+		{scene("no transaction"), `Holds in 1 of 2 arms: in the scene "B waits".`},
+		{run.Setup{Workload: workload.Write{}}, "Holds in 1 of 2 arms: where the workload is the scene B waits."},
 	} {
-		arms := []experiment.ArmResult{arm("the scene B waits", check.Holds), arm(tt.other, check.Refuted)}
-		c := newClaim(&claims(&experiment.Result{Arms: arms})[0], arms)
+		arms := []run.ArmResult{arm(scene("B waits"), check.Holds), arm(tt.other, check.Refuted)}
+		c := newClaim(&claims(&run.Result{Arms: arms})[0], arms)
 		if got := c.Sentences()[0]; got != tt.want {
 			t.Errorf("condition = %q, want %q", got, tt.want)
 		}

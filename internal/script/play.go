@@ -1,3 +1,10 @@
+// Package script plays a scene on lab sessions of real nodes, step by step, as
+// a seminar would on a blackboard: container A reads, container B reads, A
+// writes, B is refused. The steps are exact and their order is fixed, so a
+// scene shows what SQLite does in it and not what happened to happen.
+//
+// The scene and what came of it are data, [run.Scene] and [run.StepEvent]. The
+// package judges nothing.
 package script
 
 import (
@@ -11,19 +18,15 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/run"
 )
-
-// CodeNotRead is the code of a [Step.Relative] step that was not sent, because
-// its session has read nothing that it could be relative to: the read before
-// it was refused. An application could not have gone on either.
-const CodeNotRead = "NOT_READ"
 
 // closePatience bounds the closing of the sessions. One whose last step was
 // cut short may first have to wait out its busy_timeout.
 const closePatience = time.Minute
 
 // Play plays s through the balancer at base, and returns an event for each step
-// that it came to, in the script's order. What the database refuses is an
+// that it came to, in the scene's order. What the database refuses is an
 // event; an error says that the scene could not be played to its end, because
 // a node was not reached, did not understand, or ctx was done. A step whose
 // answer ctx cut off is Unknown.
@@ -31,7 +34,7 @@ const closePatience = time.Minute
 // Every session is opened before the scene starts, so that opening one, which
 // needs the database too, is no part of it. All of them are closed at the end,
 // whatever happened.
-func Play(ctx context.Context, base string, s *Script) (events []Event, err error) {
+func Play(ctx context.Context, base string, s *run.Scene) (events []run.StepEvent, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	p := &player{base: base, client: &http.Client{Transport: &http.Transport{}}, stop: stop, actors: map[string]*actor{}}
@@ -47,7 +50,7 @@ func Play(ctx context.Context, base string, s *Script) (events []Event, err erro
 	return events, nil
 }
 
-// A player plays one script.
+// A player plays one scene.
 type player struct {
 	base   string
 	client *http.Client
@@ -65,7 +68,7 @@ type actor struct {
 }
 
 // open opens the sessions of s in the order in which they enter.
-func (p *player) open(ctx context.Context, s *Script) error {
+func (p *player) open(ctx context.Context, s *run.Scene) error {
 	for i := range s.Steps {
 		step := &s.Steps[i]
 		if a := p.actors[step.Session]; a != nil {
@@ -104,8 +107,8 @@ func (p *player) close(ctx context.Context) error {
 
 // play sends the steps of s until they or ctx are done, and waits for the
 // answers to all that it has sent.
-func (p *player) play(ctx context.Context, s *Script) []Event {
-	events := make([]Event, len(s.Steps)) // in one piece: steps that are Apart fill in theirs later
+func (p *player) play(ctx context.Context, s *run.Scene) []run.StepEvent {
+	events := make([]run.StepEvent, len(s.Steps)) // in one piece: steps that are Apart fill in theirs later
 	var apart sync.WaitGroup
 	defer apart.Wait()
 	p.start = time.Now()
@@ -153,7 +156,7 @@ func (a *actor) await(ctx context.Context) bool {
 
 // act has a do step i and takes down what comes of it. It calls left when the
 // request has left, at the latest when it returns.
-func (p *player) act(ctx context.Context, i int, step *Step, a *actor, e *Event, left func()) {
+func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *run.StepEvent, left func()) {
 	defer left()
 	e.Step, e.Sent = *step, time.Since(p.start)
 	defer func() { e.Answered = time.Since(p.start) }()
@@ -161,7 +164,7 @@ func (p *player) act(ctx context.Context, i int, step *Step, a *actor, e *Event,
 	if thing, sets := strings.CutPrefix(step.Do, "set-"); sets {
 		before, known := a.read[thing+" "+step.Name]
 		if step.Relative && !known {
-			e.Outcome, e.Code = history.Failed, CodeNotRead
+			e.Outcome, e.Code = history.Failed, run.CodeNotRead
 			return
 		}
 		if step.Relative {
@@ -172,7 +175,7 @@ func (p *player) act(ctx context.Context, i int, step *Step, a *actor, e *Event,
 	answer, err := p.ask(ctx, step.Node, request, left)
 	switch {
 	case err == nil:
-		e.take(answer)
+		take(e, answer)
 	case ctx.Err() != nil:
 		e.Code = api.CodeClientTimeout
 	default:
@@ -184,7 +187,7 @@ func (p *player) act(ctx context.Context, i int, step *Step, a *actor, e *Event,
 }
 
 // take fills in what an answer says.
-func (e *Event) take(a reply) {
+func take(e *run.StepEvent, a reply) {
 	e.Outcome, e.Code, e.Extended, e.Open = a.outcome, a.Code, a.Extended, a.Open
 	e.Got, e.Frames, e.Checkpointed = value(a.Value), value(a.Frames), value(a.Checkpointed)
 	e.Blocked = a.Blocked != nil && *a.Blocked

@@ -17,6 +17,7 @@ import (
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/script"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
@@ -56,19 +57,19 @@ func stage(t *testing.T, journal store.Journal, busyTimeout store.Milliseconds) 
 }
 
 // on returns a step of session A on app-1 or session B on app-2.
-func on(session, do string) script.Step {
-	return script.Step{Session: session, Node: map[string]string{"A": "app-1", "B": "app-2"}[session], Do: do}
+func on(session, do string) run.Step {
+	return run.Step{Session: session, Node: map[string]string{"A": "app-1", "B": "app-2"}[session], Do: do}
 }
 
-func cup(session, do string, value int64) script.Step {
+func cup(session, do string, value int64) run.Step {
 	s := on(session, do)
 	s.Name, s.Value = "cup", value
 	return s
 }
 
-func play(t *testing.T, c *local.Cluster, steps ...script.Step) []script.Event {
+func play(t *testing.T, c *local.Cluster, steps ...run.Step) []run.StepEvent {
 	t.Helper()
-	events, err := script.Play(t.Context(), c.URL(), &script.Script{Name: t.Name(), Steps: steps})
+	events, err := script.Play(t.Context(), c.URL(), &run.Scene{Name: t.Name(), Steps: steps})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func play(t *testing.T, c *local.Cluster, steps ...script.Step) []script.Event {
 }
 
 // told says what came of a step, without times.
-func told(e script.Event) string {
+func told(e run.StepEvent) string {
 	s := fmt.Sprintf("%s %s: %s", e.Session, e.Do, e.Outcome)
 	if e.Got.Valid {
 		s += fmt.Sprintf(" %d", e.Got.Int64)
@@ -90,7 +91,7 @@ func told(e script.Event) string {
 	return s
 }
 
-func wantTold(t *testing.T, events []script.Event, want ...string) {
+func wantTold(t *testing.T, events []run.StepEvent, want ...string) {
 	t.Helper()
 	for i := range max(len(events), len(want)) {
 		switch {
@@ -105,7 +106,7 @@ func wantTold(t *testing.T, events []script.Event, want ...string) {
 }
 
 // took is how long a step's answer was waited for.
-func took(e script.Event) time.Duration { return e.Answered - e.Sent }
+func took(e run.StepEvent) time.Duration { return e.Answered - e.Sent }
 
 // In a rollback journal two deferred transactions that have both read cannot
 // both write: the second is refused without a wait, and as long as it goes on
@@ -156,7 +157,7 @@ func TestReaderBlocksCheckpoint(t *testing.T) {
 	c := stage(t, store.WAL, 300)
 	count, write := on("A", api.DoCountRows), on("B", api.DoWriteRows)
 	write.Value = 50
-	checkpoint := func(mode string) script.Step {
+	checkpoint := func(mode string) run.Step {
 		s := on("B", api.DoCheckpoint)
 		s.Name = mode
 		return s
@@ -193,7 +194,7 @@ func TestReaderBlocksCheckpoint(t *testing.T) {
 // transaction around it: one sale is lost.
 func TestRelativeAndApart(t *testing.T) {
 	c := stage(t, store.WAL, 10_000)
-	sell := func(session string) script.Step {
+	sell := func(session string) run.Step {
 		s := cup(session, api.DoSetStock, -1)
 		s.Relative = true
 		return s
@@ -236,21 +237,21 @@ func TestExclusiveBarsReadersInARollbackJournalOnly(t *testing.T) {
 func TestWhatCannotBePlayed(t *testing.T) {
 	c := stage(t, store.WAL, 300)
 	lock := on("A", api.DoBeginImmediate)
-	nowhere := script.Step{Session: "C", Node: "app-9", Do: api.DoBeginDeferred}
+	nowhere := run.Step{Session: "C", Node: "app-9", Do: api.DoBeginDeferred}
 	moved := on("A", api.DoCommit)
 	moved.Node = "app-2"
 	for name, c2 := range map[string]struct {
-		step   script.Step
+		step   run.Step
 		events int
 		says   string
 	}{
 		"no such statement": {on("B", "drop"), 2, "step 2, drop of session B: answer 400: INVALID_ARGUMENT"},
-		"no such item":      {script.Step{Session: "B", Node: "app-2", Do: api.DoReadStock, Name: "pen"}, 2, "answer 404: NOT_FOUND"},
+		"no such item":      {run.Step{Session: "B", Node: "app-2", Do: api.DoReadStock, Name: "pen"}, 2, "answer 404: NOT_FOUND"},
 		"no such node":      {nowhere, 0, "open session C: answer 404"},
 		"another node":      {moved, 0, "session A lives on app-1, not on app-2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, err := script.Play(t.Context(), c.URL(), &script.Script{Name: "x", Steps: []script.Step{lock, c2.step, on("A", api.DoCommit)}})
+			events, err := script.Play(t.Context(), c.URL(), &run.Scene{Name: "x", Steps: []run.Step{lock, c2.step, on("A", api.DoCommit)}})
 			if err == nil || !strings.Contains(err.Error(), c2.says) || len(events) != c2.events {
 				t.Errorf("%d events and %v, want %d and %q", len(events), err, c2.events, c2.says)
 			}
@@ -270,7 +271,7 @@ func TestPlayEndsWithItsContext(t *testing.T) {
 		awaitInFlight(c.Nodes()[1].URL)
 		stop(enough)
 	}()
-	events, err := script.Play(ctx, c.URL(), &script.Script{Name: "x", Steps: []script.Step{
+	events, err := script.Play(ctx, c.URL(), &run.Scene{Name: "x", Steps: []run.Step{
 		on("A", api.DoBeginImmediate), cup("B", api.DoReadStock, 0), blocked, never,
 	}})
 	if !errors.Is(err, enough) {

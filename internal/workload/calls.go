@@ -20,9 +20,9 @@ import (
 // seed's choice in both of its patterns: request i of a burst (process i) goes
 // to app-(i%4+1), and in a sequence each container has a process of its own.
 type Increment struct {
-	Key   string // the counter's name, or what the names of several begin with
-	Keys  int    // how many counters; 0: the one called Key
-	Nodes int    // how many nodes to ask by name; 0 asks any node
+	Key   string `json:"key"`             // the counter's name, or what the names of several begin with
+	Keys  int    `json:"keys,omitempty"`  // how many counters; 0: the one called Key
+	Nodes int    `json:"nodes,omitempty"` // how many nodes to ask by name; 0 asks any node
 }
 
 // Counter returns the name of counter i, from 0, of those whose common name is
@@ -42,9 +42,9 @@ func (w Increment) Call(process, _ int, rng *rand.Rand) Call {
 // Read reads with every call: the counter Key or, with Keys above 0, one of
 // as many counters, as in [Increment].
 type Read struct {
-	Key   string
-	Keys  int // as in [Increment]
-	Nodes int // as in [Increment]
+	Key   string `json:"key"`
+	Keys  int    `json:"keys,omitempty"`  // as in [Increment]
+	Nodes int    `json:"nodes,omitempty"` // as in [Increment]
 }
 
 // Call returns the read that process sends next. It draws the counter, where
@@ -58,9 +58,9 @@ func (w Read) Call(process, _ int, rng *rand.Rand) Call {
 // Write inserts one row with every call. The row's data begin with a tag that
 // no other call of the run has, and the op's Key is that tag: see [Tag].
 type Write struct {
-	Nodes int // as in [Increment]
-	First int // number of the first of those nodes; 0 means 1
-	Size  int // bytes of random payload after the tag; 0: the data are the tag alone
+	Nodes int `json:"nodes,omitempty"` // as in [Increment]
+	First int `json:"first,omitempty"` // number of the first of those nodes; 0 means 1
+	Size  int `json:"size,omitempty"`  // bytes of random payload after the tag; 0: the data are the tag alone
 }
 
 // Call returns the n-th write of process.
@@ -84,9 +84,9 @@ func Tag(data string) string {
 
 // Purchase takes Quantity pieces of Item with every call.
 type Purchase struct {
-	Item     string
-	Quantity int64
-	Nodes    int // as in [Increment]
+	Item     string `json:"item"`
+	Quantity int64  `json:"quantity"`
+	Nodes    int    `json:"nodes,omitempty"` // as in [Increment]
 }
 
 // Call returns the purchase that process sends next.
@@ -97,9 +97,9 @@ func (w Purchase) Call(process, _ int, _ *rand.Rand) Call {
 
 // Transfer moves a random amount between two random accounts with every call.
 type Transfer struct {
-	Accounts int   // how many there are, called as [Account] says; at least two
-	Max      int64 // an amount is 1 to Max; 0 means 1
-	Nodes    int   // as in [Increment]
+	Accounts int   `json:"accounts"`        // how many there are, named as [Account] says; at least two
+	Max      int64 `json:"max,omitempty"`   // an amount is 1 to Max; 0 means 1
+	Nodes    int   `json:"nodes,omitempty"` // as in [Increment]
 }
 
 // Account returns the name of account i, from 0: "account-1".
@@ -122,7 +122,7 @@ func (w Transfer) Call(process, _ int, rng *rand.Rand) Call {
 
 // Total adds up all balances with every call.
 type Total struct {
-	Nodes int // as in [Increment]
+	Nodes int `json:"nodes,omitempty"` // as in [Increment]
 }
 
 // balances is the Key of every total, as history says.
@@ -134,8 +134,7 @@ func (w Total) Call(process, _ int, _ *rand.Rand) Call {
 	return Call{Op: op, Method: http.MethodGet, Path: address(op.Node, api.PathTotal)}
 }
 
-// Mix makes each call one of two workloads', by chance. It is comparable if
-// both of them are.
+// Mix makes each call one of two workloads', by chance.
 type Mix struct {
 	A, B  Workload
 	Share int // of B, in percent of the calls; the rest are A's

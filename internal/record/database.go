@@ -1,4 +1,4 @@
-package experiment
+package record
 
 import (
 	"context"
@@ -9,8 +9,9 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/fault"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/run"
+	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
 )
 
@@ -23,7 +24,7 @@ func own(f, key string, value int64, at time.Duration) history.Op {
 }
 
 // begin lays down b through the first node, and returns the resets that it made.
-func begin(ctx context.Context, c cluster.Cluster, b Begin) ([]history.Op, error) {
+func begin(ctx context.Context, c cluster.Cluster, b run.Begin) ([]history.Op, error) {
 	var resets []history.Op
 	if b.Item != "" {
 		if err := nodeclient.SetStock(ctx, c.Nodes()[0].URL, b.Item, b.Stock); err != nil {
@@ -60,10 +61,11 @@ func inherited(ctx context.Context, c cluster.Cluster, w workload.Workload) (map
 	return before, nil
 }
 
-// readViews asks what each node took for the database, where they may differ.
-func (r *Recording) readViews(ctx context.Context, c cluster.Cluster) (err error) {
+// readViews reads each node's own database, where they may differ.
+func (rec *recorder) readViews(ctx context.Context, c cluster.Cluster) (err error) {
+	r := rec.recording
 	viewer, can := c.(cluster.Viewer)
-	if !can || r.Setup.Mount == cluster.MountShared {
+	if !can || r.Setup.Mount == run.MountShared {
 		return nil
 	}
 	if r.Views, err = viewer.Views(ctx); err != nil {
@@ -72,15 +74,23 @@ func (r *Recording) readViews(ctx context.Context, c cluster.Cluster) (err error
 	return nil
 }
 
-// readDatabase asks the stopped cluster for the facts, and puts what they say
-// around the clients' ops: what the database began with, what the faults did,
-// and what was there at the end.
-func (r *Recording) readDatabase(ctx context.Context, c cluster.Cluster) error {
+// readDatabase reads the stopped cluster's database into the recording.
+func (rec *recorder) readDatabase(ctx context.Context, c cluster.Cluster) error {
 	facts, err := c.Inspect(ctx)
 	if err != nil {
 		return fmt.Errorf("read database: %w", err)
 	}
-	r.Facts = &facts
+	closeLedger(rec.recording, rec.before, facts)
+	return nil
+}
+
+// closeLedger puts ops of the recorder around the clients': what the database began
+// with (before, where it was not fresh), what the faults did, and what was there at the end.
+func closeLedger(r *run.Recording, before map[string]int64, facts store.Facts) {
+	r.Facts = &run.Facts{
+		Records: facts.Records, Payments: facts.Payments, Integrity: facts.Integrity, Journal: facts.Journal,
+		Engine: facts.Engine, DefaultBusyTimeout: facts.DefaultBusyTimeout,
+	}
 	var end time.Duration
 	for i := range r.Ops {
 		end = max(end, r.Ops[i].Returned)
@@ -88,60 +98,52 @@ func (r *Recording) readDatabase(ctx context.Context, c cluster.Cluster) error {
 	for i := range r.Faults {
 		end = max(end, r.Faults[i].To.Sub(r.Started))
 	}
-	keys := r.counterKeys()
-	var resets []history.Op
-	for _, key := range keys {
-		resets = append(resets, own(history.Reset, key, r.before[key], 0))
+	// Every counter that a client asked to increment: one that nobody managed to
+	// create reads 0. A fresh database begins with 0.
+	counters := map[string]bool{}
+	wrote := false
+	for _, op := range r.ClientOps() {
+		wrote = wrote || op.Func == history.Write
+		if op.Func == history.Increment {
+			counters[op.Key] = true
+		}
 	}
-	r.Ops = slices.Concat(resets, r.Ops, r.faultOps(), r.finalOps(keys, end))
+	var resets, finals []history.Op
+	for _, key := range slices.Sorted(maps.Keys(counters)) {
+		resets = append(resets, own(history.Reset, key, before[key], 0))
+		finals = append(finals, own(history.FinalRead, key, facts.Counters[key], end))
+	}
+	for _, values := range []map[string]int64{facts.Stock, facts.Balances} {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			finals = append(finals, own(history.FinalRead, key, values[key], end))
+		}
+	}
+	if wrote {
+		finals = append(finals, finalRows(facts, end)...)
+	}
+	r.Ops = slices.Concat(resets, r.Ops, faultOps(r), finals)
 	for i := range r.Ops {
 		r.Ops[i].Index = i
 	}
-	return nil
 }
 
-// finalOps are the reads after the load: of every counter that was asked for,
-// every item and every account, and of every row where rows were written.
-func (r *Recording) finalOps(counters []string, at time.Duration) []history.Op {
-	var ops []history.Op
-	read := func(key string, value int64) { ops = append(ops, own(history.FinalRead, key, value, at)) }
-	for _, key := range counters {
-		read(key, r.Facts.Counters[key])
+func finalRows(facts store.Facts, at time.Duration) (ops []history.Op) {
+	for _, row := range facts.Rows {
+		ops = append(ops, own(history.FinalRow, workload.Tag(row.Content), row.ID, at))
 	}
-	for _, values := range []map[string]int64{r.Facts.Stock, r.Facts.Balances} {
-		for _, key := range slices.Sorted(maps.Keys(values)) {
-			read(key, values[key])
-		}
-	}
-	if r.wrote() {
-		for _, row := range r.Facts.Rows {
-			ops = append(ops, own(history.FinalRow, workload.Tag(row.Content), row.ID, at))
-		}
-		read("data", int64(len(r.Facts.Rows)))
-	}
-	return ops
-}
-
-// wrote reports whether clients wrote rows.
-func (r *Recording) wrote() bool {
-	for op := range r.clientOps {
-		if op.Func == history.Write {
-			return true
-		}
-	}
-	return false
+	return append(ops, own(history.FinalRead, "data", int64(len(facts.Rows)), at))
 }
 
 // faultOps are the crashes, and what was found after them.
-func (r *Recording) faultOps() []history.Op {
+func faultOps(r *run.Recording) []history.Op {
 	var ops []history.Op
 	for _, event := range r.Faults {
 		var op history.Op
 		switch event.Kind {
-		case fault.KindCrash:
+		case run.KindCrash:
 			op = own(history.Crash, event.Node, 0, 0)
 			op.Value, op.Node = history.Value{}, event.Node
-		case fault.KindLook:
+		case run.KindLook:
 			op = own(history.Recovered, "data", event.Rows, 0)
 		default:
 			continue
@@ -151,16 +153,4 @@ func (r *Recording) faultOps() []history.Op {
 		ops = append(ops, op)
 	}
 	return ops
-}
-
-// counterKeys returns every counter that was asked to be incremented, sorted.
-// One that nobody managed to create reads 0.
-func (r *Recording) counterKeys() []string {
-	keys := map[string]bool{}
-	for op := range r.clientOps {
-		if op.Func == history.Increment {
-			keys[op.Key] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(keys))
 }

@@ -1,21 +1,26 @@
-package experiment
+package record
 
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/script"
+	"example.com/contend/internal/store"
 	"example.com/contend/internal/trace"
 )
 
@@ -25,27 +30,47 @@ const (
 	stopPatience  = 30 * time.Second // until every node has ended by itself
 )
 
-// HistoryFile is the name of a recording's history within its directory.
-const HistoryFile = "history.jsonl"
-
 // A recorder makes one recording.
 type recorder struct {
 	engine    *Engine
-	take      take
+	take      experiment.Take
 	start     func(context.Context, cluster.Spec) (cluster.Cluster, error)
-	recording *Recording
+	recording *run.Recording
 	progress  Progress
-	dir       string // of the recording, absolute or relative to here
+	dir       string           // of the recording, absolute or relative to here
+	before    map[string]int64 // counters that the database had when it was not fresh
 }
 
 func (rec *recorder) run(ctx context.Context) {
-	if ctx.Err() != nil {
-		rec.engine.disclaim(rec.take)
+	e := rec.engine
+	if ctx.Err() != nil { // it never began
+		e.mu.Lock()
+		delete(e.recorded, rec.take)
+		e.mu.Unlock()
 		return
 	}
-	rec.recording.Err = rec.fill(ctx)
-	rec.engine.over(rec.take)
+	if err := rec.fill(ctx); err != nil {
+		rec.recording.Err = err.Error()
+	}
+	settle(rec.recording)
+	if err := rec.store(); err != nil {
+		rec.recording.Err = cmp.Or(rec.recording.Err, err.Error())
+	}
+	e.mu.Lock()
+	e.plan.over(rec.take)
+	e.mu.Unlock()
 	rec.observe("recorded")
+}
+
+// settle puts all times on the wall clock, as they will be read back: the monotonic
+// clock ends with the process, and the distance of two times must not.
+func settle(r *run.Recording) {
+	started := r.Started
+	r.Started = started.Round(0)
+	for i := range r.Faults {
+		event := &r.Faults[i]
+		event.From, event.To = r.Started.Add(event.From.Sub(started)), r.Started.Add(event.To.Sub(started))
+	}
 }
 
 func (rec *recorder) observe(phase string) {
@@ -65,7 +90,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.Engines = engines(c)
+	r.Engines = engines(c, r.Setup.Discipline)
 	err = rec.ask(ctx, c)
 	rec.observe("stopping")
 	// The cluster is stopped and read even when ctx is done: what was
@@ -73,7 +98,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 	err = errors.Join(err, c.Stop(after))
-	return errors.Join(err, rec.readTraces(c), r.readDatabase(after, c), r.readViews(after, c), discard(after, c), rec.store())
+	return errors.Join(err, rec.readTraces(c), rec.readDatabase(after, c), rec.readViews(after, c), discard(after, c))
 }
 
 func (rec *recorder) cluster(ctx context.Context) (cluster.Cluster, error) {
@@ -82,7 +107,17 @@ func (rec *recorder) cluster(ctx context.Context) (cluster.Cluster, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience,
 		fmt.Errorf("not healthy within %s", startPatience))
 	defer cancel()
-	return rec.start(ctx, s.spec(rec.dir, rec.seed()))
+	return rec.start(ctx, Spec(s, rec.dir, rec.seed()))
+}
+
+// Spec says what cluster is to be started for s, with dir for its files. A [Place] sees
+// by it whether it has one.
+func Spec(s *run.Setup, dir string, seed uint64) cluster.Spec {
+	return cluster.Spec{
+		Nodes: s.Nodes, Discipline: s.Discipline, Dir: dir, Seed: seed,
+		Lab: s.Lab(), Trace: s.Traced, Mount: s.Mount, Build: s.Build,
+		Drivers: strings.Join(s.Drivers, ","), SingleWriter: s.SingleWriter, Server: s.Server,
+	}
 }
 
 // discard removes a database that is kept elsewhere than in the recording's directory.
@@ -107,15 +142,18 @@ func (rec *recorder) processorTime(c cluster.Cluster) *time.Duration {
 	return &used
 }
 
-// engines returns the versions of SQLite that c's nodes run on, each once.
-func engines(c cluster.Cluster) []string {
-	var versions []string
+// engines returns what c's nodes run on, each once.
+func engines(c cluster.Cluster, d store.Discipline) (all []run.Engine) {
 	for _, node := range c.Nodes() {
-		if node.Engine != "" && !slices.Contains(versions, node.Engine) {
-			versions = append(versions, node.Engine)
+		engine := run.Engine{Name: run.SQLite, Version: node.Engine}
+		if d.Engine() != store.SQLite {
+			engine.Name, engine.Version, _ = strings.Cut(node.Engine, " ")
+		}
+		if node.Engine != "" && !slices.Contains(all, engine) {
+			all = append(all, engine)
 		}
 	}
-	return versions
+	return all
 }
 
 // seed is the run's, and another one for each repeat: they are to be repeats
@@ -125,13 +163,13 @@ func (rec *recorder) seed() uint64 {
 }
 
 // ask lays down what the database begins with, lets the fault begin, and sends
-// the load or plays the script. Being cut short is no error of the arm's: what
+// the load or plays the scene. Being cut short is no error of the arm's: what
 // was not sent is counted.
 func (rec *recorder) ask(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
 	resets, err := begin(ctx, c, r.Setup.Begin)
 	if err == nil {
-		r.before, err = inherited(ctx, c, r.Setup.Workload)
+		rec.before, err = inherited(ctx, c, r.Setup.Workload)
 	}
 	if err == nil {
 		err = rec.underFault(ctx, c)
@@ -151,7 +189,7 @@ func (rec *recorder) underFault(ctx context.Context, c cluster.Cluster) error {
 	}
 	faulty, heal := context.WithCancelCause(ctx)
 	defer heal(nil)
-	wait, err := r.Setup.Fault.Begin(faulty, fault.Target{
+	wait, err := fault.Begin(faulty, r.Setup.Fault, fault.Target{
 		Cluster: c, Chance: rand.New(rand.NewPCG(rec.seed(), 1<<63)), // a stream that no client has
 	})
 	if err != nil {
@@ -164,9 +202,9 @@ func (rec *recorder) underFault(ctx context.Context, c cluster.Cluster) error {
 	return errors.Join(err, faultErr)
 }
 
-// send sends the load or plays the script.
+// send sends the load or plays the scene.
 func (rec *recorder) send(ctx context.Context, c cluster.Cluster) error {
-	if rec.recording.Setup.Script != nil {
+	if rec.recording.Setup.Scene != nil {
 		return rec.play(ctx, c)
 	}
 	return rec.load(ctx, c)
@@ -176,7 +214,7 @@ func (rec *recorder) play(ctx context.Context, c cluster.Cluster) (err error) {
 	r := rec.recording
 	rec.observe("playing the scene")
 	r.Started = time.Now()
-	r.Steps, err = script.Play(ctx, c.URL(), r.Setup.Script)
+	r.Steps, err = script.Play(ctx, c.URL(), r.Setup.Scene)
 	r.Seconds = time.Since(r.Started).Seconds()
 	return err
 }
@@ -234,9 +272,16 @@ func (rec *recorder) readTraces(c cluster.Cluster) error {
 	return nil
 }
 
-// store writes the history beside the database that it is about.
+// store writes the recording into its directory, from where [run.ReadRecording] reads it.
 func (rec *recorder) store() error {
-	f, err := os.Create(filepath.Join(rec.dir, HistoryFile))
+	text, err := json.MarshalIndent(rec.recording, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(rec.dir, run.RecordingFile), append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("store recording: %w", err)
+	}
+	f, err := os.Create(filepath.Join(rec.dir, run.HistoryFile))
 	if err != nil {
 		return fmt.Errorf("store history: %w", err)
 	}

@@ -1,18 +1,18 @@
-package experiment
+package run
 
 import (
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/load"
 	"example.com/contend/internal/measure"
-	"example.com/contend/internal/store"
 )
+
+// Processes is the name of the place where nodes are processes of this machine.
+const Processes = "processes"
 
 // Schema is the version of the JSON that [Run] marshals to. It changes when a
 // field that scripts may rely on goes away or changes its meaning.
-const Schema = 1
+const Schema = 2
 
 // A Run is everything that one `contend run` found out: the document that is
 // stored as run.json, printed by --json and drawn by package report. docs/json.md
@@ -22,6 +22,7 @@ type Run struct {
 	Contend     Versions  `json:"contend"`
 	Machine     Machine   `json:"machine"`
 	Command     []string  `json:"command"` // what to type to repeat it
+	Asked       Asked     `json:"asked"`   // the same as data, to judge it again
 	Places      []string  `json:"places"`  // where its recordings were made: "processes", "compose", URLs
 	Seed        uint64    `json:"seed"`
 	Started     time.Time `json:"started"`
@@ -31,6 +32,15 @@ type Run struct {
 	Summary     Summary   `json:"summary"`
 
 	Comparison *Comparison `json:"comparison,omitempty"` // of `contend compare`
+}
+
+// Asked is what a run was asked for: a ladder, or experiments.
+type Asked struct {
+	Experiments []string `json:"experiments,omitempty"` // by name, in order
+	Arms        []string `json:"arms,omitempty"`        // patterns; none: all arms
+	Quick       bool     `json:"quick,omitempty"`
+	Levels      []int    `json:"levels,omitempty"` // of the load experiment; none: its own
+	Ladder      *Ladder  `json:"ladder,omitempty"` // of `contend compare`
 }
 
 // Versions are those of contend and of what its nodes are built with.
@@ -56,6 +66,8 @@ type Result struct {
 	Arms     []ArmResult `json:"arms"`
 	Skipped  []Skipped   `json:"skipped"` // arms that could not be run somewhere, and why
 	Charts   []Chart     `json:"charts"`
+
+	Comparison *Comparison `json:"-"` // of the ladder; it stands in [Run.Comparison]
 }
 
 // An ArmResult is what happened in one arm in one place and what it says of each claim. Its
@@ -71,45 +83,39 @@ type ArmResult struct {
 
 // A TrialResult is what happened in one trial, in all its repeats together.
 type TrialResult struct {
-	Name    string     `json:"name"`
-	Level   float64    `json:"level"`
-	Totals             // of all its repeats
-	Figures []Measured `json:"figures"` // what the experiment measures beside
-	Steps   []Step     `json:"steps"`   // of a script
-	Faults  []Fault    `json:"faults"`  // what went wrong on purpose
+	Name    string        `json:"name"`
+	Level   float64       `json:"level"`
+	Totals                // of all its repeats
+	Figures []Measured    `json:"figures"` // what the experiment measures beside
+	Steps   []StepResult  `json:"steps"`   // of a scene
+	Faults  []FaultResult `json:"faults"`  // what went wrong on purpose
 }
 
 // Totals are a setup and what came of all the recordings that were made of it.
 type Totals struct {
-	Nodes        int              `json:"nodes"`
-	Discipline   store.Discipline `json:"discipline"`
-	Workload     string           `json:"workload"` // what clients asked for, in words
-	Fault        string           `json:"fault"`    // what went wrong on purpose, in words; empty: nothing
-	Mount        cluster.Mount    `json:"mount"`    // how the nodes came to the database; empty: all to one directory
-	Engines      []string         `json:"engines"`  // the versions of SQLite that the nodes said they run on, each once
-	Load         LoadResult       `json:"load"`
-	Recording    string           `json:"recording"`       // the directory of the first, relative to the run's
-	Recordings   []string         `json:"recordings"`      // of all
-	Error        string           `json:"error,omitempty"` // why one could not run
-	Seconds      float64          `json:"seconds"`
-	Ops          OpCounts         `json:"ops"`
-	Codes        map[string]int   `json:"codes"`    // refusals and unknowns by code
-	Extended     map[string]int   `json:"extended"` // refusals by SQLite's extended code
-	Attempts     int              `json:"attempts"` // tries that the nodes made, retries included
-	Latency      measure.Summary  `json:"latency_ms"`
-	Throughput   float64          `json:"throughput_per_s"`
-	Acknowledged int64            `json:"acknowledged"`
-	Final        *int64           `json:"final"`    // null where it could not be read
-	Lost         *int64           `json:"lost"`     // acknowledged ops certainly gone; null where final is
-	LostMax      *int64           `json:"lost_max"` // and at most, where unknown ops leave room
-	Integrity    string           `json:"integrity"`
+	Setup      Setup           `json:"setup"`           // of the first of them
+	Engines    []Engine        `json:"engines"`         // that the nodes run on, each once
+	Dropped    int             `json:"dropped"`         // Open: arrivals that were never sent
+	Recordings []string        `json:"recordings"`      // their directories, relative to the run's
+	Error      string          `json:"error,omitempty"` // why one could not run
+	Seconds    float64         `json:"seconds"`
+	Ops        OpCounts        `json:"ops"`
+	Codes      map[string]int  `json:"codes"`    // refusals and unknowns by code
+	Extended   map[string]int  `json:"extended"` // refusals by SQLite's extended code
+	Attempts   int             `json:"attempts"` // tries that the nodes made, retries included
+	Latency    measure.Summary `json:"latency_ms"`
+	Throughput float64         `json:"throughput_per_s"`
+	Final      *int64          `json:"final"`    // null where it could not be read
+	Lost       *int64          `json:"lost"`     // acknowledged ops certainly gone; null where final is
+	LostMax    *int64          `json:"lost_max"` // and at most, where unknown ops leave room
+	Integrity  string          `json:"integrity"`
 }
 
-// A LoadResult is the load as it was asked for and what became of it.
-type LoadResult struct {
-	load.Spec
-	Seconds float64 `json:"seconds,omitempty"` // Closed, Open: how long it was asked to last
-	Dropped int     `json:"dropped"`           // Open: arrivals that were never sent
+// A Skipped is why arms were not run in a place.
+type Skipped struct {
+	Place  string   `json:"place"`
+	Reason string   `json:"reason"`
+	Arms   []string `json:"arms"`
 }
 
 // OpCounts counts ops by outcome.
@@ -120,7 +126,8 @@ type OpCounts struct {
 	Unknown int `json:"unknown"`
 }
 
-func (n *OpCounts) add(m OpCounts) {
+// Add counts the ops of m too.
+func (n *OpCounts) Add(m OpCounts) {
 	n.Total += m.Total
 	n.OK += m.OK
 	n.Failed += m.Failed
@@ -134,8 +141,8 @@ type Measured struct {
 	measure.Spread        // count 0: no recording tells
 }
 
-// A Step is a step of a script and what came of it, as it is reported.
-type Step struct {
+// A StepResult is a step of a scene and what came of it, as it is reported.
+type StepResult struct {
 	Session  string  `json:"session"`
 	Node     string  `json:"node"`
 	Do       string  `json:"do"` // "begin-deferred"
@@ -157,8 +164,8 @@ type Step struct {
 	Checkpointed *int64 `json:"checkpointed,omitempty"`
 }
 
-// A Fault is something that went wrong on purpose. Times count from the load's start.
-type Fault struct {
+// A FaultResult is something that went wrong on purpose. Times count from the load's start.
+type FaultResult struct {
 	Repeat    int     `json:"repeat"`
 	Kind      string  `json:"kind"` // "hold", "crash", "look", "checkpointing"
 	Node      string  `json:"node,omitempty"`

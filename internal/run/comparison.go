@@ -1,6 +1,11 @@
-package experiment
+package run
 
-import "example.com/contend/internal/measure"
+import (
+	"time"
+
+	"example.com/contend/internal/measure"
+	"example.com/contend/internal/store"
+)
 
 // A Comparison is what `contend compare` adds to a run: the ladder of fixes,
 // rung by rung, and what it comes to. Everything in it follows from the
@@ -12,16 +17,17 @@ type Comparison struct {
 	Decides bool      `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
 	Met     bool      `json:"met"`        // a rung that loses nothing is good enough at Rate or, without one, at some rate
 	Rungs   []Rung    `json:"rungs"`      // in the order of the ladder
-	Servers []Found   `json:"servers"`    // the database servers that rungs ran on
+	Servers []Server  `json:"servers"`    // the database servers that rungs ran on
 	Missing []Missing `json:"missing"`
 	Advice  []Advice  `json:"advice"`
 }
 
-// A Found is a database server, as it was found.
-type Found struct {
+// A Server is a database server, or a cluster of them, that rungs run on.
+type Server struct {
 	Name  string `json:"name"`  // the first part of its rungs' names: "postgres"
 	Label string `json:"label"` // "PostgreSQL 15.18"
 	Says  string `json:"says"`  // of itself, in a sentence: its isolation, its replicas
+	Given bool   `json:"given"` // somebody else started it, so it cannot be killed
 }
 
 // A Rung is one way to share the data, and what came of it.
@@ -109,4 +115,23 @@ type Missing struct {
 type Advice struct {
 	Text  string   `json:"text"`
 	Rests []string `json:"rests"` // "queue: 3,120/s in 64 clients, 0 lost, p99 41 ms"
+}
+
+// A Ladder is what a comparison was asked for.
+type Ladder struct {
+	Nodes     int                `json:"nodes"`
+	Driver    string             `json:"driver"`     // of SQLite, for all rungs on a file but the mixed one
+	Mixed     []string           `json:"mixed"`      // the drivers of the mixed rung; fewer than two: there is none
+	Think     store.Milliseconds `json:"think_ms"`   // between the read and the write
+	Servers   []Server           `json:"servers"`    // that the other rungs run on
+	Missing   []Missing          `json:"missing"`    // rungs whose servers are not there
+	Rungs     []string           `json:"rungs"`      // patterns of package path, part by part; none: all
+	Workloads []string           `json:"workloads"`  // by name; rates are searched for with the first
+	Clients   []int              `json:"clients"`    // who never rest, in rising order
+	Lasts     time.Duration      `json:"lasts_ns"`   // of each load
+	Rate      float64            `json:"rate_per_s"` // writes a second that are asked about; 0: none
+	Steps     int                `json:"steps"`      // of the search for the highest rate; 0: none is searched for
+	Expect    string             `json:"expect"`     // what is good enough: "p99<100ms,errors<0.1%"
+	Decides   bool               `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
+	Quick     bool               `json:"quick"`      // kill fewer
 }

@@ -1,14 +1,13 @@
-package experiment
+package run
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
-	"example.com/contend/internal/fault"
-	"example.com/contend/internal/script"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/trace"
 )
@@ -16,25 +15,49 @@ import (
 // A Recording is what happened when a [Setup] was run: all that a claim may
 // look at. It is stored in Dir, so that it can be judged again.
 type Recording struct {
-	Setup    Setup
-	Repeat   int             // from 1
-	Place    string          // where it was made, by name
-	Engines  []string        // what the nodes said they run on, each once: SQLite's version, or another engine with its name
-	Dir      string          // relative to the run's directory; holds history.jsonl, the database and the logs
-	Started  time.Time       // when the load's or the script's clock began; ops and events count from here
-	Ops      []history.Op    // by Invoked, the recorder's own around the clients'
-	Steps    []script.Event  // of a script, in order
-	Faults   []fault.Event   // in the order in which they ended
-	Attempts []trace.Attempt // of traced nodes, by Began
-	Unsent   int             // ops that were planned and not sent, because the run was cut short
-	Dropped  int             // open loop: arrivals that no client was free for
-	Seconds  float64         // from the first op to the last answer
-	Facts    *store.Facts    // of the database afterwards; nil where it could not be read
-	Views    []store.Facts   // of what each node took for the database, where they may differ; in order
-	CPU      *time.Duration  // that the nodes and the database server had during the load; nil where it is not known
-	Err      error           // why it could not be run to its end; the rest is what there is
+	Setup    Setup           `json:"setup"`
+	Repeat   int             `json:"repeat"`           // from 1
+	Place    string          `json:"place"`            // where it was made, by name
+	Engines  []Engine        `json:"engines"`          // that the nodes run on, each once
+	Dir      string          `json:"-"`                // relative to the run's directory; holds the recording's files, the database and the logs
+	Started  time.Time       `json:"started"`          // when the load's or the scene's clock began; ops and steps count from here
+	Ops      []history.Op    `json:"-"`                // by Invoked, the recorder's own around the clients'; stored as a history
+	Steps    []StepEvent     `json:"steps,omitempty"`  // of a scene, in order
+	Faults   []FaultEvent    `json:"faults,omitempty"` // in the order in which they ended
+	Attempts []trace.Attempt `json:"-"`                // of traced nodes, by Began; stored as traces
+	Unsent   int             `json:"unsent"`           // ops that were planned and not sent, because the run was cut short
+	Dropped  int             `json:"dropped"`          // open loop: arrivals that no client was free for
+	Seconds  float64         `json:"seconds"`          // from the first op to the last answer
+	Facts    *Facts          `json:"facts"`            // of the database afterwards; nil where it could not be read
+	Views    []store.Facts   `json:"views,omitempty"`  // each node's own database, where they may differ; in order
+	CPU      *time.Duration  `json:"cpu_ns"`           // of the nodes and the database server during the load; nil where it is not known
+	Err      string          `json:"error,omitempty"`  // why it could not be run to its end; the rest is what there is
+}
 
-	before map[string]int64 // counters that the database had when it was not fresh
+// An Engine is a database engine and its version.
+type Engine struct {
+	Name    string `json:"name"`    // "SQLite", "PostgreSQL"
+	Version string `json:"version"` // "3.54.1"
+}
+
+// SQLite is the name of SQLite's engine.
+const SQLite = "SQLite"
+
+// String returns "SQLite 3.54.1".
+func (e Engine) String() string { return strings.TrimSpace(e.Name + " " + e.Version) }
+
+// Facts are what a database says of itself beside its rows. The rows are in the
+// history, as final reads.
+type Facts struct {
+	Records   int64         `json:"records"`   // rows of table data
+	Payments  int64         `json:"payments"`  // rows of the payment history
+	Integrity string        `json:"integrity"` // PRAGMA integrity_check: "ok", or what it found
+	Journal   store.Journal `json:"journal"`   // the mode that the file is in
+	Engine    string        `json:"engine"`    // "SQLite 3.54.1"
+
+	// DefaultBusyTimeout is how long a connection of this driver waits for a
+	// lock where nobody has set busy_timeout.
+	DefaultBusyTimeout store.Milliseconds `json:"default_busy_timeout_ms"`
 }
 
 // Told reports whether anything was asked of the nodes at all.
@@ -136,16 +159,45 @@ func (r *Recording) Stock() check.Stocks { return check.Stock(slices.Values(r.Op
 // Bank judges the transfers of the recording.
 func (r *Recording) Bank() check.Balances { return check.Bank(slices.Values(r.Ops)) }
 
-// Final is the sum of the counters after the load. Where the database could
-// not be read it lies anywhere between nothing and all that was planned.
+// FinalRead returns the value that the recorder read after the load from the counter,
+// item or account key; ok is false where it read none.
+func (r *Recording) FinalRead(key string) (value int64, ok bool) {
+	for i := range r.Ops {
+		if op := &r.Ops[i]; op.Func == history.FinalRead && op.Key == key {
+			return op.Value.Int64, op.Value.Valid
+		}
+	}
+	return 0, false
+}
+
+// FoundRows reports whether the recorder found any row after the load. In a damaged
+// file that proves nothing where it did not.
+func (r *Recording) FoundRows() bool {
+	return slices.ContainsFunc(r.Ops, func(op history.Op) bool { return op.Func == history.FinalRow })
+}
+
+// Final is how far the counters have come from where they began. Where the database
+// could not be read it lies anywhere between nothing and all that was planned.
 func (r *Recording) Final() check.Range {
 	planned := int64(r.Counts().Total + r.Unsent)
 	if r.Facts == nil {
 		return check.Range{Max: planned}
 	}
+	counter := map[string]bool{}
+	for op := range r.clientOps {
+		if op.Func == history.Increment {
+			counter[op.Key] = true
+		}
+	}
 	var sum int64
-	for _, key := range r.counterKeys() {
-		sum += r.Facts.Counters[key] - r.before[key]
+	for i := range r.Ops {
+		switch op := &r.Ops[i]; {
+		case !counter[op.Key]:
+		case op.Func == history.FinalRead:
+			sum += op.Value.Int64
+		case op.Func == history.Reset:
+			sum -= op.Value.Int64
+		}
 	}
 	return check.Range{Min: sum, Max: sum + int64(r.Unsent)}
 }
@@ -189,7 +241,7 @@ func (r *Recording) Account() (a Account, known bool) {
 		return Account{r.Final().Min, r.Lost()}, true
 	case history.Write:
 		rows := r.Rows()
-		return Account{rows.Found.Int64, rows.Lost}, rows.Found.Valid && !(damaged && len(r.Facts.Rows) == 0)
+		return Account{rows.Found.Int64, rows.Lost}, rows.Found.Valid && !(damaged && !r.FoundRows())
 	case history.Purchase:
 		for _, item := range r.Stock().Items {
 			if item.Left.Valid {

@@ -1,10 +1,13 @@
-package experiment
+package record
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
 )
 
 // A Place is where recordings are made: as processes of this machine, in
@@ -16,7 +19,7 @@ type Place struct {
 
 	// Refuse says why a setup cannot be recorded there, in words for people; ""
 	// where it can. nil refuses nothing.
-	Refuse func(*Setup) string
+	Refuse func(*run.Setup) string
 	// Overhead is about how long a recording takes there beyond what its
 	// experiment says, to tell the time left.
 	Overhead time.Duration
@@ -24,13 +27,10 @@ type Place struct {
 	Single bool
 }
 
-// Processes is the name of the place where nodes are processes of this machine.
-const Processes = "processes"
-
 // refusal says why no recording of arm can be made in p: why its first trial
 // that cannot be recorded there cannot. An arm of which only a part could be
 // compared is not run at all.
-func (p *Place) refusal(arm *Arm) string {
+func (p *Place) refusal(arm *experiment.Arm) string {
 	if p.Refuse == nil {
 		return ""
 	}
@@ -43,39 +43,25 @@ func (p *Place) refusal(arm *Arm) string {
 }
 
 // Runs reports whether some arm of x can be run in one of the places.
-func (x *Experiment) Runs(places []Place) bool {
-	return len(x.jobs(places)) > 0
-}
-
-// A Skipped is why arms were not run in a place.
-type Skipped struct {
-	Place  string   `json:"place"`
-	Reason string   `json:"reason"`
-	Arms   []string `json:"arms"`
-}
+func Runs(x *experiment.Experiment, places []Place) bool { return len(jobs(x, places)) > 0 }
 
 // skipped returns what is not run of x, by place and reason, in the order of the arms.
-func (x *Experiment) skipped(places []Place) []Skipped {
-	all := []Skipped{}
+func skipped(x *experiment.Experiment, places []Place) []run.Skipped {
+	all := []run.Skipped{}
 	for i := range places {
 		first := len(all)
 		for k := range x.Arms {
-			if why := places[i].refusal(&x.Arms[k]); why != "" {
-				all = skip(all, first, Skipped{Place: places[i].Name, Reason: why}, x.Arms[k].Name)
+			why := places[i].refusal(&x.Arms[k])
+			if why == "" {
+				continue
 			}
+			at := slices.IndexFunc(all[first:], func(s run.Skipped) bool { return s.Reason == why })
+			if at < 0 {
+				at = len(all) - first
+				all = append(all, run.Skipped{Place: places[i].Name, Reason: why})
+			}
+			all[first+at].Arms = append(all[first+at].Arms, x.Arms[k].Name)
 		}
 	}
 	return all
-}
-
-// skip adds arm to the one of all[first:] that has the reason of s, or to a new one.
-func skip(all []Skipped, first int, s Skipped, arm string) []Skipped {
-	for i := first; i < len(all); i++ {
-		if all[i].Reason == s.Reason {
-			all[i].Arms = append(all[i].Arms, arm)
-			return all
-		}
-	}
-	s.Arms = []string{arm}
-	return append(all, s)
 }

@@ -1,4 +1,4 @@
-package experiment
+package record
 
 import (
 	"context"
@@ -13,25 +13,37 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
 )
 
 // two returns an experiment of two arms, with one setup or with two.
-func two(same bool) Experiment {
-	a, b := recording(0, ok).Setup, recording(0, ok).Setup
+func two(same bool) experiment.Experiment {
+	a := run.Setup{
+		Nodes: 1, Discipline: store.Red(), Workload: workload.Increment{Key: "k"},
+		Load: run.Load{Arrival: run.Burst, Clients: 1, Requests: 1},
+	}
+	b := a
 	if !same {
 		b.Nodes = 2
 	}
-	expect := map[string]Expectation{"c": ExpectHolds}
-	return Experiment{
-		Name: "x", Question: "What?", Claims: []Claim{says(check.Holds)},
-		Arms: []Arm{{Name: "a/1", Trials: Single(a), Expect: expect}, {Name: "b/1", Trials: Single(b), Expect: expect}},
+	expect := map[string]run.Expectation{"c": run.ExpectHolds}
+	return experiment.Experiment{
+		Name: "x", Question: "What?", Claims: []experiment.Claim{{
+			ID: "c", Text: "It is so.", Source: "here:1",
+			Check: experiment.Each(func(*run.Recording) experiment.Judgement { return experiment.Judgement{Verdict: check.Holds} }),
+		}},
+		Arms: []experiment.Arm{{Name: "a/1", Trials: experiment.Single(a), Expect: expect}, {Name: "b/1", Trials: experiment.Single(b), Expect: expect}},
 	}
 }
 
 // somewhere is a single place.
 func somewhere(start func(context.Context, cluster.Spec) (cluster.Cluster, error)) []Place {
-	return []Place{{Name: Processes, Start: start}}
+	return []Place{{Name: run.Processes, Start: start}}
 }
 
 func TestAnArmThatCannotRunDecidesNothingAndStopsNothing(t *testing.T) {
@@ -54,7 +66,7 @@ func TestAnArmThatCannotRunDecidesNothingAndStopsNothing(t *testing.T) {
 				}),
 				Observe: func(p Progress) { last = p },
 			}
-			results, err := engine.Run(t.Context(), []Experiment{two(tt.same)})
+			results, err := engine.Run(t.Context(), []experiment.Experiment{two(tt.same)})
 			if err != nil || len(results) != 1 || len(results[0].Arms) != 2 {
 				t.Fatalf("%d results, %v; want both arms and no error", len(results), err)
 			}
@@ -81,7 +93,7 @@ func TestARunThatIsCutShortHasNoArmsThatDidNotBegin(t *testing.T) {
 		}),
 	}
 	// The second experiment asks for the same recordings, and has the one that was made.
-	results, err := engine.Run(ctx, []Experiment{two(false), two(false)})
+	results, err := engine.Run(ctx, []experiment.Experiment{two(false), two(false)})
 	if !errors.Is(err, context.Canceled) || len(results) != 2 {
 		t.Fatalf("%d results, %v; want both experiments, and the cause", len(results), err)
 	}
@@ -98,10 +110,10 @@ func TestTrialsOfAnArmTakeTurns(t *testing.T) {
 	x.Arms[0].Repeats = 2
 	b := x.Arms[0].Trials[0].Setup
 	b.Nodes = 3
-	x.Arms[0].Trials = []Trial{{Name: "one", Setup: x.Arms[0].Trials[0].Setup}, {Name: "three", Setup: b}}
+	x.Arms[0].Trials = []experiment.Trial{{Name: "one", Setup: x.Arms[0].Trials[0].Setup}, {Name: "three", Setup: b}}
 	var got []string
-	for _, j := range x.jobs(somewhere(nil)) {
-		got = append(got, fmt.Sprint(j.trial, " ", j.repeat))
+	for _, j := range jobs(&x, somewhere(nil)) {
+		got = append(got, fmt.Sprint(j.trial, " ", j.Repeat))
 	}
 	if want := []string{"one 1", "three 1", "one 2", "three 2"}; !slices.Equal(got, want) {
 		t.Errorf("jobs %v, want %v", got, want)
@@ -113,22 +125,37 @@ func TestInterleavedArmsTakeTurns(t *testing.T) {
 	x.Interleaved = true
 	more := x.Arms[0].Trials[0].Setup
 	more.Nodes = 3
-	x.Arms[0].Trials = append(x.Arms[0].Trials, Trial{Name: "more", Setup: more})
+	x.Arms[0].Trials = append(x.Arms[0].Trials, experiment.Trial{Name: "more", Setup: more})
 	x.Arms[1].Repeats = 2
 	var got []string
-	for _, j := range x.jobs(somewhere(nil)) {
-		got = append(got, fmt.Sprint(joined(j.arm, j.trial), " ", j.repeat))
+	for _, j := range jobs(&x, somewhere(nil)) {
+		got = append(got, fmt.Sprint(strings.TrimSpace(j.arm+" "+j.trial), " ", j.Repeat))
 	}
 	if want := []string{"a/1 1", "b/1 1", "a/1 more 1", "b/1 2"}; !slices.Equal(got, want) {
 		t.Errorf("jobs %v, want %v", got, want)
 	}
 }
 
-// What was recorded decides what else is: each Record makes only what is new,
-// and the time that was planned for it is over in the end.
-func TestRecordAgainMakesOnlyWhatIsNew(t *testing.T) {
+// The evidence decides what else is recorded, once each, and the time that was planned
+// for it is over in the end.
+func TestTheEvidenceCallsForFurtherTrials(t *testing.T) {
 	x := two(false)
-	x.Later, x.Takes = 2, 4*time.Second
+	x.MaxExtra, x.Takes = 2, 4*time.Second
+	var asked []int // recordings in the evidence, each time
+	x.Next = func(arms []run.Evidence) map[string][]experiment.Trial {
+		further := map[string][]experiment.Trial{}
+		n := 0
+		for i := range arms {
+			for range arms[i].All {
+				n++
+			}
+			more := arms[i].Trials[0].Setup
+			more.Nodes += 10
+			further[arms[i].Arm] = []experiment.Trial{{Name: "later", Setup: more}}
+		}
+		asked = append(asked, n)
+		return further
+	}
 	starts := 0
 	var last Progress
 	engine := Engine{
@@ -139,18 +166,12 @@ func TestRecordAgainMakesOnlyWhatIsNew(t *testing.T) {
 		}),
 		Observe: func(p Progress) { last = p },
 	}
-	engine.Prepare([]Experiment{x})
-	if e := engine.Record(t.Context(), &x); len(e) != 2 || starts != 2 || last.Of != 4 || last.Behind != 0.5 || last.Takes != 4*time.Second {
-		t.Errorf("%d arms, %d starts, %+v; want 2 of 4, half of 4 s", len(e), starts, last)
+	results, err := engine.Run(t.Context(), []experiment.Experiment{x})
+	if err != nil || starts != 4 || last.Number != 4 || last.Of != 4 || last.Behind != 1 || last.Takes != 4*time.Second {
+		t.Errorf("%v, %d starts, %+v; want 4 of 4 in 4 s", err, starts, last)
 	}
-	for i := range x.Arms {
-		more := x.Arms[i].Trials[0].Setup
-		more.Nodes += 10
-		x.Arms[i].Trials = append(x.Arms[i].Trials, Trial{Name: "later", Setup: more})
-	}
-	e := engine.Record(t.Context(), &x)
-	if starts != 4 || last.Number != 4 || last.Behind != 1 || len(e[0].Trials) != 2 || len(e[0].Trials[1].Recordings) != 1 {
-		t.Errorf("%d starts, %+v, evidence %+v; want 4 of 4, and two trials in each arm", starts, last, e)
+	if !slices.Equal(asked, []int{2, 4}) || len(results[0].Arms[0].Trials) != 2 {
+		t.Errorf("asked with %v recordings, %+v; want 2, then 4, and two trials in each arm", asked, results)
 	}
 }
 
@@ -168,12 +189,12 @@ func TestRecordingsAbreastKeepTheirNames(t *testing.T) {
 			return nil, errors.New("no such luck")
 		}),
 	}
-	results, err := engine.Run(t.Context(), []Experiment{x})
+	results, err := engine.Run(t.Context(), []experiment.Experiment{x})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"recordings/01-a-1", "recordings/02-b-1"} {
-		if got := results[0].Arms[i].Recording; got != want {
+		if got := results[0].Arms[i].Recordings[0]; got != want {
 			t.Errorf("arm %d is in %s, want %s", i, got, want)
 		}
 	}
@@ -182,7 +203,7 @@ func TestRecordingsAbreastKeepTheirNames(t *testing.T) {
 func TestThePlanCountsASharedRecordingOnce(t *testing.T) {
 	x, y := two(false), two(false)
 	x.Takes, y.Takes = 10*time.Second, 40*time.Second
-	p := newPlan([]Experiment{x, y}, somewhere(nil))
+	p := newPlan([]experiment.Experiment{x, y}, somewhere(nil))
 	if p.takes != 10*time.Second || len(p.shares) != 2 {
 		t.Errorf("%s in %d recordings, want 10s in 2", p.takes, len(p.shares))
 	}
@@ -191,21 +212,21 @@ func TestThePlanCountsASharedRecordingOnce(t *testing.T) {
 // Places take turns within an arm, and one that refuses a setup has no recording of it.
 func TestPlacesTakeTurns(t *testing.T) {
 	x := two(false)
-	places := []Place{{Name: "here"}, {Name: "there", Refuse: func(s *Setup) string {
+	places := []Place{{Name: "here"}, {Name: "there", Refuse: func(s *run.Setup) string {
 		if s.Nodes > 1 {
 			return "it has but one node"
 		}
 		return ""
 	}}}
 	var got []string
-	for _, j := range x.jobs(places) {
-		got = append(got, j.arm+" "+j.place)
+	for _, j := range jobs(&x, places) {
+		got = append(got, j.arm+" "+j.Place)
 	}
 	if want := []string{"a/1 here", "a/1 there", "b/1 here"}; !slices.Equal(got, want) {
 		t.Errorf("jobs %v, want %v", got, want)
 	}
-	want := []Skipped{{Place: "there", Reason: "it has but one node", Arms: []string{"b/1"}}}
-	if diff := cmp.Diff(want, x.skipped(places)); diff != "" {
+	want := []run.Skipped{{Place: "there", Reason: "it has but one node", Arms: []string{"b/1"}}}
+	if diff := cmp.Diff(want, skipped(&x, places)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -220,13 +241,13 @@ func TestEveryPlaceHasItsOwnArms(t *testing.T) {
 		}}
 	}
 	engine := Engine{Dir: t.TempDir(), Places: []Place{place("here"), place("http://there:80")}}
-	results, err := engine.Run(t.Context(), []Experiment{two(true)})
+	results, err := engine.Run(t.Context(), []experiment.Experiment{two(true)})
 	if err != nil || len(results) != 1 || starts["here"] != 1 || starts["http://there:80"] != 1 {
 		t.Fatalf("%d results, %v, starts %v; want one start in each place", len(results), err, starts)
 	}
 	var got []string
 	for _, arm := range results[0].Arms {
-		got = append(got, fmt.Sprintf("%s %s %s %s", arm.Name, arm.Place, arm.Recording, arm.Error))
+		got = append(got, fmt.Sprintf("%s %s %s %s", arm.Name, arm.Place, arm.Recordings[0], arm.Error))
 	}
 	want := []string{
 		"a/1 here recordings/01-a-1-here no luck here",
@@ -241,13 +262,44 @@ func TestEveryPlaceHasItsOwnArms(t *testing.T) {
 
 // An experiment of which nothing can be run says so.
 func TestAnExperimentThatIsSkippedIsTold(t *testing.T) {
-	engine := Engine{Dir: t.TempDir(), Places: []Place{{Name: "nowhere", Refuse: func(*Setup) string { return "never" }}}}
-	results, err := engine.Run(t.Context(), []Experiment{two(false)})
+	engine := Engine{Dir: t.TempDir(), Places: []Place{{Name: "nowhere", Refuse: func(*run.Setup) string { return "never" }}}}
+	results, err := engine.Run(t.Context(), []experiment.Experiment{two(false)})
 	if err != nil || len(results) != 1 || len(results[0].Arms) != 0 {
 		t.Fatalf("%+v, %v; want one result without arms", results, err)
 	}
-	want := []Skipped{{Place: "nowhere", Reason: "never", Arms: []string{"a/1", "b/1"}}}
+	want := []run.Skipped{{Place: "nowhere", Reason: "never", Arms: []string{"a/1", "b/1"}}}
 	if diff := cmp.Diff(want, results[0].Skipped); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestTheLedgerBeginsWithTheDatabaseAndEndsWithIt(t *testing.T) {
+	start := time.Now()
+	r := &run.Recording{
+		Started: start,
+		Faults: []run.FaultEvent{
+			{Kind: run.KindLook, From: start.Add(time.Second), To: start.Add(time.Second), Rows: 1},
+			{Kind: run.KindCrash, Node: "app-2", From: start.Add(time.Second), To: start.Add(2 * time.Second)},
+		},
+		Ops: []history.Op{
+			{Func: history.Write, Key: "0-0-aa", Outcome: history.OK},
+			{Func: history.Increment, Key: "k", Outcome: history.OK},
+		},
+	}
+	var got []string
+	closeLedger(r, map[string]int64{"k": 5}, store.Facts{
+		Counters: map[string]int64{"k": 6, "other": 9}, Stock: map[string]int64{"book": 3},
+		Rows: []store.Row{{ID: 7, Content: "0-0-aa:payload"}},
+	})
+	for _, op := range r.Ops {
+		got = append(got, fmt.Sprint(op.Func, " ", op.Key, " ", op.Value.Int64, " ", op.Returned))
+	}
+	want := []string{
+		"reset k 5 0s", "write 0-0-aa 0 0s", "increment k 0 0s",
+		"recovered data 1 1s", "crash app-2 0 2s",
+		"final-read k 6 2s", "final-read book 3 2s", "final-row 0-0-aa 7 2s", "final-read data 1 2s",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ops (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,186 @@
+// Package record makes the recordings that experiments ask for: it starts a cluster
+// for each, lays down what the database begins with, sends the load or plays the
+// scene while the fault is at work, stops the cluster, reads the database from outside,
+// and stores what happened. It judges nothing: package experiment does.
+package record
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/run"
+)
+
+// An Engine records the arms of experiments, each recording on a cluster of its own.
+type Engine struct {
+	Dir     string         // of the run; must exist
+	Seed    uint64         // for the ops and the nodes' jitter
+	Places  []Place        // where every arm is recorded; at least one
+	Observe func(Progress) // called by one goroutine at a time; may be nil
+
+	mu       sync.Mutex // guards what follows, and calls of Observe
+	recorded experiment.Recordings
+	plan     plan
+}
+
+// A Progress is what the engine is doing.
+type Progress struct {
+	Experiment  string
+	Arm         string // with the trial, where the arm has several
+	Place       string // where it is made; empty where there is only one place
+	Number, Of  int    // of the recording within the run, from 1; arms that share one count once
+	Phase       string // "starting 4 nodes", "sending", "stopping"; "recorded" at its end
+	Done, Total int    // ops, while sending
+
+	// Behind is the part of the whole run that is over, from 0 to 1, and Takes
+	// how long the whole was expected to take.
+	Behind float64
+	Takes  time.Duration
+}
+
+// Run records every arm of every experiment in every place, with the trials that the
+// evidence calls for, and judges it. When ctx is done it stops the load, judges what
+// there is and returns it with ctx's cause; arms that had not begun are not in the
+// results. An arm that cannot run carries its error and inconclusive findings, and the
+// others go on. An arm that a place refuses is in the result's Skipped.
+func (e *Engine) Run(ctx context.Context, experiments []experiment.Experiment) ([]run.Result, error) {
+	e.recorded = experiment.Recordings{}
+	e.plan = newPlan(experiments, e.Places)
+	var results []run.Result
+	for i := range experiments {
+		x := &experiments[i]
+		skipped := skipped(x, e.Places)
+		evidence := e.record(ctx, x)
+		for ctx.Err() == nil && x.Grow(evidence) {
+			evidence = e.record(ctx, x)
+		}
+		result := experiment.Judge(x, evidence)
+		result.Skipped = skipped
+		if len(result.Arms)+len(result.Skipped) > 0 {
+			results = append(results, result)
+		}
+	}
+	return results, context.Cause(ctx)
+}
+
+// A job is one recording to be made.
+type job struct {
+	experiment.Take
+	setup      *run.Setup
+	arm, trial string
+	in         *Place
+}
+
+// jobs returns the recordings that x asks for, in order. The trials of an arm
+// take turns, and so do the places, so that what changes on the machine meets
+// all of them; of an interleaved experiment, the arms do so too.
+func jobs(x *experiment.Experiment, places []Place) (all []job) {
+	add := func(arm *experiment.Arm, k, repeat int) {
+		t := &arm.Trials[k]
+		key := t.Setup.Key()
+		for i := range places {
+			if p := &places[i]; p.refusal(arm) == "" {
+				all = append(all, job{experiment.Take{Setup: key, Repeat: repeat + 1, Place: p.Name}, &t.Setup, arm.Name, t.Name, p})
+			}
+		}
+	}
+	var repeats, trials int
+	for i := range x.Arms {
+		arm := &x.Arms[i]
+		repeats, trials = max(repeats, arm.Repeats, 1), max(trials, len(arm.Trials))
+		if x.Interleaved {
+			continue
+		}
+		for repeat := range max(arm.Repeats, 1) {
+			for k := range arm.Trials {
+				add(arm, k, repeat)
+			}
+		}
+	}
+	if !x.Interleaved {
+		return all
+	}
+	for repeat := range repeats {
+		for k := range trials {
+			for i := range x.Arms {
+				if arm := &x.Arms[i]; repeat < max(arm.Repeats, 1) && k < len(arm.Trials) {
+					add(arm, k, repeat)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// record makes the recordings of x that this run does not have yet, as many at
+// once as x and the places allow, until ctx is done, and returns the evidence.
+func (e *Engine) record(ctx context.Context, x *experiment.Experiment) []run.Evidence {
+	abreast := max(x.Abreast, 1)
+	var places []string
+	for i := range e.Places {
+		places = append(places, e.Places[i].Name)
+		if e.Places[i].Single {
+			abreast = 1
+		}
+	}
+	work := make(chan *recorder)
+	var workers sync.WaitGroup
+	for range abreast {
+		workers.Go(func() {
+			for rec := range work {
+				rec.run(ctx)
+			}
+		})
+	}
+	for _, j := range jobs(x, e.Places) {
+		if ctx.Err() != nil {
+			break
+		}
+		if rec := e.claim(x.Name, j); rec != nil {
+			work <- rec
+		}
+	}
+	close(work)
+	workers.Wait()
+	return e.recorded.Of(x, places)
+}
+
+// claim returns the recorder of job j, or nil where this run has its recording.
+func (e *Engine) claim(name string, j job) *recorder {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.recorded[j.Take] != nil {
+		return nil
+	}
+	p := Progress{Experiment: name, Arm: strings.TrimSpace(j.arm + " " + j.trial), Number: len(e.recorded) + 1, Of: e.plan.recordings, Takes: e.plan.takes}
+	dir := p.Arm
+	if j.Repeat > 1 {
+		dir += fmt.Sprintf(" %d", j.Repeat)
+	}
+	if len(e.Places) > 1 {
+		p.Place = j.Place
+		dir += "-" + j.Place
+	}
+	dir = fmt.Sprintf("%02d-%s", p.Number, inFileName.Replace(dir))
+	r := &run.Recording{Setup: *j.setup, Repeat: j.Repeat, Place: j.Place, Dir: filepath.Join("recordings", dir)}
+	e.recorded[j.Take] = r
+	return &recorder{engine: e, take: j.Take, start: j.in.Start, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
+}
+
+// inFileName makes a name fit for a file.
+var inFileName = strings.NewReplacer("/", "-", " ", "-", ":", "-", ",", "-")
+
+// observe passes on how a recording is going.
+func (e *Engine) observe(p Progress) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.Observe != nil {
+		p.Behind = e.plan.behind
+		e.Observe(p)
+	}
+}

@@ -1,0 +1,54 @@
+package run
+
+import "example.com/contend/internal/measure"
+
+// Evidence is all that was recorded in one arm in one place: what a claim may look at.
+type Evidence struct {
+	Arm    string
+	Place  string
+	Trials []TrialEvidence // in the arm's order
+}
+
+// TrialEvidence is what was recorded of one trial: a recording for each repeat.
+// Where the run was cut short there may be fewer than the arm asks for.
+type TrialEvidence struct {
+	Name       string
+	Level      float64
+	Setup      Setup
+	Recordings []*Recording
+}
+
+// All yields every recording of the arm.
+func (e *Evidence) All(yield func(*Recording) bool) {
+	for i := range e.Trials {
+		for _, r := range e.Trials[i].Recordings {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// Trial returns the evidence of the trial called name, empty where there is none.
+func (e *Evidence) Trial(name string) *TrialEvidence {
+	for i := range e.Trials {
+		if e.Trials[i].Name == name {
+			return &e.Trials[i]
+		}
+	}
+	return &TrialEvidence{Name: name}
+}
+
+// Spread returns how a figure of the trial spreads over its repeats. It leaves
+// out recordings that do not tell.
+func (t *TrialEvidence) Spread(of func(*Recording) (float64, bool)) measure.Spread {
+	var values []float64
+	for _, r := range t.Recordings {
+		if r.Told() {
+			if v, ok := of(r); ok {
+				values = append(values, v)
+			}
+		}
+	}
+	return measure.SpreadOf(values)
+}
