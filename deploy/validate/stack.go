@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -10,27 +12,28 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// stack is what stands in one namespace.
+// A stack is the objects of one namespace, and the problems found in them.
 type stack struct {
 	objects   []object
 	workloads []workload
 	services  []*corev1.Service
 	claims    []*corev1.PersistentVolumeClaim
 	policies  []*networkingv1.NetworkPolicy
+	found     []Problem
 }
 
-// workload is what makes pods.
+// A workload is an object that makes pods.
 type workload struct {
 	object
 	pod       corev1.PodTemplateSpec
 	selector  *metav1.LabelSelector // nil for a Job and a Pod
 	replicas  *int32
 	templates []corev1.PersistentVolumeClaim
-	serves    bool // runs until it is told to end
+	serves    bool // runs until it gets a signal
 }
 
-func newStack(objects []object) stack {
-	s := stack{objects: objects}
+func newStack(objects []object) *stack {
+	s := &stack{objects: objects}
 	for _, o := range objects {
 		switch o := o.(type) {
 		case *appsv1.Deployment:
@@ -55,39 +58,42 @@ func newStack(objects []object) stack {
 	return s
 }
 
-// selected returns the workloads whose pods have the labels. No labels select
-// nothing, as a Service has it.
-func (s stack) selected(want map[string]string) []workload {
-	var out []workload
-	for _, w := range s.workloads {
-		if len(want) > 0 && labels.SelectorFromSet(want).Matches(labels.Set(w.pod.Labels)) {
-			out = append(out, w)
-		}
-	}
-	return out
+func nameOf(o object) string {
+	return o.GetObjectKind().GroupVersionKind().Kind + "/" + o.GetName()
 }
 
-func (s stack) service(name string) *corev1.Service {
-	for _, service := range s.services {
-		if service.Name == name {
-			return service
-		}
-	}
-	return nil
+// at returns the place of object o.
+func (s *stack) at(o object) place { return place{nameOf(o), &s.found} }
+
+// selected returns the workloads whose pods a selector matches.
+func (s *stack) selected(selector *metav1.LabelSelector) []workload {
+	return slices.DeleteFunc(slices.Clone(s.workloads), func(w workload) bool { return !matches(selector, w) })
 }
 
-func (s stack) claim(name string) *corev1.PersistentVolumeClaim {
-	for _, claim := range s.claims {
-		if claim.Name == name {
-			return claim
-		}
-	}
-	return nil
+// behind returns the workloads whose pods a Service selects.
+func (s *stack) behind(service *corev1.Service) []workload {
+	return s.selected(&metav1.LabelSelector{MatchLabels: service.Spec.Selector})
 }
 
-// containers returns all of a workload's, those that run first too.
+// matches reports whether a selector selects the pods of w. An empty selector
+// and one that is invalid select nothing here.
+func matches(selector *metav1.LabelSelector, w workload) bool {
+	compiled, err := metav1.LabelSelectorAsSelector(selector)
+	return err == nil && !compiled.Empty() && compiled.Matches(labels.Set(w.pod.Labels))
+}
+
+// service returns the Service of that name, or nil.
+func (s *stack) service(name string) *corev1.Service {
+	i := slices.IndexFunc(s.services, func(service *corev1.Service) bool { return service.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return s.services[i]
+}
+
+// containers returns those of a workload, init containers first.
 func (w workload) containers() []corev1.Container {
-	return append(append([]corev1.Container{}, w.pod.Spec.InitContainers...), w.pod.Spec.Containers...)
+	return slices.Concat(w.pod.Spec.InitContainers, w.pod.Spec.Containers)
 }
 
 // port returns the number of a port that a container of the workload has.
@@ -103,13 +109,15 @@ func (w workload) port(port intstr.IntOrString) (int32, bool) {
 }
 
 // volumes returns the claim behind each volume by the volume's name: nil where
-// the volume is none of a claim's, or the claim does not exist.
-func (w workload) volumes(s stack) map[string]*corev1.PersistentVolumeClaim {
+// the volume has none, or the claim does not exist.
+func (w workload) volumes(s *stack) map[string]*corev1.PersistentVolumeClaim {
 	out := map[string]*corev1.PersistentVolumeClaim{}
 	for _, v := range w.pod.Spec.Volumes {
 		out[v.Name] = nil
-		if v.PersistentVolumeClaim != nil {
-			out[v.Name] = s.claim(v.PersistentVolumeClaim.ClaimName)
+		for _, claim := range s.claims {
+			if v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == claim.Name {
+				out[v.Name] = claim
+			}
 		}
 	}
 	for i := range w.templates {

@@ -1,3 +1,14 @@
+// Package validate finds mistakes in the Kubernetes manifests in
+// deploy/kubernetes and in the Compose file.
+//
+// It calls the libraries of which the real tools are made: kustomize builds the
+// manifests, the Kubernetes API types decode them strictly, the Pod Security
+// admission judges the pods, and the Compose library loads the Compose file.
+// The rules here find what these accept and only a running cluster would show:
+// a selector that matches nothing, a claim that does not exist, a second writer.
+// No cluster and no network is needed.
+//
+// It is a module of its own, so that contend depends on none of these libraries.
 package validate
 
 import (
@@ -23,33 +34,41 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// object is what every object of the API can say of itself.
-type object interface {
-	runtime.Object
-	metav1.Object
+// A Problem is one mistake.
+type Problem struct {
+	Where string // "Deployment/contend", a file, or a Compose service
+	What  string // in words
 }
 
-func nameOf(o object) string {
-	return o.GetObjectKind().GroupVersionKind().Kind + "/" + o.GetName()
+func (p Problem) String() string { return p.Where + ": " + p.What }
+
+// A place adds the problems of one object to a list that all places share.
+type place struct {
+	where string
+	found *[]Problem
 }
 
-// ReadTree returns the files below dir as a file system in memory, dir being
+// unless adds a problem where ok is false.
+func (p place) unless(ok bool, format string, args ...any) {
+	if !ok {
+		*p.found = append(*p.found, Problem{p.where, fmt.Sprintf(format, args...)})
+	}
+}
+
+// ReadTree copies the files below dir into a file system in memory, dir being
 // its root. Kustomizations are built from it, so that a test can break one.
 func ReadTree(dir string) (filesys.FileSystem, error) {
 	tree := filesys.MakeFsInMemory()
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(dir)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(path)
+		data, err := fs.ReadFile(files, path)
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		return tree.WriteFile("/"+filepath.ToSlash(name), data)
+		return tree.WriteFile("/"+path, data)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read manifests: %w", err)
@@ -57,24 +76,22 @@ func ReadTree(dir string) (filesys.FileSystem, error) {
 	return tree, nil
 }
 
-// CheckManifests builds the kustomizations in dirs and returns what is wrong
-// with their objects, taken together as if they were applied to one namespace.
+// CheckManifests builds the kustomizations in dirs and returns the problems of
+// their objects, taken together as if they were applied to one namespace.
 func CheckManifests(tree filesys.FileSystem, dirs ...string) []Problem {
 	var all []object
 	var found []Problem
 	for _, dir := range dirs {
 		objects, err := build(tree, dir)
-		if err != nil {
-			found = append(found, Problem{dir, err.Error()})
-		}
+		place{dir, &found}.unless(err == nil, "%v", err)
 		all = append(all, objects...)
 	}
-	return append(found, check(newStack(all))...)
+	return append(found, newStack(all).check()...)
 }
 
 // CheckSources decodes every file below the root of tree strictly. The build
-// alone would not do: where a patch has a field twice, kustomize takes one of
-// the two without a word.
+// is not enough: where a patch has a field twice, kustomize takes one of the two
+// without an error.
 func CheckSources(tree filesys.FileSystem) []Problem {
 	var found []Problem
 	err := tree.Walk("/", func(path string, info fs.FileInfo, err error) error {
@@ -82,17 +99,13 @@ func CheckSources(tree filesys.FileSystem) []Problem {
 			return err // kustomize itself is strict about its own files
 		}
 		data, err := tree.ReadFile(path)
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = decode(data)
 		}
-		if _, err := decode(data); err != nil {
-			found = append(found, Problem{path, err.Error()})
-		}
+		place{path, &found}.unless(err == nil, "%v", err)
 		return nil
 	})
-	if err != nil {
-		found = append(found, Problem{"/", err.Error()})
-	}
+	place{"/", &found}.unless(err == nil, "%v", err)
 	return found
 }
 
@@ -107,6 +120,12 @@ func build(tree filesys.FileSystem, dir string) ([]object, error) {
 		return nil, err
 	}
 	return decode(data)
+}
+
+// object is what every object of the API implements.
+type object interface {
+	runtime.Object
+	metav1.Object
 }
 
 // decode returns the objects of a stream of YAML documents. A field that its
@@ -124,7 +143,8 @@ func decode(stream []byte) ([]object, error) {
 		}
 		decoded, _, err := decoder.Decode(document, nil, nil)
 		if err != nil {
-			return objects, fmt.Errorf("%w in\n%s", err, head(document))
+			lines := strings.SplitN(string(document), "\n", 6)
+			return objects, fmt.Errorf("%w in\n%s", err, strings.Join(lines[:min(5, len(lines))], "\n"))
 		}
 		o, ok := decoded.(object)
 		if !ok {
@@ -134,15 +154,7 @@ func decode(stream []byte) ([]object, error) {
 	}
 }
 
-// head is enough of a document to find it by.
-func head(document []byte) string {
-	lines := strings.SplitN(string(document), "\n", 6)
-	return strings.Join(lines[:min(5, len(lines))], "\n")
-}
-
-var decoder = newDecoder()
-
-func newDecoder() runtime.Decoder {
+var decoder = func() runtime.Decoder {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		appsv1.AddToScheme, batchv1.AddToScheme, corev1.AddToScheme, networkingv1.AddToScheme,
@@ -152,4 +164,4 @@ func newDecoder() runtime.Decoder {
 		}
 	}
 	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
-}
+}()
