@@ -21,6 +21,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/store/sqlite"
 )
 
@@ -37,7 +38,26 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	code := m.Run()
+	if server.server != nil {
+		if err := server.server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// source is the database at a path or URL that d's driver speaks to.
+func source(at string, d store.Discipline) store.Source {
+	if d.Engine() == store.Postgres {
+		return postgres.At(at)
+	}
+	return sqlite.At(at)
 }
 
 // child does its work in a process of its own, says "ready" once it is about
@@ -48,7 +68,7 @@ func child(role string, args []string) error {
 	if err := json.Unmarshal([]byte(args[1]), &d); err != nil {
 		return err
 	}
-	db, err := app.Open(ctx, sqlite.At(args[0]), d, app.Options{}.Early(early[role]))
+	db, err := app.Open(ctx, source(args[0], d), d, app.Options{}.Early(early[role]))
 	if err != nil {
 		return err
 	}

@@ -100,45 +100,10 @@ func TestQueueFailsAlone(t *testing.T) {
 	for _, style := range []store.Transaction{store.Immediate, store.Exclusive, store.Atomic} {
 		t.Run(string(style), func(t *testing.T) {
 			db := open(t, file(t), queued(func(d *store.Discipline) { d.Transaction = style }), app.Options{})
-			own := errors.New("changed its mind")
-			g := gather(t, db)
-			g.join(t.Context(), add("k"))
-			g.join(t.Context(), func(tx *app.Tx) error {
-				return errors.Join(add("k")(tx), tx.SetCounter("bad", 1), own)
-			})
-			g.join(t.Context(), func(tx *app.Tx) error {
-				_ = add("k")(tx)
-				panic("in mid-air")
-			})
-			g.join(t.Context(), add("k"))
-			g.join(t.Context(), func(tx *app.Tx) error {
-				_ = add("k")(tx)
-				_, err := tx.TakeStock("nothing", 1)
-				return err
-			})
-			g.join(t.Context(), func(tx *app.Tx) error {
-				_ = add("k")(tx)
-				_ = tx.Violate() // which an application overlooks
-				return nil
-			})
-			g.join(t.Context(), add("k"))
-			errs := g.run()
-			for _, i := range []int{0, 3, 6} {
-				must(t, errs[i])
-			}
+			errs := failAlone(t, db)
 			var e *store.Error
-			switch {
-			case !errors.Is(errs[1], own):
-				t.Errorf("own error came as %v", errs[1])
-			case errs[2] == nil || !strings.Contains(errs[2].Error(), "in mid-air") || !strings.Contains(errs[2].Error(), "TestQueueFailsAlone"):
-				t.Errorf("a panic came as %v, want it with the stack of fn", errs[2])
-			case !errors.Is(errs[4], store.ErrNoSuch):
-				t.Errorf("no stock came as %v", errs[4])
-			case !errors.As(errs[5], &e) || e.Code != "SQLITE_CONSTRAINT" || e.Refused || e.Unsure:
+			if !errors.As(errs[5], &e) || e.Code != "SQLITE_CONSTRAINT" || e.Refused || e.Unsure {
 				t.Errorf("a constraint came as %v", errs[5])
-			}
-			if k, bad := count(t, db, "k"), count(t, db, "bad"); k != 3 || bad != 0 {
-				t.Errorf("counters are %d and %d, want 3 and 0: a failed request left something, or took something with it", k, bad)
 			}
 			if batches, requests := db.Batches(); batches != 2 || requests != 8 {
 				t.Errorf("%d batches of %d requests in all, want 2 and 8", batches, requests)
@@ -146,6 +111,50 @@ func TestQueueFailsAlone(t *testing.T) {
 			must(t, db.Update(t.Context(), add("k"))) // on another connection: one has panicked
 		})
 	}
+}
+
+// failAlone makes one batch of requests, three of which are good: the first, the
+// fourth and the last. The sixth breaks a constraint.
+func failAlone(t *testing.T, db *app.DB) (errs []error) {
+	t.Helper()
+	own := errors.New("changed its mind")
+	g := gather(t, db)
+	g.join(t.Context(), add("k"))
+	g.join(t.Context(), func(tx *app.Tx) error {
+		return errors.Join(add("k")(tx), tx.SetCounter("bad", 1), own)
+	})
+	g.join(t.Context(), func(tx *app.Tx) error {
+		_ = add("k")(tx)
+		panic("in mid-air")
+	})
+	g.join(t.Context(), add("k"))
+	g.join(t.Context(), func(tx *app.Tx) error {
+		_ = add("k")(tx)
+		_, err := tx.TakeStock("nothing", 1)
+		return err
+	})
+	g.join(t.Context(), func(tx *app.Tx) error {
+		_ = add("k")(tx)
+		_ = tx.Violate() // which an application overlooks
+		return nil
+	})
+	g.join(t.Context(), add("k"))
+	errs = g.run()
+	for _, i := range []int{0, 3, 6} {
+		must(t, errs[i])
+	}
+	switch {
+	case !errors.Is(errs[1], own):
+		t.Errorf("own error came as %v", errs[1])
+	case errs[2] == nil || !strings.Contains(errs[2].Error(), "in mid-air") || !strings.Contains(errs[2].Error(), "failAlone"):
+		t.Errorf("a panic came as %v, want it with the stack of fn", errs[2])
+	case !errors.Is(errs[4], store.ErrNoSuch):
+		t.Errorf("no stock came as %v", errs[4])
+	}
+	if k, bad := count(t, db, "k"), count(t, db, "bad"); k != 3 || bad != 0 {
+		t.Errorf("counters are %d and %d, want 3 and 0: a failed request left something, or took something with it", k, bad)
+	}
+	return errs
 }
 
 // Where BEGIN is refused, everyone in the batch is, and may try again.
@@ -369,49 +378,54 @@ func queueLoad(ctx context.Context, db *app.DB) error {
 // on one file: what was acknowledged is there, what failed is not. And where the
 // queue answers before its COMMIT, the same test sees that.
 func TestQueueKilled(t *testing.T) {
-	const kills = 20
 	for _, tt := range []struct {
 		role string
 		lost bool
 	}{{"queue", false}, {"queue-early", true}} {
 		t.Run(tt.role, func(t *testing.T) {
-			path := file(t)
-			acknowledged := map[string]int{}
-			for range kills {
-				for _, name := range killedWhileWriting(t, tt.role, path) {
-					acknowledged[name]++
-				}
-			}
-			facts, err := app.Inspect(t.Context(), sqlite.At(path))
-			must(t, err)
-			bad := 0
-			for _, row := range facts.Rows {
-				acknowledged[row.Content]--
-				if strings.HasPrefix(row.Content, "bad-") {
-					bad++
-				}
-			}
-			total, lost := 0, 0
-			for _, n := range acknowledged {
-				total++
-				lost += max(n, 0)
-			}
-			t.Logf("%d kills: %d rows, %d acknowledged ones lost, %d of failed requests kept", kills, len(facts.Rows), lost, bad)
-			if bad > 0 || facts.Integrity != "ok" || total == 0 {
-				t.Errorf("%d rows of failed requests are there, integrity %s, %d names", bad, facts.Integrity, total)
-			}
-			if (lost > 0) != tt.lost {
-				t.Errorf("%d acknowledged rows are lost; some should be: %t", lost, tt.lost)
-			}
+			killAgainAndAgain(t, tt.role, file(t), queued(func(d *store.Discipline) { d.Synchronous = store.Full }), 20, tt.lost)
 		})
+	}
+}
+
+// killAgainAndAgain kills a node of a role so often on one database, and compares
+// what it acknowledged with what is there.
+func killAgainAndAgain(t *testing.T, role, at string, d store.Discipline, kills int, wantLost bool) {
+	t.Helper()
+	acknowledged := map[string]int{}
+	for range kills {
+		for _, name := range killedWhileWriting(t, role, at, d) {
+			acknowledged[name]++
+		}
+	}
+	facts, err := app.Inspect(t.Context(), source(at, d))
+	must(t, err)
+	bad := 0
+	for _, row := range facts.Rows {
+		acknowledged[row.Content]--
+		if strings.HasPrefix(row.Content, "bad-") {
+			bad++
+		}
+	}
+	total, lost := 0, 0
+	for _, n := range acknowledged {
+		total++
+		lost += max(n, 0)
+	}
+	t.Logf("%d kills: %d rows, %d acknowledged ones lost, %d of failed requests kept", kills, len(facts.Rows), lost, bad)
+	if bad > 0 || facts.Integrity != "ok" && facts.Integrity != "" || total == 0 {
+		t.Errorf("%d rows of failed requests are there, integrity %s, %d names", bad, facts.Integrity, total)
+	}
+	if (lost > 0) != wantLost {
+		t.Errorf("%d acknowledged rows are lost; some should be: %t", lost, wantLost)
 	}
 }
 
 // killedWhileWriting starts a child, kills it after a while and returns the
 // names that it acknowledged.
-func killedWhileWriting(t *testing.T, role, path string) (names []string) {
+func killedWhileWriting(t *testing.T, role, at string, d store.Discipline) (names []string) {
 	t.Helper()
-	child := start(t, role, path, queued(func(d *store.Discipline) { d.Synchronous = store.Full }))
+	child := start(t, role, at, d)
 	child.awaitReady()
 	time.AfterFunc(20*time.Millisecond+rand.N(60*time.Millisecond), func() { _ = child.cmd.Process.Kill() })
 	lines := bufio.NewScanner(child.out)

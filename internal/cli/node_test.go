@@ -21,6 +21,8 @@ func TestDisciplineFlags(t *testing.T) {
 	changed.Retries, changed.Backoff = 2, store.Backoff{Base: time.Second, Max: 4 * time.Second, Jitter: true}
 	serializable := green.With(store.Pgx)
 	serializable.Transaction = store.Serializable
+	queued := green.With(store.Pgx)
+	queued.Writer = store.Queue
 	for name, c := range map[string]struct {
 		args  []string
 		want  store.Discipline
@@ -30,16 +32,18 @@ func TestDisciplineFlags(t *testing.T) {
 		"red":           {[]string{"--preset", "red"}, red, ""},
 		"settings in the preset's place": {[]string{"--journal", "wal", "--preset", "red", "--busy-timeout", "250",
 			"--transaction", "Deferred", "--retries", "2", "--backoff", "1s..4s+jitter"}, changed, ""},
-		"no such preset":              {[]string{"--preset", "blue"}, red, "--preset"},
-		"no such journal":             {[]string{"--journal", "memory"}, red, "journal"},
-		"no such transaction":         {[]string{"--transaction", "serial"}, red, "transaction"},
-		"malformed backoff":           {[]string{"--backoff", "1s"}, red, "--backoff"},
-		"out of range":                {[]string{"--pool", "0"}, red, "pool"},
-		"no such driver":              {[]string{"--driver", "oracle"}, red, "driver"},
-		"no such busy policy":         {[]string{"--busy-policy", "hurry"}, red, "busy_policy"},
-		"no such writer":              {[]string{"--writer", "twice"}, red, "writer"},
-		"another engine":              {[]string{"--driver", "pgx", "--transaction", "serializable"}, serializable, ""},
-		"an engine without a journal": {[]string{"--driver", "pgx", "--journal", "wal"}, red, "journal"},
+		"no such preset":               {[]string{"--preset", "blue"}, red, "--preset"},
+		"no such journal":              {[]string{"--journal", "memory"}, red, "journal"},
+		"no such transaction":          {[]string{"--transaction", "serial"}, red, "transaction"},
+		"malformed backoff":            {[]string{"--backoff", "1s"}, red, "--backoff"},
+		"out of range":                 {[]string{"--pool", "0"}, red, "pool"},
+		"no such driver":               {[]string{"--driver", "oracle"}, red, "driver"},
+		"no such busy policy":          {[]string{"--busy-policy", "hurry"}, red, "busy_policy"},
+		"no such writer":               {[]string{"--writer", "twice"}, red, "writer"},
+		"another engine":               {[]string{"--driver", "pgx", "--transaction", "serializable"}, serializable, ""},
+		"a queue on another engine":    {[]string{"--driver", "pgx", "--writer", "queue"}, queued, ""},
+		"a queue without transactions": {[]string{"--driver", "rqlite", "--writer", "queue"}, red, "rqlite has no transaction over several requests"},
+		"an engine without a journal":  {[]string{"--driver", "pgx", "--journal", "wal"}, red, "journal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := pflag.NewFlagSet("test", pflag.ContinueOnError)

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,50 @@ func TestValidateNamesTheCulprit(t *testing.T) {
 		if err := d.Validate(); err == nil || !strings.HasPrefix(err.Error(), culprit) {
 			t.Errorf("%s: error is %v", culprit, err)
 		}
+	}
+}
+
+// A queue is one transaction over several requests.
+func TestStylesOfAQueue(t *testing.T) {
+	for driver, styles := range map[string]map[Transaction]bool{
+		Modernc:    {Separate: false, Deferred: false, Immediate: true, Exclusive: true, Atomic: true},
+		Pgx:        {Separate: false, ReadCommitted: true, ForUpdate: true, Serializable: true, Atomic: true},
+		RqliteHTTP: {Separate: false, Atomic: false},
+	} {
+		for style, valid := range styles {
+			d := Green().With(driver)
+			d.Writer, d.Transaction = Queue, style
+			if err := d.Validate(); (err == nil) != valid {
+				t.Errorf("a queue with %s and %s: %v, want it valid: %t", driver, style, err, valid)
+			}
+		}
+	}
+}
+
+// The table of settings says everything of a discipline that it is made of.
+func TestSettingsAreAllOfADiscipline(t *testing.T) {
+	for _, d := range []Discipline{Red(), Green(), Green().With(Pgx)} {
+		var back Discipline
+		for _, s := range Settings {
+			if err := s.Set(&back, s.Get(d)); err != nil {
+				t.Errorf("%s: %v", s.Name, err)
+			}
+		}
+		if back != d {
+			t.Errorf("%+v came back as %+v", d, back)
+		}
+	}
+	kind := reflect.TypeFor[Discipline]()
+	if len(Settings) != kind.NumField() {
+		t.Fatalf("%d settings of %d fields", len(Settings), kind.NumField())
+	}
+	for i, s := range Settings {
+		if name := kind.Field(i).Tag.Get("json"); s.Name != name {
+			t.Errorf("setting %d is called %s, and %s in JSON", i, s.Name, name)
+		}
+	}
+	if got := Settings[3].Words(Green()); got != "busy_timeout 5s" {
+		t.Errorf("in words: %s", got)
 	}
 }
 
