@@ -9,8 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"example.com/contend/internal/server/postgres"
-	"example.com/contend/internal/server/rqlite"
+	"example.com/contend/internal/cluster/server"
 )
 
 func TestPostgres(t *testing.T) {
@@ -40,28 +39,28 @@ func TestRqlite(t *testing.T) {
 // startPostgres starts a private server and returns the URL of a database there.
 func startPostgres(t *testing.T) string {
 	t.Helper()
-	server, err := postgres.Start(t.Context(), t.TempDir())
-	if errors.Is(err, postgres.ErrMissing) {
+	started, err := server.StartPostgres(t.Context(), t.TempDir())
+	if errors.Is(err, server.ErrNoPostgres) {
 		missing(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fresh(t, server)
+	return fresh(t, started)
 }
 
 // startRqlite starts three nodes and returns the URL of the first.
 func startRqlite(t *testing.T) string {
 	t.Helper()
-	rqlited, err := rqlite.Find()
+	rqlited, err := server.FindRqlite()
 	if err != nil {
 		t.Skip(err)
 	}
-	server, err := rqlite.Start(t.Context(), rqlited, t.TempDir())
+	started, err := server.StartRqlite(t.Context(), rqlited, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes, _, _ := strings.Cut(strings.TrimPrefix(fresh(t, server), "rqlite://"), "?")
+	nodes, _, _ := strings.Cut(strings.TrimPrefix(fresh(t, started), "rqlite://"), "?")
 	first, _, _ := strings.Cut(nodes, ",")
 	return "http://" + first
 }

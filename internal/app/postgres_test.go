@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/app"
-	pgserver "example.com/contend/internal/server/postgres"
+	pgserver "example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 )
@@ -18,7 +18,7 @@ import (
 // server is the PostgreSQL of the tests that do not hurt it.
 var server struct {
 	once   sync.Once
-	server *pgserver.Server
+	server *pgserver.Postgres
 	err    error
 }
 
@@ -29,13 +29,13 @@ func schema(t *testing.T) string {
 	if isOneOfMany() {
 		t.Skip("done in the process that started this one: it is about no driver of SQLite's")
 	}
-	server.once.Do(func() { server.server, server.err = pgserver.Start(context.Background(), os.TempDir()) })
+	server.once.Do(func() { server.server, server.err = pgserver.StartPostgres(context.Background(), os.TempDir()) })
 	return schemaOf(t, server.server, server.err)
 }
 
-func schemaOf(t *testing.T, s *pgserver.Server, err error) string {
+func schemaOf(t *testing.T, s *pgserver.Postgres, err error) string {
 	t.Helper()
-	if errors.Is(err, pgserver.ErrMissing) && os.Getenv("CI") != "true" {
+	if errors.Is(err, pgserver.ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skipf("not tested against PostgreSQL: %v", err)
 	}
 	must(t, err)
@@ -136,7 +136,7 @@ func TestPostgresQueueWhenTheServerIsKilled(t *testing.T) {
 	if isOneOfMany() {
 		t.Skip("it is about no driver of SQLite's")
 	}
-	s, err := pgserver.Start(t.Context(), os.TempDir())
+	s, err := pgserver.StartPostgres(t.Context(), os.TempDir())
 	if err == nil {
 		t.Cleanup(func() { must(t, s.Close()) })
 	}

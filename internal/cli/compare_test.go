@@ -13,32 +13,32 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/server/postgres"
 	"example.com/contend/internal/store"
 )
 
 // A PostgreSQL that somebody else runs: the rungs are there, what was found is
 // told, nothing of ours is left on it, and its password is nowhere in the run.
 func TestCompareOnAGivenServer(t *testing.T) {
-	server, err := postgres.Start(t.Context(), t.TempDir())
-	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
+	started, err := server.StartPostgres(t.Context(), t.TempDir())
+	if errors.Is(err, server.ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := server.Close(); err != nil {
+		if err := started.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
-	fresh, err := server.Fresh(t.Context()) // only to know where the server is
+	fresh, err := started.Fresh(t.Context()) // only to know where the server is
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Drop(t.Context(), fresh); err != nil {
+	if err := started.Drop(t.Context(), fresh); err != nil {
 		t.Fatal(err)
 	}
 	at, err := url.Parse(fresh)

@@ -11,11 +11,10 @@ import (
 	"strings"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/server/postgres"
-	"example.com/contend/internal/server/rqlite"
 )
 
 // ServerOptions are which database servers a comparison wants.
@@ -78,48 +77,48 @@ func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
 	if !ladder.Wants(o.Rungs, ladder.Postgres) {
 		return nil
 	}
-	if _, err := postgres.Find(); errors.Is(err, postgres.ErrMissing) {
+	if _, err := server.FindPostgres(); errors.Is(err, server.ErrNoPostgres) {
 		s.miss(ladder.Postgres, "there is no PostgreSQL to start on the PATH or in /usr/lib/postgresql", "apt-get install postgresql (Debian, Ubuntu), dnf install postgresql-server (Fedora), brew install postgresql (macOS), or --postgres URL")
 		return nil
 	}
 	o.Say("starting PostgreSQL")
-	server, err := postgres.Start(ctx, o.Dir)
-	if err == nil && filepath.Dir(server.Dir()) != filepath.Clean(o.Dir) {
-		o.Say(fmt.Sprintf("its data are in %s: its user cannot get into %s", server.Dir(), o.Dir))
+	started, err := server.StartPostgres(ctx, o.Dir)
+	if err == nil && filepath.Dir(started.Dir()) != filepath.Clean(o.Dir) {
+		o.Say(fmt.Sprintf("its data are in %s: its user cannot get into %s", started.Dir(), o.Dir))
 	}
-	return s.add(ctx, ladder.Postgres, server, false, err)
+	return s.add(ctx, ladder.Postgres, started, false, err)
 }
 
 func (s *Servers) usePostgres(ctx context.Context, o ServerOptions) error {
 	if o.Postgres == "" {
 		return nil
 	}
-	server, err := postgres.Use(ctx, o.Postgres)
+	remote, err := server.UsePostgres(ctx, o.Postgres)
 	if err != nil {
 		return fmt.Errorf("--postgres: %w", err)
 	}
-	return s.add(ctx, ladder.Given, server, true, nil)
+	return s.add(ctx, ladder.Given, remote, true, nil)
 }
 
 func (s *Servers) openRqlite(ctx context.Context, o ServerOptions) error {
 	if len(o.Rqlite) > 0 {
-		server, err := rqlite.Use(ctx, o.Rqlite)
+		remote, err := server.UseRqlite(ctx, o.Rqlite)
 		if err != nil {
 			return fmt.Errorf("--rqlite: %w", err)
 		}
-		return s.add(ctx, ladder.Rqlite, server, true, nil)
+		return s.add(ctx, ladder.Rqlite, remote, true, nil)
 	}
 	if !ladder.Wants(o.Rungs, ladder.Rqlite) {
 		return nil
 	}
-	program, err := rqlite.Find()
+	program, err := server.FindRqlite()
 	if err != nil {
 		s.miss(ladder.Rqlite, "there is no rqlited on the PATH", "install it (https://rqlite.io/docs/install-rqlite/), or --rqlite URL")
 		return nil
 	}
 	o.Say("starting three nodes of rqlite")
-	server, err := rqlite.Start(ctx, program, filepath.Join(o.Dir, ladder.Rqlite))
-	return s.add(ctx, ladder.Rqlite, server, false, err)
+	started, err := server.StartRqlite(ctx, program, filepath.Join(o.Dir, ladder.Rqlite))
+	return s.add(ctx, ladder.Rqlite, started, false, err)
 }
 
 // add takes in a server, given by somebody or started, or why it could not be.

@@ -12,16 +12,16 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
-	"example.com/contend/internal/server/postgres"
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 )
 
-// server starts a real PostgreSQL, which is gone with the test.
-func server(t *testing.T) *postgres.Server {
+// postgres starts a real PostgreSQL, which is gone with the test.
+func postgres(t *testing.T) *server.Postgres {
 	t.Helper()
-	s, err := postgres.Start(t.Context(), t.TempDir())
-	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
+	s, err := server.StartPostgres(t.Context(), t.TempDir())
+	if errors.Is(err, server.ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -38,7 +38,7 @@ func server(t *testing.T) *postgres.Server {
 // onServer is a cluster of two nodes on a server of their own.
 func onServer(t *testing.T) cluster.Spec {
 	all := testbin.Spec(t, binary)
-	all.Nodes, all.Service, all.Server = 2, server(t), "postgres"
+	all.Nodes, all.Service, all.Server = 2, postgres(t), "postgres"
 	all.Discipline = store.Green().With(store.Pgx)
 	return all
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/app"
-	pgserver "example.com/contend/internal/server/postgres"
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 )
@@ -179,7 +179,7 @@ func TestIdleConnectionsBreak(t *testing.T) {
 // The server is killed under load and started again, several times. What was
 // acknowledged is there, what was refused is not, and the nodes go on by themselves.
 func TestServerIsKilled(t *testing.T) {
-	server, err := pgserver.Start(t.Context(), os.TempDir())
+	server, err := server.StartPostgres(t.Context(), os.TempDir())
 	need(t, err)
 	t.Cleanup(func() { must(t, server.Close()) })
 	for _, style := range []store.Transaction{store.ForUpdate, store.Atomic} {
@@ -247,7 +247,7 @@ func (l *loaded) load(t *testing.T, db *app.DB) {
 
 // A Close does not wait for a server to come back.
 func TestCloseWhileTheServerIsAway(t *testing.T) {
-	server, err := pgserver.Start(t.Context(), os.TempDir())
+	server, err := server.StartPostgres(t.Context(), os.TempDir())
 	need(t, err)
 	t.Cleanup(func() { must(t, server.Close()) })
 	link, err := server.Fresh(t.Context())

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/contend/internal/app"
-	pgserver "example.com/contend/internal/server/postgres"
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 )
@@ -20,7 +20,7 @@ import (
 // shared is the server of all tests that do not hurt it.
 var shared struct {
 	once   sync.Once
-	server *pgserver.Server
+	server *server.Postgres
 	err    error
 }
 
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // fresh returns the URL of an empty schema on the shared server.
 func fresh(t *testing.T) string {
 	t.Helper()
-	shared.once.Do(func() { shared.server, shared.err = pgserver.Start(context.Background(), os.TempDir()) })
+	shared.once.Do(func() { shared.server, shared.err = server.StartPostgres(context.Background(), os.TempDir()) })
 	need(t, shared.err)
 	return schema(t, shared.server)
 }
@@ -50,13 +50,13 @@ func fresh(t *testing.T) string {
 // need skips a test where there is no PostgreSQL, but not in CI, which can have it.
 func need(t *testing.T, err error) {
 	t.Helper()
-	if errors.Is(err, pgserver.ErrMissing) && os.Getenv("CI") != "true" {
+	if errors.Is(err, server.ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skipf("not tested against PostgreSQL: %v", err)
 	}
 	must(t, err)
 }
 
-func schema(t *testing.T, s *pgserver.Server) string {
+func schema(t *testing.T, s *server.Postgres) string {
 	t.Helper()
 	url, err := s.Fresh(t.Context())
 	must(t, err)

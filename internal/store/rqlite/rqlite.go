@@ -11,7 +11,7 @@
 // answer that went through it proves that a write was not done.
 //
 // It never retries what a leader has seen: that is the application's decision. It
-// starts no server; internal/server/rqlite does.
+// starts no server; internal/cluster/server does.
 package rqlite
 
 import (

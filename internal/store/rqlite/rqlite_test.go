@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/app"
-	server "example.com/contend/internal/server/rqlite"
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/rqlite"
 	"example.com/contend/internal/trace"
@@ -22,19 +22,19 @@ func must(t *testing.T, err error) {
 
 // cluster starts a real one. rqlite is no Go module that could be built for the
 // tests, so they also skip in CI where nobody has installed it.
-func cluster(t *testing.T) *server.Server {
+func cluster(t *testing.T) *server.Rqlite {
 	t.Helper()
-	bin, err := server.Find()
+	bin, err := server.FindRqlite()
 	if err != nil {
 		t.Skip(err)
 	}
-	s, err := server.Start(t.Context(), bin, filepath.Join(t.TempDir(), "rqlite"))
+	s, err := server.StartRqlite(t.Context(), bin, filepath.Join(t.TempDir(), "rqlite"))
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
 
-func open(t *testing.T, s *server.Server, style store.Transaction, o app.Options) (db *app.DB, url string) {
+func open(t *testing.T, s *server.Rqlite, style store.Transaction, o app.Options) (db *app.DB, url string) {
 	t.Helper()
 	url, err := s.Fresh(t.Context())
 	must(t, err)

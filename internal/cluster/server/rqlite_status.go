@@ -1,4 +1,4 @@
-package rqlite
+package server
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func get(ctx context.Context, host, path string) (*http.Response, error) {
 }
 
 // ask asks the nodes one after the other until one answers, and decodes what it says.
-func (s *Server) ask(ctx context.Context, path string, into any) error {
+func (s *Rqlite) ask(ctx context.Context, path string, into any) error {
 	var errs []error
 	for _, host := range s.hosts {
 		err := askOne(ctx, host, path, into)
@@ -75,7 +75,7 @@ func askOne(ctx context.Context, host, path string, into any) error {
 // (https://rqlite.io/docs/guides/monitoring-rqlite/). That the Raft log is synced
 // at every write is no setting that could be read: rqlite has no other way
 // (https://rqlite.io/docs/guides/performance/).
-func (s *Server) identify(ctx context.Context) error {
+func (s *Rqlite) identify(ctx context.Context) error {
 	var status struct {
 		Build struct{ Version string }
 		Store struct {
@@ -130,22 +130,22 @@ type member struct {
 }
 
 // members asks the cluster for its nodes.
-func (s *Server) members(ctx context.Context) ([]member, error) {
+func (s *Rqlite) members(ctx context.Context) ([]member, error) {
 	var answer struct{ Nodes []member }
 	err := s.ask(ctx, "/nodes?ver=2", &answer)
 	return answer.Nodes, err
 }
 
 // leader returns which of our nodes leads now. It does not wait for one.
-func (s *Server) leader(ctx context.Context) (*node, error) {
+func (s *Rqlite) leader(ctx context.Context) (*daemon, error) {
 	members, err := s.members(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range members {
-		for _, n := range s.nodes {
-			if m.Leader && m.ID == n.id {
-				return n, nil
+		for _, d := range s.daemons {
+			if m.Leader && m.ID == d.name {
+				return d, nil
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package rqlite
+package server
 
 import (
 	"net/http"
@@ -17,16 +17,16 @@ import (
 // and the leader does both. One request, two increments. Whether rqlite still
 // does that is logged; that the client does not is asserted.
 func TestAWriteIsNotSentTwice(t *testing.T) {
-	s := start(t)
+	s := startRqlite(t)
 	url := fresh(t, s)
 	a, err := client.Parse(url)
 	must(t, err)
-	freeze := func(ask func(follower *node)) {
+	freeze := func(ask func(follower string)) {
 		leader, err := s.leader(t.Context())
 		must(t, err)
-		follower := s.nodes[0]
-		if follower == leader {
-			follower = s.nodes[1]
+		follower := s.hosts[0]
+		if s.daemons[0] == leader {
+			follower = s.hosts[1]
 		}
 		leader.process.Signal(syscall.SIGSTOP)
 		asked := make(chan struct{})
@@ -35,8 +35,8 @@ func TestAWriteIsNotSentTwice(t *testing.T) {
 		leader.process.Signal(syscall.SIGCONT)
 		<-asked
 	}
-	freeze(func(follower *node) {
-		resp, err := http.Post("http://"+follower.http+"/db/execute?timeout=100ms", "application/json",
+	freeze(func(follower string) {
+		resp, err := http.Post("http://"+follower+"/db/execute?timeout=100ms", "application/json",
 			strings.NewReader(`[["INSERT INTO `+a.Prefix+`_counters (key, value) VALUES ('forwarded', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"]]`))
 		if err == nil {
 			resp.Body.Close()
@@ -51,7 +51,7 @@ func TestAWriteIsNotSentTwice(t *testing.T) {
 	}))
 	defer db.Close()
 	var unsure error
-	freeze(func(*node) {
+	freeze(func(string) {
 		unsure = db.Update(t.Context(), func(tx *app.Tx) error {
 			_, err := tx.AddCounter("redirected", 1)
 			return err

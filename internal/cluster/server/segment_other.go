@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package postgres
+package server
 
 // removeSegment leaves what a server that was killed left: 56 bytes.
-func (p *private) removeSegment() {}
+func removeSegment(string) {}

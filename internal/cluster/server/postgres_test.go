@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"context"
@@ -15,23 +15,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	pgstore "example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/testproc"
 )
 
-func TestMain(m *testing.M) {
-	testproc.Main(map[string]testproc.Role{"parent": parent})
-	goleak.VerifyTestMain(m)
-}
-
 // parent starts a server, keeps connections to it open, says what there is, and
 // waits to be killed.
 func parent(args []string) error {
-	s, err := Start(context.Background(), args[0])
+	s, err := StartPostgres(context.Background(), args[0])
 	if err != nil {
 		return err
 	}
@@ -44,38 +37,37 @@ func parent(args []string) error {
 	if _, err := app.Open(context.Background(), pgstore.At(link), d, app.Options{}); err != nil {
 		return err
 	}
-	fmt.Println(s.private.process.PID(), s.private.port, s.Dir())
+	fmt.Println(s.daemons[0].process.PID(), portOf(s), s.Dir())
 	select {}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // need skips a test where there is no PostgreSQL, but not in CI, which can have it.
 func need(t *testing.T) {
 	t.Helper()
-	_, err := Find()
-	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
+	_, err := FindPostgres()
+	if errors.Is(err, ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skipf("not tested against PostgreSQL: %v", err)
 	}
 	must(t, err)
 }
 
-func start(t *testing.T) *Server {
+func startPostgres(t *testing.T) *Postgres {
 	t.Helper()
 	need(t)
-	s, err := Start(t.Context(), os.TempDir())
+	s, err := StartPostgres(t.Context(), os.TempDir())
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
 
-func TestLife(t *testing.T) {
-	s := start(t)
+// portOf is the port that a server listens on.
+func portOf(s *Postgres) string {
+	u, _ := url.Parse(s.url) // it is our own
+	return u.Port()
+}
+
+func TestLifeOfPostgres(t *testing.T) {
+	s := startPostgres(t)
 	if s.Name() != "PostgreSQL" || s.Version() == "" || strings.Contains(s.Version(), " ") {
 		t.Errorf("name %q, version %q", s.Name(), s.Version())
 	}
@@ -116,9 +108,9 @@ func TestLife(t *testing.T) {
 func TestCloseLeavesNothing(t *testing.T) {
 	for _, killed := range []bool{false, true} {
 		need(t)
-		s, err := Start(t.Context(), t.TempDir())
+		s, err := StartPostgres(t.Context(), t.TempDir())
 		must(t, err)
-		pid, segment := s.private.process.PID(), segmentOf(t, s)
+		pid, segment := s.daemons[0].process.PID(), segmentOf(t, s)
 		if killed {
 			must(t, s.Kill(t.Context()))
 		}
@@ -136,9 +128,9 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
-func segmentOf(t *testing.T, s *Server) string {
+func segmentOf(t *testing.T, s *Postgres) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.private.data(), "postmaster.pid"))
+	text, err := os.ReadFile(filepath.Join(filepath.Join(s.Dir(), "data"), "postmaster.pid"))
 	must(t, err)
 	return strings.Fields(strings.Split(string(text), "\n")[6])[1]
 }
@@ -158,8 +150,7 @@ func TestDiesWithItsParent(t *testing.T) {
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	must(t, errScan)
-	s := &private{dir: dir}
-	t.Cleanup(func() { s.removeSegment(); must(t, os.RemoveAll(dir)) })
+	t.Cleanup(func() { removeSegment(filepath.Join(dir, "data")); must(t, os.RemoveAll(dir)) })
 	if len(backends) < 4 {
 		t.Fatalf("the server has the processes %v, want at least one for each of 4 connections", backends)
 	}
@@ -188,13 +179,13 @@ func childrenOf(pid int) (all []int) {
 
 // Somebody else's server is used, and neither killed nor stopped, and nothing
 // but what Fresh has made is dropped.
-func TestUse(t *testing.T) {
-	own := start(t)
-	given, err := Use(t.Context(), own.url)
+func TestRemotePostgres(t *testing.T) {
+	own := startPostgres(t)
+	given, err := UsePostgres(t.Context(), own.url)
 	must(t, err)
 	_, errCPU := given.CPU()
 	for _, err := range []error{given.Kill(t.Context()), given.Restart(t.Context()), errCPU} {
-		if !errors.Is(err, errGiven) {
+		if !errors.Is(err, errRemote) {
 			t.Errorf("error is %v", err)
 		}
 	}
@@ -217,8 +208,8 @@ func TestUse(t *testing.T) {
 	}
 }
 
-func TestUseOfNobody(t *testing.T) {
-	_, err := Use(t.Context(), "postgres://me:s3cret@127.0.0.1:1/db")
+func TestUsePostgresOfNobody(t *testing.T) {
+	_, err := UsePostgres(t.Context(), "postgres://me:s3cret@127.0.0.1:1/db")
 	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("error is %v", err)
 	}
@@ -226,19 +217,19 @@ func TestUseOfNobody(t *testing.T) {
 
 // Other users of the machine get nothing from the server without its password.
 func TestNobodyElseIsLetIn(t *testing.T) {
-	s := start(t)
+	s := startPostgres(t)
 	u, err := url.Parse(s.url)
 	must(t, err)
 	u.User = url.UserPassword(role, "guess")
-	if _, err := Use(t.Context(), u.String()); err == nil || !strings.Contains(err.Error(), "28P01") {
+	if _, err := UsePostgres(t.Context(), u.String()); err == nil || !strings.Contains(err.Error(), "28P01") {
 		t.Errorf("with another password: %v", err)
 	}
 }
 
 func TestPortIsTaken(t *testing.T) {
-	s := start(t)
+	s := startPostgres(t)
 	must(t, s.Kill(t.Context()))
-	ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(s.private.port))
+	ln, err := net.Listen("tcp", "127.0.0.1:"+portOf(s))
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -249,15 +240,15 @@ func TestPortIsTaken(t *testing.T) {
 	must(t, s.Restart(t.Context()))
 }
 
-func TestStartErrors(t *testing.T) {
+func TestStartPostgresErrors(t *testing.T) {
 	need(t)
-	if _, err := Start(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := StartPostgres(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	if _, err := Start(ctx, dir); !errors.Is(err, context.Canceled) {
+	if _, err := StartPostgres(ctx, dir); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -289,7 +280,7 @@ func TestReachable(t *testing.T) {
 
 func TestFindTakesTheNewest(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := findIn(dir); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "apt-get install postgresql") {
+	if _, err := findIn(dir); !errors.Is(err, ErrNoPostgres) || !strings.Contains(err.Error(), "apt-get install postgresql") {
 		t.Errorf("in an empty directory: %v", err)
 	}
 	for version, programs := range map[string][]string{

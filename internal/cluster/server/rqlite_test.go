@@ -1,4 +1,4 @@
-package rqlite
+package server
 
 import (
 	"context"
@@ -18,19 +18,19 @@ import (
 	client "example.com/contend/internal/store/rqlite"
 )
 
-func TestFindSaysWhatToDo(t *testing.T) {
+func TestFindRqliteSaysWhatToDo(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := Find()
+	_, err := FindRqlite()
 	if err == nil || !strings.Contains(err.Error(), "https://rqlite.io/docs/install-rqlite/") || !strings.Contains(err.Error(), "--rqlite") {
 		t.Errorf("error is %v", err)
 	}
 }
 
-func TestStartRefusesADirectoryThatHoldsSomething(t *testing.T) {
+func TestStartRqliteRefusesADirectoryThatHoldsSomething(t *testing.T) {
 	dir := t.TempDir()
 	kept := filepath.Join(dir, "kept")
 	must(t, os.WriteFile(kept, nil, 0o600))
-	if _, err := Start(t.Context(), "rqlited", dir); err == nil || !strings.Contains(err.Error(), "is not empty") {
+	if _, err := StartRqlite(t.Context(), "rqlited", dir); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := os.Stat(kept); err != nil {
@@ -38,12 +38,12 @@ func TestStartRefusesADirectoryThatHoldsSomething(t *testing.T) {
 	}
 }
 
-func TestStartOfAnotherProgramShowsItsLastWords(t *testing.T) {
+func TestStartRqliteOfAnotherProgramShowsItsLastWords(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "program")
 	must(t, os.WriteFile(bin, []byte("#!/bin/sh\necho 'I am not rqlite'\nexit 3\n"), 0o700))
 	data := filepath.Join(dir, "data")
-	if _, err := Start(t.Context(), bin, data); err == nil || !strings.Contains(err.Error(), "I am not rqlite") {
+	if _, err := StartRqlite(t.Context(), bin, data); err == nil || !strings.Contains(err.Error(), "I am not rqlite") {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
@@ -51,11 +51,11 @@ func TestStartOfAnotherProgramShowsItsLastWords(t *testing.T) {
 	}
 }
 
-func TestStartIsCancelled(t *testing.T) {
+func TestStartRqliteIsCancelled(t *testing.T) {
 	bin, dir := binary(t), filepath.Join(t.TempDir(), "rqlite")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // an election takes longer
 	defer cancel()
-	if _, err := Start(ctx, bin, dir); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := StartRqlite(ctx, bin, dir); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -63,21 +63,21 @@ func TestStartIsCancelled(t *testing.T) {
 	}
 }
 
-func TestUseOfWhatIsNotRqlite(t *testing.T) {
+func TestUseRqliteOfWhatIsNotRqlite(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) }))
 	defer web.Close()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	must(t, nobody.Close())
 	for _, url := range []string{web.URL, nobody.Addr().String(), "http://user@host:1/path", ""} {
-		if _, err := Use(t.Context(), []string{url}); err == nil {
+		if _, err := UseRqlite(t.Context(), []string{url}); err == nil {
 			t.Errorf("%q was taken for an rqlite cluster", url)
 		}
 	}
 }
 
-func TestLife(t *testing.T) {
-	s := start(t)
+func TestLifeOfRqlite(t *testing.T) {
+	s := startRqlite(t)
 	t.Log(s.Found())
 	if s.Name() != "rqlite" || s.Version() == "" || !strings.Contains(s.Found(), "3 nodes, leader rqlite-") {
 		t.Errorf("it is %s %s: %s", s.Name(), s.Version(), s.Found())
@@ -97,9 +97,9 @@ func TestLife(t *testing.T) {
 		t.Error("tables that were dropped were read")
 	}
 	must(t, s.Close())
-	for _, n := range s.nodes {
+	for _, n := range s.daemons {
 		if n.process.Running() {
-			t.Errorf("%s outlived Close", n.id)
+			t.Errorf("%s outlived Close", n.name)
 		}
 	}
 	if _, err := os.Stat(s.dir); !errors.Is(err, os.ErrNotExist) {
@@ -108,10 +108,10 @@ func TestLife(t *testing.T) {
 }
 
 // Another server's tables, and anything else that was not made here, stay.
-func TestGivenCluster(t *testing.T) {
-	private := start(t)
+func TestRemoteRqlite(t *testing.T) {
+	private := startRqlite(t)
 	theirs := fresh(t, private)
-	given, err := Use(t.Context(), []string{"http://" + private.hosts[0] + "/", private.hosts[1]})
+	given, err := UseRqlite(t.Context(), []string{"http://" + private.hosts[0] + "/", private.hosts[1]})
 	must(t, err)
 	mine := fresh(t, given)
 	must(t, open(t, mine, nil).Update(t.Context(), add))
@@ -135,7 +135,7 @@ func TestGivenCluster(t *testing.T) {
 // and old when the write comes.
 func TestNaiveLosesAndAtomicDoesNot(t *testing.T) {
 	const clients, each = 8, 12
-	s := start(t)
+	s := startRqlite(t)
 	for _, level := range []string{"", "&level=linearizable"} {
 		for name, app := range map[string]struct {
 			change func(*store.Discipline)
@@ -173,7 +173,7 @@ func TestNaiveLosesAndAtomicDoesNot(t *testing.T) {
 // The leader is killed while 16 clients write, twice. What was acknowledged is
 // there, what was refused is not, and what is unknown is called so.
 func TestLeaderIsKilledUnderLoad(t *testing.T) {
-	s := start(t)
+	s := startRqlite(t)
 	url := fresh(t, s)
 	db := open(t, url, nil)
 	var c tally
@@ -225,12 +225,12 @@ func TestLeaderIsKilledUnderLoad(t *testing.T) {
 
 // A cluster without a majority acknowledges nothing, and the last node says so.
 func TestNoMajority(t *testing.T) {
-	s := start(t)
+	s := startRqlite(t)
 	db := open(t, fresh(t, s), nil)
 	must(t, db.Update(t.Context(), add))
 	leader, err := s.leader(t.Context())
 	must(t, err)
-	for _, n := range s.nodes {
+	for _, n := range s.daemons {
 		if n != leader {
 			n.kill()
 		}
@@ -249,13 +249,13 @@ func TestNoMajority(t *testing.T) {
 	if err := db.Check(t.Context()); err == nil {
 		t.Error("without a leader it called itself healthy")
 	}
-	for _, n := range s.nodes {
+	for _, n := range s.daemons {
 		if n != leader {
 			must(t, n.start())
 		}
 	}
-	for _, n := range s.nodes {
-		must(t, n.awaitReady(t.Context()))
+	for _, n := range s.daemons {
+		must(t, n.await(t.Context()))
 	}
 	must(t, db.Update(t.Context(), add))
 	var n int64

@@ -1,4 +1,4 @@
-package rqlite
+package server
 
 import (
 	"context"
@@ -13,9 +13,13 @@ import (
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/store"
 	client "example.com/contend/internal/store/rqlite"
+	"example.com/contend/internal/testproc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	testproc.Main(map[string]testproc.Role{"parent": parent})
+	goleak.VerifyTestMain(m)
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -28,23 +32,23 @@ func must(t *testing.T, err error) {
 // the tests, so they also skip in CI where nobody has installed it.
 func binary(t *testing.T) string {
 	t.Helper()
-	bin, err := Find()
+	bin, err := FindRqlite()
 	if err != nil {
 		t.Skip(err)
 	}
 	return bin
 }
 
-// start starts a cluster that ends with the test.
-func start(t *testing.T) *Server {
+// startRqlite starts a cluster that ends with the test.
+func startRqlite(t *testing.T) *Rqlite {
 	t.Helper()
-	s, err := Start(t.Context(), binary(t), filepath.Join(t.TempDir(), "rqlite"))
+	s, err := StartRqlite(t.Context(), binary(t), filepath.Join(t.TempDir(), "rqlite"))
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
 
-func fresh(t *testing.T, s *Server) (url string) {
+func fresh(t *testing.T, s *Rqlite) (url string) {
 	t.Helper()
 	url, err := s.Fresh(t.Context())
 	must(t, err)

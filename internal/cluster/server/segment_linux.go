@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"os"
@@ -15,8 +15,8 @@ import (
 // (https://www.postgresql.org/docs/current/kernel-resources.html#SYSVIPC). A
 // server that was stopped has removed it, and its postmaster.pid, where the
 // seventh line is the segment's key and id.
-func (p *private) removeSegment() {
-	text, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
+func removeSegment(data string) {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
 		return
 	}

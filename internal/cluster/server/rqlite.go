@@ -1,0 +1,236 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/contend/internal/app"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/store"
+	client "example.com/contend/internal/store/rqlite"
+)
+
+// size is how many nodes a private cluster has: the fewest of which one may fail
+// (https://rqlite.io/docs/clustering/).
+const size = 3
+
+// leadPatience bounds how long there may be no leader.
+const leadPatience = 20 * time.Second
+
+// FindRqlite returns the path of rqlited on PATH, or an error that says what to do.
+func FindRqlite() (path string, err error) {
+	path, err = exec.LookPath("rqlited")
+	if err != nil {
+		return "", fmt.Errorf("find rqlite: %w; install it (https://rqlite.io/docs/install-rqlite/), or give a cluster that runs with --rqlite URL", err)
+	}
+	return path, nil
+}
+
+// A Rqlite is an rqlite cluster. Its methods may be called by any goroutine.
+type Rqlite struct {
+	*private          // nil for a remote cluster
+	hosts    []string // host:port of the nodes' HTTP APIs, in the order of the daemons
+
+	version, found string // as the cluster said when it was started or found
+
+	mu   sync.Mutex
+	made map[string]bool // prefixes that Fresh has handed out
+}
+
+// StartRqlite starts a cluster of three nodes on free loopback ports, with their
+// data and logs in dir, which Close removes, and waits until every node is ready and
+// knows a leader. dir is made if it is missing; where it holds something already,
+// that is an error. bin is rqlited's path.
+func StartRqlite(ctx context.Context, bin, dir string) (*Rqlite, error) {
+	err := os.MkdirAll(dir, 0o755)
+	var held []os.DirEntry
+	if err == nil {
+		held, err = os.ReadDir(dir)
+	}
+	if err == nil && len(held) > 0 {
+		err = fmt.Errorf("%s is not empty", dir) // all of it will be removed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start rqlite: %w", err)
+	}
+	s := &Rqlite{private: &private{dir: dir, signal: syscall.SIGTERM}, made: map[string]bool{}}
+	s.victim = s.leader
+	if err := s.start(ctx, bin); err != nil {
+		return nil, fmt.Errorf("start rqlite: %w", errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+// start starts the nodes. Raft knows a node by its addresses, so they are the same
+// after a restart.
+func (s *Rqlite) start(ctx context.Context, bin string) error {
+	ports, err := freeAddresses(2 * size)
+	if err != nil {
+		return err
+	}
+	raft, web := ports[:size], ports[size:]
+	s.hosts = web
+	for i := range size {
+		id := fmt.Sprintf("rqlite-%d", i+1)
+		args := []string{"-node-id", id, "-http-addr", web[i], "-raft-addr", raft[i],
+			"-bootstrap-expect", fmt.Sprint(size), "-join", strings.Join(raft, ","), filepath.Join(s.dir, id)}
+		d := &daemon{
+			name: id, log: filepath.Join(s.dir, id+".log"),
+			command: func() *exec.Cmd { return exec.Command(bin, args...) },
+			ready:   func(ctx context.Context) error { return ready(ctx, web[i]) },
+		}
+		s.daemons = append(s.daemons, d)
+		if err := d.start(); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.daemons {
+		if err := d.await(ctx); err != nil {
+			return err
+		}
+	}
+	return s.identify(ctx)
+}
+
+// ready returns nil where /readyz answers 200: the node is up, knows the leader and
+// can reach it (https://rqlite.io/docs/guides/monitoring-rqlite/).
+func ready(ctx context.Context, host string) error {
+	resp, err := get(ctx, host, "/readyz")
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("/readyz answers %s", resp.Status)
+	}
+	return nil
+}
+
+// UseRqlite takes the cluster whose nodes' HTTP APIs are at urls, such as
+// "http://10.0.0.7:4001" or "10.0.0.7:4001", and finds out what it is. It
+// touches only tables that it makes.
+func UseRqlite(ctx context.Context, urls []string) (*Rqlite, error) {
+	s := &Rqlite{made: map[string]bool{}}
+	for _, url := range urls {
+		s.hosts = append(s.hosts, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+	}
+	if _, err := client.Parse(s.url("contend")); err != nil {
+		return nil, fmt.Errorf("use rqlite: %w", err)
+	}
+	if err := s.identify(ctx); err != nil {
+		return nil, fmt.Errorf("use rqlite: %w", err)
+	}
+	return s, nil
+}
+
+// Name returns "rqlite".
+func (s *Rqlite) Name() string { return "rqlite" }
+
+// Version returns rqlite's version as it says it, such as "10.2.7"; a node built
+// without one says only "10".
+func (s *Rqlite) Version() string { return s.version }
+
+// Found says in one sentence what the cluster was when it was started or found.
+func (s *Rqlite) Found() string { return s.found }
+
+func (s *Rqlite) url(prefix string) string {
+	return client.Address{Hosts: s.hosts, Prefix: prefix, Level: client.Weak}.String()
+}
+
+// Fresh makes empty tables under a prefix that nobody else has, contend_ and
+// something random, and returns the URL for the nodes.
+func (s *Rqlite) Fresh(ctx context.Context) (url string, err error) {
+	prefix := "contend_" + strings.ToLower(rand.Text()[:12])
+	s.mu.Lock()
+	s.made[prefix] = true
+	s.mu.Unlock()
+	url = s.url(prefix)
+	db, err := s.open(ctx, url)
+	if err != nil {
+		return "", fmt.Errorf("make rqlite's tables: %w", err)
+	}
+	return url, db.Close()
+}
+
+// Inspect reads what the tables of url hold, linearizably. They must be there:
+// it makes those that are missing.
+func (s *Rqlite) Inspect(ctx context.Context, url string) (facts store.Facts, err error) {
+	db, err := s.open(ctx, url)
+	if err != nil {
+		return facts, fmt.Errorf("inspect rqlite: %w", err)
+	}
+	defer db.Close()
+	err = patiently(ctx, func() (err error) {
+		facts, err = db.Facts(ctx, true)
+		return err
+	})
+	if err != nil {
+		return facts, fmt.Errorf("inspect rqlite: %w", err)
+	}
+	return facts, nil
+}
+
+// Drop removes the tables of url, which Fresh must have made.
+func (s *Rqlite) Drop(ctx context.Context, url string) error {
+	db, err := s.open(ctx, url)
+	if err != nil {
+		return fmt.Errorf("drop rqlite's tables: %w", err)
+	}
+	defer db.Close()
+	if err := patiently(ctx, func() error { return db.Drop(ctx) }); err != nil {
+		return fmt.Errorf("drop rqlite's tables: %w", err)
+	}
+	a, _ := client.Parse(url) // open has parsed it
+	s.mu.Lock()
+	delete(s.made, a.Prefix)
+	s.mu.Unlock()
+	return nil
+}
+
+// open opens tables that this server has made, and no others.
+func (s *Rqlite) open(ctx context.Context, url string) (db *app.DB, err error) {
+	a, err := client.Parse(url)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	ours := s.made[a.Prefix]
+	s.mu.Unlock()
+	if !ours {
+		return nil, fmt.Errorf("the tables of %s were not made here", url)
+	}
+	d := store.Green().With(store.RqliteHTTP)
+	d.Pool = 1
+	err = patiently(ctx, func() (err error) {
+		db, err = app.Open(ctx, client.At(url), d, app.Options{})
+		return err
+	})
+	return db, err
+}
+
+// patiently calls fn again while it is refused, certainly without effect: while
+// the nodes elect a leader.
+func patiently(ctx context.Context, fn func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, leadPatience)
+	defer cancel()
+	for {
+		err := fn()
+		var e *store.Error
+		if err == nil || !errors.As(err, &e) || !e.Refused {
+			return err
+		}
+		if cluster.Sleep(ctx, 50*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
