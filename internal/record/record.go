@@ -21,7 +21,6 @@ import (
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/script"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // How long the engine waits for a cluster beyond the load itself.
@@ -79,35 +78,42 @@ func (rec *recorder) observe(phase string) {
 	rec.engine.observe(p)
 }
 
-// fill runs the setup from an empty directory to a stored history.
+// fill runs the setup from an empty directory to a stopped cluster whose database was read.
 func (rec *recorder) fill(ctx context.Context) error {
 	r := rec.recording
 	r.Unsent = r.Setup.Load.Planned()
 	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
 		return fmt.Errorf("make recording: %w", err)
 	}
-	c, err := rec.cluster(ctx)
+	rec.observe(fmt.Sprintf("starting %d nodes", r.Setup.Nodes))
+	starting, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("not healthy within %s", startPatience))
+	defer cancel()
+	c, err := rec.start(starting, Spec(&r.Setup, rec.dir, rec.seed()))
 	if err != nil {
 		return err
 	}
-	r.Engines = engines(c, r.Setup.Discipline)
+	for _, node := range c.Nodes() {
+		engine := run.Engine{Name: run.SQLite, Version: node.Engine}
+		if r.Setup.Discipline.Engine() != store.SQLite {
+			engine.Name, engine.Version, _ = strings.Cut(node.Engine, " ")
+		}
+		if node.Engine != "" && !slices.Contains(r.Engines, engine) {
+			r.Engines = append(r.Engines, engine)
+		}
+	}
 	err = rec.ask(ctx, c)
 	rec.observe("stopping")
 	// The cluster is stopped and read even when ctx is done: what was
 	// acknowledged until then is worth a judgement.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	err = errors.Join(err, c.Stop(after))
-	return errors.Join(err, rec.readTraces(c), rec.readDatabase(after, c), rec.readViews(after, c), discard(after, c))
-}
-
-func (rec *recorder) cluster(ctx context.Context) (cluster.Cluster, error) {
-	s := &rec.recording.Setup
-	rec.observe(fmt.Sprintf("starting %d nodes", s.Nodes))
-	ctx, cancel := context.WithTimeoutCause(ctx, startPatience,
-		fmt.Errorf("not healthy within %s", startPatience))
-	defer cancel()
-	return rec.start(ctx, Spec(s, rec.dir, rec.seed()))
+	errs := []error{err, c.Stop(after)}
+	r.Attempts, err = run.LoadTraces(os.DirFS(rec.dir), ".")
+	errs = append(errs, err, rec.readDatabase(after, c), rec.readViews(after, c))
+	if elsewhere, is := c.(cluster.Discarder); is {
+		errs = append(errs, elsewhere.Discard(after))
+	}
+	return errors.Join(errs...)
 }
 
 // Spec says what cluster is to be started for s, with dir for its files. A [Place] sees
@@ -118,14 +124,6 @@ func Spec(s *run.Setup, dir string, seed uint64) cluster.Spec {
 		Lab: s.Lab(), Trace: s.Traced, Mount: s.Mount, Build: s.Build,
 		Drivers: strings.Join(s.Drivers, ","), SingleWriter: s.SingleWriter, Server: s.Server,
 	}
-}
-
-// discard removes a database that is kept elsewhere than in the recording's directory.
-func discard(ctx context.Context, c cluster.Cluster) error {
-	if d, can := c.(cluster.Discarder); can {
-		return d.Discard(ctx)
-	}
-	return nil
 }
 
 // processorTime is what c has cost so far; nil where it does not know. Nobody
@@ -140,20 +138,6 @@ func (rec *recorder) processorTime(c cluster.Cluster) *time.Duration {
 		return nil
 	}
 	return &used
-}
-
-// engines returns what c's nodes run on, each once.
-func engines(c cluster.Cluster, d store.Discipline) (all []run.Engine) {
-	for _, node := range c.Nodes() {
-		engine := run.Engine{Name: run.SQLite, Version: node.Engine}
-		if d.Engine() != store.SQLite {
-			engine.Name, engine.Version, _ = strings.Cut(node.Engine, " ")
-		}
-		if node.Engine != "" && !slices.Contains(all, engine) {
-			all = append(all, engine)
-		}
-	}
-	return all
 }
 
 // seed is the run's, and another one for each repeat: they are to be repeats
@@ -184,8 +168,12 @@ func (rec *recorder) ask(ctx context.Context, c cluster.Cluster) error {
 // underFault asks while the setup's fault, if it has one, is at work.
 func (rec *recorder) underFault(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
+	send := rec.load
+	if r.Setup.Scene != nil {
+		send = rec.play
+	}
 	if r.Setup.Fault == nil {
-		return rec.send(ctx, c)
+		return send(ctx, c)
 	}
 	faulty, heal := context.WithCancelCause(ctx)
 	defer heal(nil)
@@ -195,19 +183,11 @@ func (rec *recorder) underFault(ctx context.Context, c cluster.Cluster) error {
 	if err != nil {
 		return fmt.Errorf("begin fault: %w", err)
 	}
-	err = rec.send(ctx, c)
+	err = send(ctx, c)
 	heal(fault.ErrOver)
 	events, faultErr := wait()
 	r.Faults = events
 	return errors.Join(err, faultErr)
-}
-
-// send sends the load or plays the scene.
-func (rec *recorder) send(ctx context.Context, c cluster.Cluster) error {
-	if rec.recording.Setup.Scene != nil {
-		return rec.play(ctx, c)
-	}
-	return rec.load(ctx, c)
 }
 
 func (rec *recorder) play(ctx context.Context, c cluster.Cluster) (err error) {
@@ -248,28 +228,6 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 	}
 	r.Unsent = max(0, r.Setup.Load.Planned()-len(r.Ops)-r.Dropped)
 	return err
-}
-
-// readTraces reads what the nodes wrote down of their attempts.
-func (rec *recorder) readTraces(c cluster.Cluster) error {
-	r := rec.recording
-	for _, node := range c.Nodes() {
-		if node.Trace == "" {
-			continue
-		}
-		f, err := os.Open(node.Trace)
-		if err != nil {
-			return fmt.Errorf("read trace: %w", err)
-		}
-		attempts, err := trace.Read(f)
-		f.Close() // it was only read
-		if err != nil {
-			return fmt.Errorf("read trace: %s: %w", node.Trace, err)
-		}
-		r.Attempts = append(r.Attempts, attempts...)
-	}
-	slices.SortStableFunc(r.Attempts, func(a, b trace.Attempt) int { return cmp.Compare(a.Began, b.Began) })
-	return nil
 }
 
 // store writes the recording into its directory, from where [run.ReadRecording] reads it.
