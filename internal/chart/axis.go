@@ -1,12 +1,37 @@
 package chart
 
-// An Axis says what one direction of a chart measures.
+import "example.com/contend/internal/units"
+
+// An Axis is one direction of a chart.
 type Axis struct {
-	Title string // what is measured, and of what: "refused requests"
+	Title string // what is measured: "refused requests"
 	Scale Scale
 	Unit  Unit
-	// Names stand for the values 0, 1, 2, … of an Ordinal axis.
-	Names []string
+	Names []string // of the values 0, 1, 2, … of an Ordinal axis
+}
+
+// A Unit is what a value counts, and so how it is written.
+type Unit int
+
+const (
+	// Number is a plain number: 12,500.
+	Number Unit = iota
+	// Share is a part of a whole, from 0 to 1, written in percent: 26.5 %. A
+	// linear axis of shares always reaches from 0 to 100 %.
+	Share
+	// Milliseconds is a time, written in the unit that suits it: 850 µs, 12 ms, 5.03 s.
+	Milliseconds
+)
+
+// format writes a value with its unit. 0 ms is "0", as at the start of an axis.
+func (u Unit) format(v float64) string {
+	switch {
+	case u == Share:
+		return units.Percent(v)
+	case u == Milliseconds && v != 0:
+		return units.Milliseconds(v)
+	}
+	return units.Number(v)
 }
 
 // scale returns the scale of the axis for some values.
@@ -25,6 +50,18 @@ func (a Axis) format(v float64) string {
 	return a.Unit.format(v)
 }
 
+// hasSpread reports whether there is a spread from low to high; not for a NaN.
+func hasSpread(low, high float64) bool { return high > low }
+
+// says is a value in a tooltip, with its spread: "mean wait: 12 ms (9 ms to 15 ms)".
+func (a Axis) says(v, low, high float64) string {
+	text := a.Title + ": " + a.format(v)
+	if hasSpread(low, high) {
+		text += " (" + a.format(low) + " to " + a.format(high) + ")"
+	}
+	return text
+}
+
 // A Span is a time or a range that has a name: a fault, an overload. It is
 // shaded, with its label above the plot; where To is From or less it is a line.
 type Span struct {
@@ -32,7 +69,7 @@ type Span struct {
 	Label    string
 }
 
-// isLine says whether the span marks one value.
+// isLine reports whether the span marks one value.
 func (s Span) isLine() bool { return !(s.To > s.From) }
 
 // A frame is the area of the data with its axes.
@@ -116,6 +153,18 @@ func (f frame) spanEdges(s Span) (from, to float64) {
 		return f.x.at(s.From), f.x.at(s.From)
 	}
 	return f.x.at(s.From), f.x.at(s.To)
+}
+
+// drawXGrid draws a line up from each tick of the x axis.
+func (f frame) drawXGrid(p *pen, x Axis) {
+	for _, v := range f.xTicks(x) {
+		p.line("grid", f.x.at(v), f.top, f.x.at(v), f.bottom)
+	}
+}
+
+// drawNothing writes that there are no data.
+func (f frame) drawNothing(p *pen) {
+	p.text("tick", "middle", (f.left+f.right)/2, (f.top+f.bottom)/2, "no data")
 }
 
 // drawYAxis draws the title, the grid and the labels of the y axis.

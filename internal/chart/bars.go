@@ -22,7 +22,7 @@ type Bar struct {
 	Name             string
 	Value, Low, High float64
 	Label            string // stands for the value: "25 of 100"
-	Text             string // is added to what the bar says when it is pointed at
+	Text             string // is added to its tooltip
 }
 
 const (
@@ -37,13 +37,14 @@ func (c Bars) caption() caption {
 	b.WriteString(c.Value.Title + ".")
 	for _, g := range c.Groups {
 		for _, bar := range g.Bars {
-			b.WriteString(" " + strings.TrimPrefix(g.Name+", ", ", ") + bar.Name + ": " + c.label(bar) + ".")
+			b.WriteString(" " + bar.fullName(g) + ": " + c.label(bar) + ".")
 		}
 	}
 	return caption{c.Title, c.Note, b.String()}
 }
 
-func (b Bar) hasSpread() bool { return b.High > b.Low }
+// fullName is the name with that of its group.
+func (b Bar) fullName(g Group) string { return strings.TrimPrefix(g.Name+", ", ", ") + b.Name }
 
 func (c Bars) label(b Bar) string {
 	if b.Label != "" {
@@ -59,7 +60,7 @@ func (c Bars) draw(s size) picture {
 		f.bottom += 2 * barHeight
 		f.drawNothing(&p)
 	}
-	c.drawGrid(&p, f)
+	f.drawXGrid(&p, c.Value)
 	height := f.drawXAxis(&p, c.Value)
 	y := f.top
 	styles := c.styles()
@@ -96,7 +97,7 @@ func (c Bars) frame(s size) frame {
 		}
 		for _, b := range g.Bars {
 			values = append(values, b.Value)
-			if b.hasSpread() {
+			if hasSpread(b.Low, b.High) {
 				values = append(values, b.High)
 			}
 			f.left = max(f.left, widest(f.barName(b))+tickGap)
@@ -138,14 +139,9 @@ func (c Bars) styles() map[string]style {
 	return styles
 }
 
-func (c Bars) drawGrid(p *pen, f frame) {
-	for _, v := range f.xTicks(c.Value) {
-		p.line("grid", f.x.at(v), f.top, f.x.at(v), f.bottom)
-	}
-}
-
 func (c Bars) drawBar(p *pen, f frame, g Group, b Bar, y float64) {
-	p.tagged("title", c.says(g, b))
+	title := b.fullName(g) + "\n" + c.Value.says(b.Value, b.Low, b.High)
+	p.tagged("title", strings.TrimSuffix(title+"\n"+b.Text, "\n"))
 	base := y + barHeight/2 + 4.5
 	name := f.barName(b)
 	p.lines("label", "end", f.left-tickGap, base-lineHeight*float64(len(name)-1)/2, name)
@@ -156,7 +152,7 @@ func (c Bars) drawBar(p *pen, f frame, g Group, b Bar, y float64) {
 	zero, end := f.x.at(0), f.x.at(b.Value)
 	p.rect("bar", min(zero, end), y, max(end-zero, zero-end), barHeight)
 	outer := max(zero, end)
-	if b.hasSpread() {
+	if hasSpread(b.Low, b.High) {
 		low, high, middle := f.x.at(b.Low), f.x.at(b.High), y+barHeight/2
 		p.line("bar-whisker", low, middle, high, middle)
 		p.line("bar-whisker", low, middle-4, low, middle+4)
@@ -164,16 +160,4 @@ func (c Bars) drawBar(p *pen, f frame, g Group, b Bar, y float64) {
 		outer = max(outer, high)
 	}
 	p.text("label", "start", outer+tickGap-2, base, c.label(b))
-}
-
-// says returns what a bar says when it is pointed at.
-func (c Bars) says(g Group, b Bar) string {
-	text := strings.TrimPrefix(g.Name+", ", ", ") + b.Name + "\n" + c.Value.Title + ": " + c.Value.Unit.format(b.Value)
-	if b.hasSpread() {
-		text += " (" + c.Value.Unit.format(b.Low) + " to " + c.Value.Unit.format(b.High) + ")"
-	}
-	if b.Text != "" {
-		text += "\n" + b.Text
-	}
-	return text
 }

@@ -2,9 +2,8 @@
 //
 // Two ideas carry it. Each picture is drawn twice, for a wide column and for a
 // narrow one, because text in an SVG shrinks with the picture; [CSS] shows the
-// one that fits. And nothing is told by colour alone: a series has a dash
-// pattern and a marker of its own, and its name stands at its end, never in a
-// box over the data.
+// one that fits. And colour alone means nothing: a series has a dash pattern and a
+// marker of its own, and its name stands at its end, never in a box over the data.
 //
 // All times are milliseconds and all shares are from 0 to 1. A value that a
 // scale cannot hold (NaN, an infinity, 0 on a logarithmic axis) is left out.

@@ -85,12 +85,8 @@ func (d Distribution) caption() caption {
 	return caption{d.Title, d.Note, text}
 }
 
-func (d Distribution) axes() (x, y Axis) {
-	return Axis{Title: d.X, Scale: Log, Unit: Milliseconds}, Axis{Title: d.Y, Unit: Share}
-}
-
 func (d Distribution) draw(s size) picture {
-	x, y := d.axes()
+	x, y := Axis{Title: d.X, Scale: Log, Unit: Milliseconds}, Axis{Title: d.Y, Unit: Share}
 	var times []float64
 	for _, span := range d.Spans {
 		times = append(times, span.From)
@@ -104,7 +100,11 @@ func (d Distribution) draw(s size) picture {
 	names, inside := d.namesInside(f)
 	var labels endLabels
 	if !inside {
-		labels = d.labels(s)
+		// At the right of the plot. No line joins them to their curves: where these
+		// end says nothing, as most end at 100 %.
+		for i, c := range d.Curves {
+			labels = append(labels, endLabel{style: styleOf(i), name: c.Name, lines: shortened(c.Name, s.label, 3)})
+		}
 		f = newFrame(s, x.scale(times, false), y.scale(nil, true), y, labels.height(s.plot), labels.room(), d.Spans)
 	}
 
@@ -120,23 +120,13 @@ func (d Distribution) draw(s size) picture {
 		c.draw(&p, f, styleOf(i))
 		p.end("g")
 	}
-	for i, box := range names {
-		if inside {
-			p.drawName(styleOf(i), box, d.Curves[i].Name)
-		}
+	for i, at := range names {
+		p.begin("g", "class", styleOf(i).class)
+		p.text("label halo named", "start", at.left, at.bottom-3, d.Curves[i].Name)
+		p.end("g")
 	}
 	labels.draw(&p, f)
 	return picture{p.String(), height}
-}
-
-// labels are for the right of the plot: where the curves end says nothing, as
-// most of them end at 100 %, so no line joins them to their curves.
-func (d Distribution) labels(s size) endLabels {
-	var labels endLabels
-	for i, c := range d.Curves {
-		labels = append(labels, endLabel{style: styleOf(i), name: c.Name, lines: shortened(c.Name, s.label, 3)})
-	}
-	return labels
 }
 
 // held returns the steps that the axes can hold.
@@ -177,4 +167,65 @@ func (c Curve) draw(p *pen, f frame, st style) {
 		p.hit(at, 11)
 		p.end("g")
 	}
+}
+
+// A box is a rectangle of the picture.
+type box struct{ left, top, right, bottom float64 }
+
+func (b box) meets(o box) bool {
+	return b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom
+}
+
+// namesInside looks for a place beside each curve where its name meets no curve
+// and no other name. It returns false when a name has no such place.
+func (d Distribution) namesInside(f frame) ([]box, bool) {
+	var taken []box
+	for _, s := range d.Spans {
+		from, to := f.spanEdges(s)
+		if s.isLine() {
+			taken = append(taken, box{from - 2, f.top, to + 2, f.bottom})
+		}
+	}
+	for _, c := range d.Curves {
+		taken = append(taken, segments(c.spots(f))...)
+	}
+	var names []box
+	for _, c := range d.Curves {
+		place, ok := c.place(f, taken)
+		if !ok {
+			return nil, false
+		}
+		names, taken = append(names, place), append(taken, place)
+	}
+	return names, true
+}
+
+// segments returns the boxes of the lines between spots, with room for markers.
+func segments(spots []spot) []box {
+	var boxes []box
+	for i := 1; i < len(spots); i++ {
+		a, b := spots[i-1], spots[i]
+		boxes = append(boxes, box{min(a.x, b.x) - 4, min(a.y, b.y) - 4, max(a.x, b.x) + 4, max(a.y, b.y) + 4})
+	}
+	return boxes
+}
+
+// place returns the free place nearest to half way up the curve, at its left or right.
+func (c Curve) place(f frame, taken []box) (box, bool) {
+	width := textWidth(c.Name)
+	for _, offset := range []float64{0, .08, -.08, .16, -.16, .24, -.24, .32, -.32, .4, -.4} {
+		ms, ok := c.within(0.5 + offset)
+		if !ok || !Log.holds(ms) {
+			continue
+		}
+		x, y := f.x.at(ms), f.y.at(0.5+offset)
+		for _, left := range []float64{x + 10, x - 10 - width} {
+			b := box{left, y - lineHeight/2, left + width, y + lineHeight/2}
+			inside := b.left > f.left && b.right < max(f.right, f.width-margin) && b.top > f.top && b.bottom < f.bottom
+			if inside && !slices.ContainsFunc(taken, b.meets) {
+				return b, true
+			}
+		}
+	}
+	return box{}, false
 }

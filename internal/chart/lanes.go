@@ -26,10 +26,10 @@ type Attempt struct {
 	Began, Locked, Ended float64
 	Held                 bool   // it got the lock, at Locked
 	Refused              bool   // it was refused, at Ended
-	Text                 string // is added to what it says when it is pointed at: a code, a client
+	Text                 string // is added to its tooltip: a code, a client
 }
 
-// drawable leaves out attempts whose times cannot be.
+// drawable is false for attempts whose times cannot be.
 func (a Attempt) drawable() bool {
 	return Linear.holds(a.Began) && Linear.holds(a.Ended) && a.Ended >= a.Began &&
 		(!a.Held || a.Locked >= a.Began && a.Locked <= a.Ended)
@@ -95,9 +95,7 @@ func (c Lanes) draw(s size) picture {
 		p.rect("lane", f.left, t.top, f.right-f.left, t.bottom-t.top)
 	}
 	axis := Axis{Unit: Milliseconds, Title: "time"}
-	for _, v := range f.xTicks(axis) {
-		p.line("grid", f.x.at(v), f.top, f.x.at(v), f.bottom)
-	}
+	f.drawXGrid(&p, axis)
 	f.drawSpans(&p, c.Spans)
 	for _, t := range tracks {
 		t.draw(&p, f, pitch)
@@ -211,4 +209,36 @@ func (a Attempt) says(node string) string {
 		text += "\n" + a.Text
 	}
 	return text
+}
+
+// A sign is an entry of the key under the lanes: what is drawn, and what it means.
+type sign struct {
+	text string
+	draw func(at spot) // within signWidth to the right of a spot, about its height
+}
+
+const signWidth = 22.0
+
+// drawKey explains the signs that occur, in as many lines as it takes, and
+// returns the new height of the picture.
+func (c Lanes) drawKey(p *pen, f frame, height float64) float64 {
+	signs := []sign{
+		{"waits", func(at spot) { p.rect("wait", at.x, at.y-2.5, 16, 5) }},
+		{"holds the lock", func(at spot) { p.rect("hold", at.x, at.y-5, 16, 10) }},
+		{"is refused", func(at spot) { p.refusal(spot{at.x + 8, at.y}, 4) }},
+	}
+	if slices.ContainsFunc(c.Lanes, func(l Lane) bool { return len(l.Spans) > 0 }) {
+		signs = append(signs, sign{"fault", func(at spot) { p.rect("fault", at.x, at.y-6, 16, 12) }})
+	}
+	x, y := f.left, height+lineHeight
+	for _, s := range signs {
+		width := signWidth + textWidth(s.text) + 18
+		if x > f.left && x+width > f.width+18 {
+			x, y = f.left, y+lineHeight+4
+		}
+		s.draw(spot{x, y - 4.5})
+		p.text("tick", "start", x+signWidth, y, s.text)
+		x += width
+	}
+	return y + margin
 }

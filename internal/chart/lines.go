@@ -26,20 +26,17 @@ type Series struct {
 }
 
 // A Point is a value, with its spread from Low to High where High is above Low.
-// Text is added to what the point says when it is pointed at.
+// Text is added to its tooltip.
 type Point struct {
 	X, Y, Low, High float64
 	Text            string
 }
 
-// hasSpread is false for a spread of NaN, too.
-func (p Point) hasSpread() bool { return p.High > p.Low }
-
 // fewPoints is the most points of a series that are marked one by one. With
 // more, markers would hide the curve, and the spread is drawn as a band.
 const fewPoints = 30
 
-// describedPoints is the most points of a series that the description spells out.
+// describedPoints is the most points of a series that the description lists.
 const describedPoints = 12
 
 func (c Lines) caption() caption {
@@ -67,7 +64,7 @@ func (c Lines) draw(s size) picture {
 				continue
 			}
 			xs, ys = append(xs, p.X), append(ys, p.Y)
-			if p.hasSpread() {
+			if hasSpread(p.Low, p.High) {
 				ys = append(ys, p.Low, p.High)
 			}
 		}
@@ -92,33 +89,19 @@ func (c Lines) draw(s size) picture {
 	return picture{p.String(), height}
 }
 
-// drawNothing says that there are no data.
-func (f frame) drawNothing(p *pen) {
-	p.text("tick", "middle", (f.left+f.right)/2, (f.top+f.bottom)/2, "no data")
-}
-
 func (c Lines) holds(p Point) bool { return c.X.Scale.holds(p.X) && c.Y.Scale.holds(p.Y) }
 
-// styles returns the style of each series. Claimed ones take no colour from the others.
-func (c Lines) styles() []style {
-	var styles []style
-	measured := 0
-	for _, s := range c.Series {
-		if s.Claimed {
-			styles = append(styles, claimed)
-			continue
-		}
-		styles = append(styles, styleOf(measured))
-		measured++
-	}
-	return styles
-}
-
+// labels returns the label of each series, with its style. Claimed series take no
+// colour from the others.
 func (c Lines) labels(s size) endLabels {
 	var labels endLabels
-	for i, style := range c.styles() {
-		series := c.Series[i]
-		l := endLabel{style: style, name: series.Name, lines: shortened(series.Name, s.label, 3)}
+	measured := 0
+	for _, series := range c.Series {
+		l := endLabel{style: claimed, name: series.Name, lines: shortened(series.Name, s.label, 3)}
+		if !series.Claimed {
+			l.style = styleOf(measured)
+			measured++
+		}
 		for _, p := range slices.Backward(series.Points) {
 			if c.holds(p) {
 				l.end, l.ends = p, true
@@ -132,13 +115,19 @@ func (c Lines) labels(s size) endLabels {
 
 func (c Lines) drawSeries(p *pen, f frame, s Series, st style) {
 	few := len(s.Points) <= fewPoints
-	for _, run := range c.runs(s.Points) {
-		if few {
-			c.drawWhiskers(p, f, run)
-		} else {
-			c.drawBand(p, f, run)
+	for points := s.Points; len(points) > 0; {
+		// A run ends at a point that the axes cannot hold.
+		n := slices.IndexFunc(points, func(p Point) bool { return !c.holds(p) })
+		switch n {
+		case -1:
+			c.drawRun(p, f, s, st, points, few)
+			points = nil
+		case 0:
+			points = points[1:]
+		default:
+			c.drawRun(p, f, s, st, points[:n], few)
+			points = points[n:]
 		}
-		p.curve(st, polyline(s.corners(f, run)))
 	}
 	for _, point := range s.Points {
 		if !c.holds(point) {
@@ -146,7 +135,8 @@ func (c Lines) drawSeries(p *pen, f frame, s Series, st style) {
 		}
 		at := spot{f.x.at(point.X), f.y.at(point.Y)}
 		p.begin("g", "class", "point")
-		p.tagged("title", c.says(s, point))
+		title := s.Name + "\n" + c.X.Title + ": " + c.X.format(point.X) + "\n" + c.Y.says(point.Y, point.Low, point.High)
+		p.tagged("title", strings.TrimSuffix(title+"\n"+point.Text, "\n"))
 		if few {
 			p.marker(st, at, 4)
 			p.hit(at, 11)
@@ -157,76 +147,30 @@ func (c Lines) drawSeries(p *pen, f frame, s Series, st style) {
 	}
 }
 
-// runs cuts points at those that the axes cannot hold.
-func (c Lines) runs(points []Point) [][]Point {
-	var runs [][]Point
-	gap := true
-	for _, p := range points {
-		if !c.holds(p) {
-			gap = true
+// drawRun draws points that are joined, with their spread: as whiskers where
+// they are few, else as a band.
+func (c Lines) drawRun(p *pen, f frame, s Series, st style, points []Point, few bool) {
+	var spots, upper, lower []spot
+	for _, point := range points {
+		x := f.x.at(point.X)
+		spots = append(spots, spot{x, f.y.at(point.Y)})
+		if !hasSpread(point.Low, point.High) {
 			continue
 		}
-		if gap {
-			runs, gap = append(runs, nil), false
+		low, high := f.y.at(point.Low), f.y.at(point.High)
+		upper, lower = append(upper, spot{x, high}), append(lower, spot{x, low})
+		if few {
+			p.line("whisker", x, low, x, high)
+			p.line("whisker", x-4, low, x+4, low)
+			p.line("whisker", x-4, high, x+4, high)
 		}
-		runs[len(runs)-1] = append(runs[len(runs)-1], p)
 	}
-	return runs
-}
-
-func (s Series) corners(f frame, points []Point) []spot {
-	var spots []spot
-	for _, p := range points {
-		spots = append(spots, spot{f.x.at(p.X), f.y.at(p.Y)})
+	if !few && len(upper) > 0 {
+		slices.Reverse(lower)
+		p.empty("path", "class", "band", "d", polyline(append(upper, lower...))+"z")
 	}
 	if s.Steps {
-		return staircase(spots)
+		spots = staircase(spots)
 	}
-	return spots
-}
-
-func (c Lines) drawWhiskers(p *pen, f frame, points []Point) {
-	for _, point := range points {
-		if !point.hasSpread() {
-			continue
-		}
-		x, low, high := f.x.at(point.X), f.y.at(point.Low), f.y.at(point.High)
-		p.line("whisker", x, low, x, high)
-		p.line("whisker", x-4, low, x+4, low)
-		p.line("whisker", x-4, high, x+4, high)
-	}
-}
-
-func (c Lines) drawBand(p *pen, f frame, points []Point) {
-	var upper, lower []spot
-	for _, point := range points {
-		if !point.hasSpread() {
-			continue
-		}
-		x := f.x.at(point.X)
-		upper = append(upper, spot{x, f.y.at(point.High)})
-		lower = append(lower, spot{x, f.y.at(point.Low)})
-	}
-	if len(upper) == 0 {
-		return
-	}
-	slices.Reverse(lower)
-	p.empty("path", "class", "band", "d", polyline(append(upper, lower...))+"z")
-}
-
-// hit writes what can be pointed at for a mark: larger than the mark, and unseen.
-func (p *pen) hit(at spot, radius float64) {
-	p.empty("circle", "class", "hit", "cx", num(at.x), "cy", num(at.y), "r", num(radius))
-}
-
-// says returns what a point says when it is pointed at.
-func (c Lines) says(s Series, p Point) string {
-	text := s.Name + "\n" + c.X.Title + ": " + c.X.format(p.X) + "\n" + c.Y.Title + ": " + c.Y.format(p.Y)
-	if p.hasSpread() {
-		text += " (" + c.Y.format(p.Low) + " to " + c.Y.format(p.High) + ")"
-	}
-	if p.Text != "" {
-		text += "\n" + p.Text
-	}
-	return text
+	p.curve(st, polyline(spots))
 }

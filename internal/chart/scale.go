@@ -32,7 +32,7 @@ type scale struct {
 	start, end float64
 }
 
-// holds says whether a value has a place.
+// holds reports whether a value has a place.
 func (k Scale) holds(v float64) bool {
 	if k == Log {
 		return v >= lowest && v <= limit
@@ -43,53 +43,35 @@ func (k Scale) holds(v float64) bool {
 // newScale returns a scale that reaches over all values that it holds. A round
 // one begins and ends at a tick.
 func newScale(kind Scale, values []float64, round bool) scale {
-	var held []float64
-	for _, v := range values {
-		if kind.holds(v) {
-			held = append(held, v)
+	held := slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return !kind.holds(v) })
+	s := scale{kind: kind}
+	switch kind {
+	case Ordinal:
+		slices.Sort(held)
+		s.steps = slices.Compact(held)
+		// Half a step of air on both sides: no point lies on the frame.
+		s.low, s.high = -0.5, max(float64(len(s.steps)), 1)-0.5
+	case Log:
+		s.low, s.high = 1, 10
+		if len(held) > 0 {
+			s.low, s.high = niceDown(slices.Min(held)), niceUp(slices.Max(held))
+		}
+		if s.low == s.high {
+			s.low, s.high = niceDown(s.low*0.9), niceUp(s.high*1.1)
+		}
+	default:
+		for _, v := range held {
+			s.low, s.high = min(s.low, v), max(s.high, v)
+		}
+		if s.high-s.low < lowest {
+			s.high = s.low + 1
+		}
+		if round {
+			step := niceUp((s.high - s.low) / 5)
+			s.low, s.high = math.Floor(s.low/step)*step, math.Ceil(s.high/step-slack)*step
 		}
 	}
-	switch {
-	case kind == Ordinal:
-		return ordinal(held)
-	case kind == Log:
-		return logarithmic(held)
-	}
-	return linear(held, round)
-}
-
-func linear(values []float64, round bool) scale {
-	s := scale{kind: Linear}
-	for _, v := range values {
-		s.low, s.high = min(s.low, v), max(s.high, v)
-	}
-	if s.high-s.low < lowest {
-		s.high = s.low + 1
-	}
-	if round {
-		step := niceUp((s.high - s.low) / 5)
-		s.low, s.high = math.Floor(s.low/step)*step, math.Ceil(s.high/step-slack)*step
-	}
 	return s
-}
-
-func logarithmic(values []float64) scale {
-	s := scale{kind: Log, low: 1, high: 10}
-	if len(values) > 0 {
-		s.low, s.high = slices.Min(values), slices.Max(values)
-	}
-	s.low, s.high = niceDown(s.low), niceUp(s.high)
-	if s.low == s.high {
-		s.low, s.high = niceDown(s.low*0.9), niceUp(s.high*1.1)
-	}
-	return s
-}
-
-func ordinal(values []float64) scale {
-	slices.Sort(values)
-	steps := slices.Compact(values)
-	// Half a step of air on both sides: no point lies on the frame.
-	return scale{kind: Ordinal, steps: steps, low: -0.5, high: max(float64(len(steps)), 1) - 0.5}
 }
 
 // over returns the scale laid over the places from start to end.
@@ -117,37 +99,26 @@ func (s scale) at(v float64) float64 {
 // ticks returns the values to mark: the first of the sets that the scale
 // offers, from dense to sparse, that fits.
 func (s scale) ticks(fits func([]float64) bool) []float64 {
-	sets := s.tickSets()
-	for _, set := range sets {
-		if fits(set) {
-			return set
-		}
-	}
-	return sets[len(sets)-1]
-}
-
-func (s scale) tickSets() [][]float64 {
+	var sets [][]float64
 	switch s.kind {
 	case Ordinal:
-		return thinned(s.steps)
+		sets = thinned(s.steps)
 	case Log:
-		return s.decades()
+		sets = s.decades()
+	default:
+		for _, n := range []float64{10, 8, 6, 5, 4, 3, 2, 1} {
+			step := niceUp((s.high - s.low) / n)
+			var multiples []float64
+			for i := math.Ceil(s.low/step - slack); i <= math.Floor(s.high/step+slack); i++ {
+				multiples = append(multiples, i*step)
+			}
+			sets = append(sets, multiples)
+		}
 	}
-	var sets [][]float64
-	for _, n := range []float64{10, 8, 6, 5, 4, 3, 2, 1} {
-		sets = append(sets, s.multiples(niceUp((s.high-s.low)/n)))
+	if i := slices.IndexFunc(sets, fits); i >= 0 {
+		return sets[i]
 	}
-	return sets
-}
-
-// multiples returns the multiples of a step within the scale.
-func (s scale) multiples(step float64) []float64 {
-	var ticks []float64
-	first, last := math.Ceil(s.low/step-slack), math.Floor(s.high/step+slack)
-	for i := first; i <= last; i++ {
-		ticks = append(ticks, i*step)
-	}
-	return ticks
+	return sets[len(sets)-1]
 }
 
 // decades returns 1, 2 and 5 of each power of ten, then the powers of ten

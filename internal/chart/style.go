@@ -2,6 +2,75 @@ package chart
 
 import "strconv"
 
+// CSS is what the charts of a page need, once. It colours them for light and
+// dark screens and for paper, by variables that a page may set to others:
+// --chart-paper is to be the page's background.
+//
+// The six colours of series are those of Okabe and Ito
+// (https://jfly.uni-koeln.de/color/), made darker or lighter until each has a
+// contrast of at least 3 to 1 with its background.
+const CSS = `:root {` + light + `}
+@media (prefers-color-scheme: dark) { :root {` + dark + `} }
+@media print { :root {` + light + `} }
+` + rules
+
+const light = `
+  --chart-paper: #ffffff; --chart-ink: #1b1f24; --chart-muted: #5b6470; --chart-grid: #e4e7eb; --chart-ground: #8b939e;
+  --chart-claimed: #707884; --chart-shade: #8a93a0; --chart-refused: #c4310a;
+  --chart-1: #0072b2; --chart-2: #d55e00; --chart-3: #00875f; --chart-4: #b5588c; --chart-5: #a87400; --chart-6: #3593cb;
+`
+
+const dark = `
+  --chart-paper: #14171b; --chart-ink: #e8ebee; --chart-muted: #a2abb6; --chart-grid: #2a3037; --chart-ground: #6d7682;
+  --chart-claimed: #9aa3af; --chart-shade: #8a93a0; --chart-refused: #ff7a55;
+  --chart-1: #3d9be0; --chart-2: #f0803c; --chart-3: #1fb58a; --chart-4: #db8fbd; --chart-5: #e6ac2f; --chart-6: #83cdf5;
+`
+
+// The wide drawing of a chart is shown where its column is at least 640 px wide:
+// narrower, and its text would be smaller than 11 px.
+const rules = `.chart { container-type: inline-size; margin: 1.5rem 0; color: var(--chart-ink); break-inside: avoid;
+  font: 13px/1.4 "Helvetica Neue", Arial, "Liberation Sans", "Noto Sans", "Noto Sans JP", sans-serif; }
+.chart figcaption { font-size: 15px; font-weight: 600; margin: 0 0 .5rem; text-align: left; }
+.chart p { color: var(--chart-muted); margin: .35rem 0 0; max-width: 46rem; }
+.chart svg { width: 100%; height: auto; overflow: visible; }
+.chart-wide { display: block; max-width: 860px; }
+.chart-narrow { display: none; max-width: 480px; }
+@container (max-width: 639px) {
+  .chart-wide { display: none; }
+  .chart-narrow { display: block; }
+}
+.chart text { font-size: 13px; fill: var(--chart-ink); stroke: none; }
+.chart .tick, .chart .axis-title, .chart .span-label, .chart .sub { fill: var(--chart-muted); }
+.chart .halo { stroke: var(--chart-paper); stroke-width: 4px; stroke-linejoin: round; paint-order: stroke; }
+.chart .group { font-weight: 600; }
+.chart .grid { stroke: var(--chart-grid); stroke-width: 1; }
+.chart .ground { stroke: var(--chart-ground); stroke-width: 1; }
+.chart .span { fill: var(--chart-shade); fill-opacity: .14; }
+.chart .span-edge { stroke: var(--chart-shade); stroke-width: 2; }
+.chart .mark { stroke: var(--chart-muted); stroke-width: 1; stroke-dasharray: 4 3; }
+.chart .s1 { --c: var(--chart-1); } .chart .s2 { --c: var(--chart-2); } .chart .s3 { --c: var(--chart-3); }
+.chart .s4 { --c: var(--chart-4); } .chart .s5 { --c: var(--chart-5); } .chart .s6 { --c: var(--chart-6); }
+.chart .claimed { --c: var(--chart-claimed); }
+.chart .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
+.chart .dot { fill: var(--c); stroke: var(--chart-paper); stroke-width: 1; }
+.chart .claimed .curve { stroke-width: 1.5; }
+.chart .claimed .dot { fill: var(--chart-paper); stroke: var(--c); stroke-width: 1.5; }
+.chart .whisker { stroke: var(--c); stroke-width: 1.5; }
+.chart .band { fill: var(--c); fill-opacity: .18; }
+.chart .leader { stroke: var(--c); stroke-width: 1; stroke-opacity: .55; }
+.chart .bar { fill: var(--c); }
+.chart .bar-whisker { stroke: var(--chart-ink); stroke-width: 1.5; }
+.chart .lane { fill: var(--chart-shade); fill-opacity: .07; }
+.chart .wait { fill: var(--chart-6); fill-opacity: .6; }
+.chart .hold { fill: var(--chart-1); }
+.chart .refused { stroke: var(--chart-refused); stroke-width: 1.6; fill: none; }
+.chart .fault { fill: var(--chart-5); fill-opacity: .22; stroke: var(--chart-5); stroke-width: 1; }
+.chart .hit { fill: transparent; }
+.chart .point:hover .dot { stroke: var(--chart-ink); stroke-width: 2; }
+.chart .point:hover .bar, .chart .point:hover .hold, .chart .point:hover .wait { stroke: var(--chart-ink); stroke-width: 1; }
+@media print { .chart { print-color-adjust: exact; } }
+`
+
 // A style is how a series differs from the others: by colour, by dash pattern
 // and by the shape of its markers.
 type style struct {

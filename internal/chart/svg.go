@@ -81,6 +81,11 @@ func num(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
+// hit writes the invisible area of a mark that shows its tooltip, larger than the mark.
+func (p *pen) hit(at spot, radius float64) {
+	p.empty("circle", "class", "hit", "cx", num(at.x), "cy", num(at.y), "r", num(radius))
+}
+
 // A spot is a place in the picture.
 type spot struct{ x, y float64 }
 

@@ -21,23 +21,20 @@ const fontSlack = 1.2
 func textWidth(text string) float64 {
 	em := 0.0
 	for _, r := range text {
-		em += runeWidth(r)
+		switch {
+		case r >= 0x1100 && r <= 0xffff && r != '−': // scripts with full-width letters
+			em++
+		case strings.ContainsRune("ijltf|!.,:;'()[]/ ·", r):
+			em += 0.29
+		case strings.ContainsRune("mwMW%@—", r):
+			em += 0.87
+		case r >= 'A' && r <= 'Z' || r > 0xffff:
+			em += 0.7
+		default:
+			em += 0.56
+		}
 	}
 	return em * fontSize * fontSlack
-}
-
-func runeWidth(r rune) float64 {
-	switch {
-	case r >= 0x1100 && r <= 0xffff && r != '−': // scripts with full-width letters
-		return 1
-	case strings.ContainsRune("ijltf|!.,:;'()[]/ ·", r):
-		return 0.29
-	case strings.ContainsRune("mwMW%@—", r):
-		return 0.87
-	case r >= 'A' && r <= 'Z' || r > 0xffff:
-		return 0.7
-	}
-	return 0.56
 }
 
 // wrap breaks a text into lines of at most a width, at its spaces where it can.
@@ -49,23 +46,16 @@ func wrap(text string, width float64) []string {
 			lines[last] += " " + word
 			continue
 		}
-		lines = append(lines, broken(word, width)...)
+		var part []rune // of a word that is wider than a line
+		for _, r := range word {
+			if len(part) > 0 && textWidth(string(part)+string(r)) > width {
+				lines, part = append(lines, string(part)), nil
+			}
+			part = append(part, r)
+		}
+		lines = append(lines, string(part))
 	}
 	return lines
-}
-
-// broken cuts a word that is wider than a line.
-func broken(word string, width float64) []string {
-	var parts []string
-	var part []rune
-	for _, r := range word {
-		if len(part) > 0 && textWidth(string(part)+string(r)) > width {
-			parts = append(parts, string(part))
-			part = nil
-		}
-		part = append(part, r)
-	}
-	return append(parts, string(part))
 }
 
 // shortened is wrap to at most a number of lines; an ellipsis says that text is missing.
@@ -110,7 +100,13 @@ func spread(wanted, heights []float64, top, bottom float64) []float64 {
 	for _, i := range order {
 		above[i] = total + heights[i]/2
 		total += heights[i]
-		pools = pooled(pools, pool{sum: wanted[i] - above[i], n: 1})
+		p := pool{sum: wanted[i] - above[i], n: 1}
+		for len(pools) > 0 && pools[len(pools)-1].mean() > p.mean() {
+			last := pools[len(pools)-1]
+			p = pool{last.sum + p.sum, last.n + p.n}
+			pools = pools[:len(pools)-1]
+		}
+		pools = append(pools, p)
 	}
 	middles := make([]float64, len(wanted))
 	next := 0
@@ -131,16 +127,6 @@ type pool struct {
 }
 
 func (p pool) mean() float64 { return p.sum / float64(p.n) }
-
-// pooled appends a pool, joined with those before it that it would overlap.
-func pooled(pools []pool, p pool) []pool {
-	for len(pools) > 0 && pools[len(pools)-1].mean() > p.mean() {
-		last := pools[len(pools)-1]
-		p = pool{last.sum + p.sum, last.n + p.n}
-		pools = pools[:len(pools)-1]
-	}
-	return append(pools, p)
-}
 
 // An interval is a stretch along x.
 type interval struct{ from, to float64 }
@@ -165,4 +151,71 @@ func packed(intervals []interval, gap float64) (rows []int, count int) {
 		rows[i], ends[row] = row, intervals[i].to
 	}
 	return rows, len(ends)
+}
+
+// An endLabel is the name of a series, beside the end of its curve.
+type endLabel struct {
+	style
+	name  string
+	lines []string
+	end   Point // the last point
+	ends  bool  // there is one
+}
+
+// glyph is the room for the marker before a name.
+const glyph = 16.0
+
+type endLabels []endLabel
+
+// room returns how much of the width the labels need, at the right of the plot.
+func (ls endLabels) room() float64 {
+	most := 0.0
+	for _, l := range ls {
+		most = max(most, widest(l.lines))
+	}
+	return labelGap + glyph + most + margin
+}
+
+func (ls endLabels) heights() []float64 {
+	var heights []float64
+	for _, l := range ls {
+		heights = append(heights, lineHeight*float64(max(len(l.lines), 1))+5)
+	}
+	return heights
+}
+
+// height returns how high a plot must be for all labels, at least the usual height.
+func (ls endLabels) height(usual float64) float64 {
+	sum := 0.0
+	for _, h := range ls.heights() {
+		sum += h
+	}
+	return max(usual, sum)
+}
+
+// draw writes each label as near to the end of its curve as the others allow,
+// joined to it by a thin line.
+func (ls endLabels) draw(p *pen, f frame) {
+	heights := ls.heights()
+	var wanted []float64
+	for _, l := range ls {
+		y := (f.top + f.bottom) / 2
+		if l.ends {
+			y = f.y.at(l.end.Y)
+		}
+		wanted = append(wanted, y)
+	}
+	for i, middle := range spread(wanted, heights, f.top, f.bottom) {
+		l := ls[i]
+		p.begin("g", "class", l.class)
+		p.tagged("title", l.name)
+		at := spot{f.right + labelGap, middle}
+		if l.ends {
+			p.line("leader", f.x.at(l.end.X)+6, wanted[i], at.x-6, at.y)
+		}
+		p.marker(l.style, at, 4)
+		first := middle - lineHeight*float64(len(l.lines)-1)/2 + 4.5
+		p.lines("label", "start", at.x+glyph-7, first, l.lines)
+		p.end("g")
+	}
 }
