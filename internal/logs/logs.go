@@ -1,10 +1,10 @@
 // Package logs counts what programs wrote about SQLite: which requests it
 // refused and what else went wrong, by code, by container and over time.
 //
-// It reads one line at a time. [Parse] says what a line means, whoever wrote
-// it: a node of contend, one behind the prefix that docker-compose puts before
-// it, or a program that only prints "database is locked". A [Tally] adds lines
-// up in a bounded amount of memory, and [Tally.Summary] is the answer.
+// It reads one line at a time. [Parse] reads a line of any program: a node of
+// contend, one behind the prefix that docker-compose puts before it, or a program
+// that only prints "database is locked". A [Tally] adds lines up in a bounded
+// amount of memory, and [Tally.Summary] is the answer.
 //
 // A line counts once, whatever it names. An error that a program writes over
 // several lines counts as often as it is named in them.
@@ -21,28 +21,28 @@ import (
 	"unicode/utf8"
 )
 
-// A Kind is what a line says. The zero Kind is Silent.
+// A Kind is the kind of a line. The zero Kind is Silent.
 type Kind uint8
 
 const (
-	Silent  Kind = iota // nothing of what is counted here
-	Refusal             // SQLite said "not now": BUSY, LOCKED or PROTOCOL
-	Error               // something else went wrong, in SQLite or not
+	Silent  Kind = iota // neither of the others
+	Refusal             // SQLite refused for now: BUSY, LOCKED or PROTOCOL
+	Error               // something else failed, in SQLite or not
 )
 
 // Other is the code of an error that names none of SQLite's.
 const Other = "OTHER"
 
-// A Line is what one line of a log says. Its strings hold valid UTF-8 and
-// nothing that a terminal would obey.
+// A Line is one line of a log. Its strings hold valid UTF-8 and nothing that a
+// terminal would obey.
 type Line struct {
 	Kind      Kind
-	Code      string    // the most extended result code that it names, or Other; empty where Silent
+	Code      string    // the most extended result code in it, or Other; empty where Silent
 	TimedOut  bool      // a refusal after a node had waited its whole busy_timeout
-	Time      time.Time // when, in UTC; zero where it does not say
-	Container string    // which container it says that it is of; may be empty
-	Prefix    string    // which container docker-compose says that it is of; may be empty
-	Text      string    // what it says, cut short; empty where Silent
+	Time      time.Time // when, in UTC; zero where it has no time
+	Container string    // in the line itself; may be empty
+	Prefix    string    // the container in docker-compose's prefix; may be empty
+	Text      string    // its message, cut short; empty where Silent
 }
 
 // Bounds of what is kept, in bytes but for maxNames.

@@ -8,10 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// Parse says what a line means. It takes a line of any program, with or
-// without its end.
+// Parse reads a line of any program, with or without its end.
 func Parse(line []byte) Line {
 	var l Line
 	rest := bytes.TrimRight(uncolored(line), "\r\n")
@@ -54,9 +54,9 @@ type entry struct {
 	TimedOut  bool   `json:"timed_out"`
 }
 
-// decode reports whether text is a JSON object, and takes from it the fields
-// that are what is expected of them: another program may mean something else
-// by their names, and package json then leaves that one field out.
+// decode reports whether text is a JSON object, and reads the fields that have
+// the expected type: another program may mean something else by their names, and
+// package json then leaves that one field out.
 func (e *entry) decode(text []byte) bool {
 	err := json.Unmarshal(text, e)
 	var other *json.UnmarshalTypeError
@@ -75,8 +75,7 @@ func (e *entry) isError() bool {
 	return false
 }
 
-// text is what the entry says to people; a line that is no entry, or one
-// without a message, speaks for itself.
+// text is the entry's message with its error; the line itself where it has none.
 func (e *entry) text(line []byte) string {
 	switch {
 	case e.Msg == "":
@@ -150,23 +149,119 @@ func cutTime(line []byte) (at time.Time, rest []byte) {
 		return time.Time{}, line
 	}
 	end := 0
-	for range 2 { // the time may be one word or two
-		end += wordEnd(text[end:])
-		word := string(bytes.TrimRight(text[:end], "],: "))
-		if at, ok := parseTime(word); ok {
-			return at, bytes.TrimLeft(text[len(word):], "],: ")
+	for range 2 { // the time may be one word or two, of at most 40 bytes
+		word := text[end:min(len(text), end+40)]
+		if blank := bytes.IndexByte(word, ' '); blank >= 0 {
+			word = word[:blank+1]
+		}
+		end += len(word)
+		begins := string(bytes.TrimRight(text[:end], "],: "))
+		if at, ok := parseTime(begins); ok {
+			return at, bytes.TrimLeft(text[len(begins):], "],: ")
 		}
 	}
 	return time.Time{}, line
 }
 
-// wordEnd returns how long the first word of text is, with the blank behind it.
-func wordEnd(text []byte) int {
-	const longest = 40 // of a word in a time
-	for i, c := range text[:min(len(text), longest)] {
-		if c == ' ' {
-			return i + 1
+// timeout is the end of SQLITE_TIMEOUT, a node's answer where the refusal came
+// only after the whole busy_timeout. It is contend's word and not SQLite's.
+const timeout = "TIMEOUT"
+
+// primary are SQLite's primary result codes that are errors, and whether each
+// is a refusal (https://sqlite.org/rescode.html). An extended code's name
+// begins with its primary code's.
+var primary = map[string]bool{
+	"BUSY": true, "LOCKED": true, "PROTOCOL": true,
+	"ABORT": false, "AUTH": false, "CANTOPEN": false, "CONSTRAINT": false, "CORRUPT": false, "EMPTY": false, "ERROR": false,
+	"FORMAT": false, "FULL": false, "INTERNAL": false, "INTERRUPT": false, "IOERR": false, "MISMATCH": false, "MISUSE": false,
+	"NOLFS": false, "NOMEM": false, "NOTADB": false, "NOTFOUND": false, "PERM": false, "RANGE": false, "READONLY": false,
+	"SCHEMA": false, "TOOBIG": false,
+}
+
+// findCode returns the result code that a line names, the extended one where
+// it names both; empty where it names none.
+func findCode(line []byte) (found string, timedOut bool) {
+	for before, rest, ok := bytes.Cut(line, sqlite); ok; before, rest, ok = bytes.Cut(rest, sqlite) {
+		end := bytes.IndexFunc(rest, func(r rune) bool { return r >= utf8.RuneSelf || !isNameByte(byte(r)) })
+		if end < 0 {
+			end = len(rest)
+		}
+		name := string(rest[:end])
+		rest = rest[end:]
+		inWord := len(before) > 0 && isNameByte(before[len(before)-1])
+		code := resultCode(name)
+		if code == "" || inWord || isKey(rest) {
+			continue
+		}
+		timedOut = timedOut || name == timeout
+		if found == "" || strings.HasPrefix(code, found+"_") {
+			found = code
 		}
 	}
-	return min(len(text), longest)
+	return found, timedOut
+}
+
+// sqlite begins the name of each result code.
+var sqlite = []byte("SQLITE_")
+
+// resultCode returns the result code whose name goes on like this behind
+// SQLITE_, or nothing where none does.
+func resultCode(name string) string {
+	if name == timeout {
+		return "SQLITE_BUSY"
+	}
+	code := strings.TrimRight("SQLITE_"+name[:min(len(name), maxName)], "_")
+	if _, known := primary[primaryOf(code)]; !known {
+		return ""
+	}
+	return code
+}
+
+// primaryOf returns BUSY for SQLITE_BUSY_SNAPSHOT.
+func primaryOf(code string) string {
+	word, _, _ := strings.Cut(strings.TrimPrefix(code, "SQLITE_"), "_")
+	return word
+}
+
+// refused reports whether a code means that the same attempt may succeed later.
+func refused(code string) bool { return primary[primaryOf(code)] }
+
+func isNameByte(c byte) bool { return c == '_' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' }
+
+// isKey reports whether the text after a name makes it the name of a value: a
+// node's closing line counts {"SQLITE_BUSY":25}, and an environment
+// has SQLITE_BUSY_TIMEOUT=5000. Neither is an event.
+func isKey(after []byte) bool {
+	if bytes.HasPrefix(after, []byte("=")) {
+		return true
+	}
+	after, quoted := bytes.CutPrefix(bytes.TrimPrefix(after, []byte(`\`)), []byte(`"`))
+	return quoted && bytes.HasPrefix(bytes.TrimLeft(after, " "), []byte(":"))
+}
+
+// texts are those of sqlite3_errstr for codes that a shared file may cause
+// (https://sqlite.org/c3ref/errcode.html), and its words for locked things.
+var texts = []struct{ text, code string }{
+	{"database is locked", "SQLITE_BUSY"},
+	{"database file is locked", "SQLITE_BUSY"}, // sqlite-jdbc
+	{"database table is locked", "SQLITE_LOCKED"},
+	{"database schema is locked", "SQLITE_LOCKED"},
+	{"locking protocol", "SQLITE_PROTOCOL"},
+	{"database disk image is malformed", "SQLITE_CORRUPT"},
+	{"file is not a database", "SQLITE_NOTADB"},
+	{"disk i/o error", "SQLITE_IOERR"},
+	{"database or disk is full", "SQLITE_FULL"},
+	{"unable to open database file", "SQLITE_CANTOPEN"},
+	{"attempt to write a readonly database", "SQLITE_READONLY"},
+	{"database schema has changed", "SQLITE_SCHEMA"},
+}
+
+// codeOfText returns the code whose text a line has, in lower case.
+func codeOfText(lower []byte) string {
+	for _, t := range texts {
+		if bytes.Contains(lower, []byte(t.text)) {
+			return t.code
+		}
+	}
+	return ""
 }

@@ -28,13 +28,6 @@ type name struct {
 	own  bool
 }
 
-func (l *Line) name(source string) name {
-	if l.Container != "" {
-		return name{l.Container, true}
-	}
-	return name{cmp.Or(l.Prefix, source), false}
-}
-
 // A CodeCount is what lines said of one code.
 type CodeCount struct {
 	Code    string    `json:"code"`
@@ -72,8 +65,7 @@ type Summary struct {
 	Buckets       []Bucket         `json:"buckets"` // by time, those without refusals left out
 }
 
-// others is the name under which containers are counted that are too many to
-// be told apart.
+// others counts the containers beyond maxNames.
 const others = "(others)"
 
 // Add counts a line. Source names the container where the line does not.
@@ -81,14 +73,14 @@ func (t *Tally) Add(l Line, source string) {
 	if t.codes == nil {
 		t.codes, t.containers, t.called = map[string]*CodeCount{}, map[name]*ContainerCount{}, map[string]string{}
 	}
-	t.learn(cmp.Or(l.Prefix, source), l.Container)
-	c := t.container(l.name(source))
+	c := t.container(&l, source)
 	c.Lines++
 	if l.Kind == Silent {
 		return
 	}
 	code := t.code(l)
-	code.add(l)
+	code.Lines++
+	code.First, code.Last = span(code.First, code.Last, l.Time, l.Time)
 	c.Codes[code.Code]++
 	if l.Kind == Error {
 		c.Errors++
@@ -105,22 +97,20 @@ func (t *Tally) Add(l Line, source string) {
 	}
 }
 
-// learn notes that a line of the given prefix or source calls its container
-// so. A program's dying words have no such name, only the prefix.
-func (t *Tally) learn(where, container string) {
-	if container == "" {
-		return
+// container returns the count of what a line goes under: the container that it
+// names, or else its prefix or source. It also notes how lines of that prefix or
+// source call their container: the last words of a program that dies name none.
+func (t *Tally) container(l *Line, source string) *ContainerCount {
+	n := name{cmp.Or(l.Prefix, source), false}
+	if l.Container != "" {
+		switch called, known := t.called[n.text]; {
+		case known && called != l.Container:
+			t.called[n.text] = ""
+		case !known && len(t.called) < maxNames:
+			t.called[n.text] = l.Container
+		}
+		n = name{l.Container, true}
 	}
-	known, ok := t.called[where]
-	switch {
-	case ok && known != container:
-		t.called[where] = ""
-	case !ok && len(t.called) < maxNames:
-		t.called[where] = container
-	}
-}
-
-func (t *Tally) container(n name) *ContainerCount {
 	if t.containers[n] == nil && len(t.containers) >= maxNames {
 		n = name{others, true}
 	}
@@ -145,11 +135,6 @@ func (t *Tally) code(l Line) *CodeCount {
 	return c
 }
 
-func (c *CodeCount) add(l Line) {
-	c.Lines++
-	c.First, c.Last = span(c.First, c.Last, l.Time, l.Time)
-}
-
 // span returns the earlier of two first times and the later of two last ones.
 // A zero time is none.
 func span(first, last, otherFirst, otherLast time.Time) (time.Time, time.Time) {
@@ -166,7 +151,10 @@ func span(first, last, otherFirst, otherLast time.Time) (time.Time, time.Time) {
 func (t *Tally) Summary() Summary {
 	s := Summary{
 		Logs: t.logs, Cut: t.cut, TimedOut: t.timedOut, Untimed: t.untimed,
-		Codes: []CodeCount{}, Containers: t.merged(), BucketSeconds: max(t.series.width, widths[0]), Buckets: t.series.buckets(),
+		Codes: []CodeCount{}, Containers: t.merged(), BucketSeconds: max(t.series.width, widths[0]), Buckets: []Bucket{},
+	}
+	for _, i := range slices.Sorted(maps.Keys(t.series.counts)) {
+		s.Buckets = append(s.Buckets, Bucket{time.Unix(i*t.series.width, 0).UTC(), t.series.counts[i]})
 	}
 	for _, c := range t.codes {
 		s.Codes = append(s.Codes, *c)
@@ -174,7 +162,15 @@ func (t *Tally) Summary() Summary {
 			s.First, s.Last = span(s.First, s.Last, c.First, c.Last)
 		}
 	}
-	slices.SortFunc(s.Codes, compareCodes)
+	slices.SortFunc(s.Codes, func(a, b CodeCount) int {
+		if a.Refusal != b.Refusal {
+			if a.Refusal {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.Lines, a.Lines), strings.Compare(a.Code, b.Code))
+	})
 	for _, c := range s.Containers {
 		s.Lines += c.Lines
 		s.Refusals += c.Refusals
@@ -182,16 +178,6 @@ func (t *Tally) Summary() Summary {
 	}
 	s.Silent = s.Lines - s.Refusals - s.Errors
 	return s
-}
-
-func compareCodes(a, b CodeCount) int {
-	switch {
-	case a.Refusal && !b.Refusal:
-		return -1
-	case b.Refusal && !a.Refusal:
-		return 1
-	}
-	return cmp.Or(cmp.Compare(b.Lines, a.Lines), strings.Compare(a.Code, b.Code))
 }
 
 // merged returns the containers by name, where lines that were only counted
@@ -206,7 +192,13 @@ func (t *Tally) merged() []ContainerCount {
 		if all[container] == nil {
 			all[container] = &ContainerCount{Container: container, Codes: map[string]int64{}}
 		}
-		all[container].add(c)
+		sum := all[container]
+		sum.Lines += c.Lines
+		sum.Refusals += c.Refusals
+		sum.Errors += c.Errors
+		for code, n := range c.Codes {
+			sum.Codes[code] += n
+		}
 	}
 	list := make([]ContainerCount, 0, len(all))
 	for _, container := range slices.Sorted(maps.Keys(all)) {
@@ -215,11 +207,78 @@ func (t *Tally) merged() []ContainerCount {
 	return list
 }
 
-func (c *ContainerCount) add(other *ContainerCount) {
-	c.Lines += other.Lines
-	c.Refusals += other.Refusals
-	c.Errors += other.Errors
-	for code, n := range other.Codes {
-		c.Codes[code] += n
+// A Bucket is what happened in a stretch of time.
+type Bucket struct {
+	Time     time.Time `json:"time"` // when it begins, in UTC
+	Refusals int64     `json:"refusals"`
+}
+
+// maxBuckets bounds a series: a day of seconds, and some.
+const maxBuckets = 100_000
+
+// widths of buckets in seconds, each a multiple of the one before it, so that
+// buckets can be put together.
+var widths = []int64{
+	1, 2, 10, 30, 60, 2 * 60, 10 * 60, 30 * 60, hour, 2 * hour, 6 * hour, 12 * hour, day, 2 * day, 10 * day, 100 * day,
+}
+
+const (
+	hour = 60 * 60
+	day  = 24 * hour
+)
+
+// wider returns the width that comes after width.
+func wider(width int64) int64 {
+	if i := slices.Index(widths, width); i >= 0 && i+1 < len(widths) {
+		return widths[i+1]
 	}
+	return 10 * width
+}
+
+// A series counts refusals over time. Its buckets are a second wide until
+// there are too many of them.
+type series struct {
+	width  int64           // in seconds; 0 before the first
+	counts map[int64]int64 // by time in seconds since 1970, divided by width
+}
+
+func (s *series) add(at time.Time) {
+	if s.counts == nil {
+		s.width, s.counts = widths[0], map[int64]int64{}
+	}
+	s.counts[at.Unix()/s.width]++
+	for len(s.counts) > maxBuckets {
+		next := wider(s.width)
+		s.counts = widen(s.counts, next/s.width)
+		s.width = next
+	}
+}
+
+// widen puts factor buckets together to one.
+func widen(counts map[int64]int64, factor int64) map[int64]int64 {
+	wide := make(map[int64]int64)
+	for i, n := range counts {
+		wide[i/factor] += n
+	}
+	return wide
+}
+
+// Histogram returns the refusals over time in at most rows stretches of equal
+// length, empty ones among them, and that length in seconds.
+func (s *Summary) Histogram(rows int) (all []Bucket, width int64) {
+	if len(s.Buckets) == 0 {
+		return nil, s.BucketSeconds
+	}
+	first, last := s.Buckets[0].Time.Unix(), s.Buckets[len(s.Buckets)-1].Time.Unix()
+	width = s.BucketSeconds
+	for last/width-first/width >= int64(rows) {
+		width = wider(width)
+	}
+	for i := first / width; i <= last/width; i++ {
+		all = append(all, Bucket{Time: time.Unix(i*width, 0).UTC()})
+	}
+	for _, b := range s.Buckets {
+		all[b.Time.Unix()/width-first/width].Refusals += b.Refusals
+	}
+	return all, width
 }

@@ -2,14 +2,15 @@
 // much got done, and how evenly.
 //
 // Two ideas carry it. A wait counts from the moment an op was due
-// ([history.Op.Latency]), and it counts whatever came of the op: a client that
-// was refused after five seconds has waited five seconds. And a figure is only
-// of what clients did: ops of the recorder itself (process -1) are left out.
+// ([history.Op.Latency]), whatever the outcome: a client that was refused after
+// five seconds has waited five seconds. And figures are of clients only: ops of
+// the recorder itself (process -1) are left out.
 //
 // The package judges nothing, and reads no clock.
 package measure
 
 import (
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -34,13 +35,16 @@ type Summary struct {
 // Latency summarizes how long the clients of a history waited, whatever the
 // outcome. Select the ops first for a part of them.
 func Latency(ops []history.Op) Summary {
-	var latencies []time.Duration
+	return Durations(latencies(ops))
+}
+
+func latencies(ops []history.Op) (all []time.Duration) {
 	for i := range ops {
 		if byClient(&ops[i]) {
-			latencies = append(latencies, ops[i].Latency())
+			all = append(all, max(ops[i].Latency(), 0))
 		}
 	}
-	return Durations(latencies)
+	return all
 }
 
 // The range of the histogram, in µs.
@@ -113,11 +117,10 @@ func Shares(ops []history.Op) map[string]int {
 		if !byClient(op) || op.Node == "" {
 			continue
 		}
-		n := 0
+		shares[op.Node] += 0 // also for a node that did none
 		if op.Outcome == history.OK {
-			n = 1
+			shares[op.Node]++
 		}
-		shares[op.Node] += n
 	}
 	return shares
 }
@@ -137,6 +140,62 @@ func Fairness(ops []history.Op) float64 {
 		return 1
 	}
 	return float64(least) / float64(most)
+}
+
+// Jain returns Jain's fairness index of the clients' ok ops, (Σx)²/(n·Σx²) with
+// x the ok ops of a client and n the clients that sent anything: 1 where all had
+// the same, k/n where k of them shared everything, and 1/n where one had it
+// (Jain, Chiu, Hawe: A Quantitative Measure of Fairness and Discrimination for
+// Resource Allocation in Shared Computer Systems, DEC-TR-301, 1984). It is 1
+// where nobody had anything, or nobody asked: nobody had more than another.
+//
+// It speaks of clients who each asked for as much as they could get, as those of
+// a closed loop do. Of others, it measures what they asked for.
+func Jain(ops []history.Op) float64 {
+	had := map[int]float64{}
+	for i := range ops {
+		op := &ops[i]
+		if !byClient(op) {
+			continue
+		}
+		had[op.Process] += 0 // also for a client that had none
+		if op.Outcome == history.OK {
+			had[op.Process]++
+		}
+	}
+	var sum, squares float64
+	for _, n := range had {
+		sum += n
+		squares += n * n
+	}
+	if sum == 0 {
+		return 1
+	}
+	return sum * sum / (float64(len(had)) * squares)
+}
+
+// A Step is a point of a cumulative distribution.
+type Step struct {
+	Milliseconds float64 // a wait
+	Share        float64 // of ops that waited no longer, above 0 and at most 1
+}
+
+// Cumulative returns the distribution of the clients' latencies, whatever the
+// outcome, in at most n steps and two: the shortest and the longest wait are
+// always among them.
+func Cumulative(ops []history.Op, n int) []Step {
+	waits := latencies(ops)
+	slices.Sort(waits)
+	var steps []Step
+	last := len(waits) - 1
+	for i, wait := range waits {
+		// A step where the share passes another n-th, and at both ends.
+		if i > 0 && i < last && (i+1)*n/len(waits) == i*n/len(waits) {
+			continue
+		}
+		steps = append(steps, Step{milliseconds(wait), float64(i+1) / float64(len(waits))})
+	}
+	return steps
 }
 
 func byClient(op *history.Op) bool { return op.Process >= 0 }

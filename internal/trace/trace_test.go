@@ -98,7 +98,7 @@ func TestRead(t *testing.T) {
 		{"only the last line's end is missing", whole + refused, []Attempt{first, second}, ""},
 		{"a last line that is cut off", whole + refused[:20], []Attempt{first}, ""},
 		{"a line that is cut off before another", whole + refused[:20] + "\n" + whole, []Attempt{first}, "line 2"},
-		{"something else", whole + "{}\n", []Attempt{first}, "line 2: it is no attempt"},
+		{"something else", whole + "{}\n", []Attempt{first}, "line 2: the attempt has no kind"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Read(strings.NewReader(c.text))
