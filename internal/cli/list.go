@@ -17,8 +17,8 @@ func newListCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [EXPERIMENT…]",
 		Short: "Show the experiments, their claims and their arms",
-		Long: `List shows what contend can run: each experiment's question, its claims with the
-place where each is made, and its arms with what is expected of each claim there.`,
+		Long: `List shows what contend can run: each experiment's question, its claims with their
+sources, and its arms with the verdict expected of each claim.`,
 		Example: `  contend list
   contend list lost-update --arms
   contend list --json | jq -r '.experiments[].arms[].name'`,
@@ -34,7 +34,7 @@ place where each is made, and its arms with what is expected of each claim there
 			return nil
 		}),
 	}
-	cmd.Flags().BoolVar(&arms, "arms", false, "also every arm, and what is expected of each claim there")
+	cmd.Flags().BoolVar(&arms, "arms", false, "also every arm, with the verdict expected of each claim")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
@@ -60,7 +60,7 @@ func listText(w io.Writer, experiments []experiment.Experiment, arms bool) {
 func listArms(w io.Writer, x experiment.Experiment) {
 	table := newColumns(w)
 	defer table.Flush()
-	fmt.Fprint(table, "  arms, and what is expected there")
+	fmt.Fprint(table, "  arms, and the expected verdicts")
 	for _, claim := range x.Claims {
 		fmt.Fprintf(table, "\t%s", claim.ID)
 	}
@@ -68,12 +68,10 @@ func listArms(w io.Writer, x experiment.Experiment) {
 	for _, arm := range x.Arms {
 		fmt.Fprintf(table, "    %s", arm.Name)
 		for _, claim := range x.Claims {
-			expected, asked := arm.Expect[claim.ID]
-			if !asked {
-				fmt.Fprint(table, "\t")
-				continue
+			fmt.Fprint(table, "\t")
+			if expected, tested := arm.Expect[claim.ID]; tested {
+				fmt.Fprint(table, expected)
 			}
-			fmt.Fprintf(table, "\t%s", expected)
 		}
 		fmt.Fprintln(table)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/pflag"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
@@ -15,9 +16,9 @@ import (
 	"example.com/contend/internal/record"
 )
 
-// A progress tells on stderr what is running, how far it is and how long it
-// will still take: as one line drawn again and again on a terminal, as one
-// plain line a recording elsewhere.
+// A progress shows on stderr what is running, how far it is and how long it will
+// still take: on a terminal as one line that it redraws, elsewhere as one plain
+// line a recording.
 type progress struct {
 	w       io.Writer
 	quiet   bool
@@ -28,7 +29,7 @@ type progress struct {
 
 	mu   sync.Mutex // the bar is drawn by a goroutine of mpb
 	now  record.Progress
-	said map[int]bool // numbers of the recordings that were announced; several are made at once
+	said map[int]bool // numbers of the recordings that were shown; several are made at once
 }
 
 func newProgress(w io.Writer, quiet bool) *progress {
@@ -50,28 +51,21 @@ func (p *progress) observe(now record.Progress) {
 	switch {
 	case p.bars == nil && !p.said[now.Number]:
 		p.said[now.Number] = true
-		line := fmt.Sprintf("%d of %d  %s %s%s  %s", now.Number, now.Of, now.Experiment, now.Arm, on(now), p.left())
-		fmt.Fprintln(p.w, strings.TrimSpace(line))
-	case p.bars != nil:
-		p.draw(now)
-	}
-}
-
-// permille is the length of the bar: it shows time, and recordings differ in that.
-const permille = 1000
-
-func (p *progress) draw(now record.Progress) {
-	if p.bar == nil {
+		fmt.Fprintln(p.w, strings.TrimSpace(fmt.Sprintf("%d of %d  %s  %s", now.Number, now.Of, subject(now), p.left())))
+	case p.bars != nil && p.bar == nil:
 		p.bar = p.bars.New(permille, mpb.BarStyle().Rbound("]"),
 			mpb.BarWidth(24),
 			mpb.BarRemoveOnComplete(),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + p.line() })),
 		)
 	}
-	if now.Phase == "recorded" {
+	if p.bar != nil && now.Phase == "recorded" {
 		p.bar.SetCurrent(int64(now.Behind * permille))
 	}
 }
+
+// permille is the length of the bar: it shows time, and recordings differ in that.
+const permille = 1000
 
 // line is what stands beside the bar.
 func (p *progress) line() string {
@@ -81,15 +75,15 @@ func (p *progress) line() string {
 	if p.now.Total > 0 {
 		phase = fmt.Sprintf("%s %d/%d", phase, p.now.Done, p.now.Total)
 	}
-	return fmt.Sprintf("%d/%d %s %s%s: %s  %s", p.now.Number, p.now.Of, p.now.Experiment, p.now.Arm, on(p.now), phase, p.left())
+	return fmt.Sprintf("%d/%d %s: %s  %s", p.now.Number, p.now.Of, subject(p.now), phase, p.left())
 }
 
-// on says where, if there are several places.
-func on(p record.Progress) string {
+// subject names the arm that is recorded and, if there are several places, its place.
+func subject(p record.Progress) string {
 	if p.Place == "" {
-		return ""
+		return p.Experiment + " " + p.Arm
 	}
-	return " on " + p.Place
+	return p.Experiment + " " + p.Arm + " on " + p.Place
 }
 
 // left estimates the time left: from how long the recordings are expected to
@@ -118,4 +112,35 @@ func (p *progress) close() {
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// colorFlag adds --color, whose value [useColor] takes.
+func colorFlag(flags *pflag.FlagSet, mode *string) {
+	flags.StringVar(mode, "color", "auto", "auto, always or never; FORCE_COLOR and NO_COLOR apply to auto")
+}
+
+// useColor reports whether to write to w in colour: one stream may be a terminal
+// and the other a file.
+func useColor(mode string, w io.Writer) (bool, error) {
+	return wantColor(mode, os.Getenv, func() bool { return isTerminal(w) })
+}
+
+// wantColor decides: the flag first, then FORCE_COLOR (https://force-color.org),
+// NO_COLOR (https://no-color.org), TERM=dumb, and last whether it is a terminal.
+// An empty variable counts as unset. FORCE_COLOR=0 and FORCE_COLOR=false mean no,
+// as in many programs.
+func wantColor(mode string, getenv func(string) string, terminal func() bool) (bool, error) {
+	switch mode {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+	default:
+		return false, usagef("--color %q is none of auto, always, never", mode)
+	}
+	if force := getenv("FORCE_COLOR"); force != "" {
+		return force != "0" && force != "false", nil
+	}
+	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && terminal(), nil
 }

@@ -133,7 +133,7 @@ func TestExitCode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := exitCode(tt.doc); got != tt.want {
+			if got, _ := exitCode(tt.doc); got != tt.want {
 				t.Errorf("exitCode = %d, want %d", got, tt.want)
 			}
 			storedRun(t, tt.doc)
