@@ -70,7 +70,7 @@ func Open(ctx context.Context, source store.Source, d store.Discipline, o Option
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{d: d, database: database, o: o, sessions: newSessions()}
+	db := &DB{d: d, database: database, o: o, sessions: &sessions{named: map[string]*session{}, ending: make(chan struct{})}}
 	db.life, db.end = context.WithCancel(context.Background())
 	if err := db.dialAll(ctx); err != nil {
 		db.end()

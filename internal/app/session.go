@@ -89,10 +89,6 @@ type sessions struct {
 	once   sync.Once
 }
 
-func newSessions() *sessions {
-	return &sessions{named: map[string]*session{}, ending: make(chan struct{})}
-}
-
 // A session is a connection that is kept open between requests. Everything but
 // turn belongs to whoever has the turn.
 type session struct {
@@ -112,7 +108,7 @@ func (db *DB) Session(ctx context.Context, name string, fn func(*Session) error)
 	if db.d.Engine() != store.SQLite {
 		return false, ErrCannot
 	}
-	s, err := db.takeTurn(ctx, name, db.sessions.find)
+	s, err := db.takeTurn(ctx, name, true)
 	if err != nil {
 		return false, err
 	}
@@ -120,7 +116,7 @@ func (db *DB) Session(ctx context.Context, name string, fn func(*Session) error)
 	if s.tx == nil {
 		c, err := db.database.Dial(ctx, store.Session)
 		if err != nil {
-			db.forget(name, s)
+			_ = db.endSession(name, s)
 			return false, fmt.Errorf("open session: %w", err)
 		}
 		s.tx = db.newTx(c)
@@ -169,7 +165,7 @@ func (db *DB) CloseSession(ctx context.Context, name string) error {
 	if db.d.Engine() != store.SQLite {
 		return ErrCannot
 	}
-	s, err := db.takeTurn(ctx, name, db.sessions.existing)
+	s, err := db.takeTurn(ctx, name, false)
 	if s == nil || err != nil {
 		return err
 	}
@@ -196,38 +192,32 @@ func (db *DB) CloseSessions() {
 	group.Wait()
 }
 
-// find returns the session called name, made if need be and not yet dialed.
-func (all *sessions) find(name string) (*session, error) {
+// find returns the session called name, made if need be and not yet dialed; nil
+// where there is none and create is false.
+func (all *sessions) find(name string, create bool) (*session, error) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
+	s := all.named[name]
+	switch {
+	case s != nil || !create:
+		return s, nil
+	case len(all.named) == MaxSessions:
+		return nil, store.ErrSessions
+	}
 	select {
 	case <-all.ending:
 		return nil, store.ErrClosed
 	default:
-	}
-	s := all.named[name]
-	switch {
-	case s != nil:
-		return s, nil
-	case len(all.named) == MaxSessions:
-		return nil, store.ErrSessions
 	}
 	s = &session{turn: make(chan struct{}, 1)}
 	all.named[name] = s
 	return s, nil
 }
 
-// existing returns the session called name, nil where there is none.
-func (all *sessions) existing(name string) (*session, error) {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	return all.named[name], nil
-}
-
-// takeTurn returns the session that find gives, with its turn.
-func (db *DB) takeTurn(ctx context.Context, name string, find func(string) (*session, error)) (*session, error) {
+// takeTurn returns the session that find does, with its turn.
+func (db *DB) takeTurn(ctx context.Context, name string, create bool) (*session, error) {
 	for {
-		s, err := find(name)
+		s, err := db.sessions.find(name, create)
 		if s == nil || err != nil {
 			return nil, err
 		}
@@ -247,21 +237,16 @@ func (db *DB) takeTurn(ctx context.Context, name string, find func(string) (*ses
 
 func (s *session) yield() { <-s.turn }
 
-// forget takes s out of the names in use. The caller has its turn.
-func (db *DB) forget(name string, s *session) {
-	s.over = true
-	db.sessions.mu.Lock()
-	defer db.sessions.mu.Unlock()
-	delete(db.sessions.named, name)
-}
-
-// endSession closes s, whose turn the caller has.
-func (db *DB) endSession(name string, s *session) error {
+// endSession closes s, whose turn the caller has, and takes it out of the names
+// in use.
+func (db *DB) endSession(name string, s *session) (err error) {
 	if s.over {
 		return nil
 	}
-	db.forget(name, s)
-	var err error
+	s.over = true
+	db.sessions.mu.Lock()
+	delete(db.sessions.named, name)
+	db.sessions.mu.Unlock()
 	if s.tx != nil {
 		err = s.tx.c.Close()
 	}

@@ -137,13 +137,16 @@ func (c *transferCall) Answer(node string, _ time.Duration) any {
 // balances of one moment.
 var total = Operation{Path: api.PathTotal, Reads: true, New: func() Call { return new(totalCall) }}
 
-type totalCall struct{ sum, accounts int64 }
+type totalCall struct {
+	Sum      int64 `json:"-"` // it has no parameter
+	Accounts int64 `json:"-"`
+}
 
 func (c *totalCall) Do(t *Tx) (err error) {
-	c.sum, c.accounts, err = t.Total()
+	c.Sum, c.Accounts, err = t.Total()
 	return err
 }
 
 func (c *totalCall) Answer(string, time.Duration) any {
-	return api.TotalResponse{Total: c.sum, Accounts: c.accounts}
+	return api.TotalResponse{Total: c.Sum, Accounts: c.Accounts}
 }

@@ -61,7 +61,8 @@ func (n *Node) closeForLab(x *exchange) answer {
 
 // release closes what is open. It does so to the end even if its client goes.
 func (n *Node) release(x *exchange) error {
-	o := n.leave()
+	var o *opened
+	n.locked(func() { o, n.on = n.on, nil }) // keeps requests from it
 	if o == nil {
 		return nil
 	}
@@ -146,7 +147,7 @@ func (n *Node) openAnswer(o *opened) answer {
 // acquire opens what is wanted and lets requests in. What could not be opened
 // is announced all the same: some of its files may have been made.
 func (n *Node) acquire(ctx context.Context, want opening) (*opened, error) {
-	n.announce(want.name)
+	n.locked(func() { n.last = want.name })
 	db, err := n.cfg.Open(ctx, pathOf(n.cfg, want.name), want.discipline)
 	if err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (n *Node) acquire(ctx context.Context, want opening) (*opened, error) {
 	n.metrics.describe(n.cfg, o)
 	n.log.Info("database opened for the lab", "db", o.path, described(o.discipline))
 	n.warn(o)
-	n.enter(o)
+	n.locked(func() { n.on = o })
 	return o, nil
 }
 

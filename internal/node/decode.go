@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -52,7 +53,7 @@ func rules(request any) []rule {
 	var all []rule
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" {
+		if name == "" || name == "-" {
 			continue
 		}
 		r := rule{name: name, index: f.Index, kind: f.Type.Kind()}
@@ -124,10 +125,6 @@ func decode(body []byte, request any) error {
 	if err := json.Unmarshal(body, request, strict); err != nil {
 		return undecodable(err, known)
 	}
-	return checkRules(request, known)
-}
-
-func checkRules(request any, known []rule) error {
 	value := reflect.ValueOf(request).Elem()
 	for _, r := range known {
 		if !r.check(value) {
@@ -183,21 +180,17 @@ func decodeQuery(query string, request any) error {
 	if err != nil {
 		return &invalid{"query", "must be name=value, percent-encoded"}
 	}
-	known := rules(request)
-	value := reflect.ValueOf(request).Elem()
+	given := map[string]string{}
 	for name, all := range values {
-		i := 0
-		for ; i < len(known) && known[i].name != name; i++ {
-		}
-		switch {
-		case i == len(known):
-			return &invalid{fieldAt(jsontext.Pointer("").AppendToken(name)), "is not a field of this request"}
-		case len(all) > 1:
+		if len(all) > 1 {
 			return &invalid{name, "must be given once"}
-		case strings.ToValidUTF8(all[0], "") != all[0] || all[0] == "":
-			return &invalid{name, known[i].wanted()}
 		}
-		value.FieldByIndex(known[i].index).SetString(all[0])
+		// An empty value is none that a request can have; NUL is one that no rule lets pass.
+		given[name] = cmp.Or(strings.ToValidUTF8(all[0], "\x00"), "\x00")
 	}
-	return checkRules(request, known)
+	body, err := json.Marshal(given)
+	if err != nil {
+		return &invalid{"query", "must have names in UTF-8"}
+	}
+	return decode(body, request)
 }

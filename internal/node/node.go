@@ -141,9 +141,7 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 // gives clients that are still talking a little longer, and closes every
 // connection.
 func (n *Node) drain(srv *http.Server) {
-	n.gate.Lock()
-	n.stopping = true
-	n.gate.Unlock()
+	n.locked(func() { n.stopping = true })
 	n.log.Info("stopping") // from here on, nothing more is begun
 	patience, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

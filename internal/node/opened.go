@@ -51,7 +51,7 @@ func pathOf(cfg Config, name string) string {
 }
 
 // current returns what is open, nil while nothing is.
-func (n *Node) current() *opened {
+func (n *Node) current() (o *opened) {
 	n.gate.RLock()
 	defer n.gate.RUnlock()
 	return n.on
@@ -65,26 +65,11 @@ func (n *Node) lastPath() (path string, lab bool) {
 	return pathOf(n.cfg, n.last), n.last != ""
 }
 
-// leave keeps requests from what is open, which it returns, nil where nothing is.
-func (n *Node) leave() (before *opened) {
+// locked changes on and last while no request begins.
+func (n *Node) locked(change func()) {
 	n.gate.Lock()
 	defer n.gate.Unlock()
-	before, n.on = n.on, nil
-	return before
-}
-
-// enter lets requests in on o.
-func (n *Node) enter(o *opened) {
-	n.gate.Lock()
-	defer n.gate.Unlock()
-	n.on = o
-}
-
-// announce takes down which database is about to be opened.
-func (n *Node) announce(name string) {
-	n.gate.Lock()
-	defer n.gate.Unlock()
-	n.last = name
+	change()
 }
 
 // closeSessions gives back what the lab's sessions hold: requests of any node

@@ -99,8 +99,9 @@ func (c *client) send(ctx context.Context, path string, params url.Values, queri
 		params.Set("redirect", "")
 	}
 	last := &failure{}
-	var tried []string
-	for ask := c.order(); len(ask) > 0; {
+	var tried, ask []string
+	c.locked(func() { ask = append([]string{c.first}, c.address.Hosts...) })
+	for len(ask) > 0 {
 		node := ask[0]
 		ask = ask[1:]
 		if slices.Contains(tried, node) {
@@ -113,10 +114,10 @@ func (c *client) send(ctx context.Context, path string, params url.Values, queri
 			ask = append([]string{leader}, ask...)
 			last = &failure{code: CodeNoLeader, certain: true, err: fmt.Errorf("%s says that %s is the leader", node, leader)}
 		case f == nil:
-			c.prefer(node)
+			c.locked(func() { c.first = node })
 			return results, nil
 		case !f.certain:
-			c.avoid(node)
+			c.locked(func() { c.avoid(node) })
 			return nil, f
 		case last.code != CodeNoLeader: // a node that is up says more than one that is not
 			last = f
@@ -125,37 +126,20 @@ func (c *client) send(ctx context.Context, path string, params url.Values, queri
 	return nil, last
 }
 
-// says takes down which version answered.
-func (c *client) says(version string) {
+// locked runs fn while nobody else looks at first and version.
+func (c *client) locked(fn func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.version = version
-}
-
-// order returns the nodes in the order in which to ask them.
-func (c *client) order() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]string{c.first}, c.address.Hosts...)
-}
-
-// prefer has node asked first from now on.
-func (c *client) prefer(node string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.first = node
+	fn()
 }
 
 // avoid has another node asked first, where there is one: one that does not
 // answer would cost every attempt its whole patience.
 func (c *client) avoid(node string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.first != node {
-		return
+	if c.first == node {
+		i := slices.Index(c.address.Hosts, node)
+		c.first = c.address.Hosts[(i+1)%len(c.address.Hosts)]
 	}
-	i := slices.Index(c.address.Hosts, node)
-	c.first = c.address.Hosts[(i+1)%len(c.address.Hosts)]
 }
 
 // ask sends the request to one node. It returns the results of all statements,
@@ -173,7 +157,7 @@ func (c *client) ask(ctx context.Context, target string, body []byte, statements
 		return nil, "", broken(err)
 	}
 	defer resp.Body.Close()
-	c.says(resp.Header.Get("X-Rqlite-Version"))
+	c.locked(func() { c.version = resp.Header.Get("X-Rqlite-Version") })
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, "", broken(fmt.Errorf("read answer: %w", err))

@@ -111,9 +111,9 @@ func (cl *cluster) Absent(error) error { return nil }
 
 // Engine returns the engine and its version, as the cluster says it: "rqlite 10".
 func (cl *cluster) Engine() string {
-	cl.client.mu.Lock()
-	defer cl.client.mu.Unlock()
-	return strings.TrimSpace("rqlite " + cl.client.version)
+	version := ""
+	cl.client.locked(func() { version = cl.client.version })
+	return strings.TrimSpace("rqlite " + version)
 }
 
 // String returns the address.
