@@ -16,6 +16,8 @@ const (
 	PathWrite     = "/api/write"
 	PathCounter   = "/api/counter"
 	PathPurchase  = "/api/purchase"
+	PathReserve   = "/api/reserve"
+	PathCancel    = "/api/cancel"
 	PathTransfer  = "/api/transfer"
 	PathTotal     = "/api/total"
 	PathHealth    = "/health"
@@ -42,7 +44,7 @@ const (
 	CodeInvalidArgument  = "INVALID_ARGUMENT"       // 400: the body or query; Field names the culprit
 	CodeNotFound         = "NOT_FOUND"              // 404
 	CodeMethodNotAllowed = "METHOD_NOT_ALLOWED"     // 405, with Allow
-	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds, a database is open already
+	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds, an order is cancelled already, a database is open already
 	CodeTooLarge         = "BODY_TOO_LARGE"         // 413
 	CodeMediaType        = "UNSUPPORTED_MEDIA_TYPE" // 415
 	CodeCrossOrigin      = "CROSS_ORIGIN"           // 403: a browser sent it for a page from elsewhere
@@ -114,6 +116,24 @@ type PurchaseResponse struct {
 	Success   bool   `json:"success"`
 	Item      string `json:"item"`
 	Left      int64  `json:"left"`
+	Container string `json:"container"`
+}
+
+// ReserveRequest asks for an order of Quantity pieces of Item.
+type ReserveRequest struct {
+	Item     string `json:"item" want:"1..256"`
+	Quantity int64  `json:"quantity" want:"1..1000000000000"`
+}
+
+// CancelRequest asks for an order's pieces to be given back.
+type CancelRequest struct {
+	Order int64 `json:"order" want:"1..1000000000000000"`
+}
+
+// OrderResponse tells the id of the order that was made or cancelled.
+type OrderResponse struct {
+	Success   bool   `json:"success"`
+	ID        int64  `json:"id"`
 	Container string `json:"container"`
 }
 

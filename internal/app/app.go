@@ -39,11 +39,11 @@ type Call interface {
 }
 
 // Operations lists every operation.
-var Operations = []Operation{increment, readCounter, write, purchase, transfer, total}
+var Operations = []Operation{increment, readCounter, write, purchase, reserve, cancel, transfer, total}
 
 // Program is every table and every statement of the application.
 var Program = store.NewProgram(tables, slices.Concat(
-	counterStatements, dataStatements, stockStatements, accountStatements, labStatements, clearTables, dropTables,
+	counterStatements, dataStatements, stockStatements, orderStatements, accountStatements, labStatements, clearTables, dropTables,
 )...)
 
 // The tables counters and data are the seed's, letter for letter.
@@ -67,6 +67,12 @@ var tables = []store.Table{
 	{Name: "inventory", Create: `CREATE TABLE IF NOT EXISTS {inventory} (
   item TEXT PRIMARY KEY,
   stock {integer} NOT NULL
+)`},
+	{Name: "orders", Create: `CREATE TABLE IF NOT EXISTS {orders} (
+  id {id},
+  item TEXT NOT NULL,
+  quantity {integer} NOT NULL,
+  cancelled {integer} NOT NULL
 )`},
 	{Name: "accounts", Create: `CREATE TABLE IF NOT EXISTS {accounts} (
   name TEXT PRIMARY KEY,

@@ -19,6 +19,8 @@ var (
 	allBalances = &store.Statement{Op: "read balances", Text: "SELECT name, balance FROM {accounts}", Cold: true}
 	allRows     = &store.Statement{Op: "read rows", Text: fmt.Sprintf("SELECT id, substr(coalesce(content, ''), 1, %d) FROM {data} ORDER BY id", rowPrefix), Cold: true}
 
+	allOrders = &store.Statement{Op: "read orders", Text: "SELECT id, item, quantity, cancelled FROM {orders} ORDER BY id", Cold: true}
+
 	countPayments = &store.Statement{Op: "count payments", Text: "SELECT count(*) FROM {payments}", Cold: true}
 	countData     = &store.Statement{Op: "count rows", Text: "SELECT count(*) FROM {data}", Cold: true}
 	// Of a scene: 2 KiB each, marked so that no ledger takes them for a client's.
@@ -29,7 +31,7 @@ INSERT INTO {data} (content) SELECT 'scene:' || hex(zeroblob(1021)) FROM n`, Col
 INSERT INTO {data} (content) SELECT 'never committed ' || hex(zeroblob(2048)) FROM n`, Cold: true}
 
 	labStatements = []*store.Statement{
-		checkTables, countRows, allCounters, allStock, allBalances, allRows, countPayments, countData, sceneRows, spillRows,
+		checkTables, countRows, allCounters, allStock, allBalances, allOrders, allRows, countPayments, countData, sceneRows, spillRows,
 	}
 	clearTables = forTables("clear", "DELETE FROM {%s}")
 	dropTables  = forTables("drop tables", "DROP TABLE IF EXISTS {%s}")
@@ -58,7 +60,21 @@ func readFacts(c store.Conn, facts *store.Facts, withRows bool) error {
 			return err
 		}
 	}
-	err := c.Run(countRows.Index, nil, func(row []any) (err error) {
+	err := c.Run(allOrders.Index, nil, func(row []any) error {
+		o := store.Order{Item: text(row[1])}
+		for i, into := range map[int]*int64{0: &o.ID, 2: &o.Quantity, 3: &o.Cancelled} {
+			n, err := whole(row[i])
+			if *into = n; err != nil {
+				return err
+			}
+		}
+		facts.Orders = append(facts.Orders, o)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = c.Run(countRows.Index, nil, func(row []any) (err error) {
 		if facts.Records, err = whole(row[0]); err == nil {
 			facts.Payments, err = whole(row[1])
 		}

@@ -39,7 +39,7 @@ func failure(err error, attempts int) answer {
 	switch {
 	case errors.As(err, &bad):
 		status, body.Code, body.Field = http.StatusBadRequest, api.CodeInvalidArgument, bad.field
-	case errors.Is(err, store.ErrShort):
+	case errors.Is(err, store.ErrShort), errors.Is(err, store.ErrCancelled):
 		status, body.Code = http.StatusConflict, api.CodeConflict
 	case errors.Is(err, store.ErrNoSuch):
 		status, body.Code = http.StatusNotFound, api.CodeNotFound

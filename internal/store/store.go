@@ -16,11 +16,12 @@ import (
 	"time"
 )
 
-// What an attempt ends with where the data forbid it. Neither is the database's
-// fault and neither is tried again.
+// What an attempt ends with where the data forbid it. None is the database's
+// fault and none is tried again.
 var (
-	ErrShort  = errors.New("not enough left")
-	ErrNoSuch = errors.New("no such row")
+	ErrShort     = errors.New("not enough left")
+	ErrNoSuch    = errors.New("no such row")
+	ErrCancelled = errors.New("the order is cancelled already")
 )
 
 // ErrClosed is the error of an attempt on a database that is closing or closed;
