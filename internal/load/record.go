@@ -2,16 +2,17 @@ package load
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"example.com/contend/history"
 )
 
 // A record holds the ops of one process while the load runs. An op is large
-// and full of strings that are the same in most ops; to keep each whole would
-// have the garbage collector and the memory show in the latencies. So a
-// record keeps an entry without pointers for each op, in blocks that never
-// move, and each combination of strings once.
+// and full of strings that are the same in most ops; whole ops would make the
+// garbage collector and the memory show in the latencies. So a record keeps an
+// entry without pointers for each op, in blocks that never move, and each
+// combination of strings once.
 type record struct {
 	blocks [][]entry
 	words  []words
@@ -62,91 +63,49 @@ func (r *record) add(op *history.Op) {
 
 // keep returns the index of w, which it adds unless it is among the last few.
 func (r *record) keep(w words) uint32 {
-	for i := len(r.words) - 1; i >= 0 && i >= len(r.words)-recentWords; i-- {
-		if r.words[i] == w {
-			return uint32(i)
-		}
+	recent := max(0, len(r.words)-recentWords)
+	i := slices.Index(r.words[recent:], w)
+	if i < 0 {
+		i = len(r.words) - recent
+		r.words = append(r.words, w)
 	}
-	r.words = append(r.words, w)
-	return uint32(len(r.words) - 1)
-}
-
-// op returns the op of process that e is the entry of.
-func (r *record) op(process int, e *entry) history.Op {
-	w := &r.words[e.words]
-	return history.Op{
-		Process: process, Node: w.node, Func: w.function, Key: w.key, To: w.to, Amount: e.amount,
-		Value:    history.Value{Int64: e.value, Valid: e.valid},
-		Intended: e.intended, Invoked: e.invoked, Returned: e.returned,
-		Attempts: e.attempts, Outcome: e.outcome, Status: int(e.status), Code: w.code, Extended: w.extended,
-	}
-}
-
-// at returns the i-th entry.
-func (r *record) at(i int) *entry {
-	if first := r.blocks[0]; i < len(first) {
-		return &first[i]
-	}
-	i -= len(r.blocks[0])
-	return &r.blocks[1+i/blockEntries][i%blockEntries]
+	return uint32(recent + i)
 }
 
 // A reference says where an op is, and when it was invoked.
 type reference struct {
 	invoked        time.Duration
 	process, index int32
-}
-
-func (a reference) compare(b reference) int {
-	if a.invoked != b.invoked {
-		return cmp.Compare(a.invoked, b.invoked)
-	}
-	return cmp.Or(cmp.Compare(a.process, b.process), cmp.Compare(a.index, b.index))
+	entry          *entry
 }
 
 // merge returns the ops of all records, that of process 0 first, by the time
 // they were invoked, and numbers them.
 func merge(records []*record) []history.Op {
-	var runs [][]reference
-	total := 0
+	var refs []reference
 	for process, r := range records {
-		run := make([]reference, 0, r.n)
-		for i := range r.n {
-			run = append(run, reference{r.at(i).invoked, int32(process), int32(i)})
+		refs = slices.Grow(refs, r.n)
+		index := int32(0)
+		for _, block := range r.blocks {
+			for i := range block {
+				refs = append(refs, reference{block[i].invoked, int32(process), index, &block[i]})
+				index++
+			}
 		}
-		runs = append(runs, run)
-		total += r.n
 	}
-	ops := make([]history.Op, total)
-	for i, ref := range mergeRuns(runs) {
-		r := records[ref.process]
-		ops[i] = r.op(int(ref.process), r.at(int(ref.index)))
-		ops[i].Index = i
+	slices.SortFunc(refs, func(a, b reference) int {
+		return cmp.Or(cmp.Compare(a.invoked, b.invoked), cmp.Compare(a.process, b.process), cmp.Compare(a.index, b.index))
+	})
+	ops := make([]history.Op, len(refs))
+	for i, ref := range refs {
+		e := ref.entry
+		w := &records[ref.process].words[e.words]
+		ops[i] = history.Op{
+			Index: i, Process: int(ref.process), Node: w.node, Func: w.function, Key: w.key, To: w.to, Amount: e.amount,
+			Value:    history.Value{Int64: e.value, Valid: e.valid},
+			Intended: e.intended, Invoked: e.invoked, Returned: e.returned,
+			Attempts: e.attempts, Outcome: e.outcome, Status: int(e.status), Code: w.code, Extended: w.extended,
+		}
 	}
 	return ops
-}
-
-// mergeRuns puts sorted runs together, two and two: a process makes its calls
-// one after another, so its own are in order already.
-func mergeRuns(runs [][]reference) []reference {
-	switch n := len(runs); n {
-	case 0:
-		return nil
-	case 1:
-		return runs[0]
-	default:
-		return mergeTwo(mergeRuns(runs[:n/2]), mergeRuns(runs[n/2:]))
-	}
-}
-
-func mergeTwo(a, b []reference) []reference {
-	merged := make([]reference, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		if b[0].compare(a[0]) < 0 {
-			merged, b = append(merged, b[0]), b[1:]
-		} else {
-			merged, a = append(merged, a[0]), a[1:]
-		}
-	}
-	return append(append(merged, a...), b...)
 }

@@ -18,17 +18,16 @@ type Options struct {
 	Workload  workload.Workload
 	Seed      uint64 // the n-th call of each process follows from it
 
-	// Progress, where it is not nil, is told ten times a second and once at
-	// the end how many ops are over and how many there will be, 0 where that
-	// is not known (Closed). All calls come from one goroutine and are over
-	// when Run returns.
+	// Progress, if it is not nil, gets ten times a second and once at the end
+	// how many ops are over and how many there will be, 0 if that is not known
+	// (Closed). All calls come from one goroutine and are over when Run returns.
 	Progress func(done, total int)
 
-	newSleeper func() sleeper // nil: the machine's own
+	newSleeper func() (sleep func(time.Duration), release func()) // nil: newPreciseSleeper
 }
 
-// Run drives the load spec and returns what came of it. Every client connects
-// first; the load's clock starts when all have.
+// Run drives the load spec and returns its ops. Every client connects first; the
+// load's clock starts when all have.
 //
 // An op is due: in a burst at time 0, all of them; in a sequence or a closed
 // load when the answer before it came; in an open load at its place in the
@@ -39,7 +38,7 @@ type Options struct {
 // the end of a load must show like any other; the rest is Dropped.
 //
 // When ctx is done no more calls are sent, those in flight end as unknown, and
-// Run returns what there is with the cause of ctx. An error without ops means
+// Run returns the ops so far with the cause of ctx. An error without ops means
 // that spec or opts do not fit, or that a client could not connect.
 func Run(ctx context.Context, spec Spec, opts Options) (Result, error) {
 	if err := spec.Validate(); err != nil {
@@ -49,7 +48,11 @@ func Run(ctx context.Context, spec Spec, opts Options) (Result, error) {
 		return Result{}, errors.New("check load: want NewClient and Workload")
 	}
 	r := newRun(spec, opts)
-	defer r.close()
+	defer func() {
+		for _, p := range r.processes {
+			p.client.Close() // the ops are recorded: its error could not change them
+		}
+	}()
 	if err := r.connect(ctx); err != nil {
 		return Result{}, err
 	}
@@ -57,11 +60,15 @@ func Run(ctx context.Context, spec Spec, opts Options) (Result, error) {
 	defer stop()
 	switch spec.Arrival {
 	case Burst, Sequence:
-		r.share(ctx, spec.Requests/spec.Clients)
+		r.backToBack(ctx, func(made int, _ time.Duration) bool { return made < spec.Requests/spec.Clients })
 	case Closed:
-		r.closed(ctx)
+		r.backToBack(ctx, func(_ int, now time.Duration) bool { return now < spec.Duration })
 	case Open:
-		r.open(ctx, opts.newSleeper)
+		newSleeper := opts.newSleeper
+		if newSleeper == nil {
+			newSleeper = newPreciseSleeper
+		}
+		r.open(ctx, newSleeper)
 	}
 	return r.result(), context.Cause(ctx)
 }
@@ -92,28 +99,23 @@ func newRun(spec Spec, opts Options) *run {
 		spec.Timeout = DefaultTimeout
 	}
 	r := &run{spec: spec, workload: opts.Workload}
+	expected := (spec.Planned() + spec.Clients - 1) / spec.Clients // of each process
 	for id := range spec.Clients {
 		r.processes = append(r.processes, &process{
 			id:     id,
 			client: opts.NewClient(id),
 			rng:    rand.New(rand.NewPCG(opts.Seed, uint64(id))),
-			ops:    newRecord(r.expected()),
+			ops:    newRecord(expected),
 		})
 	}
 	return r
 }
 
-// total returns how many ops there will be, 0 where that is not known.
-func (r *run) total() int { return r.spec.Planned() }
-
-// expected returns how many ops a process will make, 0 where that is not known.
-func (r *run) expected() int { return (r.total() + r.spec.Clients - 1) / r.spec.Clients }
-
 // connect connects all clients at once and returns the first error.
 func (r *run) connect(ctx context.Context) error {
 	now := time.Now()
 	errs := make([]error, len(r.processes))
-	r.all(r.each(func(p *process) { errs[p.id] = p.client.Connect(ctx, now, r.spec.Timeout) }))
+	r.all(func(p *process) { errs[p.id] = p.client.Connect(ctx, now, r.spec.Timeout) })
 	for id, err := range errs {
 		if err != nil {
 			return fmt.Errorf("connect client %d: %w", id, err)
@@ -122,24 +124,13 @@ func (r *run) connect(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) close() {
+// all runs do for each process, and the other tasks, in a goroutine each. It
+// opens the gate, and starts the clock, when all of them stand before it; it
+// returns when all are over.
+func (r *run) all(do func(*process), tasks ...func()) {
 	for _, p := range r.processes {
-		p.client.Close() // the ops are recorded: nothing that it says could change them
+		tasks = append(tasks, func() { do(p) })
 	}
-}
-
-// each returns one task for every process.
-func (r *run) each(fn func(*process)) []func() {
-	var tasks []func()
-	for _, p := range r.processes {
-		tasks = append(tasks, func() { fn(p) })
-	}
-	return tasks
-}
-
-// all runs each task in a goroutine of its own. It opens the gate, and starts
-// the clock, when all of them stand before it; it returns when all are over.
-func (r *run) all(tasks []func()) {
 	gate := make(chan struct{})
 	var ready, over sync.WaitGroup
 	ready.Add(len(tasks))
@@ -156,24 +147,68 @@ func (r *run) all(tasks []func()) {
 	over.Wait()
 }
 
-// share has each process make n calls back to back. A burst is the case n = 1.
-func (r *run) share(ctx context.Context, n int) {
-	r.all(r.each(func(p *process) {
-		due := time.Duration(0)
-		for i := 0; i < n && ctx.Err() == nil; i++ {
+// backToBack has each process make calls one after another as long as more
+// returns true for the number of calls made and the time.
+func (r *run) backToBack(ctx context.Context, more func(made int, now time.Duration) bool) {
+	r.all(func(p *process) {
+		for due := time.Duration(0); more(p.ops.n, due) && ctx.Err() == nil; {
 			due = r.issue(ctx, p, due)
 		}
-	}))
+	})
 }
 
-// closed has each process make calls back to back until Duration is over.
-func (r *run) closed(ctx context.Context) {
-	r.all(r.each(func(p *process) {
-		due := time.Duration(0)
-		for due < r.spec.Duration && ctx.Err() == nil {
-			due = r.issue(ctx, p, due)
+// open lets one goroutine keep the schedule and the processes serve it. The
+// channel between them is the queue of arrivals: it has room for all, so that
+// the schedule never waits for the processes. They send for as long as the load
+// lasts, and for a Timeout after it. A sleeper sleeps as exactly as the
+// machine can; it belongs to the goroutine that made it, which releases it.
+func (r *run) open(ctx context.Context, newSleeper func() (sleep func(time.Duration), release func())) {
+	queue := make(chan int, r.spec.Arrivals())
+	schedule := func() {
+		defer close(queue)
+		sleep, release := newSleeper()
+		defer release()
+		for k := range r.spec.Arrivals() {
+			if !r.waitUntil(ctx, sleep, r.spec.Due(k)) {
+				return
+			}
+			queue <- k
 		}
-	}))
+	}
+	r.all(func(p *process) {
+		for k := range queue { // what comes too late is counted
+			if ctx.Err() != nil || time.Since(r.start) >= r.spec.Span()+r.spec.Timeout {
+				p.dropped++
+				continue
+			}
+			r.issue(ctx, p, r.spec.Due(k))
+		}
+	}, schedule)
+}
+
+// coarse is well above what a timer of the Go runtime oversleeps (about 1 ms).
+const coarse = 3 * time.Millisecond
+
+// waitUntil returns true at the given time and false once ctx is done. It
+// waits on a timer, which can be interrupted, and leaves the last few
+// milliseconds to sleep, which is exact.
+func (r *run) waitUntil(ctx context.Context, sleep func(time.Duration), due time.Duration) bool {
+	if d := due - time.Since(r.start); d > coarse {
+		timer := time.NewTimer(d - coarse)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	for ctx.Err() == nil {
+		d := due - time.Since(r.start)
+		if d <= 0 {
+			return true
+		}
+		sleep(d)
+	}
+	return false
 }
 
 // issue makes the next call of p, which was due at the given time, records the
@@ -204,8 +239,8 @@ func (r *run) result() Result {
 	return res
 }
 
-// report tells progress how the run is going until the function that it
-// returns is called, which waits for the last word to be said.
+// report calls progress until the function that it returns is called, which
+// returns after the last call.
 func (r *run) report(progress func(done, total int)) (stop func()) {
 	if progress == nil {
 		return func() {}
@@ -215,7 +250,7 @@ func (r *run) report(progress func(done, total int)) (stop func()) {
 		for _, p := range r.processes {
 			done += p.done.Load()
 		}
-		progress(int(done), r.total())
+		progress(int(done), r.spec.Planned())
 	}
 	quit := make(chan struct{})
 	var wg sync.WaitGroup

@@ -80,7 +80,7 @@ func runOn(t *testing.T, ctx context.Context, s *server, spec Spec, w workload.W
 	res, err := Run(ctx, spec, Options{
 		NewClient:  func(process int) Client { return &timeClient{s, process} },
 		Workload:   w,
-		newSleeper: func() sleeper { return runtimeSleeper{} },
+		newSleeper: func() (func(time.Duration), func()) { return time.Sleep, func() {} },
 	})
 	if s.early.Load() > 0 {
 		t.Errorf("%d calls before all clients were connected", s.early.Load())

@@ -2,4 +2,6 @@
 
 package load
 
-func newPreciseSleeper() sleeper { return runtimeSleeper{} }
+import "time"
+
+func newPreciseSleeper() (sleep func(time.Duration), release func()) { return time.Sleep, func() {} }
