@@ -45,7 +45,8 @@ const (
 func TestBalanceThroughput(t *testing.T) {
 	need(t, "nginx", "wrk")
 	_, addrs := startNodes(t)
-	ours, nginx := startBalancer(t, addrs), startNginx(t, addrs)
+	ours := startBalancer(t, addrs)
+	nginx, _ := startNginx(t, addrs)
 	script := wrkPost(t, balanceBody)
 
 	var ourRates, nginxRates, ratios []float64
@@ -78,7 +79,8 @@ func TestBalanceThroughput(t *testing.T) {
 func TestBalanceKill(t *testing.T) {
 	need(t, "nginx")
 	nodes, addrs := startNodes(t)
-	fronts := []string{startBalancer(t, addrs), startNginx(t, addrs), "http://" + addrs[1]}
+	nginxURL, _ := startNginx(t, addrs)
+	fronts := []string{startBalancer(t, addrs), nginxURL, "http://" + addrs[1]}
 	failed := make([]atomic.Int64, len(fronts))
 	var group sync.WaitGroup
 	tick := time.NewTicker(time.Second / balanceRate)
@@ -232,8 +234,9 @@ http {
 }
 `
 
-// startNginx starts nginx before the nodes and returns its URL.
-func startNginx(t *testing.T, addrs []string) string {
+// startNginx starts nginx before the nodes and returns its URL and the process
+// id of its master, whose children are the workers.
+func startNginx(t *testing.T, addrs []string) (url string, pid int) {
 	t.Helper()
 	dir, addr := t.TempDir(), freeBalanceAddr(t)
 	var user, nodes string
@@ -257,7 +260,7 @@ func startNginx(t *testing.T, addrs []string) string {
 		_ = cmd.Wait()
 	})
 	awaitBalance(t, addr)
-	return "http://" + addr
+	return "http://" + addr, cmd.Process.Pid
 }
 
 func freeBalanceAddr(t *testing.T) string {

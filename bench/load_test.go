@@ -39,15 +39,18 @@ const (
 func TestLoadDriver(t *testing.T) {
 	need(t, "wrk", "hey")
 	url := "http://" + testproc.Start(t, "load server").Addr
-	generators := []struct {
-		name string
-		run  func(*testing.T, string) loadFigures
-	}{{"contend", runDriver}, {"wrk", runWrk}, {"hey", runHey}}
-
 	rounds := map[string][]loadFigures{}
 	for round := range loadRounds {
-		for _, g := range generators {
-			f := g.run(t, url)
+		for _, g := range []struct {
+			name  string
+			cmd   *exec.Cmd
+			count string
+		}{
+			{"contend", testproc.Command("load driver", url), driverCount},
+			{"wrk", wrkLoad(t, url), wrkCount},
+			{"hey", heyLoad(url), heyCount},
+		} {
+			f := measureLoad(t, g.cmd, g.count)
 			t.Logf("round %d  %-8s %6.2f µs CPU a request, %7.0f requests/s", round+1, g.name, f.cpu, f.rate)
 			rounds[g.name] = append(rounds[g.name], f)
 		}
@@ -87,24 +90,25 @@ func loadMedian(all []loadFigures) loadFigures {
 	return loadFigures{cpu: median(cpu), rate: median(rate)}
 }
 
-func runDriver(t *testing.T, url string) loadFigures {
-	return measureLoad(t, testproc.Command("load driver", url), `(\d+) ok of (\d+)`)
+// What each generator prints of its requests: how many were answered, and of how many.
+const (
+	driverCount = `(\d+) ok of (\d+)`
+	wrkCount    = `(\d+) requests in`
+	heyCount    = `\[200\]\s+(\d+) responses`
+)
+
+func wrkLoad(t *testing.T, url string) *exec.Cmd {
+	return exec.Command("wrk", "-t2", "-c"+strconv.Itoa(loadConnections), fmt.Sprintf("-d%ds", loadSeconds),
+		"-s", wrkPost(t, loadBody()), url+loadCall().Path)
 }
 
-func runWrk(t *testing.T, url string) loadFigures {
-	script := wrkPost(t, loadBody())
-	cmd := exec.Command("wrk", "-t2", "-c"+strconv.Itoa(loadConnections), fmt.Sprintf("-d%ds", loadSeconds), "-s", script, url+loadCall().Path)
-	return measureLoad(t, cmd, `(\d+) requests in`)
-}
-
-func runHey(t *testing.T, url string) loadFigures {
-	cmd := exec.Command("hey", "-z", fmt.Sprintf("%ds", loadSeconds), "-c", strconv.Itoa(loadConnections),
+func heyLoad(url string) *exec.Cmd {
+	return exec.Command("hey", "-z", fmt.Sprintf("%ds", loadSeconds), "-c", strconv.Itoa(loadConnections),
 		"-m", "POST", "-T", "application/json", "-d", loadBody(), url+loadCall().Path)
-	return measureLoad(t, cmd, `\[200\]\s+(\d+) responses`)
 }
 
-// measureLoad runs cmd and finds in its output how many requests it made.
-func measureLoad(t *testing.T, cmd *exec.Cmd, count string) loadFigures {
+// loadRequests runs cmd and finds in its output how many requests it made.
+func loadRequests(t *testing.T, cmd *exec.Cmd, count string) float64 {
 	t.Helper()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -121,6 +125,12 @@ func measureLoad(t *testing.T, cmd *exec.Cmd, count string) loadFigures {
 	if err != nil || n == 0 {
 		t.Fatalf("run %s: %q requests", cmd, match[1])
 	}
+	return n
+}
+
+func measureLoad(t *testing.T, cmd *exec.Cmd, count string) loadFigures {
+	t.Helper()
+	n := loadRequests(t, cmd, count)
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return loadFigures{cpu: float64(used.Microseconds()) / n, rate: n / loadSeconds}
 }

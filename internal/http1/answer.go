@@ -43,11 +43,24 @@ type Answer struct {
 func (a *Answer) ReadHead(in *bufio.Reader, method string) error {
 	*a = Answer{in: in, fields: a.fields, lines: MaxHead}
 	for a.Status < 200 {
-		if err := a.readHead(); err != nil {
-			return whole(err)
+		a.fields, a.Length, a.chunked = a.fields[:0], -1, false
+		line, err := a.line()
+		if err == nil {
+			err = a.statusLine(line)
+		}
+		for err == nil {
+			if line, err = a.line(); len(line) == 0 {
+				break
+			}
+			err = a.field(line)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	switch {
+	case a.chunked && (a.http10 || a.Length >= 0):
+		return ErrBad
 	case method == "HEAD" || a.Status == 204 || a.Status == 304:
 		a.chunked = false
 	case a.chunked:
@@ -59,49 +72,15 @@ func (a *Answer) ReadHead(in *bufio.Reader, method string) error {
 	return nil
 }
 
-// whole turns the end of the stream into an error: it came within an answer.
-func whole(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-func (a *Answer) readHead() error {
-	a.fields, a.Length, a.Close, a.chunked = a.fields[:0], -1, false, false
-	line, err := a.line()
-	if err != nil {
-		return err
-	}
-	if err := a.statusLine(line); err != nil {
-		return err
-	}
-	for {
-		line, err := a.line()
-		if err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			break
-		}
-		if err := a.field(line); err != nil {
-			return err
-		}
-	}
-	if a.chunked && (a.http10 || a.Length >= 0) {
-		return ErrBad
-	}
-	return nil
-}
-
 // line returns the next line without its end. It is valid until the next read.
 func (a *Answer) line() ([]byte, error) {
 	line, err := a.in.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	switch err {
+	case nil:
+	case bufio.ErrBufferFull:
 		return nil, ErrBad
-	}
-	if err != nil {
-		return nil, err
+	default:
+		return nil, whole(err)
 	}
 	a.lines -= len(line)
 	line, ok := bytes.CutSuffix(line, []byte("\r\n"))
@@ -109,6 +88,14 @@ func (a *Answer) line() ([]byte, error) {
 		return nil, ErrBad
 	}
 	return line, nil
+}
+
+// whole turns the end of the stream into an error: it came within an answer.
+func whole(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // statusLine reads "HTTP/1.1 200 OK".
@@ -128,11 +115,11 @@ func (a *Answer) statusLine(line []byte) error {
 	return nil
 }
 
-// field reads "Name: value".
+// field notes a line of the header.
 func (a *Answer) field(line []byte) error {
-	name, value, ok := cutField(line)
-	if !ok || !isToken(name) || hasControl(value) {
-		return ErrBad
+	name, value, err := cutField(line)
+	if err != nil {
+		return err
 	}
 	switch {
 	case is(name, "Content-Length"):
@@ -155,9 +142,13 @@ func (a *Answer) field(line []byte) error {
 	return nil
 }
 
-func cutField(line []byte) (name, value []byte, ok bool) {
-	name, value, ok = bytes.Cut(line, []byte(":"))
-	return name, trim(value), ok
+// cutField cuts "Name: value".
+func cutField(line []byte) (name, value []byte, err error) {
+	name, value, ok := bytes.Cut(line, []byte(":"))
+	if !ok || !isToken(name) || hasControl(value) {
+		return nil, nil, ErrBad
+	}
+	return name, trim(value), nil
 }
 
 // trim returns s without the blanks around it. bytes.Trim takes ten times as long.
@@ -200,6 +191,9 @@ func (a *Answer) Field(name string) []byte {
 // the connection is at the next one unless Close is set.
 func (a *Answer) Read(p []byte) (int, error) {
 	if a.left == 0 {
+		if !a.chunked {
+			return 0, io.EOF
+		}
 		if err := a.nextChunk(); err != nil {
 			return 0, err
 		}
@@ -211,44 +205,40 @@ func (a *Answer) Read(p []byte) (int, error) {
 	a.left -= int64(n)
 	if err == nil && a.left == 0 && a.chunked {
 		var end []byte
-		if end, err = a.line(); err == nil && len(end) > 0 {
+		if end, err = a.line(); len(end) > 0 {
 			err = ErrBad
 		}
 	}
 	return n, whole(err)
 }
 
-// nextChunk reads the line before a chunk. It returns io.EOF if no more of the
-// body comes, after the trailers have been read.
+// nextChunk reads the line before a chunk, and the trailers if it is the last
+// one: then it returns io.EOF.
 func (a *Answer) nextChunk() error {
-	if !a.chunked {
-		return io.EOF
-	}
 	line, err := a.line()
 	if err != nil {
-		return whole(err)
+		return err
 	}
 	digits, _, _ := bytes.Cut(line, []byte(";"))
-	a.left = number(bytes.TrimRight(digits, " \t"), 16)
-	if a.left < 0 {
-		a.left = 0
+	n := number(bytes.TrimRight(digits, " \t"), 16)
+	if n < 0 {
 		return ErrBad
 	}
-	if a.left > 0 {
-		a.lines = int(min(MaxHead, int64(a.lines)+16+a.left)) // a long body may have many chunks, but not tiny ones with long lines
+	if a.left = n; n > 0 {
+		a.lines = int(min(MaxHead, int64(a.lines)+16+n)) // a long body may have many chunks, but not tiny ones with long lines
 		return nil
 	}
 	for {
 		line, err := a.line()
 		if err != nil {
-			return whole(err)
+			return err
 		}
 		if len(line) == 0 {
 			a.chunked = false
 			return io.EOF
 		}
-		if name, value, ok := cutField(line); !ok || !isToken(name) || hasControl(value) {
-			return ErrBad
+		if _, _, err := cutField(line); err != nil {
+			return err
 		}
 	}
 }
