@@ -170,10 +170,12 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 			n.pool.close()
 		}
 	}()
-	b.log.Info("balancer started", "listen", ln.Addr().String(), "nodes", addresses(b.cfg.Nodes), "single_writer", b.cfg.SingleWriter)
-	for i := range b.nodes {
+	var names []string // as the command line has them
+	for i, n := range b.nodes {
+		names = append(names, n.Name+"="+n.Addr)
 		background.Go(func() { b.check(checks, i) })
 	}
+	b.log.Info("balancer started", "listen", ln.Addr().String(), "nodes", names, "single_writer", b.cfg.SingleWriter)
 
 	f := newFront(b.answer, b.log)
 	served := make(chan error, 1)
@@ -189,15 +191,6 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 	f.stop(b.cfg.Timeout + writeGrace)
 	b.log.Info("balancer stopped")
 	return nil
-}
-
-// addresses returns the nodes as the command line names them.
-func addresses(nodes []Node) []string {
-	list := make([]string, len(nodes))
-	for i, n := range nodes {
-		list[i] = n.Name + "=" + n.Addr
-	}
-	return list
 }
 
 // answer answers one request, mostly by asking a node.

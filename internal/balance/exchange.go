@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -19,8 +18,7 @@ import (
 
 const (
 	maxWhole = 64 << 10  // an answer up to this is read whole before the client sees any of it
-	oneWrite = 16 << 10  // a body up to this goes out together with its head
-	maxKept  = 256 << 10 // a buffer above this is not kept for the next exchange
+	maxKept  = 256 << 10 // a buffer above this is not kept for the next request
 )
 
 // An exchange is one client's request, ready to be sent to any node, and room
@@ -34,7 +32,7 @@ type exchange struct {
 	live     bool        // the answer's head goes out at once if its length is open: it says that a lock is held
 
 	body   bytes.Buffer // of the request
-	head   []byte       // of the request as nodes get it, or of the answer as the client gets it; with the body if that is short
+	out    []byte       // the request as nodes get it, or the answer as the client gets it
 	fields []byte       // the answer's header
 	answer []byte       // the answer's body, or its beginning
 }
@@ -43,18 +41,15 @@ type exchange struct {
 func (x *exchange) reset() {
 	x.request = nil
 	x.body.Reset()
-	if x.body.Cap() > maxKept {
-		x.body = bytes.Buffer{}
-	}
-	if cap(x.answer) > maxKept {
-		x.answer = nil
+	if x.body.Cap() > maxKept || cap(x.out) > maxKept {
+		x.body, x.out = bytes.Buffer{}, nil
 	}
 }
 
-// prepare writes the request's head for a node, with the path.
+// prepare writes the request as nodes get it, with the path.
 func (x *exchange) prepare(path string, deadline time.Time) {
 	x.deadline, x.live = deadline, strings.HasPrefix(path, "/lab/")
-	r, h := x.request, x.head[:0]
+	r, h := x.request, x.out[:0]
 	h = append(h, r.Method...)
 	h = append(h, ' ')
 	h = append(h, path...)
@@ -81,25 +76,7 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 		h = appendField(h, "Content-Length", strconv.Itoa(x.body.Len()))
 	}
 	h = append(h, "\r\n"...)
-	if x.body.Len() <= oneWrite {
-		h = append(h, x.body.Bytes()...)
-	}
-	x.head = h
-}
-
-// sendTo sends the request, waits for the answer's first byte, and returns how
-// many bytes were sent.
-func (x *exchange) sendTo(c *http1.Conn) (sent int, err error) {
-	if x.body.Len() <= oneWrite {
-		return c.Ask(x.head, x.deadline)
-	}
-	sent, err = c.Write(x.head)
-	if err == nil {
-		var more int
-		more, err = c.Ask(x.body.Bytes(), x.deadline)
-		sent += more
-	}
-	return sent, err
+	x.out = append(h, x.body.Bytes()...)
 }
 
 // An answer is what a client gets: a node's answer or the balancer's own. The
@@ -253,7 +230,7 @@ func (x *exchange) failAsk(err error) answer {
 	return x.fail(status, e)
 }
 
-// A refusal is a request that the balancer cannot or will not take.
+// A refusal is the error of a request that the balancer cannot or will not take.
 type refusal struct {
 	status int
 	text   string
@@ -277,13 +254,4 @@ func (x *exchange) failRead(err error) answer {
 		status, e.Error = http.StatusRequestTimeout, "the request did not come in time"
 	}
 	return x.fail(status, e)
-}
-
-// copyBody writes the body of a to w.
-func (a *answer) copyBody(w io.Writer) error {
-	if _, err := w.Write(a.body); err != nil {
-		return err
-	}
-	_, err := io.Copy(w, &a.rest.answer)
-	return err
 }

@@ -2,6 +2,7 @@ package balance
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -276,11 +277,12 @@ func (c *client) reply(a answer) bool {
 	}
 	keep := !r.Close && !c.front.stopping.Load() && (!a.endless() || r.ProtoAtLeast(1, 1))
 	now := time.Now()
-	c.x.head = a.appendHead(c.x.head[:0], r, keep, now)
+	c.x.out = a.appendHead(c.x.out[:0], r, keep, now)
 	var err error
 	if a.rest == nil {
 		c.Until(now.Add(writeGrace))
-		err = c.replyWhole(a.body)
+		c.x.out = append(c.x.out, a.body...)
+		_, err = c.Write(c.x.out)
 	} else {
 		c.Until(c.x.deadline.Add(writeGrace))
 		err = c.replyLong(a)
@@ -292,34 +294,22 @@ func (c *client) reply(a answer) bool {
 	return err == nil && keep
 }
 
-// replyWhole writes an answer, with one call if its body is short.
-func (c *client) replyWhole(body []byte) error {
-	if len(body) <= oneWrite {
-		c.x.head = append(c.x.head, body...)
-		body = nil
-	}
-	_, err := c.Write(c.x.head)
-	if err == nil && body != nil {
-		_, err = c.Write(body)
-	}
-	return err
-}
-
 // replyLong passes an answer on as it comes.
 func (c *client) replyLong(a answer) error {
-	out := bufio.NewWriterSize(c, oneWrite)
-	_, _ = out.Write(c.x.head) // its error comes again with the next write
+	out := bufio.NewWriterSize(c, 16<<10)
+	_, _ = out.Write(c.x.out) // its error comes again with the next write
 	if c.x.live {
 		_ = out.Flush()
 	}
+	body := io.MultiReader(bytes.NewReader(a.body), &a.rest.answer)
 	if !a.endless() || !c.x.request.ProtoAtLeast(1, 1) {
-		if err := a.copyBody(out); err != nil {
+		if _, err := io.Copy(out, body); err != nil {
 			return err
 		}
 		return out.Flush()
 	}
 	chunks := httputil.NewChunkedWriter(out)
-	if err := a.copyBody(chunks); err != nil {
+	if _, err := io.Copy(chunks, body); err != nil {
 		return err
 	}
 	_ = chunks.Close()

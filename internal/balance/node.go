@@ -122,7 +122,7 @@ func (n *node) converse(c *conn, x *exchange) (answer, error) {
 
 // roundTrip sends x and reads the answer: whole, unless it is long or live.
 func (c *conn) roundTrip(x *exchange) (answer, error) {
-	sent, err := x.sendTo(c.Conn)
+	sent, err := c.Ask(x.out, x.deadline)
 	switch {
 	case errors.Is(err, http1.ErrVain):
 		return answer{}, err
@@ -136,22 +136,20 @@ func (c *conn) roundTrip(x *exchange) (answer, error) {
 	if readErr := c.answer.ReadHead(c.R, x.request.Method); readErr != nil {
 		return answer{}, cmp.Or(err, readErr)
 	}
+	c.answer.Close = c.answer.Close || err != nil
 	a := x.received(&c.answer)
 	if x.live && a.length < 0 && bodyAllowed(x.request.Method, a.status) {
 		a.rest = c
 		return a, nil
 	}
-	var whole bool
-	var readErr error
-	x.answer, whole, readErr = c.answer.ReadUpTo(x.answer[:0], maxWhole)
-	if readErr != nil {
+	body, whole, readErr := c.answer.ReadUpTo(x.answer[:0], maxWhole)
+	x.answer, a.body = body, body
+	switch {
+	case readErr != nil:
 		return answer{}, cmp.Or(err, fmt.Errorf("read the answer's body: %w", readErr))
-	}
-	a.body = x.answer
-	if !whole {
+	case !whole:
 		a.rest = c
 	}
-	c.answer.Close = c.answer.Close || err != nil
 	return a, nil
 }
 

@@ -7,8 +7,8 @@
 // reads again. Ask waits first. A deadline costs no call either: the socket's
 // timer is set once in a while and not for each request.
 //
-// The package does not send a request twice, keep no pool of connections and
-// reads no requests: net/http's parser does that.
+// The package sends nothing twice, keeps no pool of connections, and reads no
+// requests: net/http's parser does that.
 package http1
 
 import (
