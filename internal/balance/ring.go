@@ -2,7 +2,7 @@ package balance
 
 import "time"
 
-// How often in a row a check must say the same before it is believed.
+// How often in a row a check must find the same before it counts.
 const (
 	fallRefused = 2 // no connection: the node is gone
 	// A connection, but no answer within checkTimeout: the node is frozen, or
@@ -21,7 +21,7 @@ const (
 	answered              // an HTTP answer, whatever its status
 )
 
-// A ring knows whose turn it is. It is a value: it has no clock, no lock and
+// A ring decides whose turn it is. It is a value: it has no clock, no lock and
 // no connections.
 type ring struct {
 	members []member
@@ -51,67 +51,55 @@ type set uint64
 func (s set) has(i int) bool { return s&(1<<i) != 0 }
 func (s *set) add(i int)     { *s |= 1 << i }
 
-// pick returns the member that has waited longest of those available and not
-// tried. Where none is available it returns one that is not, for a node that
-// may be back is better than an error; it is false once all were tried.
-func (r *ring) pick(now time.Time, tried set) (int, bool) {
-	best, found, bestUp := 0, false, false
+// next returns a member not tried, -1 once all were tried: if inTurn the one that
+// has waited longest, else the first. One that is not available comes last, but
+// it comes: a node that may be back is better than an error.
+func (r *ring) next(now time.Time, tried set, inTurn bool) int {
+	best, bestUp := -1, false
 	for i := range r.members {
-		m := &r.members[i]
 		if tried.has(i) {
 			continue
 		}
+		m := &r.members[i]
 		up := m.available(now)
-		if !found || up && !bestUp || up == bestUp && m.turn < r.members[best].turn {
-			best, found, bestUp = i, true, up
+		if best < 0 || up && !bestUp || up == bestUp && inTurn && m.turn < r.members[best].turn {
+			best, bestUp = i, up
 		}
 	}
-	if found {
+	return best
+}
+
+// pick returns the member whose turn it is. It is false once all were tried.
+func (r *ring) pick(now time.Time, tried set) (int, bool) {
+	i := r.next(now, tried, true)
+	if i >= 0 {
 		r.turn++
-		r.members[best].turn = r.turn
+		r.members[i].turn = r.turn
 	}
-	return best, found
+	return i, i >= 0
 }
 
 // elect returns the writer. It stays the same while it is available; then the
-// first that is available takes over, and stays when the one before is back: to
-// go back would set two writers against each other a second time. Where none is
-// available there is nobody to take over.
+// first that is available becomes the writer, and remains so when the one before
+// is back: to go back would set two writers against each other a second time. If
+// none is available the writer stays.
 func (r *ring) elect(now time.Time) int {
 	if !r.members[r.writer].available(now) {
-		if i := r.first(now, 0); i >= 0 {
+		if i := r.next(now, 0, false); r.members[i].available(now) {
 			r.writer = i
 		}
 	}
 	return r.writer
 }
 
-// pickWriter returns the writer, and where it was tried the member that would
-// be next. Like pick it falls back on those that are not available, and is
-// false once all were tried. It takes no member's turn away.
+// pickWriter returns the writer, or if it was tried the member that would be
+// next. It is false once all were tried. It takes no member's turn away.
 func (r *ring) pickWriter(now time.Time, tried set) (int, bool) {
-	if i := r.elect(now); !tried.has(i) {
-		return i, true
+	i := r.elect(now)
+	if tried.has(i) {
+		i = r.next(now, tried, false)
 	}
-	if i := r.first(now, tried); i >= 0 {
-		return i, true
-	}
-	for i := range r.members {
-		if !tried.has(i) {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// first returns the first member available and not tried, or -1.
-func (r *ring) first(now time.Time, tried set) int {
-	for i := range r.members {
-		if !tried.has(i) && r.members[i].available(now) {
-			return i
-		}
-	}
-	return -1
+	return i, i >= 0
 }
 
 // eject passes member i over until the given time.

@@ -23,20 +23,21 @@ func newBalanceCommand(s streams) *cobra.Command {
 	var cfg balance.Config
 	cmd := &cobra.Command{
 		Use:   "balance --node NAME=HOST:PORT…",
-		Short: "Stand before the nodes and share the requests out",
-		Long: `Balance gives each request under /api/ to the next node in turn, and one under
-/app-1/ to the node named app-1 alone. Its own /health lists the nodes.
+		Short: "Load-balance requests over nodes",
+		Long: `Balance sends each request under /api/ to the next node in turn, and one under
+/app-1/ to the node named app-1. Its own /health lists the nodes.
 
-A request is sent once. Another node is tried only where nothing of it was sent:
-503 NO_NODE says that no node has seen it; 502 NODE_LOST and 504 NODE_TIMEOUT
-say that one was sent it, and nobody knows what it did. A node that refuses a
+A request is sent once. Another node is tried only if nothing of it was sent:
+503 NO_NODE means that no node has seen it; 502 NODE_LOST and 504 NODE_TIMEOUT
+mean that a node got it, and nobody knows what it did. A node that refuses a
 connection is passed over for a while; one whose database is busy is not.
 
 With --single-writer every method under /api/ but GET and HEAD goes to one node:
-the first --node, until it cannot be reached. Then the next that can takes over
-and stays the writer when the one before is back. The log and /health name it.
+the first --node, until it cannot be reached. Then the next reachable node becomes
+the writer and remains so. The log and /health name it.
 
-SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight and exits 0.`,
+On SIGTERM or Ctrl-C it accepts no more connections, answers the requests that it
+has, and exits 0.`,
 		Example: `  contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002
   contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002 --single-writer
   curl -s -d '{"key":"counter"}' http://127.0.0.1:8080/api/increment
@@ -48,10 +49,10 @@ SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight and exits 0.`,
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
 	flags.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	flags.StringArrayVar(&o.nodes, "node", nil, "a node, as `NAME=HOST:PORT`; may be given again")
-	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "how often a node's /health is asked")
+	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "time between two checks of a node's /health")
 	flags.DurationVar(&cfg.EjectFor, "eject-for", balance.DefaultEjectFor, "how long a node that refused a connection is passed over")
 	flags.DurationVar(&cfg.Timeout, "timeout", balance.DefaultTimeout, "how long a node may take to answer")
-	flags.BoolVar(&cfg.SingleWriter, "single-writer", false, "send what may write under /api/ to one node, and reads to all")
+	flags.BoolVar(&cfg.SingleWriter, "single-writer", false, "send writes under /api/ to one node, and reads to all")
 	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once it is listened on")
 	_ = flags.MarkHidden("ready-fd")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
