@@ -9,10 +9,11 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
-	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -46,49 +47,55 @@ type Cluster interface {
 	// runs: after Stop, or when every one has been killed. As the next node to
 	// start would, it recovers what a crash has left, of containers in a copy.
 	Inspect(ctx context.Context) (store.Facts, error)
+	// Discard removes the database, once it has been inspected, where it is kept
+	// elsewhere than in [Spec].Dir.
+	Discard(ctx context.Context) error
+
+	// Before returns what the counters hold before a load, where other hands have
+	// used the database before: from then on Inspect reads these counters, and can
+	// read nothing else. It returns nil where the database is fresh.
+	Before(ctx context.Context, counters []string) (map[string]int64, error)
+	// Views returns what each node's own database holds, in the order of the nodes,
+	// once none of them runs: with a wrong [run.Mount] they are not one and the same.
+	Views(ctx context.Context) ([]store.Facts, error)
+	// CPU returns the processor time that the nodes and the database server have
+	// had so far, without the balancer's. It is an error where nobody knows it, as
+	// once a node has died, and not to be called while one is killed or restarted.
+	CPU() (time.Duration, error)
 }
 
-// A Killer is a cluster that can lose a node and get it back.
+// A Plain is embedded by clusters with a fresh database in [Spec].Dir that all nodes
+// share, and answers what such a cluster has nothing to say to.
+type Plain struct{}
+
+// Discard does nothing.
+func (Plain) Discard(context.Context) error { return nil }
+
+// Before returns nil.
+func (Plain) Before(context.Context, []string) (map[string]int64, error) { return nil, nil }
+
+// Views returns [errors.ErrUnsupported].
+func (Plain) Views(context.Context) ([]store.Facts, error) {
+	return nil, fmt.Errorf("read each node's own database: %w", errors.ErrUnsupported)
+}
+
+// CPU returns [errors.ErrUnsupported].
+func (Plain) CPU() (time.Duration, error) {
+	return 0, fmt.Errorf("processor time: %w", errors.ErrUnsupported)
+}
+
+// A Killer is a cluster that can lose nodes and get them back. Those that somebody
+// else started are none.
 type Killer interface {
-	// Kill sends the node SIGKILL and waits until it is gone.
+	Cluster
+	// Kill sends the node SIGKILL and waits until it is gone. [run.ServerName] names
+	// the database server.
 	Kill(ctx context.Context, node string) error
 	// Restart starts a node that is gone, at its old address, and waits until it is healthy.
 	Restart(ctx context.Context, node string) error
-}
-
-// A Lookout is a cluster whose files can be looked at while no node runs.
-type Lookout interface {
-	// Left says what the nodes left beside the database. It opens no database.
+	// Left says what the nodes left beside the database, while none of them runs.
+	// It opens no database.
 	Left() (Left, error)
-}
-
-// A Viewer is a cluster whose nodes may not all see one and the same database,
-// because their volumes are mounted wrongly.
-type Viewer interface {
-	// Views returns what each node's own database holds, in the order of the
-	// nodes, once none of them runs.
-	Views(ctx context.Context) ([]store.Facts, error)
-}
-
-// A Discarder is a cluster whose database is kept elsewhere than in [Spec].Dir.
-type Discarder interface {
-	// Discard removes it, once it has been inspected.
-	Discard(ctx context.Context) error
-}
-
-// An Inherited is a cluster whose database other hands have made, and used
-// before. What it holds can only be asked for, counter by counter.
-type Inherited interface {
-	// Counter reads the counter key from a node.
-	Counter(ctx context.Context, key string) (int64, error)
-}
-
-// A Metered is a cluster that knows what it costs.
-type Metered interface {
-	// CPU returns the processor time that its nodes and its database server have
-	// had so far, without the balancer's. It is not known once a node has died, and
-	// not to be asked while one is killed or restarted.
-	CPU() (time.Duration, error)
 }
 
 // A Server is a database that nodes reach over the network. Several clusters
@@ -109,22 +116,6 @@ type Server interface {
 	CPU() (time.Duration, error)
 }
 
-// ServerName is the name of the database server, for Kill and Restart.
-const ServerName = run.ServerName
-
-// A Mount is how a container comes to the directory that holds the database.
-type Mount = run.Mount
-
-// The mounts, see package run.
-const (
-	MountShared     = run.MountShared
-	MountVolume     = run.MountVolume
-	MountDirectory  = run.MountDirectory
-	MountSingleFile = run.MountSingleFile
-	MountTwoVolumes = run.MountTwoVolumes
-	MountNone       = run.MountNone
-)
-
 // Each calls do for every member at once, and returns what each call returned, in
 // the order of the members.
 func Each[M any](members []M, do func(M) error) []error {
@@ -137,12 +128,12 @@ func Each[M any](members []M, do func(M) error) []error {
 	return errs
 }
 
-// Sleep waits for d, or returns the cause of ctx where that is done first.
+// Sleep waits for d or until ctx is done, and returns the cause of ctx where that is
+// done.
 func Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-time.After(d):
-		return nil
 	}
+	return context.Cause(ctx) // nil where it is not done
 }

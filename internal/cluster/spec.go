@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -14,15 +15,15 @@ import (
 type Spec struct {
 	Nodes       int
 	Discipline  store.Discipline
-	Mount       Mount  // how containers come to the database; processes can only share it
-	Build       string // which build of the node; "" is this program. Whoever starts the cluster knows the others
-	Dir         string // holds the database and one log file a node; must exist, and have no database yet
-	Seed        uint64 // for the nodes' jitter
-	Lab         bool   // open the nodes' /lab/ paths
-	Trace       bool   // have each node write its attempts to <name>.trace.jsonl in Dir
-	Listen      string // the balancer's address; "" means a free port of 127.0.0.1
-	AllowRemote bool   // let Listen be an address that other machines can reach
-	Binary      string // the contend to run; "" means this program's own file
+	Mount       run.Mount // how containers come to the database; processes can only share it
+	Build       string    // which build of the node; "" is this program. Whoever starts the cluster knows the others
+	Dir         string    // holds the database and one log file a node; must exist, and have no database yet
+	Seed        uint64    // for the nodes' jitter
+	Lab         bool      // open the nodes' /lab/ paths
+	Trace       bool      // have each node write its attempts to <name>.trace.jsonl in Dir
+	Listen      string    // the balancer's address; "" means a free port of 127.0.0.1
+	AllowRemote bool      // let Listen be an address that other machines can reach
+	Binary      string    // the contend to run; "" means this program's own file
 
 	Drivers      string // of SQLite, with commas between, which the nodes take in turns; "" means the discipline's for all
 	SingleWriter bool   // the balancer sends what may write to one node only

@@ -11,31 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/run"
 )
-
-// Begin makes the fault take effect, or starts what will, and returns. Wait ends
-// it: it returns once everything is healed, with what happened. When ctx is done the
-// fault begins nothing new; its cause is [ErrOver] where nothing but the end of the
-// load is the reason.
-func Begin(ctx context.Context, f run.Fault, on Target) (wait func() ([]run.FaultEvent, error), err error) {
-	switch f := f.(type) {
-	case run.Hold:
-		return beginHold(ctx, f, on)
-	case run.Crash:
-		return beginCrash(ctx, f, on)
-	case run.Kill:
-		return beginKill(ctx, f, on)
-	case run.Strike:
-		return beginStrike(ctx, f, on)
-	case run.Checkpoint:
-		return beginCheckpoint(ctx, f, on)
-	}
-	return nil, fmt.Errorf("no fault is a %T", f)
-}
 
 // ErrOver is the cause with which the context of a fault ends when the load is over.
 var ErrOver = errors.New("the load is over")
@@ -46,6 +25,48 @@ type Target struct {
 	Chance  *rand.Rand // belongs to the fault
 }
 
+// A Wait ends a fault: it returns once everything is healed, with what happened.
+type Wait func() ([]run.FaultEvent, error)
+
+// Begin makes the fault take effect, or starts what will, and returns. When ctx is
+// done the fault begins nothing new; its cause is [ErrOver] where nothing but the end
+// of the load is the reason. It is an error where f kills nodes and nobody can kill
+// those of the cluster.
+func Begin(ctx context.Context, f run.Fault, on Target) (Wait, error) {
+	nodes, can := on.Cluster.(cluster.Killer)
+	if run.Kills(f) && !can {
+		return nil, fmt.Errorf("%s: the nodes of this cluster cannot be killed", f)
+	}
+	switch f := f.(type) {
+	case run.Hold:
+		return beginHold(ctx, f, on.Cluster)
+	case run.Crash:
+		return beginCrash(ctx, f, nodes, on.Chance)
+	case run.Kill:
+		return beginKill(ctx, f, nodes)
+	case run.Strike:
+		return beginStrike(ctx, f, nodes), nil
+	case run.Checkpoint:
+		return beginCheckpoint(ctx, f, on.Cluster)
+	}
+	return nil, fmt.Errorf("no fault is a %T", f)
+}
+
+// background starts work, and returns what waits for its end.
+func background(work func() ([]run.FaultEvent, error)) Wait {
+	var events []run.FaultEvent
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		events, err = work()
+		done <- err
+	}()
+	return func() ([]run.FaultEvent, error) {
+		err := <-done
+		return events, err
+	}
+}
+
 // urlOf returns the address of the node called name.
 func urlOf(c cluster.Cluster, name string) (string, error) {
 	for _, node := range c.Nodes() {
@@ -54,16 +75,4 @@ func urlOf(c cluster.Cluster, name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("node %q is not in the cluster", name)
-}
-
-// sleep waits for d and reports whether it waited to the end: ctx may be done before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

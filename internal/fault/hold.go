@@ -6,21 +6,22 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/run"
 )
 
 // beginHold returns once the lock has been taken. Where the load is over before
 // the hold is, the hold goes on to its end, for how long it lasts is part of the
-// setup; where ctx is done for any other reason than [ErrOver], the node gives
-// the lock back at once.
-func beginHold(ctx context.Context, h run.Hold, on Target) (wait func() ([]run.FaultEvent, error), err error) {
-	url, err := urlOf(on.Cluster, h.Node)
+// setup; where ctx is done for any other reason than [ErrOver], the node releases
+// the lock at once.
+func beginHold(ctx context.Context, h run.Hold, c cluster.Cluster) (Wait, error) {
+	url, err := urlOf(c, h.Node)
 	if err != nil {
 		return nil, err
 	}
 	held, letGo := context.WithCancel(context.WithoutCancel(ctx))
-	given, err := nodeclient.Hold(held, url, h.For)
+	released, err := nodeclient.Hold(held, url, h.For)
 	if err != nil {
 		letGo()
 		return nil, fmt.Errorf("hold: %w", err)
@@ -31,19 +32,17 @@ func beginHold(ctx context.Context, h run.Hold, on Target) (wait func() ([]run.F
 			letGo()
 		}
 	})
-	ended := make(chan error, 1)
-	go func() {
-		err := given()
+	wait := background(func() ([]run.FaultEvent, error) {
+		err := released()
 		event.To = time.Now()
 		if held.Err() != nil {
-			err = nil // it was told to give the lock back
+			err = nil // we let go
 		}
-		ended <- err
-	}()
+		return []run.FaultEvent{event}, err
+	})
 	return func() ([]run.FaultEvent, error) {
 		defer letGo()
 		defer watched()
-		err := <-ended
-		return []run.FaultEvent{event}, err
+		return wait()
 	}, nil
 }

@@ -51,7 +51,7 @@ func TestStrikeThatIsLateKillsNobody(t *testing.T) {
 }
 
 func TestStrikeThatFindsNobody(t *testing.T) {
-	if _, err := Begin(t.Context(), run.Strike{Whom: "app-1"}, target(immortal{})); err == nil || !strings.Contains(err.Error(), "can be killed") {
+	if _, err := Begin(t.Context(), run.Strike{Whom: "app-1"}, target(immortal{})); err == nil || !strings.Contains(err.Error(), "cannot be killed") {
 		t.Errorf("nodes of others: error %v", err)
 	}
 	c := start(t, store.WAL, 0)

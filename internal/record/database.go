@@ -42,33 +42,13 @@ func begin(ctx context.Context, c cluster.Cluster, b run.Begin) ([]history.Op, e
 	return resets, nil
 }
 
-// inherited reads the counters that a workload is going to change, where the
-// database was used before.
-func inherited(ctx context.Context, c cluster.Cluster, w workload.Workload) (map[string]int64, error) {
-	db, used := c.(cluster.Inherited)
-	if !used {
-		return nil, nil
-	}
-	keys, _ := workload.Counters(w)
-	before := map[string]int64{}
-	for _, key := range keys {
-		value, err := db.Counter(ctx, key)
-		if err != nil {
-			return nil, fmt.Errorf("read counter %q beforehand: %w", key, err)
-		}
-		before[key] = value
-	}
-	return before, nil
-}
-
 // readViews reads each node's own database, where they may differ.
 func (rec *recorder) readViews(ctx context.Context, c cluster.Cluster) (err error) {
 	r := rec.recording
-	viewer, can := c.(cluster.Viewer)
-	if !can || r.Setup.Mount == run.MountShared {
+	if r.Setup.Mount == run.MountShared {
 		return nil
 	}
-	if r.Views, err = viewer.Views(ctx); err != nil {
+	if r.Views, err = c.Views(ctx); err != nil {
 		return fmt.Errorf("read what each node has: %w", err)
 	}
 	return nil

@@ -19,8 +19,9 @@ import (
 	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/scene"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
 )
 
 // How long the engine waits for a cluster beyond the load itself.
@@ -110,10 +111,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	errs := []error{err, c.Stop(after)}
 	r.Attempts, err = run.LoadTraces(os.DirFS(rec.dir), ".")
 	errs = append(errs, err, rec.readDatabase(after, c), rec.readViews(after, c))
-	if elsewhere, is := c.(cluster.Discarder); is {
-		errs = append(errs, elsewhere.Discard(after))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Discard(after))...)
 }
 
 // Spec says what cluster is to be started for s, with dir for its files. A [Place] sees
@@ -129,11 +127,10 @@ func Spec(s *run.Setup, dir string, seed uint64) cluster.Spec {
 // processorTime is what c has cost so far; nil where it does not know. Nobody
 // asks while something goes wrong on purpose: what a node had that dies is lost.
 func (rec *recorder) processorTime(c cluster.Cluster) *time.Duration {
-	meter, can := c.(cluster.Metered)
-	if !can || rec.recording.Setup.Fault != nil {
+	if rec.recording.Setup.Fault != nil {
 		return nil
 	}
-	used, err := meter.CPU()
+	used, err := c.CPU()
 	if err != nil {
 		return nil
 	}
@@ -153,7 +150,8 @@ func (rec *recorder) ask(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
 	resets, err := begin(ctx, c, r.Setup.Begin)
 	if err == nil {
-		rec.before, err = inherited(ctx, c, r.Setup.Workload)
+		keys, _ := workload.Counters(r.Setup.Workload)
+		rec.before, err = c.Before(ctx, keys)
 	}
 	if err == nil {
 		err = rec.underFault(ctx, c)
@@ -194,7 +192,7 @@ func (rec *recorder) play(ctx context.Context, c cluster.Cluster) (err error) {
 	r := rec.recording
 	rec.observe("playing the scene")
 	r.Started = time.Now()
-	r.Steps, err = script.Play(ctx, c.URL(), r.Setup.Scene)
+	r.Steps, err = scene.Play(ctx, c.URL(), r.Setup.Scene)
 	r.Seconds = time.Since(r.Started).Seconds()
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"example.com/contend/internal/docker"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/proc"
+	"example.com/contend/internal/run"
 )
 
 // Cluster is a cluster of containers. Its compose file and nginx configuration
@@ -29,23 +30,19 @@ import (
 // node's URL is nginx's with /app-N behind it. A node's log and trace are
 // written to their paths by Stop.
 type Cluster struct {
+	cluster.Plain
 	docker  *docker.Docker
 	project docker.Project
 	guard   *guard
 	dir     string
-	mount   cluster.Mount
+	mount   run.Mount
 	address string // nginx's, "127.0.0.1:49153"
 	nginx   *container
 	nodes   []*container
 	stopped bool
 }
 
-var (
-	_ cluster.Cluster = (*Cluster)(nil)
-	_ cluster.Killer  = (*Cluster)(nil)
-	_ cluster.Lookout = (*Cluster)(nil)
-	_ cluster.Viewer  = (*Cluster)(nil)
-)
+var _ cluster.Killer = (*Cluster)(nil)
 
 // A container is one member of the project.
 type container struct {

@@ -19,6 +19,7 @@ import (
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/docker"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 	"example.com/contend/internal/testbin"
@@ -286,11 +287,11 @@ func wantRows(t *testing.T, c cluster.Cluster, acknowledged int64) {
 func TestMountsAndSeveralClustersAtOnce(t *testing.T) {
 	on := containers(t)
 	tests := []mountTest{
-		{mount: cluster.MountShared, counts: []int64{2, 2}},
-		{mount: cluster.MountDirectory, counts: []int64{2, 2}},
-		{mount: cluster.MountTwoVolumes, counts: []int64{2, 1, 2}},
-		{mount: cluster.MountNone, counts: []int64{1, 1}},
-		{mount: cluster.MountSingleFile, counts: []int64{1, 1}},
+		{mount: run.MountShared, counts: []int64{2, 2}},
+		{mount: run.MountDirectory, counts: []int64{2, 2}},
+		{mount: run.MountTwoVolumes, counts: []int64{2, 1, 2}},
+		{mount: run.MountNone, counts: []int64{1, 1}},
+		{mount: run.MountSingleFile, counts: []int64{1, 1}},
 	}
 	base := testbin.Spec(t, binary)
 	base.Discipline.Journal = store.WAL
@@ -306,7 +307,7 @@ func TestMountsAndSeveralClustersAtOnce(t *testing.T) {
 }
 
 type mountTest struct {
-	mount  cluster.Mount
+	mount  run.Mount
 	spec   cluster.Spec
 	counts []int64 // what each node has in the counter
 }
@@ -323,7 +324,7 @@ func (test mountTest) run(t *testing.T, on Containers) {
 		}
 	}
 	// While the nodes run their WAL is there, but not beside a file that alone is mounted.
-	if left, err := c.Left(); err != nil || (left.WAL > 0) == (test.mount == cluster.MountSingleFile) {
+	if left, err := c.Left(); err != nil || (left.WAL > 0) == (test.mount == run.MountSingleFile) {
 		t.Errorf("mount %q: beside the database lies %+v, %v", test.mount, left, err)
 	}
 	if err := c.Stop(t.Context()); err != nil {

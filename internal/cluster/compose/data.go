@@ -11,6 +11,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -34,7 +35,7 @@ func (c *Cluster) keep(ctx context.Context) error {
 	for _, n := range nodes {
 		errs = append(errs, c.look(ctx, n, func(dir string) error { return moveInto(c.kept(n), dir) }))
 	}
-	if c.mount == cluster.MountSingleFile {
+	if c.mount == run.MountSingleFile {
 		errs = append(errs, copyFile(c.boundFile(), filepath.Join(c.dir, cluster.Database)))
 	}
 	return errors.Join(errs...)
@@ -69,7 +70,7 @@ func (c *Cluster) own(ctx context.Context, n *container, see func(database strin
 // journals that are each node's own.
 func (c *Cluster) common(ctx context.Context, see func(database string) error) error {
 	switch {
-	case c.mount != cluster.MountSingleFile:
+	case c.mount != run.MountSingleFile:
 		return c.own(ctx, c.nodes[0], see)
 	case c.stopped:
 		return see(filepath.Join(c.dir, cluster.Database))

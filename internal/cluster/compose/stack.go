@@ -9,6 +9,7 @@ import (
 
 	"example.com/contend/deploy"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 )
 
 // Names within [cluster.Spec].Dir of what a compose project is made of: whoever wants
@@ -58,17 +59,17 @@ func newStack(spec cluster.Spec, on Containers) (deploy.Stack, error) {
 
 // volumes are what node i, from 0, has mounted under m, and whether it has to
 // write to its own layer besides.
-func volumes(m cluster.Mount, i int) (volumes []string, writable bool, err error) {
+func volumes(m run.Mount, i int) (volumes []string, writable bool, err error) {
 	switch m {
-	case cluster.MountShared, cluster.MountVolume:
+	case run.MountShared, run.MountVolume:
 		return []string{"shared:" + dataDir}, false, nil
-	case cluster.MountDirectory:
+	case run.MountDirectory:
 		return []string{"./" + boundDir + "/" + sharedDir + ":" + dataDir}, false, nil
-	case cluster.MountSingleFile:
+	case run.MountSingleFile:
 		return []string{"./" + boundDir + "/" + cluster.Database + ":" + dataDir + "/" + cluster.Database}, true, nil
-	case cluster.MountTwoVolumes:
+	case run.MountTwoVolumes:
 		return []string{[]string{"odd", "even"}[i%2] + ":" + dataDir}, false, nil
-	case cluster.MountNone:
+	case run.MountNone:
 		return nil, true, nil
 	}
 	return nil, false, fmt.Errorf("mount %q is not known", m)
@@ -76,8 +77,8 @@ func volumes(m cluster.Mount, i int) (volumes []string, writable bool, err error
 
 // one reports whether all nodes have the same directory, so that one of them
 // can speak for all.
-func one(m cluster.Mount) bool {
-	return m == cluster.MountShared || m == cluster.MountVolume || m == cluster.MountDirectory
+func one(m run.Mount) bool {
+	return m == run.MountShared || m == run.MountVolume || m == run.MountDirectory
 }
 
 // prepare makes what containers are to find on the host.
@@ -87,7 +88,7 @@ func one(m cluster.Mount) bool {
 // directory around it. That one is ours, and so is what is in it: we can remove
 // whatever a node has made.
 func prepare(spec cluster.Spec) error {
-	if spec.Mount != cluster.MountDirectory && spec.Mount != cluster.MountSingleFile {
+	if spec.Mount != run.MountDirectory && spec.Mount != run.MountSingleFile {
 		return nil
 	}
 	around := filepath.Join(spec.Dir, boundDir)
@@ -95,7 +96,7 @@ func prepare(spec cluster.Spec) error {
 		return err
 	}
 	// The mode is set apart from the making, which would take the umask off it.
-	if spec.Mount == cluster.MountDirectory {
+	if spec.Mount == run.MountDirectory {
 		dir := filepath.Join(around, sharedDir)
 		return cmp.Or(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777))
 	}

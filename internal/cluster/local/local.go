@@ -15,6 +15,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -22,6 +23,7 @@ import (
 // Cluster is a cluster of processes, which die with the process that started
 // them. The database is a file, unless there is a server for it.
 type Cluster struct {
+	cluster.Plain
 	binary   string
 	dir      string
 	service  cluster.Server // nil where the database is a file
@@ -30,13 +32,7 @@ type Cluster struct {
 	balancer *Process
 }
 
-var (
-	_ cluster.Cluster   = (*Cluster)(nil)
-	_ cluster.Killer    = (*Cluster)(nil)
-	_ cluster.Lookout   = (*Cluster)(nil)
-	_ cluster.Metered   = (*Cluster)(nil)
-	_ cluster.Discarder = (*Cluster)(nil)
-)
+var _ cluster.Killer = (*Cluster)(nil)
 
 // Start starts what spec says and waits until every node and the balancer are
 // healthy. When anything fails, or ctx is done first, what had been started is
@@ -186,7 +182,7 @@ func (c *Cluster) Discard(ctx context.Context) error {
 	return c.service.Drop(ctx, c.database)
 }
 
-// CPU returns the processor time of the nodes and the server; see [cluster.Metered].
+// CPU returns the processor time of the nodes and the server; see [cluster.Cluster].
 func (c *Cluster) CPU() (sum time.Duration, err error) {
 	if c.service != nil {
 		if sum, err = c.service.CPU(); err != nil {
@@ -206,10 +202,10 @@ func (c *Cluster) CPU() (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// Kill sends node SIGKILL and waits until it is gone. [cluster.ServerName] names
+// Kill sends node SIGKILL and waits until it is gone. [run.ServerName] names
 // the database server.
 func (c *Cluster) Kill(ctx context.Context, node string) error {
-	if node == cluster.ServerName && c.service != nil {
+	if node == run.ServerName && c.service != nil {
 		return c.service.Kill(ctx)
 	}
 	p, err := c.node(node)
@@ -226,7 +222,7 @@ func (c *Cluster) Kill(ctx context.Context, node string) error {
 // Restart starts node, or the database server, again at its old address and
 // waits until it is healthy.
 func (c *Cluster) Restart(ctx context.Context, node string) error {
-	if node == cluster.ServerName && c.service != nil {
+	if node == run.ServerName && c.service != nil {
 		return c.service.Restart(ctx)
 	}
 	p, err := c.node(node)

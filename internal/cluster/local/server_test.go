@@ -13,6 +13,7 @@ import (
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/server"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 )
@@ -123,13 +124,13 @@ func TestAServerDiesAndComesBack(t *testing.T) {
 	if status, _ := testbin.Increment(t, c.URL()); status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
-	if err := c.Kill(t.Context(), cluster.ServerName); err != nil {
+	if err := c.Kill(t.Context(), run.ServerName); err != nil {
 		t.Fatal(err)
 	}
 	if status, _ := testbin.Increment(t, c.URL()); status == http.StatusOK {
 		t.Error("an increment succeeded without a server")
 	}
-	if err := c.Restart(t.Context(), cluster.ServerName); err != nil {
+	if err := c.Restart(t.Context(), run.ServerName); err != nil {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {

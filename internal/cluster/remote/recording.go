@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 // A recording is what both kinds of recording have: some of the nodes, and a
 // balancer before them.
 type recording struct {
+	cluster.Plain
 	all      *Nodes
 	nodes    []*node
 	url      string         // of the balancer
@@ -70,14 +69,11 @@ type inherited struct {
 	*recording
 	journal store.Journal
 
-	mu   sync.Mutex
-	keys map[string]bool // the counters that Counter has read
+	mu       sync.Mutex
+	counters []string // of Before
 }
 
-var (
-	_ cluster.Cluster   = (*inherited)(nil)
-	_ cluster.Inherited = (*inherited)(nil)
-)
+var _ cluster.Cluster = (*inherited)(nil)
 
 // Stop ends the balancer, where it is contend's own, and nothing else. It is an
 // error where a node is gone, or is not what it was.
@@ -89,40 +85,34 @@ func (c *inherited) Stop(ctx context.Context) (err error) {
 	return err
 }
 
-// Counter reads the counter key from the first node, and has it among the facts
-// that Inspect returns.
-func (c *inherited) Counter(ctx context.Context, key string) (int64, error) {
+// Before reads the counters from the first node, which Inspect reads again.
+func (c *inherited) Before(ctx context.Context, counters []string) (map[string]int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keys[key] = true
-	return c.nodes[0].counter(ctx, key)
+	c.counters = counters
+	return c.read(ctx)
 }
 
-// Inspect reads the same counters again, from the first node. They and the
-// version of its SQLite are all that can be known from outside: Integrity is
-// empty.
-func (c *inherited) Inspect(ctx context.Context) (store.Facts, error) {
+// Inspect reads the counters of Before again. They and the version of the node's
+// SQLite are all that can be known from outside: Integrity is empty.
+func (c *inherited) Inspect(ctx context.Context) (facts store.Facts, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first := c.nodes[0]
-	facts := store.Facts{Counters: map[string]int64{}, Journal: c.journal, Engine: "SQLite " + first.engine}
-	for _, key := range slices.Sorted(maps.Keys(c.keys)) {
-		value, err := first.counter(ctx, key)
+	facts = store.Facts{Journal: c.journal, Engine: "SQLite " + c.nodes[0].engine}
+	facts.Counters, err = c.read(ctx)
+	return facts, err
+}
+
+func (c *inherited) read(ctx context.Context) (map[string]int64, error) {
+	first, all := c.nodes[0], map[string]int64{}
+	for _, key := range c.counters {
+		value, err := nodeclient.Counter(ctx, first.url, key)
 		if err != nil {
-			return store.Facts{}, err
+			return nil, fmt.Errorf("read counter %q from %s: %w", key, first.name, err)
 		}
-		facts.Counters[key] = value
+		all[key] = value
 	}
-	return facts, nil
-}
-
-// counter reads the counter key from n.
-func (n *node) counter(ctx context.Context, key string) (int64, error) {
-	value, err := nodeclient.Counter(ctx, n.url, key)
-	if err != nil {
-		err = fmt.Errorf("read counter %q from %s: %w", key, n.name, err)
-	}
-	return value, err
+	return all, nil
 }
 
 // labPrefix begins the names of databases that recordings make.

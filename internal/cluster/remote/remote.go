@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
 
@@ -106,7 +107,7 @@ func (all *Nodes) Refuse(spec cluster.Spec) string {
 		given = "1 was"
 	}
 	switch {
-	case spec.Mount != cluster.MountShared:
+	case spec.Mount != run.MountShared:
 		return "it is about how a volume is mounted into containers, and these nodes have theirs already"
 	case spec.Build != "":
 		return "it is about another build of the node, and these were started by somebody else"
@@ -182,8 +183,7 @@ var errTaken = errors.New("another recording is being made on these nodes: stop 
 // Start makes the nodes ready for one recording, and the cluster that it
 // returns stands for it: its Stop stops no node. Where the paths under /lab/ are
 // open it is a fresh database under the discipline of spec on the first nodes, with
-// the others closed; else it is the nodes as they are, and implements
-// [cluster.Inherited]. Nodes keep their logs, write no trace, and draw their
+// the others closed; else it is the nodes as they are. Nodes keep their logs, write no trace, and draw their
 // jitter from a seed of their own. Behind a balancer that was given, requests that
 // name no node come to the closed ones too, which refuse them with CLOSED.
 //
@@ -222,7 +222,7 @@ func (all *Nodes) start(ctx context.Context, spec cluster.Spec, number int) (clu
 		return nil, err
 	}
 	if !all.Lab {
-		return &inherited{recording: r, journal: spec.Discipline.Journal, keys: map[string]bool{}}, nil
+		return &inherited{recording: r, journal: spec.Discipline.Journal}, nil
 	}
 	c := &fresh{recording: r, database: fmt.Sprintf("%s%s-%d.db", labPrefix, all.word, number)}
 	if err := c.open(ctx, spec.Discipline); err != nil {

@@ -20,6 +20,8 @@ import (
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 	"example.com/contend/internal/testproc"
@@ -111,7 +113,7 @@ func wantOwn(t *testing.T, c *local.Cluster, d store.Discipline, counter int64) 
 		if now.database != filepath.Join(filepath.Dir(c.Nodes()[0].Log), cluster.Database) || now.discipline != d {
 			t.Errorf("%s has %s under %+v", n.Name, now.database, now.discipline)
 		}
-		if value, err := now.counter(t.Context(), "k"); err != nil || value != counter {
+		if value, err := nodeclient.Counter(t.Context(), now.url, "k"); err != nil || value != counter {
 			t.Errorf("%s: counter %d, %v; want %d", n.Name, value, err, counter)
 		}
 	}
@@ -138,8 +140,8 @@ func TestRecordingOnGivenNodes(t *testing.T) {
 					s.Discipline.Journal = store.Delete
 				}
 				r := startGiven(t, g, s)
-				if _, known := r.(cluster.Inherited); known {
-					t.Error("a fresh database was called inherited")
+				if before, err := r.Before(t.Context(), []string{"k"}); before != nil || err != nil {
+					t.Errorf("a fresh database held %v, %v", before, err)
 				}
 				if _, err := r.Inspect(t.Context()); err == nil {
 					t.Error("inspected before it was stopped")
@@ -189,16 +191,10 @@ func TestRecordingOnGivenNodesAsTheyAre(t *testing.T) {
 		}
 		s.Discipline = g.nodes[0].discipline
 		r := startGiven(t, g, s)
-		db, known := r.(cluster.Inherited)
-		if !known {
-			t.Fatal("it is not said to be inherited")
-		}
-		before, err := db.Counter(t.Context(), "k")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if unused, err := db.Counter(t.Context(), "nobody's & <strange>"); err != nil || unused != 0 {
-			t.Errorf("a counter that nobody has made is %d, %v", unused, err)
+		const unused = "nobody's & <strange>"
+		before, err := r.Before(t.Context(), []string{"k", unused})
+		if err != nil || before[unused] != 0 || len(before) != 2 {
+			t.Fatalf("before: %v, %v; want 0 in a counter that nobody has made", before, err)
 		}
 		add(t, r.URL(), 4)
 		add(t, r.URL()+"/app-2", 1)
@@ -206,7 +202,7 @@ func TestRecordingOnGivenNodesAsTheyAre(t *testing.T) {
 			t.Fatal(err)
 		}
 		facts, err := r.Inspect(t.Context())
-		want := map[string]int64{"k": before + 5, "nobody's & <strange>": 0}
+		want := map[string]int64{"k": before["k"] + 5, unused: 0}
 		if err != nil || !reflect.DeepEqual(facts.Counters, want) || facts.Integrity != "" || facts.Engine == "" {
 			t.Errorf("%+v, %v; want counters %v and an unknown integrity", facts, err, want)
 		}
@@ -499,7 +495,7 @@ func TestRefuse(t *testing.T) {
 		{"as it is", given(false, d, d), ask(func(*cluster.Spec) {}), ""},
 		{"traced", given(false, d, d), ask(func(s *cluster.Spec) { s.Trace, s.Seed = true, 7 }), ""},
 		{"anything with lab", given(true, d, d), ask(func(s *cluster.Spec) { s.Discipline, s.Lab, s.Nodes = other, true, 1 }), ""},
-		{"mount", given(true, d, d), ask(func(s *cluster.Spec) { s.Mount = cluster.MountNone }), "how a volume is mounted"},
+		{"mount", given(true, d, d), ask(func(s *cluster.Spec) { s.Mount = run.MountNone }), "how a volume is mounted"},
 		{"build", given(true, d, d), ask(func(s *cluster.Spec) { s.Build = "old" }), "another build"},
 		{"more nodes", given(true, d, d), ask(func(s *cluster.Spec) { s.Nodes = 3 }), "it needs 3 nodes, and 2 were given"},
 		{"more than one", given(true, d), ask(func(*cluster.Spec) {}), "it needs 2 nodes, and 1 was given"},

@@ -1,4 +1,4 @@
-package script_test
+package scene_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/script"
+	"example.com/contend/internal/scene"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 )
@@ -69,7 +69,7 @@ func cup(session, do string, value int64) run.Step {
 
 func play(t *testing.T, c *local.Cluster, steps ...run.Step) []run.StepEvent {
 	t.Helper()
-	events, err := script.Play(t.Context(), c.URL(), &run.Scene{Name: t.Name(), Steps: steps})
+	events, err := scene.Play(t.Context(), c.URL(), &run.Scene{Name: t.Name(), Steps: steps})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestWhatCannotBePlayed(t *testing.T) {
 		"another node":      {moved, 0, "session A lives on app-1, not on app-2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, err := script.Play(t.Context(), c.URL(), &run.Scene{Name: "x", Steps: []run.Step{lock, c2.step, on("A", api.DoCommit)}})
+			events, err := scene.Play(t.Context(), c.URL(), &run.Scene{Name: "x", Steps: []run.Step{lock, c2.step, on("A", api.DoCommit)}})
 			if err == nil || !strings.Contains(err.Error(), c2.says) || len(events) != c2.events {
 				t.Errorf("%d events and %v, want %d and %q", len(events), err, c2.events, c2.says)
 			}
@@ -271,7 +271,7 @@ func TestPlayEndsWithItsContext(t *testing.T) {
 		awaitInFlight(c.Nodes()[1].URL)
 		stop(enough)
 	}()
-	events, err := script.Play(ctx, c.URL(), &run.Scene{Name: "x", Steps: []run.Step{
+	events, err := scene.Play(ctx, c.URL(), &run.Scene{Name: "x", Steps: []run.Step{
 		on("A", api.DoBeginImmediate), cup("B", api.DoReadStock, 0), blocked, never,
 	}})
 	if !errors.Is(err, enough) {

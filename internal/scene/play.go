@@ -1,23 +1,27 @@
-// Package script plays a scene on lab sessions of real nodes, step by step, as
+// Package scene plays a scene on lab sessions of real nodes, step by step, as
 // a seminar would on a blackboard: container A reads, container B reads, A
 // writes, B is refused. The steps are exact and their order is fixed, so a
 // scene shows what SQLite does in it and not what happened to happen.
 //
 // The scene and what came of it are data, [run.Scene] and [run.StepEvent]. The
 // package judges nothing.
-package script
+package scene
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/run"
 )
 
@@ -37,8 +41,8 @@ const closePatience = time.Minute
 func Play(ctx context.Context, base string, s *run.Scene) (events []run.StepEvent, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	p := &player{base: base, client: &http.Client{Transport: &http.Transport{}}, stop: stop, actors: map[string]*actor{}}
-	defer p.client.CloseIdleConnections()
+	p := &player{base: base, sessions: nodeclient.NewSessions(len(s.Steps)), stop: stop, actors: map[string]*actor{}}
+	defer p.sessions.CloseIdle()
 	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
 	if err := p.open(ctx, s); err != nil {
 		return nil, fmt.Errorf("play %s: %w", s.Name, err)
@@ -52,11 +56,11 @@ func Play(ctx context.Context, base string, s *run.Scene) (events []run.StepEven
 
 // A player plays one scene.
 type player struct {
-	base   string
-	client *http.Client
-	stop   context.CancelCauseFunc // ends the scene, because of an error
-	start  time.Time
-	actors map[string]*actor // by session
+	base     string // URL of the balancer
+	sessions *nodeclient.Sessions
+	stop     context.CancelCauseFunc // ends the scene, because of an error
+	start    time.Time
+	actors   map[string]*actor // by session
 }
 
 // An actor is a session on the stage. What it has read belongs to its step in
@@ -79,7 +83,7 @@ func (p *player) open(ctx context.Context, s *run.Scene) error {
 		}
 		a := &actor{session: step.Session, node: step.Node, idle: make(chan struct{}), read: map[string]int64{}}
 		close(a.idle)
-		if _, err := p.ask(ctx, a.node, api.SessionRequest{Session: a.session, Do: api.DoOpen}, nil); err != nil {
+		if _, err := p.do(ctx, a, api.SessionRequest{Do: api.DoOpen}, nil); err != nil {
 			return fmt.Errorf("open session %s: %w", a.session, err)
 		}
 		p.actors[step.Session] = a
@@ -91,18 +95,19 @@ func (p *player) open(ctx context.Context, s *run.Scene) error {
 func (p *player) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closePatience)
 	defer cancel()
-	failed := make(chan error, len(p.actors))
-	var group sync.WaitGroup
-	for _, a := range p.actors {
-		group.Go(func() {
-			if _, err := p.ask(ctx, a.node, api.SessionRequest{Session: a.session, Do: api.DoClose}, nil); err != nil {
-				failed <- fmt.Errorf("close session %s: %w", a.session, err)
-			}
-		})
-	}
-	group.Wait()
-	close(failed)
-	return <-failed // one of them tells enough; nil where there is none
+	// One error is enough.
+	return cmp.Or(cluster.Each(slices.Collect(maps.Values(p.actors)), func(a *actor) error {
+		if _, err := p.do(ctx, a, api.SessionRequest{Do: api.DoClose}, nil); err != nil {
+			return fmt.Errorf("close session %s: %w", a.session, err)
+		}
+		return nil
+	})...)
+}
+
+// do sends a request to a's session; see [nodeclient.Sessions.Do].
+func (p *player) do(ctx context.Context, a *actor, request api.SessionRequest, sent func()) (nodeclient.Reply, error) {
+	request.Session = a.session
+	return p.sessions.Do(ctx, p.base+"/"+a.node, request, sent)
 }
 
 // play sends the steps of s until they or ctx are done, and waits for the
@@ -114,7 +119,12 @@ func (p *player) play(ctx context.Context, s *run.Scene) []run.StepEvent {
 	p.start = time.Now()
 	for i := range s.Steps {
 		step, a := &s.Steps[i], p.actors[s.Steps[i].Session]
-		if !wait(ctx, step.After) || !a.await(ctx) {
+		err := cluster.Sleep(ctx, step.After)
+		select {
+		case <-a.idle:
+		case <-ctx.Done():
+		}
+		if err != nil || ctx.Err() != nil {
 			return events[:i]
 		}
 		a.idle = make(chan struct{})
@@ -133,34 +143,13 @@ func (p *player) play(ctx context.Context, s *run.Scene) []run.StepEvent {
 	return events
 }
 
-// wait waits for d and reports whether ctx is still not done.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
-}
-
-// await waits until a's step in progress is over, and reports whether ctx is
-// still not done.
-func (a *actor) await(ctx context.Context) bool {
-	select {
-	case <-a.idle:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
-}
-
 // act has a do step i and takes down what comes of it. It calls left when the
 // request has left, at the latest when it returns.
 func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *run.StepEvent, left func()) {
 	defer left()
 	e.Step, e.Sent = *step, time.Since(p.start)
 	defer func() { e.Answered = time.Since(p.start) }()
-	request := api.SessionRequest{Session: step.Session, Do: step.Do, Name: step.Name, To: step.To, Value: step.Value}
+	request := api.SessionRequest{Do: step.Do, Name: step.Name, To: step.To, Value: step.Value}
 	if thing, sets := strings.CutPrefix(step.Do, "set-"); sets {
 		before, known := a.read[thing+" "+step.Name]
 		if step.Relative && !known {
@@ -172,7 +161,7 @@ func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *ru
 		}
 		e.Wrote = history.Some(request.Value)
 	}
-	answer, err := p.ask(ctx, step.Node, request, left)
+	answer, err := p.do(ctx, a, request, left)
 	switch {
 	case err == nil:
 		take(e, answer)
@@ -187,8 +176,8 @@ func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *ru
 }
 
 // take fills in what an answer says.
-func take(e *run.StepEvent, a reply) {
-	e.Outcome, e.Code, e.Extended, e.Open = a.outcome, a.Code, a.Extended, a.Open
+func take(e *run.StepEvent, a nodeclient.Reply) {
+	e.Outcome, e.Code, e.Extended, e.Open = a.Outcome, a.Code, a.Extended, a.Open
 	e.Got, e.Frames, e.Checkpointed = value(a.Value), value(a.Frames), value(a.Checkpointed)
 	e.Blocked = a.Blocked != nil && *a.Blocked
 }
