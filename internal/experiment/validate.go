@@ -5,14 +5,13 @@ import (
 	"fmt"
 )
 
-// Validate returns an error that names what is wrong with x. The catalogue's
-// test calls it on every experiment.
+// Validate returns an error that names what is wrong with x. The tests of the catalogue
+// and of the ladder call it on every experiment.
 func (x *Experiment) Validate() error {
 	if x.Name == "" || x.Question == "" || len(x.Claims) == 0 || len(x.Arms) == 0 {
 		return fmt.Errorf("experiment %q: want a name, a question, claims and arms", x.Name)
 	}
-	asked := map[string]bool{}
-	names := map[string]bool{}
+	expected, names, ids := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range x.Arms {
 		arm := &x.Arms[i]
 		if err := arm.validate(); err != nil {
@@ -23,25 +22,20 @@ func (x *Experiment) Validate() error {
 		}
 		names[arm.Name] = true
 		for id := range arm.Expect {
-			asked[id] = true
+			expected[id] = true
 		}
 	}
-	return x.validateClaims(asked)
-}
-
-func (x *Experiment) validateClaims(asked map[string]bool) error {
-	seen := map[string]bool{}
 	for _, claim := range x.Claims {
-		if claim.ID == "" || claim.Text == "" || claim.Source == "" || claim.Check == nil || seen[claim.ID] {
+		if claim.ID == "" || claim.Text == "" || claim.Source == "" || claim.Check == nil || ids[claim.ID] {
 			return fmt.Errorf("claim %q: want an ID of its own, a text, a source and a check", claim.ID)
 		}
-		if !asked[claim.ID] {
-			return fmt.Errorf("claim %q: asked in no arm", claim.ID)
+		if !expected[claim.ID] {
+			return fmt.Errorf("claim %q: no arm expects anything of it", claim.ID)
 		}
-		seen[claim.ID] = true
+		ids[claim.ID] = true
 	}
-	for id := range asked {
-		if !seen[id] {
+	for id := range expected {
+		if !ids[id] {
 			return fmt.Errorf("claim %q: an arm expects something of it, and it does not exist", id)
 		}
 	}

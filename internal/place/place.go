@@ -85,15 +85,6 @@ func (p *Places) Close() error {
 	return errors.Join(errs...)
 }
 
-// Names are those of all places, as a run keeps them.
-func (p *Places) Names() []string {
-	var names []string
-	for i := range p.All {
-		names = append(names, p.All[i].Name)
-	}
-	return names
-}
-
 // given stands for all URLs together, which are one place.
 const given = "given"
 
