@@ -30,6 +30,10 @@ func (n names) of(b []byte) string {
 // parseQuick reads a line as [Writer] and most others write it: a flat object
 // of known fields, none twice, strings without escapes, whole numbers of at
 // most 18 digits. It returns false for any other line, right or wrong.
+//
+// It is ours for its speed: judging a history with the jsontext decoder of
+// github.com/go-json-experiment/json takes 2.3 times the processor time, and
+// misses the bound that bench/history_test.go sets.
 func parseQuick(op *Op, line []byte, names names) (given fieldSet, ok bool) {
 	q := quick{rest: line}
 	if !q.take('{') {

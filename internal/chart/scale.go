@@ -17,8 +17,8 @@ const (
 	Ordinal
 )
 
-// The largest and, for Log, the smallest value that a scale holds. What lies
-// outside cannot be told from a mistake, and would break the arithmetic.
+// The largest and, for Log, the smallest value that a scale holds. Values
+// outside are mistakes, and would break the arithmetic.
 const (
 	limit  = 1e15
 	lowest = 1e-9

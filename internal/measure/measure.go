@@ -108,8 +108,8 @@ func Throughput(ops []history.Op) float64 {
 	return float64(ok) / (last - first).Seconds()
 }
 
-// Shares returns how many ok ops each node has had, 0 for a node that clients
-// asked or heard of but that did none. Ops without a node are left out.
+// Shares returns how many ok ops each node has had, 0 for a node whose ops all
+// ended otherwise. Ops without a node are left out.
 func Shares(ops []history.Op) map[string]int {
 	shares := map[string]int{}
 	for i := range ops {
@@ -147,10 +147,10 @@ func Fairness(ops []history.Op) float64 {
 // the same, k/n where k of them shared everything, and 1/n where one had it
 // (Jain, Chiu, Hawe: A Quantitative Measure of Fairness and Discrimination for
 // Resource Allocation in Shared Computer Systems, DEC-TR-301, 1984). It is 1
-// where nobody had anything, or nobody asked: nobody had more than another.
+// where no client had anything, as no client had more than another.
 //
-// It speaks of clients who each asked for as much as they could get, as those of
-// a closed loop do. Of others, it measures what they asked for.
+// It is meant for clients that each send as much as they can, as those of a closed
+// loop do. For others, it measures how much they sent.
 func Jain(ops []history.Op) float64 {
 	had := map[int]float64{}
 	for i := range ops {

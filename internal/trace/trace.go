@@ -35,7 +35,7 @@ const (
 type Attempt struct {
 	Node   string `json:"node"` // empty where whoever saw the lock knows no node
 	Kind   string `json:"kind"`
-	Began  int64  `json:"began"`            // it asked for its first lock
+	Began  int64  `json:"began"`            // it began to wait for its first lock
 	Locked int64  `json:"locked,omitempty"` // it had the write lock; 0 where it never had
 	Ended  int64  `json:"ended"`            // it had given back whatever it had
 	Code   string `json:"code,omitempty"`   // the extended result code that ended it; empty where SQLite refused nothing
