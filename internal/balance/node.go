@@ -122,7 +122,7 @@ func (n *node) converse(c *conn, x *exchange) (answer, error) {
 
 // roundTrip sends x and reads the answer: whole, unless it is long or live.
 func (c *conn) roundTrip(x *exchange) (answer, error) {
-	sent, err := c.Ask(x.out, x.deadline)
+	sent, err := c.Ask(x.out)
 	switch {
 	case errors.Is(err, http1.ErrVain):
 		return answer{}, err

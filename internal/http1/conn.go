@@ -50,12 +50,11 @@ type Conn struct {
 
 	// What step works on. It is one closure for all reads, because every
 	// request needs it.
-	step    func(fd uintptr) (done bool)
-	out     []byte // to be written before the read
-	in      []byte // room for what is read
-	n       int    // how many bytes were read
-	err     error  // of the read or the write
-	sendErr error  // of the write
+	step func(fd uintptr) (done bool)
+	out  []byte // to be written before the read
+	in   []byte // room for what is read
+	n    int    // how many bytes were read
+	err  error  // of the read, or of the write if out is not empty
 
 	peek   func(fd uintptr) // looks for one byte and leaves in peeked what it found
 	peeked error
@@ -143,33 +142,27 @@ func (c *Conn) resume(err error) error {
 	return nil
 }
 
-// Ask writes p, which it must do before the given time, and then waits for the
-// first byte of the answer, which [Conn.R] holds afterwards. It returns how many
-// bytes were written, and an error of the write or, if sent is len(p), of the
-// wait; io.ErrUnexpectedEOF at the end of the stream.
+// Ask writes p and then waits for the first byte of the answer, which [Conn.R]
+// holds afterwards. It returns how many bytes were written, and an error of the
+// write or, if sent is len(p), of the wait; io.ErrUnexpectedEOF at the end of the
+// stream.
 //
 // Nothing may be on its way from the other side when Ask is called: it is
 // noticed only after a nap. So Ask is for requests, after a call of Silent, and
 // not for answers, because clients may pipeline.
-func (c *Conn) Ask(p []byte, by time.Time) (sent int, err error) {
-	c.out, c.sendErr = p, nil
-	_, readErr := c.R.Peek(1)
+func (c *Conn) Ask(p []byte) (sent int, err error) {
+	c.out, c.err = p, nil
+	_, err = c.R.Peek(1)
 	sent = len(p) - len(c.out)
 	c.out = nil
-	if c.sendErr != nil {
-		return sent, c.sendErr
-	}
-	if sent < len(p) { // the socket's buffer is full, or the deadline was an earlier request's
-		until := c.deadline
-		c.Until(by)
+	switch {
+	case sent < len(p) && c.err != nil:
+		return sent, c.err
+	case sent < len(p): // the socket's buffer is full, or the deadline was an earlier request's
 		n, err := c.Write(p[sent:])
-		c.Until(until)
 		return sent + n, err
 	}
-	if readErr == io.EOF {
-		readErr = io.ErrUnexpectedEOF
-	}
-	return sent, readErr
+	return sent, whole(err)
 }
 
 // writeThenRead writes what is in c.out and otherwise reads into c.in. It is
@@ -183,8 +176,7 @@ func (c *Conn) writeThenRead(fd uintptr) (done bool) {
 		n, err := retry(syscall.Write, fd, c.out)
 		c.out = c.out[n:]
 		if err != nil && err != syscall.EAGAIN {
-			c.sendErr = c.opError("write", err)
-			c.err = c.sendErr
+			c.err = c.opError("write", err)
 			return true
 		}
 		return len(c.out) > 0 // what is left is for Ask
@@ -225,15 +217,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 	for {
 		c.in = p[:min(int64(len(p)), c.left)]
 		err := c.raw.Read(c.step)
+		if len(c.out) > 0 {
+			return 0, errUnsent
+		}
 		if err == nil {
 			err = c.err
-		} else {
-			c.n = 0
 		}
-		switch {
-		case len(c.out) > 0:
-			return 0, errUnsent
-		case err == nil:
+		if err == nil {
 			c.left -= int64(c.n)
 			return c.n, nil
 		}

@@ -63,7 +63,7 @@ func TestConnWaitsOn(t *testing.T) {
 		do   func([]byte) (int, error)
 	}{
 		{"write", near.Write},
-		{"ask", func(p []byte) (int, error) { return near.Ask(p, time.Now().Add(time.Minute)) }},
+		{"ask", near.Ask},
 	} {
 		naps, enough = 0, make(chan struct{})
 		sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // more than the sockets' buffers take
@@ -101,8 +101,7 @@ func TestConnStopsWaiting(t *testing.T) {
 	} {
 		near, _ := pair(t)
 		near.Until(time.Now().Add(time.Hour))
-		deadline := time.Now().Add(c.deadline)
-		near.Until(deadline)
+		near.Until(time.Now().Add(c.deadline))
 		near.Vain = c.vain
 		if _, err := near.Read(make([]byte, 1)); !errors.Is(err, c.want) {
 			t.Errorf("%s: read: %v, want %v", c.name, err, c.want)
@@ -111,7 +110,7 @@ func TestConnStopsWaiting(t *testing.T) {
 		if !errors.Is(err, c.want) || n == 16<<20 {
 			t.Errorf("%s: wrote %d bytes: %v, want %v", c.name, n, err, c.want)
 		}
-		if n, err := near.Ask(make([]byte, 16<<20), deadline); !errors.Is(err, c.want) || n == 16<<20 {
+		if n, err := near.Ask(make([]byte, 16<<20)); !errors.Is(err, c.want) || n == 16<<20 {
 			t.Errorf("%s: asked with %d bytes: %v, want %v", c.name, n, err, c.want)
 		}
 	}
@@ -140,12 +139,11 @@ func TestAskAgainAndAgain(t *testing.T) {
 	done := echo(far)
 	for i := range 1000 {
 		question := []byte{byte(i), byte(i >> 8), 'x', 'y'}
-		deadline := time.Now().Add(time.Minute)
-		near.Until(deadline)
+		near.Until(time.Now().Add(time.Minute))
 		if i%100 == 0 {
 			time.Sleep(2 * restless)
 		}
-		if n, err := near.Ask(question, deadline); n != 4 || err != nil {
+		if n, err := near.Ask(question); n != 4 || err != nil {
 			t.Fatalf("question %d: %d bytes sent, %v", i, n, err)
 		}
 		answer := make([]byte, 4)
@@ -175,7 +173,7 @@ func TestAskOfOneThatIsGone(t *testing.T) {
 		if near.Silent() && c.sent == 0 {
 			t.Errorf("%s: silent", c.name)
 		}
-		if n, err := near.Ask([]byte("x"), time.Now().Add(time.Minute)); n != c.sent || !errors.Is(err, c.want) {
+		if n, err := near.Ask([]byte("x")); n != c.sent || !errors.Is(err, c.want) {
 			t.Errorf("%s: %d bytes sent, error %v; want %d, %v", c.name, n, err, c.sent, c.want)
 		}
 	}

@@ -121,10 +121,9 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 		call.Op.Outcome, call.Op.Code = history.Failed, api.CodeConnRefused
 		return
 	}
-	deadline := now.Add(timeout)
-	c.conn.Until(deadline)
+	c.conn.Until(now.Add(timeout))
 	c.out = c.target.appendRequest(c.out[:0], call)
-	sent, err := c.conn.Ask(c.out, deadline)
+	sent, err := c.conn.Ask(c.out)
 	if err == nil {
 		err = c.answer.ReadHead(c.conn.R, call.Method)
 	}
