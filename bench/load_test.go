@@ -20,6 +20,7 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/load"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/testproc"
 	"example.com/contend/internal/workload"
 )
@@ -147,7 +148,7 @@ func driveLoad(args []string) error {
 	if err != nil {
 		return err
 	}
-	spec := load.Spec{Arrival: load.Closed, Clients: loadConnections, Duration: loadSeconds * time.Second}
+	spec := run.Load{Arrival: run.Closed, Clients: loadConnections, Duration: loadSeconds * time.Second}
 	res, err := load.Run(context.Background(), spec, load.Options{NewClient: newClient, Workload: workload.Increment{Key: "counter"}})
 	if err != nil {
 		return err

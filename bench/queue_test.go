@@ -20,6 +20,7 @@ import (
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/load"
 	"example.com/contend/internal/node"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 	"example.com/contend/internal/testproc"
@@ -275,7 +276,7 @@ func driveQueueLoad(args []string) error {
 	if err != nil {
 		return err
 	}
-	spec := load.Spec{Arrival: load.Closed, Clients: clients, Duration: queueSeconds * time.Second}
+	spec := run.Load{Arrival: run.Closed, Clients: clients, Duration: queueSeconds * time.Second}
 	res, err := load.Run(context.Background(), spec, load.Options{NewClient: newClient, Workload: workload.Increment{Key: "counter"}})
 	if err != nil {
 		return err

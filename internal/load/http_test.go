@@ -16,6 +16,7 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
 
@@ -423,10 +424,10 @@ func TestRunAgainstABreakingSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, spec := range []Spec{
-		{Arrival: Burst, Clients: 50, Requests: 50},
-		{Arrival: Sequence, Clients: 5, Requests: 300},
-		{Arrival: Open, Clients: 8, Rate: 2000, Duration: 200 * time.Millisecond},
+	for _, spec := range []run.Load{
+		{Arrival: run.Burst, Clients: 50, Requests: 50},
+		{Arrival: run.Sequence, Clients: 5, Requests: 300},
+		{Arrival: run.Open, Clients: 8, Rate: 2000, Duration: 200 * time.Millisecond},
 	} {
 		res, err := Run(t.Context(), spec, Options{NewClient: newClient, Workload: workload.Write{}, Seed: uint64(len(spec.Arrival))})
 		if err != nil {

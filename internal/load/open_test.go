@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/contend/internal/run"
 )
 
 // Both phases arrive on time, and a surge that the clients cannot serve shows
@@ -13,7 +15,7 @@ import (
 func TestSecondPhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: 100 * time.Millisecond} // 40/s with 4 clients
-		spec := Spec{Arrival: Open, Clients: 4, Rate: 20, Duration: 2 * time.Second, Then: Phase{Rate: 80, Duration: 2 * time.Second}}
+		spec := run.Load{Arrival: run.Open, Clients: 4, Rate: 20, Duration: 2 * time.Second, Then: run.Phase{Rate: 80, Duration: 2 * time.Second}}
 		res, err := runOn(t, t.Context(), s, spec, counter)
 		if err != nil || len(res.Ops) != 200 || res.Dropped != 0 {
 			t.Fatalf("%d ops, %d dropped, error %v; want 200 and 0", len(res.Ops), res.Dropped, err)
@@ -40,7 +42,7 @@ func TestSecondPhase(t *testing.T) {
 func TestSecondPhaseCountsWhatItDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: time.Second}
-		spec := Spec{Arrival: Open, Clients: 1, Rate: 1, Duration: 3 * time.Second, Then: Phase{Rate: 10, Duration: 2 * time.Second}, Timeout: 2 * time.Second}
+		spec := run.Load{Arrival: run.Open, Clients: 1, Rate: 1, Duration: 3 * time.Second, Then: run.Phase{Rate: 10, Duration: 2 * time.Second}, Timeout: 2 * time.Second}
 		res, err := runOn(t, t.Context(), s, spec, counter)
 		if err != nil || len(res.Ops) != 7 || res.Dropped != 16 {
 			t.Fatalf("%d ops, %d dropped, error %v; want 7, one a second for 5 s and 2 s of grace, and 16", len(res.Ops), res.Dropped, err)
@@ -54,7 +56,7 @@ func TestCancelBeforeTheSecondPhase(t *testing.T) {
 		stopped := errors.New("the user has seen enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(1050*time.Millisecond, func() { cancel(stopped) })
-		spec := Spec{Arrival: Open, Clients: 1, Rate: 10, Duration: 2 * time.Second, Then: Phase{Rate: 1000, Duration: time.Second}}
+		spec := run.Load{Arrival: run.Open, Clients: 1, Rate: 10, Duration: 2 * time.Second, Then: run.Phase{Rate: 1000, Duration: time.Second}}
 		res, err := runOn(t, ctx, &server{}, spec, counter)
 		if !errors.Is(err, stopped) || len(res.Ops) != 11 || res.Dropped != 0 {
 			t.Errorf("%d ops, %d dropped, error %v; want 11, 0 and the cause", len(res.Ops), res.Dropped, err)

@@ -15,6 +15,7 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
 
@@ -71,7 +72,7 @@ func (c *timeClient) Close() error {
 }
 
 // runOn runs spec on s in fake time, and checks what holds for every load.
-func runOn(t *testing.T, ctx context.Context, s *server, spec Spec, w workload.Workload) (Result, error) {
+func runOn(t *testing.T, ctx context.Context, s *server, spec run.Load, w workload.Workload) (Result, error) {
 	t.Helper()
 	s.start, s.clients = time.Now(), int64(spec.Clients)
 	if spec.Clients > 1 { // connecting takes that long: see Connect
@@ -106,7 +107,7 @@ var counter = workload.Increment{Key: "counter", Nodes: 4}
 func TestBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: 30 * time.Millisecond}
-		res, err := runOn(t, t.Context(), s, Spec{Arrival: Burst, Clients: 100, Requests: 100}, counter)
+		res, err := runOn(t, t.Context(), s, run.Load{Arrival: run.Burst, Clients: 100, Requests: 100}, counter)
 		if err != nil || len(res.Ops) != 100 {
 			t.Fatalf("%d ops, error %v", len(res.Ops), err)
 		}
@@ -126,7 +127,7 @@ func TestBurst(t *testing.T) {
 func TestSequence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: 10 * time.Millisecond}
-		res, err := runOn(t, t.Context(), s, Spec{Arrival: Sequence, Clients: 4, Requests: 100}, counter)
+		res, err := runOn(t, t.Context(), s, run.Load{Arrival: run.Sequence, Clients: 4, Requests: 100}, counter)
 		if err != nil || len(res.Ops) != 100 {
 			t.Fatalf("%d ops, error %v", len(res.Ops), err)
 		}
@@ -142,7 +143,7 @@ func TestSequence(t *testing.T) {
 func TestClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: 300 * time.Millisecond}
-		res, err := runOn(t, t.Context(), s, Spec{Arrival: Closed, Clients: 3, Duration: time.Second}, counter)
+		res, err := runOn(t, t.Context(), s, run.Load{Arrival: run.Closed, Clients: 3, Duration: time.Second}, counter)
 		if err != nil || len(res.Ops) != 3*4 {
 			t.Fatalf("%d ops, error %v; want 4 of each client, the last sent at 0.9 s", len(res.Ops), err)
 		}
@@ -157,7 +158,7 @@ func TestOpenShowsAStall(t *testing.T) {
 			t.Run(fmt.Sprintf("%d workers, frozen at %s", workers, frozen), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := &server{service: time.Millisecond, frozen: frozen, thawed: frozen + 2*time.Second}
-					spec := Spec{Arrival: Open, Clients: workers, Rate: 100, Duration: 5 * time.Second}
+					spec := run.Load{Arrival: run.Open, Clients: workers, Rate: 100, Duration: 5 * time.Second}
 					res, err := runOn(t, t.Context(), s, spec, counter)
 					if err != nil || len(res.Ops) != 500 || res.Dropped != 0 {
 						t.Fatalf("%d ops, %d dropped, error %v; want 500 and 0", len(res.Ops), res.Dropped, err)
@@ -202,7 +203,7 @@ func sinceInvoked(ops []history.Op) measure.Summary {
 
 func TestOpenSendsOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		spec := Spec{Arrival: Open, Clients: 2, Rate: 3, Duration: 7 * time.Second}
+		spec := run.Load{Arrival: run.Open, Clients: 2, Rate: 3, Duration: 7 * time.Second}
 		res, err := runOn(t, t.Context(), &server{service: time.Millisecond}, spec, counter)
 		if err != nil || len(res.Ops) != 21 {
 			t.Fatalf("%d ops, error %v; want 21", len(res.Ops), err)
@@ -218,7 +219,7 @@ func TestOpenSendsOnTime(t *testing.T) {
 func TestOpenCountsWhatItDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: time.Second}
-		spec := Spec{Arrival: Open, Clients: 1, Rate: 10, Duration: 3 * time.Second, Timeout: 2 * time.Second}
+		spec := run.Load{Arrival: run.Open, Clients: 1, Rate: 10, Duration: 3 * time.Second, Timeout: 2 * time.Second}
 		res, err := runOn(t, t.Context(), s, spec, counter)
 		if err != nil || len(res.Ops) != 5 || res.Dropped != 25 {
 			t.Fatalf("%d ops, %d dropped, error %v; want 5, one a second for 3 s and 2 s of grace, and 25", len(res.Ops), res.Dropped, err)
@@ -229,19 +230,19 @@ func TestOpenCountsWhatItDrops(t *testing.T) {
 func TestCancel(t *testing.T) {
 	stopped := errors.New("the user has seen enough")
 	for _, test := range []struct {
-		spec         Spec
+		spec         run.Load
 		ops, dropped int
 	}{
-		{Spec{Arrival: Burst, Clients: 5, Requests: 5}, 5, 0},
-		{Spec{Arrival: Sequence, Clients: 2, Requests: 200}, 2 * 11, 0},
-		{Spec{Arrival: Closed, Clients: 2, Duration: time.Minute}, 2 * 11, 0},
-		{Spec{Arrival: Open, Clients: 2, Rate: 100, Duration: time.Minute}, 2 * 11, 106 - 2*11},
+		{run.Load{Arrival: run.Burst, Clients: 5, Requests: 5}, 5, 0},
+		{run.Load{Arrival: run.Sequence, Clients: 2, Requests: 200}, 2 * 11, 0},
+		{run.Load{Arrival: run.Closed, Clients: 2, Duration: time.Minute}, 2 * 11, 0},
+		{run.Load{Arrival: run.Open, Clients: 2, Rate: 100, Duration: time.Minute}, 2 * 11, 106 - 2*11},
 	} {
 		t.Run(string(test.spec.Arrival), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				s := &server{service: 100 * time.Millisecond, frozen: time.Second, thawed: time.Hour}
-				if test.spec.Arrival == Burst {
+				if test.spec.Arrival == run.Burst {
 					s.frozen = 0
 				}
 				connecting := time.Duration(test.spec.Clients-1) * time.Millisecond
@@ -272,7 +273,7 @@ func TestConnectError(t *testing.T) {
 			}
 			return nil
 		}}
-		res, err := runOn(t, t.Context(), s, Spec{Arrival: Burst, Clients: 4, Requests: 4}, counter)
+		res, err := runOn(t, t.Context(), s, run.Load{Arrival: run.Burst, Clients: 4, Requests: 4}, counter)
 		if !errors.Is(err, refused) || err.Error() != "connect client 2: refused" || res.Ops != nil {
 			t.Errorf("%d ops, error %v", len(res.Ops), err)
 		}
@@ -280,10 +281,10 @@ func TestConnectError(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	if _, err := Run(t.Context(), Spec{}, Options{}); err == nil {
+	if _, err := Run(t.Context(), run.Load{}, Options{}); err == nil {
 		t.Error("took a load without arrival")
 	}
-	if _, err := Run(t.Context(), Spec{Arrival: Burst, Clients: 1, Requests: 1}, Options{}); err == nil {
+	if _, err := Run(t.Context(), run.Load{Arrival: run.Burst, Clients: 1, Requests: 1}, Options{}); err == nil {
 		t.Error("took options without client and workload")
 	}
 }
@@ -295,7 +296,7 @@ func TestSeed(t *testing.T) {
 		all := map[int][]string{}
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{service: time.Millisecond}
-			res, err := Run(t.Context(), Spec{Arrival: Sequence, Clients: 3, Requests: 30}, Options{
+			res, err := Run(t.Context(), run.Load{Arrival: run.Sequence, Clients: 3, Requests: 30}, Options{
 				NewClient: func(process int) Client { return &timeClient{s, process} },
 				Workload:  w, Seed: seed,
 			})
@@ -324,7 +325,7 @@ func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{service: 50 * time.Millisecond}
 		var seen []int
-		_, err := Run(t.Context(), Spec{Arrival: Sequence, Clients: 2, Requests: 20}, Options{
+		_, err := Run(t.Context(), run.Load{Arrival: run.Sequence, Clients: 2, Requests: 20}, Options{
 			NewClient: func(process int) Client { return &timeClient{s, process} },
 			Workload:  counter,
 			Progress: func(done, total int) {
@@ -346,7 +347,7 @@ func TestProgress(t *testing.T) {
 // On the machine's own clock, and with its own sleeper, nothing is sent before it is due.
 func TestOpenInRealTime(t *testing.T) {
 	s := &server{}
-	res, err := Run(t.Context(), Spec{Arrival: Open, Clients: 4, Rate: 1000, Duration: 50 * time.Millisecond}, Options{
+	res, err := Run(t.Context(), run.Load{Arrival: run.Open, Clients: 4, Rate: 1000, Duration: 50 * time.Millisecond}, Options{
 		NewClient: func(process int) Client { return &timeClient{s, process} },
 		Workload:  counter,
 	})
