@@ -24,20 +24,21 @@ func newBalanceCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "balance --node NAME=HOST:PORT…",
 		Short: "Load-balance requests over nodes",
-		Long: `Balance sends each request under /api/ to the next node in turn, and one under
-/app-1/ to the node named app-1. Its own /health lists the nodes.
+		Long: `Balance sends requests under /api/ to the nodes in turn, and requests under
+/app-1/ only to the node named app-1. Its own /health lists the nodes.
 
-A request is sent once. Another node is tried only if nothing of it was sent:
-503 NO_NODE means that no node has seen it; 502 NODE_LOST and 504 NODE_TIMEOUT
-mean that a node got it, and nobody knows what it did. A node that refuses a
-connection is passed over for a while; one whose database is busy is not.
+Balance sends a request once. It tries another node only if it has sent nothing of
+the request. 503 NO_NODE: no node received the request. 502 NODE_LOST and 504
+NODE_TIMEOUT: balance sent the request to a node, and its effect is unknown. Balance
+skips a node that refuses a connection for --eject-for; it does not skip a node
+whose database is busy.
 
-With --single-writer every method under /api/ but GET and HEAD goes to one node:
-the first --node, until it cannot be reached. Then the next reachable node becomes
-the writer and remains so. The log and /health name it.
+With --single-writer, every method under /api/ except GET and HEAD goes to one node,
+the first --node. If the writer cannot be reached, the next reachable node becomes
+the writer and remains so. The log and /health name the writer.
 
-On SIGTERM or Ctrl-C it accepts no more connections, answers the requests that it
-has, and exits 0.`,
+On SIGTERM or Ctrl-C, balance stops accepting connections, finishes the requests in
+flight and exits 0.`,
 		Example: `  contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002
   contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002 --single-writer
   curl -s -d '{"key":"counter"}' http://127.0.0.1:8080/api/increment
@@ -46,13 +47,13 @@ has, and exits 0.`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
-	flags.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
-	flags.StringArrayVar(&o.nodes, "node", nil, "a node, as `NAME=HOST:PORT`; may be given again")
-	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "time between two checks of a node's /health")
-	flags.DurationVar(&cfg.EjectFor, "eject-for", balance.DefaultEjectFor, "how long a node that refused a connection is passed over")
-	flags.DurationVar(&cfg.Timeout, "timeout", balance.DefaultTimeout, "how long a node may take to answer")
-	flags.BoolVar(&cfg.SingleWriter, "single-writer", false, "send writes under /api/ to one node, and reads to all")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 picks a free port")
+	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	flags.StringArrayVar(&o.nodes, "node", nil, "a node, as `NAME=HOST:PORT` (repeatable)")
+	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "interval between health checks of a node")
+	flags.DurationVar(&cfg.EjectFor, "eject-for", balance.DefaultEjectFor, "how long to skip a node that refused a connection")
+	flags.DurationVar(&cfg.Timeout, "timeout", balance.DefaultTimeout, "time limit for the answer of a node")
+	flags.BoolVar(&cfg.SingleWriter, "single-writer", false, "send writes under /api/ to one node, and reads to all nodes")
 	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once it is listened on")
 	_ = flags.MarkHidden("ready-fd")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
@@ -86,7 +87,7 @@ func serveBalance(ctx context.Context, s streams, o balanceOptions, cfg balance.
 // parseNodes reads the values of --node.
 func parseNodes(values []string) ([]balance.Node, error) {
 	if len(values) == 0 {
-		return nil, usagef("no node given: say --node NAME=HOST:PORT, once for each node")
+		return nil, usagef("no node given: add --node NAME=HOST:PORT for each node")
 	}
 	nodes := make([]balance.Node, len(values))
 	for i, v := range values {

@@ -25,15 +25,15 @@ type checkDocument struct {
 func newCheckCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check CHECKER HISTORY…",
-		Short: "Judge a recorded history again, or one of your own",
-		Long: `check judges what a history file proves, and names the fewest operations that
-prove it. A history has one operation a line, as JSON; docs/history.md shows how
-to write one with a client of your own. "-" reads from standard input.
+		Short: "Judge a recorded history, or one that you wrote",
+		Long: `check judges a history and shows the fewest operations that prove the verdict. A
+history has one operation per line, as JSON; docs/history.md explains how your own
+client can write one. "-" reads standard input.
 
 Exit codes: 0 the claim holds, 1 it is refuted, 3 it could not be decided,
 2 the command line was wrong, 4 a history could not be read.`,
 		Example: `  contend check counter runs/latest/recordings/*/history.jsonl
-  contend check counter --final hits=97 mine.jsonl     # where nobody recorded a final read
+  contend check counter --final hits=97 mine.jsonl     # without a recorded final read
   contend check bank --json mine.jsonl | jq '.histories[].accounts'
   zcat old.jsonl.gz | contend check counter --json - | jq '.histories[].counters[].lost'`,
 		Args:                       cobra.ArbitraryArgs,
@@ -71,7 +71,7 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 				return usagef("check %s: no history given; - is standard input", c.name)
 			}
 			if len(args) > 1 && (initial.given() || final.given()) {
-				return usagef("--initial and --final are for one history, not for %d", len(args))
+				return usagef("--initial and --final need exactly one history, not %d", len(args))
 			}
 			return nil
 		},
@@ -81,8 +81,8 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	if a := c.amends; a.function != "" {
-		cmd.Flags().Var(&initial, "initial", "where "+a.one+" began, if no reset was recorded; N alone for the only one")
-		cmd.Flags().Var(&final, "final", "where "+a.one+" ended, if no final read was recorded; N alone for the only one")
+		cmd.Flags().Var(&initial, "initial", "initial value of "+a.one+", if the history has no reset; N alone if there is only one")
+		cmd.Flags().Var(&final, "final", "final value of "+a.one+", if the history has no final read; N alone if there is only one")
 	}
 	return cmd
 }
@@ -141,7 +141,7 @@ func checkHistory(ctx context.Context, s streams, c checker, path string, a amen
 	case ctx.Err() != nil:
 		return judged{}, &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	case errors.Is(err, history.ErrTruncated):
-		return judged{}, hinted(err, "the recorder was killed in mid-line; the lines before it can be judged: head -n -1 HISTORY | contend check "+c.name+" -")
+		return judged{}, hinted(err, "the recorder was killed while it wrote that line; to judge the lines before it: head -n -1 HISTORY | contend check "+c.name+" -")
 	case err != nil:
 		return judged{}, err
 	}

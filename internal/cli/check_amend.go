@@ -41,7 +41,7 @@ func (k *knownValues) Set(text string) error {
 		return fmt.Errorf("want KEY=N with a whole number N, have %q", text)
 	}
 	if k.only.Valid || cut < 0 && len(k.byKey) > 0 {
-		return fmt.Errorf("give KEY=N for each key, or N once")
+		return fmt.Errorf("use KEY=N for each key, or N once")
 	}
 	if cut < 0 {
 		k.only = history.Some(n)
@@ -90,9 +90,9 @@ func (a *amendment) apply(ops iter.Seq[history.Op]) iter.Seq[history.Op] {
 			switch {
 			case a.problem != nil || op.Outcome == history.Failed:
 			case knowBegan && op.Func == history.Reset:
-				a.problem = usagef("--initial: the history has a reset of %q itself, op %d", op.Key, op.Index)
+				a.problem = usagef("--initial: the history already has a reset of %q, op %d", op.Key, op.Index)
 			case knowFinal && op.Func == history.FinalRead:
-				a.problem = usagef("--final: the history has a final read of %q itself, op %d", op.Key, op.Index)
+				a.problem = usagef("--final: the history already has a final read of %q, op %d", op.Key, op.Index)
 			}
 			if op.Func == a.of.function && !a.seen[op.Key] {
 				a.seen[op.Key] = true
@@ -126,7 +126,7 @@ func (a *amendment) check() error {
 		values knownValues
 	}{{"--initial", a.initial}, {"--final", a.final}} {
 		if f.values.only.Valid && len(a.seen) > 1 {
-			return usagef("%s: the history has %d %s, give KEY=N", f.flag, len(a.seen), a.of.many)
+			return usagef("%s: the history has %d %s: use KEY=N", f.flag, len(a.seen), a.of.many)
 		}
 		for _, key := range slices.Sorted(maps.Keys(f.values.byKey)) {
 			if !a.seen[key] {

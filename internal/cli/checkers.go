@@ -34,10 +34,10 @@ type judged struct {
 var checkers = []checker{{
 	name:  "counter",
 	short: "Is every acknowledged increment in the final value?",
-	long: `counter judges whether every acknowledged increment is in the final value of its
-counter. An increment that ended unknown may be in it or not: where that decides,
-the verdict is inconclusive. Two increments that returned the same value prove a
-loss even without a final value.`,
+	long: `counter judges whether the final value of each counter includes every acknowledged
+increment. An increment with an unknown outcome may be included or not; if that
+decides, the verdict is inconclusive. Two increments that returned the same value
+prove a lost update even without a final value.`,
 	example: `  contend check counter runs/latest/recordings/*/history.jsonl
   contend check counter --initial hits=10 --final hits=97 mine.jsonl
   contend check counter --final 97 mine.jsonl      # the history has one counter only
@@ -46,12 +46,12 @@ loss even without a final value.`,
 	amends: amends{history.Increment, "a counter", "counters"},
 }, {
 	name:  "set",
-	short: "Is the row of every acknowledged write there, exactly once?",
-	long: `set judges whether the row of every acknowledged write is there at the end,
-exactly once. Each write has a tag of its own as its key. A final-row op records
-that the row with a tag was found; a final-read of the key "data" closes the
-reading and counts the rows. A write that ended unknown may be there or not; one
-that failed must not.`,
+	short: "Does the row of every acknowledged write exist exactly once?",
+	long: `set judges whether the row of every acknowledged write exists exactly once at the
+end. The key of a write is a tag that no other write has. A final-row op records
+that the row with its tag was found. A final-read of the key "data" ends the reading
+and has the number of rows. The row of a write with an unknown outcome may exist or
+not; the row of a failed write must not exist.`,
 	example: `  contend check set runs/latest/recordings/*/history.jsonl
   contend check set --json mine.jsonl | jq '.histories[] | {acknowledged, lost, recovered}'`,
 	judge: func(name string, ops iter.Seq[history.Op]) judged {
@@ -63,12 +63,12 @@ that failed must not.`,
 	},
 }, {
 	name:  "stock",
-	short: "Was no more sold than there was, and is all that was sold gone?",
-	long: `stock judges whether no more pieces of an item were sold than there were, and
-whether every piece that was sold is gone from its final stock. A purchase that
-ended unknown may have taken its pieces or not: where that decides, the verdict
-is inconclusive. Two purchases whose returned stocks show that they took the same
-piece prove a lost update even without a final stock.`,
+	short: "Was no item oversold, and did every sale reduce the stock?",
+	long: `stock judges two things: purchases took no more pieces of an item than its initial
+stock had, and the final stock lacks every piece that was sold. A purchase with an unknown outcome may
+have taken its pieces or not; if that decides, the verdict is inconclusive. If the
+returned stocks show that two purchases took the same piece, they prove a lost update
+even without a final stock.`,
 	example: `  contend check stock runs/latest/recordings/*/history.jsonl
   contend check stock --initial lamp=50 --final lamp=0 mine.jsonl
   contend check stock --json mine.jsonl | jq '.histories[].items[] | {key, oversold, vanished}'`,
@@ -76,24 +76,24 @@ piece prove a lost update even without a final stock.`,
 	amends: amends{history.Purchase, "the stock of an item", "items"},
 }, {
 	name:  "bank",
-	short: "Is all the money there, and does every balance add up?",
-	long: `bank judges whether money was conserved: every total, and the final balances
-together, must be what the initial balances are together. And it judges whether
-every final balance is the initial one with the acknowledged transfers, and with
-some choice of those that ended unknown. A balance that ends below zero refutes
-the claim too. Every account needs a reset and a final-read.`,
+	short: "Was money conserved, and does every balance add up?",
+	long: `bank judges three things. Every total, and the sum of the final balances, must equal
+the sum of the initial balances. Every final balance must follow from the initial
+balance, the acknowledged transfers, and some of the transfers with an unknown
+outcome. No final balance may be below zero. Every account needs a reset and a
+final-read.`,
 	example: `  contend check bank runs/latest/recordings/*/history.jsonl
   contend check bank --json mine.jsonl | jq '.histories[] | {initial, final, lowest, highest}'`,
 	judge: judgeBank,
 }, {
 	name:  "durability",
-	short: "Did every acknowledged write outlive the crashes?",
-	long: `durability judges what set judges, over a history in which nodes were killed, and
-counts each lost write for the first crash after its acknowledgement. A crash op
-has the node as its key, the kill as invoked, and as returned the moment when the
-node served again. A recovered op counts the rows while no node ran: fewer than
-had been acknowledged is a loss, whatever is found at the end. Where nothing
-crashed the verdict is inconclusive.`,
+	short: "Did every acknowledged write survive the crashes?",
+	long: `durability judges what set judges, over a history in which nodes were killed. It
+counts each lost write for the first crash after its acknowledgement. A crash op has
+the node as its key; it was invoked at the kill and returned when the node served
+again. A recovered op has the number of rows while no node ran: fewer rows than
+acknowledged writes are a loss, even if the rows exist at the end. Without a crash
+the verdict is inconclusive.`,
 	example: `  contend check durability runs/latest/recordings/*/history.jsonl
   contend check durability --json mine.jsonl | jq '.histories[].crashes'`,
 	judge: func(name string, ops iter.Seq[history.Op]) judged {

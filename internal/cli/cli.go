@@ -33,7 +33,7 @@ const exitCodesHelp = `Exit codes, the same for every verb:
     0  everything was as expected
     1  a surprise: a verdict differs from what was expected
     2  the command line was wrong; nothing was started
-    3  inconclusive: something could not be decided
+    3  inconclusive: a claim could not be decided
     4  could not run: the reason is on stderr
   130  interrupted (Ctrl-C or SIGTERM)`
 
@@ -105,7 +105,7 @@ func finish(w io.Writer, err error) int {
 		fmt.Fprintf(w, "hint: %s\n", e.hint)
 	}
 	if e.code == exitUsage {
-		fmt.Fprintln(w, "hint: contend --help, or contend VERB --help, shows what can be asked")
+		fmt.Fprintln(w, "hint: run contend --help or contend VERB --help for usage")
 	}
 	return e.code
 }
@@ -131,9 +131,9 @@ SQLite file, and proves it: which requests are refused, which acknowledged write
 are lost, under exactly which settings, and what each fix would buy.`,
 		Example: `  contend run busy lost-update        # judge the claims in every arm
   contend run lost-update --json | jq '.experiments[].arms[] | {name, lost}'
-  contend run busy crash --on compose # in real containers too, side by side
-  contend compare --quick             # from busy_timeout to PostgreSQL, on the same work
-  contend up --preset green           # four nodes behind a balancer, to aim your own client at`,
+  contend run busy crash --on compose # in processes and in containers, side by side
+  contend compare --quick             # what each fix buys, from busy_timeout to PostgreSQL
+  contend up --preset green           # four nodes behind a balancer, for your own client`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       contendVersion(),
@@ -158,7 +158,7 @@ are lost, under exactly which settings, and what each fix would buy.`,
 		newBalanceCommand(s),
 		newHealthcheckCommand(),
 		newComposeGuardCommand(s),
-		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
+		&cobra.Command{Use: "exit-codes", Short: "Explain the exit codes", Long: exitCodesHelp},
 	)
 	return root
 }

@@ -43,55 +43,55 @@ const (
 	quickLasts   = 600 * time.Millisecond
 )
 
-const compareHelp = `Compare puts the same work to every rung of a ladder: one SQLite file without
-patience, with busy_timeout, in WAL mode, with BEGIN IMMEDIATE, a fair busy policy, a
-queue of writers, a single writer; then PostgreSQL, rqlite and whatever speaks
-PostgreSQL's protocol at a URL. All rungs have the same nodes, clients, disk and
-balancer, and take turns. Rungs that read and then write without a transaction are
-there on purpose: they lose what they acknowledge, on PostgreSQL too.
+const compareHelp = `Compare runs the same workloads on every rung of a ladder: one SQLite file with
+busy_timeout 0, with busy_timeout 5000, in WAL mode, with BEGIN IMMEDIATE, a fair busy
+policy, a queue of writers, a single writer; then PostgreSQL, rqlite and any server
+that speaks PostgreSQL's protocol. All rungs use the same nodes, clients, disk and
+balancer, and take turns. The naive rungs read and then write without enough
+isolation: they are there to lose acknowledged writes, on PostgreSQL too.
 
-PostgreSQL is run from its own programs (on the PATH, or under /usr/lib/postgresql) as
-a private cluster in the run's directory, which is removed; rqlite likewise, where
-there is an rqlited. What is not there is left out, and the report says what it needs.
+Compare starts a private PostgreSQL (programs on the PATH or in /usr/lib/postgresql)
+and three nodes of rqlite (rqlited on the PATH), and removes their data. It skips
+rungs whose programs are missing; the report says what they need.
 
-Each rung is asked with clients who never rest, with --rate writes a second, and then
-for the highest rate that is good enough by --expect. With --expect on the command
-line the exit code is 1 where no rung that loses nothing is good enough.
+Each rung gets closed loops of clients, an open loop of --rate writes/s, and a search
+for the highest rate that meets --expect. With --expect on the command line, the exit
+code is 1 if no rung that loses nothing meets it.
 
 The rungs: red, busy-timeout, wal, immediate, fair, queue, single-writer and
 mixed-drivers; postgres/ and given/ (--postgres) with naive, read-committed, update,
-for-update and serializable; rqlite/ with naive and update. docs/compare.md tells more.`
+for-update and serializable; rqlite/ with naive and update (docs/compare.md).`
 
 func newCompareCommand(s streams) *cobra.Command {
 	var o compareOptions
 	var think int64
 	cmd := &cobra.Command{
 		Use:   "compare",
-		Short: "Measure what each fix would buy, from busy_timeout to PostgreSQL, and advise",
+		Short: "Measure what each fix buys and costs, from busy_timeout to PostgreSQL, and advise",
 		Long:  compareHelp + "\n\nThe workloads:\n" + ladder.AboutWorkloads(),
 		Example: `  contend compare --quick                  # every rung, within a minute
   contend compare                          # all workloads, 1 to 500 clients
   contend compare --rate 800 --expect 'p99<50ms,errors<0.1%'
-  contend compare --rung immediate --rung queue --rung 'postgres/*' --workload counter,transfer
+  contend compare --rung queue --rung 'postgres/*' --workload counter,transfer
   contend compare --postgres postgres://contend@10.0.0.5:5432/lab --rung 'given/*' --rung queue
   contend compare --quick --json | jq '.comparison.rungs[] | {name, highest_rate_per_s}'`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&o.ladder.Quick, "quick", false, "one workload, ten clients, short loads: every rung within a minute")
-	flags.StringSliceVar(&o.ladder.Rungs, "rung", nil, "only `RUNGS` whose name begins so, part by part, each part a glob: queue, \"postgres/*\" (repeatable)")
-	flags.StringSliceVar(&o.ladder.Workloads, "workload", ladder.Workloads(), "what clients ask for; rates are searched for with the first")
-	flags.IntSliceVar(&o.ladder.Clients, "clients", allClients, "numbers of clients who never rest")
-	flags.DurationVar(&o.ladder.Lasts, "for", time.Second, "how long each load lasts")
-	flags.Float64Var(&o.ladder.Rate, "rate", defaultRate, "writes a second that you need, to be advised about; 0: none")
-	flags.StringVar(&o.ladder.Expect, "expect", ladder.DefaultExpect, "what is good enough")
-	flags.IntVar(&o.ladder.Steps, "steps", defaultSteps, "of the search for the highest rate that is good enough; 0 leaves it out")
-	flags.IntVar(&o.ladder.Nodes, "nodes", 4, "nodes before the database")
+	flags.BoolVar(&o.ladder.Quick, "quick", false, "one workload, 10 clients, short loads: every rung within a minute")
+	flags.StringSliceVar(&o.ladder.Rungs, "rung", nil, "only rungs matching this `GLOB` prefix: queue, \"postgres/*\" (repeatable)")
+	flags.StringSliceVar(&o.ladder.Workloads, "workload", ladder.Workloads(), "workloads to run; the rate search uses the first")
+	flags.IntSliceVar(&o.ladder.Clients, "clients", allClients, "numbers of clients in a closed loop")
+	flags.DurationVar(&o.ladder.Lasts, "for", time.Second, "duration of each load")
+	flags.Float64Var(&o.ladder.Rate, "rate", defaultRate, "target writes/s for the advice (0 = off)")
+	flags.StringVar(&o.ladder.Expect, "expect", ladder.DefaultExpect, "target latency and share of errors")
+	flags.IntVar(&o.ladder.Steps, "steps", defaultSteps, "loads in the search for the highest rate that meets --expect (0 = off)")
+	flags.IntVar(&o.ladder.Nodes, "nodes", 4, "number of nodes")
 	flags.StringVar(&o.ladder.Driver, "driver", store.Modernc, "SQLite driver of the nodes: "+strings.Join(sqlite.Drivers(), ", "))
-	flags.Int64Var(&think, "think", 0, "`ms` between the read and the write")
-	flags.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL, or of another engine that speaks its protocol, as further rungs; contend makes schemas of its own there, and removes them. A password can stay in PGPASSWORD")
-	flags.StringSliceVar(&o.rqlite, "rqlite", nil, "`URL` of a node of rqlite (repeatable); default: three nodes are started, where there is an rqlited")
+	flags.Int64Var(&think, "think", 0, "pause between the read and the write, in `ms`")
+	flags.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL, or of a server that speaks its protocol, to compare too;\ncontend creates its own schemas there and drops them; PGPASSWORD may hold the password")
+	flags.StringSliceVar(&o.rqlite, "rqlite", nil, "`URL` of an rqlite node (repeatable); default: contend starts three nodes if rqlited is on the PATH")
 	keepFlags(flags, &o.keep)
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
 		if !flags.Changed("seed") {
@@ -138,7 +138,7 @@ func compare(ctx context.Context, s streams, o compareOptions, command []string)
 	}
 	dir, err := archive.Create(o.keep.dir, "compare", time.Now())
 	if err != nil {
-		return hinted(err, "--dir names a directory that can be written")
+		return hinted(err, "choose a writable directory with --dir")
 	}
 	defer func() { _ = os.Remove(dir) }() // which succeeds if nothing was kept in it
 	servers, err := place.OpenServers(ctx, place.ServerOptions{

@@ -12,7 +12,7 @@ func newComposeGuardCommand(s streams) *cobra.Command {
 	var project, log string
 	cmd := &cobra.Command{
 		Use:    "compose-guard --project NAME",
-		Short:  "Take a run's containers down when stdin ends without a word that they are gone",
+		Short:  "Remove the containers of a run that died before it removed them",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: verb(func(cmd *cobra.Command, _ []string) error {
@@ -20,6 +20,6 @@ func newComposeGuardCommand(s streams) *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&project, "project", "", "the compose project's `NAME`")
-	cmd.Flags().StringVar(&log, "log", "", "write what it had to do to `FILE`")
+	cmd.Flags().StringVar(&log, "log", "", "log what it removed to `FILE`")
 	return cmd
 }

@@ -14,7 +14,7 @@ import (
 // settings that were given in place of its own. None shows a default in the help:
 // that is the preset's.
 func disciplineFlags(fs *pflag.FlagSet) func() (store.Discipline, error) {
-	preset := fs.String("preset", "green", "the settings to start from: red (no WAL, no patience) or green (the mitigation)")
+	preset := fs.String("preset", "green", "base settings: red (no WAL, busy_timeout 0, no transaction) or green\n(WAL, busy_timeout 5000, BEGIN EXCLUSIVE, 3 retries)")
 	values := map[string]*settingFlag{}
 	for _, s := range store.Settings {
 		values[s.Flag] = &settingFlag{number: s.Number}

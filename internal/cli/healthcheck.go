@@ -26,14 +26,14 @@ func newHealthcheckCommand() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask a node once whether it is healthy",
-		Long: `Healthcheck asks GET /health of one node. Where the answer is 200 it says nothing
-and exits 0; otherwise it says on stderr what is wrong and exits 4. It is the
-health check of a container that holds no other program.
+		Short: "Check once whether a node is healthy",
+		Long: `Healthcheck sends GET /health to one node. If the answer is 200, it prints nothing
+and exits 0. Otherwise it prints the reason on stderr and exits 4. It is the health
+check of a container image that contains no other program.
 
-Without --url it asks the node on this machine: http://127.0.0.1:$PORT/health, and
-port 3000 where PORT is not set. A node answers 200 while its database answers, be
-it to say that another node holds the lock.`,
+Without --url it checks the node on this machine: http://127.0.0.1:$PORT/health, with
+port 3000 if PORT is not set. A node answers 200 if its database answers, even if
+the database answers that another node holds the lock.`,
 		Example: `  contend healthcheck && echo healthy
   contend healthcheck --url http://127.0.0.1:8080/app-2/health --timeout 1s
   docker exec contend-app-1-1 /contend healthcheck`,
@@ -41,15 +41,15 @@ it to say that another node holds the lock.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&address, "url", "", "what to ask, in place of http://127.0.0.1:$PORT/health")
-	flags.DurationVar(&timeout, "timeout", 4*time.Second, "how long the whole answer may take")
+	flags.StringVar(&address, "url", "", "`URL` to check instead of http://127.0.0.1:$PORT/health")
+	flags.DurationVar(&timeout, "timeout", 4*time.Second, "time limit for the whole answer")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
 		target, err := healthURL(address, os.Getenv("PORT"))
 		if err != nil {
 			return err
 		}
 		if timeout <= 0 {
-			return usagef("--timeout %v is not above 0", timeout)
+			return usagef("--timeout %v: want more than 0", timeout)
 		}
 		return askHealth(cmd.Context(), target, timeout)
 	})
@@ -82,12 +82,12 @@ func askHealth(ctx context.Context, target string, timeout time.Duration) error 
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return hinted(fmt.Errorf("ask %s: no answer within %v", target, timeout), "--timeout gives it longer")
+		return hinted(fmt.Errorf("get %s: no answer within %v", target, timeout), "raise --timeout")
 	case err != nil:
-		return hinted(fmt.Errorf("ask %s: %w", target, err), "does a node listen there? --url asks somewhere else")
+		return hinted(fmt.Errorf("get %s: %w", target, err), "start a node there, or name another address with --url")
 	case answer.Status == http.StatusOK:
 		return nil
 	}
 	reason := strings.TrimSuffix(": "+answer.Reason, ": ")
-	return fmt.Errorf("ask %s: %d %s%s", target, answer.Status, http.StatusText(answer.Status), reason)
+	return fmt.Errorf("get %s: %d %s%s", target, answer.Status, http.StatusText(answer.Status), reason)
 }

@@ -29,10 +29,10 @@ type keepOptions struct {
 }
 
 func keepFlags(flags *pflag.FlagSet, o *keepOptions) {
-	flags.StringVar(&o.dir, "dir", "runs", "where runs are kept")
-	flags.Uint64Var(&o.seed, "seed", 0, "names every random choice, so that a run can be repeated (default: a random one)")
+	flags.StringVar(&o.dir, "dir", "runs", "directory that runs are stored in")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of all random choices, to repeat a run (default: a random one)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "print no progress on stderr")
 	colorFlag(flags, &o.color)
 }
 

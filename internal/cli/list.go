@@ -16,9 +16,9 @@ func newListCommand(s streams) *cobra.Command {
 	var arms, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list [EXPERIMENT…]",
-		Short: "Show the experiments, their claims and their arms",
-		Long: `List shows what contend can run: each experiment's question, its claims with their
-sources, and its arms with the verdict expected of each claim.`,
+		Short: "List the experiments, their claims and their arms",
+		Long: `List prints what contend can run: the question of each experiment, its claims with
+their sources, and its arms with the verdict that each claim is expected to get.`,
 		Example: `  contend list
   contend list lost-update --arms
   contend list --json | jq -r '.experiments[].arms[].name'`,
@@ -34,7 +34,7 @@ sources, and its arms with the verdict expected of each claim.`,
 			return nil
 		}),
 	}
-	cmd.Flags().BoolVar(&arms, "arms", false, "also every arm, with the verdict expected of each claim")
+	cmd.Flags().BoolVar(&arms, "arms", false, "also every arm, with the expected verdict of each claim")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
@@ -60,7 +60,7 @@ func listText(w io.Writer, experiments []experiment.Experiment, arms bool) {
 func listArms(w io.Writer, x experiment.Experiment) {
 	table := newColumns(w)
 	defer table.Flush()
-	fmt.Fprint(table, "  arms, and the expected verdicts")
+	fmt.Fprint(table, "  arms and expected verdicts")
 	for _, claim := range x.Claims {
 		fmt.Fprintf(table, "\t%s", claim.ID)
 	}

@@ -17,8 +17,8 @@ func listen(addr string, allowRemote bool) (net.Listener, error) {
 	if !allowRemote && !resolved.IP.IsLoopback() {
 		return nil, &exitError{
 			code: exitUsage,
-			hint: "listen on 127.0.0.1, or say --allow-remote: whoever can connect can write",
-			err:  fmt.Errorf("--listen %s: other machines could reach it", addr),
+			hint: "listen on 127.0.0.1, or add --allow-remote: then anyone who can connect can write",
+			err:  fmt.Errorf("--listen %s: other machines could reach this address", addr),
 		}
 	}
 	// What was judged is what is listened on: a name could mean another address by now.
@@ -28,7 +28,7 @@ func listen(addr string, allowRemote bool) (net.Listener, error) {
 		if errors.As(err, &op) {
 			err = op.Err // the rest of it says the address again
 		}
-		return nil, hinted(fmt.Errorf("listen on %s: %w", addr, err), "port 0 takes a free port")
+		return nil, hinted(fmt.Errorf("listen on %s: %w", addr, err), "port 0 picks a free port")
 	}
 	return ln, nil
 }

@@ -35,16 +35,16 @@ func newLogsCommand(s streams) *cobra.Command {
 	var o logsOptions
 	cmd := &cobra.Command{
 		Use:   "logs [RUN|FILE…]",
-		Short: "Count what nodes and other programs logged about SQLite",
-		Long: `logs counts refusals and errors in logs: by code, by container and over time.
-RUN is a run's directory (without it, the latest run in runs/), whose recordings'
-logs are read; FILE is a log of any program, and - is standard input.
+		Short: "Count refusals and errors of SQLite in the logs of any program",
+		Long: `logs counts refusals and errors in logs: by code, by container and over time. RUN is
+the directory of a run; logs reads the node logs of its recordings. FILE is a log of
+any program, and - is standard input. The default is the latest run in runs/.
 
-A line is a refusal where it names SQLITE_BUSY, SQLITE_LOCKED or SQLITE_PROTOCOL,
-extended or not, or says so in SQLite's words ("database is locked"). It is an
-error where it names another of SQLite's codes, is logged as an error, or has
-that word. The prefix, the colours and the times that docker-compose puts before
-a line are understood. docs/logs.md has the rules.`,
+A line is a refusal if it contains SQLITE_BUSY, SQLITE_LOCKED or SQLITE_PROTOCOL,
+extended or not, or the text of one of them ("database is locked"). A line is an
+error if it contains another code of SQLite, has the level of an error, or contains
+a word such as "error". logs reads the prefixes, colours and timestamps that
+docker-compose adds. docs/logs.md has the rules.`,
 		Example: `  contend logs                                   # every node of the latest run
   contend logs --recording '*-red-burst' --json | jq '.codes[] | {code, lines}'
   docker-compose logs | contend logs -           # for: docker-compose logs | grep -c SQLITE_BUSY
@@ -54,7 +54,7 @@ a line are understood. docs/logs.md has the rules.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/logs.md)")
-	cmd.Flags().StringVar(&o.recording, "recording", "", "only recordings of a RUN whose directory matches this `GLOB`")
+	cmd.Flags().StringVar(&o.recording, "recording", "", "only recordings of RUN whose directory matches this `GLOB`")
 	return cmd
 }
 
@@ -125,13 +125,13 @@ func logFiles(args []string, glob string) ([]string, error) {
 		case isRun:
 			found, err = logsOfRun(arg, recordings, glob)
 		case glob != "":
-			return nil, usagef("--recording is for a run: %s has no %s", arg, recordingsDir)
+			return nil, usagef("--recording needs a run: %s has no %s", arg, recordingsDir)
 		default:
 			var info os.FileInfo
 			if info, err = os.Stat(arg); arg == "-" {
 				err = nil
 			} else if err != nil {
-				return nil, hinted(err, "contend run busy makes a run; contend logs FILE reads any log, - standard input")
+				return nil, hinted(err, "make a run with: contend run busy; or read any log with: contend logs FILE (- is standard input)")
 			} else if info.IsDir() {
 				found, err = logsOf(arg)
 			}
@@ -159,7 +159,7 @@ func logsOfRun(run string, recordings []os.DirEntry, glob string) ([]string, err
 		files = append(files, found...)
 	}
 	if len(files) == 0 {
-		return nil, usagef("--recording %q matches no recording of %s: there are %s", glob, run, strings.Join(names, ", "))
+		return nil, usagef("--recording %q matches no recording of %s; it has %s", glob, run, strings.Join(names, ", "))
 	}
 	return files, nil
 }
@@ -177,7 +177,7 @@ func logsOf(dir string) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, hinted(fmt.Errorf("read logs: no *%s in %s", logSuffix, dir), "contend logs takes a run's directory, a recording's, or log files")
+		return nil, hinted(fmt.Errorf("read logs: no *%s in %s", logSuffix, dir), "name the directory of a run or of a recording, or log files")
 	}
 	return files, nil
 }
@@ -192,12 +192,12 @@ const (
 func logsText(w io.Writer, s *logs.Summary) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s and %s in %s of %s\n%s neither\n", units.Plural(s.Refusals, "refusal"), units.Plural(s.Errors, "error"),
-		units.Plural(s.Lines, "line"), units.Plural(s.Logs, "log"), units.PluralOf(s.Silent, "line says", "lines say"))
+		units.Plural(s.Lines, "line"), units.Plural(s.Logs, "log"), units.PluralOf(s.Silent, "line is", "lines are"))
 	if s.TimedOut > 0 {
-		fmt.Fprintf(&b, "%s only after a whole busy_timeout\n", units.PluralOf(s.TimedOut, "refusal came", "refusals came"))
+		fmt.Fprintf(&b, "%s after a whole busy_timeout\n", units.PluralOf(s.TimedOut, "refusal came", "refusals came"))
 	}
 	if s.Cut > 0 {
-		fmt.Fprintf(&b, "%s longer than %d kB: the rest was not looked at\n", units.PluralOf(s.Cut, "line is", "lines are"), logs.MaxLine>>10)
+		fmt.Fprintf(&b, "%s longer than %d kB: the rest was ignored\n", units.PluralOf(s.Cut, "line is", "lines are"), logs.MaxLine>>10)
 	}
 	codes := table{header: "code\tis\tlines\tfirst (UTC)\tlast (UTC)"}
 	for _, c := range s.Codes {
@@ -237,7 +237,7 @@ func barsText(w io.Writer, s *logs.Summary) {
 		return
 	}
 	if s.Untimed == s.Refusals {
-		fmt.Fprintln(w, "\nno refusal says when it was: there are no times")
+		fmt.Fprintln(w, "\nno refusal has a timestamp")
 		return
 	}
 	buckets, width := s.Histogram(maxBars)
@@ -257,7 +257,7 @@ func barsText(w io.Writer, s *logs.Summary) {
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	if s.Untimed > 0 {
-		fmt.Fprintf(w, "and %d without a time\n", s.Untimed)
+		fmt.Fprintf(w, "and %d without a timestamp\n", s.Untimed)
 	}
 }
 

@@ -27,21 +27,21 @@ func newNodeCommand(s streams) *cobra.Command {
 	var cfg node.Config
 	cmd := &cobra.Command{
 		Use:   "node --db PATH",
-		Short: "Run one node: the application over a shared SQLite file, or a database server",
-		Long: `Node serves the lab's application from one SQLite file. Start several on the same
-file to have them contend for it. How a node uses the file is its discipline: a
-preset, and single settings in its place. It is logged at the start, read back
-from SQLite. With --driver pgx or rqlite it is the same application over a
-PostgreSQL or an rqlite at a URL, which names a schema that is there (search_path)
-or what the tables' names begin with (prefix); a password is best put into DB_PATH.
+		Short: "Run one node: the application on a shared SQLite file or a database server",
+		Long: `Node serves the lab's application over HTTP from one SQLite file. Start several nodes
+on one file to make them contend for it. The discipline of a node is how it uses the
+file: a preset, and flags that override single settings. The node logs it at start,
+as SQLite reports it. With --driver pgx or rqlite, the same application runs on
+PostgreSQL or rqlite. --db is then a URL: it names an existing schema (search_path)
+or a prefix of the tables (prefix). Put a password into DB_PATH, not into --db.
 
-The environment speaks where the command line is silent: CONTAINER_ID for --name,
-DB_PATH for --db, and PORT for --listen: 127.0.0.1:$PORT, or :$PORT, which is every
-interface, with --allow-remote. So a container needs nothing but these three and
-"node --allow-remote". Logs go to stderr as JSON.
+Flags that are missing come from the environment: --name from CONTAINER_ID, --db from
+DB_PATH, and --listen from PORT (127.0.0.1:$PORT; with --allow-remote :$PORT, every
+interface). A container needs only these three and "node --allow-remote". Logs go to
+stderr as JSON.
 
-SIGTERM or Ctrl-C: it stops accepting, finishes what is in flight, closes the
-database and exits 0.`,
+On SIGTERM or Ctrl-C, node stops accepting connections, finishes the requests in
+flight, closes the database and exits 0.`,
 		Example: `  contend node --db ./shared.db
   contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
   contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab
@@ -53,15 +53,15 @@ database and exits 0.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&cfg.DBPath, "db", "", "the database `PATH`, in a directory that exists; made if missing. Of a server, its URL")
-	flags.StringVar(&cfg.Name, "name", "app-1", "the node's name in answers, logs and metrics")
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:3000", "the address to listen on; port 0 takes a free one")
-	flags.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
+	flags.StringVar(&cfg.DBPath, "db", "", "`PATH` of the database, created if missing in an existing directory; or the URL of a server")
+	flags.StringVar(&cfg.Name, "name", "app-1", "name of the node in answers, logs and metrics")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:3000", "address to listen on; port 0 picks a free port")
+	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
 	discipline := disciplineFlags(flags)
-	flags.IntVar(&cfg.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests worked on at once; more are refused")
-	flags.Uint64Var(&cfg.Seed, "seed", 1, "names the node's random choices (jitter)")
+	flags.IntVar(&cfg.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests served at once; the node refuses more")
+	flags.Uint64Var(&cfg.Seed, "seed", 1, "seed of the random choices (jitter)")
 	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, session, settings, facts, close, open")
-	flags.StringVar(&o.trace, "trace", "", "append one JSON line for each attempt at the database to `FILE`: when it began, had the lock, ended")
+	flags.StringVar(&o.trace, "trace", "", "append one JSON line per database attempt to `FILE`: when it began, got the lock, ended")
 	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once healthy")
 	_ = flags.MarkHidden("ready-fd")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) (err error) {
@@ -146,10 +146,10 @@ func checkNode(cfg node.Config) error {
 		return err
 	}
 	if cfg.Name == "" || len(cfg.Name) > 64 {
-		return usagef("--name %q is not 1 to 64 bytes long", cfg.Name)
+		return usagef("--name %q: want 1 to 64 bytes", cfg.Name)
 	}
 	if cfg.MaxInFlight < 1 || cfg.MaxInFlight > 1_000_000 {
-		return usagef("--max-in-flight %d is not within 1 and 1000000", cfg.MaxInFlight)
+		return usagef("--max-in-flight %d: want 1 to 1000000", cfg.MaxInFlight)
 	}
 	return nil
 }

@@ -58,21 +58,21 @@ func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (*
 func openHint(err error, at string, engine store.Engine) string {
 	switch {
 	case errors.Is(err, sqlite.ErrNotBuiltIn):
-		return "the drivers that are: " + strings.Join(sqlite.Drivers(), ", ")
+		return "use one of the drivers that are built in: " + strings.Join(sqlite.Drivers(), ", ")
 	case engine != store.SQLite:
 		return urlHints[engine]
 	}
 	var setting *store.SettingError
 	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
-		return "another process has the file open in that mode: ask for the same --journal, or end it first"
+		return "another process has the file open in that mode: use the same --journal, or stop that process first"
 	}
-	return filepath.Dir(at) + " must be writable (SQLite makes files beside the database), and the file a database"
+	return "make " + filepath.Dir(at) + " writable (SQLite creates files beside the database), and check that the file is a database"
 }
 
 // urlHints say what a database's URL looks like.
 var urlHints = map[store.Engine]string{
-	store.Postgres: "--db is like postgres://USER@HOST/DATABASE?search_path=SCHEMA, of a server that runs, and a schema that is there",
-	store.Rqlite:   "--db is like rqlite://HOST:PORT,HOST:PORT?prefix=NAME, of a cluster that runs",
+	store.Postgres: "use --db postgres://USER@HOST/DATABASE?search_path=SCHEMA, with a running server and an existing schema",
+	store.Rqlite:   "use --db rqlite://HOST:PORT,HOST:PORT?prefix=NAME, with a running cluster",
 }
 
 // sqliteOf is the version of SQLite that a discipline's driver brings.
@@ -87,7 +87,7 @@ func sqliteOf(d store.Discipline) string {
 // checkDatabase finds the mistakes that can be found without touching the database.
 func checkDatabase(at string, d store.Discipline) error {
 	if at == "" {
-		return usagef("no database given: say --db PATH, or set DB_PATH")
+		return usagef("no database given: add --db PATH, or set DB_PATH")
 	}
 	if d.Engine() != store.SQLite {
 		return nil // its driver knows what a URL of it looks like
@@ -96,7 +96,7 @@ func checkDatabase(at string, d store.Discipline) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return hinted(fmt.Errorf("open %s: directory %s does not exist", at, dir), "make it first: contend makes no directories for a database")
+		return hinted(fmt.Errorf("open %s: directory %s does not exist", at, dir), "create it first: contend creates no directory for a database")
 	case err != nil:
 		return fmt.Errorf("open %s: %w", at, err)
 	case !info.IsDir():

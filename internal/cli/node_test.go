@@ -82,7 +82,7 @@ func TestNodeSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		"no database":        {nil, exitUsage, "say --db PATH, or set DB_PATH"},
-		"no directory":       {[]string{"--db", "/nowhere/at/all/x.db"}, exitCannotRun, "hint: make it first"},
+		"no directory":       {[]string{"--db", "/nowhere/at/all/x.db"}, exitCannotRun, "hint: create it first"},
 		"an argument":        {[]string{"--db", db, "x.db"}, exitUsage, "x.db"},
 		"a wrong setting":    {[]string{"--db", db, "--journal", "memory"}, exitUsage, `journal "MEMORY" is none of`},
 		"a wrong name":       {[]string{"--db", db, "--name", ""}, exitUsage, "--name"},

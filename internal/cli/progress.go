@@ -116,7 +116,7 @@ func isTerminal(w io.Writer) bool {
 
 // colorFlag adds --color, whose value [useColor] takes.
 func colorFlag(flags *pflag.FlagSet, mode *string) {
-	flags.StringVar(mode, "color", "auto", "auto, always or never; FORCE_COLOR and NO_COLOR apply to auto")
+	flags.StringVar(mode, "color", "auto", "auto, always or never; auto obeys FORCE_COLOR and NO_COLOR")
 }
 
 // useColor reports whether to write to w in colour: one stream may be a terminal

@@ -29,15 +29,15 @@ func newReportCommand(s streams) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
-		Short: "Draw a stored run again, or look at it in a browser",
-		Long: `Report draws a stored run as contend run drew it, and ends with the same exit
-code. RUN is a run's directory, a run.json, or - for standard input; without it,
-the latest run in runs/. Every run has a report.html beside its run.json, one
-file that needs no network; --open draws it anew and shows it in a browser.
+		Short: "Show a stored run again, judge it anew, or open it in a browser",
+		Long: `Report shows a stored run as contend run showed it, and exits with the same code.
+RUN is the directory of a run, a run.json, or - for standard input; the default is
+the latest run in runs/. Every run has a report.html beside its run.json: one file
+that needs no network. --open draws it again and opens it in a browser.
 
-With --judge it reads the recordings of the run's directory (each has its setup, its
-history and what its database said) and judges them anew: the same contend comes to
-the same findings, a history that was edited to others. It stores nothing.`,
+--judge judges the stored recordings of a run anew: their setups, histories and
+database facts. The same contend comes to the same findings; with an edited history
+the findings may differ. --judge stores nothing.`,
 		Example: `  contend report --open
   contend report runs/20260504T030201-busy
   contend report --json | jq .summary
@@ -47,9 +47,9 @@ the same findings, a history that was edited to others. It stores nothing.`,
 		RunE: verb(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.judge, "judge", false, "judge the stored recordings anew, with the claims of this contend")
-	flags.BoolVar(&o.open, "open", false, "show the report in a browser")
-	flags.BoolVar(&o.html, "html", false, "print the report's page")
+	flags.BoolVar(&o.judge, "judge", false, "judge the stored recordings of a run anew, with the claims of this contend")
+	flags.BoolVar(&o.open, "open", false, "open the report in a browser")
+	flags.BoolVar(&o.html, "html", false, "print the report as one HTML page")
 	flags.BoolVar(&o.claims, "claims", false, "print every claim with its verdict and condition, as Markdown (docs/claims.md)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	cmd.MarkFlagsMutuallyExclusive("open", "html", "claims", "json")
@@ -103,7 +103,7 @@ func openRun(s streams, path string) (*run.Run, error) {
 	}
 	doc, err := archive.Load(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hinted(err, "contend run busy makes a run; contend report RUN names one")
+		return nil, hinted(err, "make a run with: contend run busy; or name one with: contend report RUN")
 	}
 	return doc, err
 }
@@ -115,7 +115,7 @@ func judge(path string, doc *run.Run) error {
 	}
 	recordings, err := archive.Recordings(path)
 	if err != nil {
-		return hinted(err, "--judge wants the directory of a run, with its recordings")
+		return hinted(err, "name the directory of a run, with its recordings")
 	}
 	var experiments []experiment.Experiment
 	if asked := doc.Asked.Ladder; asked != nil {
@@ -136,7 +136,7 @@ func judge(path string, doc *run.Run) error {
 func openReport(s streams, path string, doc *run.Run) error {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
-		return usagef("--open: %s is no directory of a run; --html prints the page", path)
+		return usagef("--open: %s is not the directory of a run; --html prints the page", path)
 	}
 	page, err := archive.Draw(path, doc)
 	if err != nil {
@@ -148,7 +148,7 @@ func openReport(s streams, path string, doc *run.Run) error {
 	fmt.Fprintln(s.out, page)
 	browser.Stdout, browser.Stderr = io.Discard, io.Discard
 	if err := browser.OpenFile(page); err != nil {
-		return hinted(fmt.Errorf("open browser: %w", err), "open "+page+" yourself: it needs no network")
+		return hinted(fmt.Errorf("open browser: %w", err), "open "+page+" yourself; it needs no network")
 	}
 	return nil
 }

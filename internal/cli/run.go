@@ -34,18 +34,17 @@ func newRunCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [EXPERIMENT…]",
 		Short: "Run experiments on real nodes and judge their claims in every arm",
-		Long: `Run starts real nodes that share one real SQLite file behind a balancer, drives
-them over HTTP, keeps a ledger of what was acknowledged, and judges each claim
+		Long: `Run starts real nodes that share one real SQLite file behind a balancer, sends them
+requests over HTTP, keeps a ledger of what they acknowledged, and judges each claim
 in each arm. Without a name it runs every experiment; contend list shows them.
 
-With --on compose every arm is run in containers too, as in deploy/compose.yaml,
-and the verdicts stand side by side; nothing is left of the containers. With --on
-URL it is run on nodes that somebody else started. What cannot be run somewhere is
-skipped, and the report says why.
+With --on compose it runs every arm in containers too, as in deploy/compose.yaml,
+shows the verdicts side by side and removes the containers. With --on URL it uses
+running nodes. It skips what a place cannot run, and the report says why.
 
-Everything is kept in runs/<time>-<name>/: report.html to look at, run.json, and
-for each recording its history, its database and the logs of its nodes. Ctrl-C
-stops the load, judges what there is and stores it; a second leaves at once.`,
+Run stores everything in runs/<time>-<name>/: report.html, run.json, and for each
+recording the history, the database and the logs of the nodes. Ctrl-C stops the
+load, judges the recordings so far and stores them; a second Ctrl-C exits at once.`,
 		Example: `  contend run                              # the whole lab, about two minutes
   contend run --quick                      # all of it, smaller: half a minute
   contend run load --levels 10,100,1000
@@ -75,14 +74,14 @@ stops the load, judges what there is and stores it; a second leaves at once.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringArrayVar(&o.asked.Arms, "arm", nil, "only arms whose name begins so, part by part, each part a glob: \"separate/*/WAL\" (repeatable)")
+	flags.StringArrayVar(&o.asked.Arms, "arm", nil, "only arms matching this `GLOB` prefix: \"separate/*/WAL\" (repeatable)")
 	flags.BoolVar(&o.asked.Quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
-	flags.IntSliceVar(&o.asked.Levels, "levels", nil, "concurrent requests of the load experiment (default 10,50,100,200,500)")
-	flags.StringSliceVar(&o.on, "on", []string{run.Processes}, "`PLACE` to run in: processes, compose, or the URL of nodes that run already (repeatable)")
-	flags.BoolVar(&o.places.Alone, "alone", false, "with --on compose: in containers only, without processes beside them")
-	flags.StringVar(&o.places.Image, "image", "", "with --on compose: an image of contend to run as nodes (default: one is made of this program)")
-	flags.StringVar(&o.places.Nginx, "nginx", "", "with --on compose: the image of the balancer (default nginx:alpine)")
-	flags.StringVar(&o.old, catalogue.OldEngine, "", "`FILE` of a contend built with SQLite 3.51.2, for wal-reset: make old-engine builds it")
+	flags.IntSliceVar(&o.asked.Levels, "levels", nil, "numbers of concurrent requests in the load experiment (default 10,50,100,200,500)")
+	flags.StringSliceVar(&o.on, "on", []string{run.Processes}, "`PLACE` to run in: processes, compose, or the URL of running nodes (repeatable)")
+	flags.BoolVar(&o.places.Alone, "alone", false, "with --on compose: only in containers, not in processes too")
+	flags.StringVar(&o.places.Image, "image", "", "with --on compose: `IMAGE` of the nodes (default: one that contend builds from this program)")
+	flags.StringVar(&o.places.Nginx, "nginx", "", "with --on compose: `IMAGE` of the balancer (default nginx:alpine)")
+	flags.StringVar(&o.old, catalogue.OldEngine, "", "for wal-reset: `FILE` of a contend with SQLite 3.51.2 (make old-engine builds it)")
 	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(
 		[]string{run.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
 	keepFlags(flags, &o.keep)
@@ -112,7 +111,7 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 	}
 	dir, err := archive.Create(o.keep.dir, cmp.Or(strings.Join(names, "+"), "all"), time.Now())
 	if err != nil {
-		return hinted(err, "--dir names a directory that can be written")
+		return hinted(err, "choose a writable directory with --dir")
 	}
 	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
 }
@@ -126,7 +125,7 @@ func leaveOut(s streams, all []experiment.Experiment, places *place.Places, quie
 		if record.Runs(&all[i], places.All) {
 			kept = append(kept, all[i])
 		} else if !quiet {
-			fmt.Fprintf(s.err, "left out: %s; `contend run %[1]s` says what it needs\n", all[i].Name)
+			fmt.Fprintf(s.err, "skipped %s: `contend run %[1]s` says what it needs\n", all[i].Name)
 		}
 	}
 	return kept
@@ -140,7 +139,7 @@ func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, er
 	}
 	inContainers := slices.Contains(o.on, place.Compose)
 	if !inContainers && (o.places.Alone || o.places.Image != "" || o.places.Nginx != "") {
-		return nil, usagef("--alone, --image and --nginx are about containers: say --on compose with them")
+		return nil, usagef("--alone, --image and --nginx need --on compose")
 	}
 	if o.old != "" {
 		if _, err := os.Stat(o.old); err != nil {
@@ -163,7 +162,7 @@ const maxLevel = 2000
 func checkLevels(levels []int) error {
 	for i, level := range levels {
 		if level < 1 || level > maxLevel || i > 0 && level <= levels[i-1] {
-			return usagef("--levels: want numbers from 1 to %d, each greater than the one before, have %d", maxLevel, level)
+			return usagef("--levels: want numbers from 1 to %d, each greater than the one before, not %d", maxLevel, level)
 		}
 	}
 	return nil

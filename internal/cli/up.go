@@ -26,26 +26,25 @@ func newUpCommand(s streams) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Start the system and leave it running, to aim your own client at",
-		Long: `Up starts nodes that share one SQLite file, with a balancer before them, and
-prints their URLs and commands that work. The database and the logs are kept in
-runs/<time>-up/.
+		Short: "Start nodes and a balancer, and keep them running for your own client",
+		Long: `Up starts nodes that share one SQLite file, and a balancer in front of them. It prints
+their URLs and commands to try. The database and the logs are in runs/<time>-up/.
 
-A node that ends, killed or by itself, is reported, and the others go on. Ctrl-C
-stops them all: every node finishes what it has begun and closes the database.
-The exit code is then 0, or 4 where a process had ended before.`,
+If a node ends, up reports it and the other nodes go on. Ctrl-C stops them all: every
+node finishes its requests and closes the database. The exit code is then 0, or 4 if
+a process had ended before.`,
 		Example: `  contend up
   contend up --preset red --nodes 2 --listen 127.0.0.1:0
   contend up --transaction separate --busy-timeout 5000 --lab`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&spec.Nodes, "nodes", 4, "how many nodes")
-	flags.StringVar(&spec.Listen, "listen", "127.0.0.1:8080", "the balancer's address; port 0 takes a free one")
-	flags.BoolVar(&spec.AllowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
-	flags.StringVar(&dir, "dir", "runs", "where the run's directory is made")
-	flags.Uint64Var(&spec.Seed, "seed", 1, "names the nodes' random choices (jitter)")
-	flags.BoolVar(&spec.Lab, "lab", false, "open the nodes' /lab/ paths: hold, crash, reset, settings")
+	flags.IntVar(&spec.Nodes, "nodes", 4, "number of nodes")
+	flags.StringVar(&spec.Listen, "listen", "127.0.0.1:8080", "address of the balancer; port 0 picks a free port")
+	flags.BoolVar(&spec.AllowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	flags.StringVar(&dir, "dir", "runs", "directory that the run is stored in")
+	flags.Uint64Var(&spec.Seed, "seed", 1, "seed of the random choices (jitter)")
+	flags.BoolVar(&spec.Lab, "lab", false, "open the paths under /lab/ of the nodes: hold, crash, reset, settings")
 	discipline := disciplineFlags(flags)
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
 		var err error
@@ -53,7 +52,7 @@ The exit code is then 0, or 4 where a process had ended before.`,
 			return usagef("%w", err)
 		}
 		if spec.Nodes < 1 || spec.Nodes > 64 {
-			return usagef("--nodes %d is not within 1 and 64", spec.Nodes)
+			return usagef("--nodes %d: want 1 to 64", spec.Nodes)
 		}
 		// Opened only to see that it can be, before four nodes have started for nothing.
 		ln, err := listen(spec.Listen, spec.AllowRemote)
@@ -62,7 +61,7 @@ The exit code is then 0, or 4 where a process had ended before.`,
 		}
 		ln.Close()
 		if spec.Dir, err = archive.Create(dir, "up", time.Now()); err != nil {
-			return hinted(err, "--dir names a directory that can be written")
+			return hinted(err, "choose a writable directory with --dir")
 		}
 		return up(cmd.Context(), s, spec)
 	})

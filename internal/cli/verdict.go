@@ -29,9 +29,9 @@ func exitCode(doc *run.Run) (code int, err error) {
 	case s.Surprises > 0, unmet:
 		return exitSurprise, nil
 	case !ran:
-		return exitCannotRun, errors.New("nothing to run: the report says why")
+		return exitCannotRun, errors.New("nothing to run: the report says what each experiment needs")
 	case broke:
-		return exitCannotRun, errors.New("some arms could not run: the report names them and says why")
+		return exitCannotRun, errors.New("some arms could not run: the report says which and why")
 	case s.Inconclusive > 0:
 		return exitInconclusive, nil
 	default:

@@ -29,21 +29,21 @@ func (s Setting) Words(d Discipline) string { return s.Title + " " + s.Value(d) 
 
 // Settings lists every setting of a Discipline, in the order of its fields.
 var Settings = []Setting{
-	word("driver", "driver", "driver", "modernc, ncruces or mattn for SQLite, pgx for PostgreSQL, rqlite",
+	word("driver", "driver", "driver", "modernc, ncruces or mattn (SQLite), pgx (PostgreSQL) or rqlite",
 		func(d *Discipline) *string { return &d.Driver }, strings.ToLower),
 	word("journal", "journal", "journal", "journal_mode: DELETE, TRUNCATE, PERSIST or WAL",
 		func(d *Discipline) *Journal { return &d.Journal }, strings.ToUpper),
 	word("synchronous", "synchronous", "synchronous", "synchronous: OFF, NORMAL, FULL or EXTRA",
 		func(d *Discipline) *Synchronous { return &d.Synchronous }, strings.ToUpper),
-	milliseconds("busy_timeout_ms", "busy-timeout", "busy_timeout", "busy_timeout in `ms`; 0 refuses at once",
+	milliseconds("busy_timeout_ms", "busy-timeout", "busy_timeout", "busy_timeout in `ms` (0 = refuse at once)",
 		func(d *Discipline) *Milliseconds { return &d.BusyTimeout }),
 	word("busy_policy", "busy-policy", "busy policy", "how to wait for a lock: stock (SQLite's own schedule) or random (up to 2 ms)",
 		func(d *Discipline) *BusyPolicy { return &d.Busy }, strings.ToLower),
-	word("transaction", "transaction", "transaction", "read and write as separate, deferred, immediate, exclusive or atomic;\nof PostgreSQL separate, read-committed, for-update, serializable or atomic",
+	word("transaction", "transaction", "transaction", "read and write as: separate, deferred, immediate, exclusive or atomic;\non PostgreSQL: separate, read-committed, for-update, serializable or atomic",
 		func(d *Discipline) *Transaction { return &d.Transaction }, strings.ToLower),
-	milliseconds("think_ms", "think", "think time", "`ms` between the read and the write",
+	milliseconds("think_ms", "think", "think time", "pause between the read and the write, in `ms`",
 		func(d *Discipline) *Milliseconds { return &d.Think }),
-	number("retries", "retries", "retries", "further attempts after a refused one",
+	number("retries", "retries", "retries", "how often to retry a refused attempt",
 		func(d *Discipline) *int { return &d.Retries }),
 	{
 		Name: "backoff", Flag: "backoff", Title: "backoff", Usage: `wait before a retry: none, "1s..5s" or "1s..5s+jitter"`,
@@ -52,9 +52,9 @@ var Settings = []Setting{
 		Set:   func(d *Discipline, text string) error { return d.Backoff.UnmarshalText([]byte(text)) },
 		Value: func(d Discipline) string { return d.Backoff.String() },
 	},
-	word("writer", "writer", "writer", "who writes: direct (every request) or queue (one connection, requests grouped)",
+	word("writer", "writer", "writer", "direct (each request writes) or queue (one connection writes requests in batches)",
 		func(d *Discipline) *Writer { return &d.Writer }, strings.ToLower),
-	number("pool", "pool", "pool", "connections a node opens, at start",
+	number("pool", "pool", "pool", "connections that a node opens at start",
 		func(d *Discipline) *int { return &d.Pool }),
 }
 
