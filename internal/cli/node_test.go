@@ -81,7 +81,7 @@ func TestNodeSaysWhatIsWrong(t *testing.T) {
 		code int
 		says string
 	}{
-		"no database":        {nil, exitUsage, "say --db PATH, or set DB_PATH"},
+		"no database":        {nil, exitUsage, "add --db PATH, or set DB_PATH"},
 		"no directory":       {[]string{"--db", "/nowhere/at/all/x.db"}, exitCannotRun, "hint: create it first"},
 		"an argument":        {[]string{"--db", db, "x.db"}, exitUsage, "x.db"},
 		"a wrong setting":    {[]string{"--db", db, "--journal", "memory"}, exitUsage, `journal "MEMORY" is none of`},

@@ -86,8 +86,8 @@ func TestReportErrors(t *testing.T) {
 		code int
 		want []string // on stderr
 	}{
-		{"no such run", "", []string{"runs/two"}, exitCannotRun, []string{"runs/two", "hint: contend run busy"}},
-		{"no run in a directory", "", []string{"empty"}, exitCannotRun, []string{"empty/run.json", "hint: contend run busy"}},
+		{"no such run", "", []string{"runs/two"}, exitCannotRun, []string{"runs/two", "hint: make a run with: contend run busy"}},
+		{"no run in a directory", "", []string{"empty"}, exitCannotRun, []string{"empty/run.json", "hint: make a run with: contend run busy"}},
 		{"damaged", "", []string{damaged}, exitCannotRun, []string{"decode run", damaged, "line 1"}},
 		{"damaged on standard input", "{", []string{"-"}, exitCannotRun, []string{"standard input"}},
 		{"a colour", "", []string{"--color", "pink"}, exitUsage, []string{`--color "pink"`}},
