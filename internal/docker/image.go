@@ -34,18 +34,19 @@ CMD ["node", "--allow-remote"]
 // whether. The name is this process's own, so that another one that runs the
 // same binary does not lose it to RemoveImage; the layers they share.
 func (d *Docker) Image(ctx context.Context, binary string) (tag string, built bool, err error) {
-	if err := d.runsHere(binary); err != nil {
-		return "", false, fmt.Errorf("make image: %w", err)
+	err = d.runsHere(binary)
+	var program []byte
+	if err == nil {
+		program, err = os.ReadFile(binary)
 	}
-	sum, err := checksum(binary)
 	if err != nil {
 		return "", false, fmt.Errorf("make image: %w", err)
 	}
-	tag = fmt.Sprintf("%s:%s%s", repository, sum[:12], suffix(os.Getpid()))
+	tag = fmt.Sprintf("%s:%.6x%s", repository, sha256.Sum256(program), suffix(os.Getpid()))
 	if _, err := output(ctx, "docker", "image", "inspect", "--format", "{{.Id}}", tag); err == nil {
 		return tag, false, nil
 	}
-	if err := build(ctx, binary, tag); err != nil {
+	if err := build(ctx, program, tag); err != nil {
 		return "", false, fmt.Errorf("make image: %w", err)
 	}
 	return tag, true, nil
@@ -82,51 +83,20 @@ func (d *Docker) Ensure(ctx context.Context, image string) error {
 }
 
 // build builds tag from a directory that holds nothing but what goes into it.
-func build(ctx context.Context, binary, tag string) (err error) {
+func build(ctx context.Context, program []byte, tag string) error {
 	dir, err := os.MkdirTemp("", "contend-image-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Mkdir(filepath.Join(dir, "data"), 0o755); err != nil {
-		return err
+	err = errors.Join(
+		os.Mkdir(filepath.Join(dir, "data"), 0o755),
+		os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644),
+		os.WriteFile(filepath.Join(dir, "contend"), program, 0o755),
+	)
+	if err == nil {
+		err = command{args: []string{"docker", "build", "--quiet", "--tag", tag, dir}}.run(ctx)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
-		return err
-	}
-	if err := copyFile(binary, filepath.Join(dir, "contend"), 0o755); err != nil {
-		return err
-	}
-	return command{args: []string{"docker", "build", "--quiet", "--tag", tag, dir}}.run(ctx)
-}
-
-// copyFile copies from to the new file to.
-func copyFile(from, to string, mode os.FileMode) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
-}
-
-// checksum returns the SHA-256 of the file at path in hexadecimal.
-func checksum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%x", hash.Sum(nil)), nil
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // machines are the architectures that Go and Docker name alike.

@@ -5,14 +5,24 @@
 package place
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"example.com/contend/deploy"
+	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/compose"
+	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/cluster/remote"
+	"example.com/contend/internal/docker"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/workload"
 )
 
 // Compose is the name of the place where nodes are containers.
@@ -39,9 +49,9 @@ type Places struct {
 }
 
 // Open makes the places that words name: "processes", "compose" (which has
-// processes beside it, to compare with, unless told otherwise), or URLs. It
+// processes beside it, to compare with, unless o says otherwise), or URLs. It
 // finds out whether they can be used: that there is a Docker engine, that nodes
-// answer. What it opened is to be closed.
+// answer. The caller closes the places.
 func Open(ctx context.Context, words []string, o Options) (p *Places, err error) {
 	kinds, urls, err := sort(words, o.Alone)
 	if err != nil {
@@ -54,17 +64,19 @@ func Open(ctx context.Context, words []string, o Options) (p *Places, err error)
 		}
 	}()
 	for _, kind := range kinds {
+		var place record.Place
 		switch kind {
 		case run.Processes:
-			p.All = append(p.All, processes(o))
+			place = processes(o)
 		case Compose:
-			err = p.openCompose(ctx, o)
+			place, err = p.openCompose(ctx, o)
 		default:
-			err = p.openGiven(ctx, urls)
+			place, err = p.openRemote(ctx, urls)
 		}
 		if err != nil {
 			return p, err
 		}
+		p.All = append(p.All, place)
 	}
 	return p, nil
 }
@@ -120,4 +132,127 @@ func unknownBuild(o Options, s *run.Setup) string {
 		return ""
 	}
 	return fmt.Sprintf("it needs a node built with an old engine: `make %s` builds it, --%s names it", s.Build, s.Build)
+}
+
+// started returns c as a cluster, and nil where there is an error: a nil pointer in
+// an interface is not nil.
+func started[C cluster.Cluster](c C, err error) (cluster.Cluster, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// processes runs nodes as processes of this machine.
+func processes(o Options) record.Place {
+	return record.Place{
+		Name: run.Processes,
+		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
+			spec.Binary = o.Builds[spec.Build]
+			return started(local.Start(ctx, spec))
+		},
+		Refuse: func(s *run.Setup) string {
+			if s.Mount != run.MountShared {
+				return "it is about how a volume is mounted into containers: --on compose"
+			}
+			return unknownBuild(o, s)
+		},
+	}
+}
+
+// composeOverhead is about how long it takes to bring containers up and down
+// around a recording; measured.
+const composeOverhead = 3 * time.Second
+
+// openCompose finds Docker and makes sure that there is an image for every build of
+// the node: one is made of its program, and removed when the places are closed,
+// unless it was there before or o names it.
+func (p *Places) openCompose(ctx context.Context, o Options) (place record.Place, err error) {
+	d, err := docker.Find(ctx)
+	if err != nil {
+		return place, err
+	}
+	on := compose.Containers{Docker: d, Images: map[string]string{}, Nginx: cmp.Or(o.Nginx, deploy.Default().Nginx)}
+	if err := d.Ensure(ctx, on.Nginx); err != nil {
+		return place, err
+	}
+	programs := maps.Clone(o.Builds)
+	if programs == nil {
+		programs = map[string]string{}
+	}
+	if programs[""], err = (cluster.Spec{}).Program(); err != nil {
+		return place, err
+	}
+	if o.Image != "" {
+		delete(programs, "")
+		if err := d.Ensure(ctx, o.Image); err != nil {
+			return place, err
+		}
+		on.Images[""] = o.Image
+	}
+	for build, program := range programs {
+		if program == "" {
+			continue
+		}
+		tag, built, err := d.Image(ctx, program)
+		if err != nil {
+			return place, err
+		}
+		on.Images[build] = tag
+		if built {
+			p.close = append(p.close, func() error {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				return d.RemoveImage(ctx, tag)
+			})
+		}
+	}
+	return record.Place{
+		Name: Compose,
+		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
+			return started(compose.Start(ctx, spec, on))
+		},
+		Refuse:   func(s *run.Setup) string { return unknownBuild(o, s) },
+		Overhead: composeOverhead,
+	}, nil
+}
+
+// giveBackPatience is how long nodes that were borrowed may take to have their
+// own database again.
+const giveBackPatience = 30 * time.Second
+
+// openRemote finds the nodes behind urls.
+func (p *Places) openRemote(ctx context.Context, urls []string) (place record.Place, err error) {
+	nodes, err := remote.Discover(ctx, urls)
+	if err != nil {
+		return place, err
+	}
+	p.close = append(p.close, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), giveBackPatience)
+		defer cancel()
+		return nodes.Close(ctx)
+	})
+	return record.Place{
+		Name:   nodes.URL(),
+		Start:  nodes.Start,
+		Refuse: func(s *run.Setup) string { return refuse(nodes, s) },
+		Single: true,
+	}, nil
+}
+
+// refuse says why s cannot be recorded on nodes that somebody else started.
+func refuse(nodes *remote.Nodes, s *run.Setup) string {
+	if s.Fault != nil && run.Kills(s.Fault) {
+		return "nodes are killed in it, and these were started by somebody else"
+	}
+	if _, holds := s.Fault.(run.Hold); holds && s.Traced {
+		return "it is decided by what nodes write down of their attempts, and these keep that to themselves"
+	}
+	if why := nodes.Refuse(record.Spec(s, "", 0)); why != "" {
+		return why
+	}
+	if _, counted := workload.Counters(s.Workload); !nodes.Lab && !counted {
+		return "what clients change in it can be read back only through /lab/facts: start the nodes with --lab"
+	}
+	return ""
 }

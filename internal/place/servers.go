@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/server"
@@ -38,12 +37,11 @@ type Servers struct {
 	close    []func() error
 }
 
-// A service is a server that can tell of itself and be closed.
+// A service is a server with its name and version, and what it was set to.
 type service interface {
 	cluster.Server
-	Name() string
-	Version() string
-	Found() string
+	Label() string
+	Says() string
 	Close() error
 }
 
@@ -130,14 +128,9 @@ func (s *Servers) add(ctx context.Context, name string, server service, given bo
 		}
 		return err
 	}
-	label := server.Name() + " " + server.Version()
-	if v := server.Version(); strings.TrimLeft(v, "0123456789") == v { // no number: another engine's name
-		label = v
-	}
 	s.services[name] = server
 	s.close = append(s.close, server.Close)
-	says := strings.TrimLeft(strings.TrimPrefix(server.Found(), label), ", ") // the label stands before it
-	s.All = append(s.All, run.Server{Name: name, Label: label, Says: says, Given: given})
+	s.All = append(s.All, run.Server{Name: name, Label: server.Label(), Says: server.Says(), Given: given})
 	return nil
 }
 

@@ -56,8 +56,7 @@ type container struct {
 // Containers says what [Start] makes containers of, and with what.
 type Containers struct {
 	Docker *docker.Docker
-	Image  string            // of the nodes: this program's
-	Images map[string]string // of the nodes that run another build, by [cluster.Spec].Build
+	Images map[string]string // of the nodes, by [cluster.Spec].Build; "" is this program
 	Nginx  string            // "" means what package deploy has by default
 }
 

@@ -53,7 +53,7 @@ func containers(t *testing.T) Containers {
 	if testImage.err != nil {
 		t.Fatal(testImage.err)
 	}
-	return Containers{Docker: d, Image: testImage.tag}
+	return Containers{Docker: d, Images: map[string]string{"": testImage.tag}}
 }
 
 // removeImage removes it when all tests are over, and returns an exit code.

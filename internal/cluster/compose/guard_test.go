@@ -33,7 +33,7 @@ func beParent(dir string) {
 		os.Exit(1)
 	}
 	spec := cluster.Spec{Nodes: 1, Discipline: store.Green(), Dir: dir, Binary: os.Getenv("CONTEND_TEST_BINARY")}
-	c, err := Start(context.Background(), spec, Containers{Docker: d, Image: os.Getenv("CONTEND_TEST_IMAGE")})
+	c, err := Start(context.Background(), spec, Containers{Docker: d, Images: map[string]string{"": os.Getenv("CONTEND_TEST_IMAGE")}})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -47,7 +47,7 @@ func startParent(t *testing.T, dir string) (parent *exec.Cmd, project string, gu
 	t.Helper()
 	on := containers(t)
 	parent = exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), parentOf+"="+dir, "CONTEND_TEST_BINARY="+binary, "CONTEND_TEST_IMAGE="+on.Image)
+	parent.Env = append(os.Environ(), parentOf+"="+dir, "CONTEND_TEST_BINARY="+binary, "CONTEND_TEST_IMAGE="+on.Images[""])
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -29,10 +29,7 @@ const (
 
 // newStack returns the stack that spec asks for; its subnet is still open.
 func newStack(spec cluster.Spec, on Containers) (deploy.Stack, error) {
-	image := on.Image
-	if spec.Build != "" {
-		image = on.Images[spec.Build]
-	}
+	image := on.Images[spec.Build]
 	if image == "" {
 		return deploy.Stack{}, fmt.Errorf("there is no image of the build %q", spec.Build)
 	}

@@ -24,7 +24,7 @@ func TestStartComposeLeavesNothingWhenItFails(t *testing.T) {
 		want   []string
 	}{
 		{"a node that ends", func(s *cluster.Spec, _ *Containers) { s.Discipline.Pool = 100_000 }, []string{"app-", "pool", "exit status 2"}},
-		{"no such image", func(_ *cluster.Spec, on *Containers) { on.Image = "contend-run:none" }, []string{"contend-run"}},
+		{"no such image", func(_ *cluster.Spec, on *Containers) { on.Images = map[string]string{"": "contend-run:none"} }, []string{"contend-run"}},
 		{"no image of the build", func(s *cluster.Spec, _ *Containers) { s.Build = "old-engine" }, []string{"old-engine"}},
 		{"no node", func(s *cluster.Spec, _ *Containers) { s.Nodes = 0 }, []string{"at least 1 node"}},
 		{"no such mount", func(s *cluster.Spec, _ *Containers) { s.Mount = "sideways" }, []string{"sideways"}},

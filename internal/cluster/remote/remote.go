@@ -8,6 +8,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -141,40 +142,28 @@ func (all *Nodes) withoutLab() string {
 }
 
 // otherDiscipline says in which setting the nodes' discipline is not the one
-// wanted: the first of the first node that differs.
+// wanted: the first of the first node that differs, in the order of [store.Settings],
+// but for those that decide most.
 func (all *Nodes) otherDiscipline(want store.Discipline) string {
+	first := []string{"busy_timeout", "journal", "transaction"}
+	settings := slices.Clone(store.Settings)
+	slices.SortStableFunc(settings, func(a, b store.Setting) int {
+		return cmp.Compare(slices.Index(first, b.Title), slices.Index(first, a.Title))
+	})
 	for _, n := range all.nodes {
 		for _, s := range settings {
-			have := s.of(n.discipline)
-			if have == s.of(want) {
+			have := s.Value(n.discipline)
+			if have == s.Value(want) {
 				continue
 			}
 			who := n.name + " runs"
-			if !slices.ContainsFunc(all.nodes, func(n *node) bool { return s.of(n.discipline) != have }) {
+			if !slices.ContainsFunc(all.nodes, func(n *node) bool { return s.Value(n.discipline) != have }) {
 				who = "the nodes run"
 			}
-			return fmt.Sprintf("%s %s %s, this needs %s: start them with --lab, and contend sets it", who, s.name, have, s.of(want))
+			return fmt.Sprintf("%s %s %s, this needs %s: start them with --lab, and contend sets it", who, s.Title, have, s.Value(want))
 		}
 	}
 	return ""
-}
-
-// settings are those of a discipline, the most telling first.
-var settings = []struct {
-	name string
-	of   func(store.Discipline) string
-}{
-	{"transaction", func(d store.Discipline) string { return string(d.Transaction) }},
-	{"journal", func(d store.Discipline) string { return string(d.Journal) }},
-	{"busy_timeout", func(d store.Discipline) string { return fmt.Sprint(d.BusyTimeout.Duration()) }},
-	{"synchronous", func(d store.Discipline) string { return string(d.Synchronous) }},
-	{"think time", func(d store.Discipline) string { return fmt.Sprint(d.Think.Duration()) }},
-	{"retries", func(d store.Discipline) string { return fmt.Sprint(d.Retries) }},
-	{"backoff", func(d store.Discipline) string { return d.Backoff.String() }},
-	{"driver", func(d store.Discipline) string { return d.Driver }},
-	{"writer", func(d store.Discipline) string { return string(d.Writer) }},
-	{"busy policy", func(d store.Discipline) string { return string(d.Busy) }},
-	{"pool", func(d store.Discipline) string { return fmt.Sprint(d.Pool) }},
 }
 
 // errTaken is the error of a second recording at the same time.
@@ -275,8 +264,8 @@ func (all *Nodes) unchanged(ctx context.Context) error {
 // brief says what n is.
 func (n *node) brief() string {
 	words := []string{n.container, "on " + n.database, "with SQLite " + n.engine, fmt.Sprintf("lab %t", n.lab)}
-	for _, s := range settings {
-		words = append(words, s.name+" "+s.of(n.discipline))
+	for _, s := range store.Settings {
+		words = append(words, s.Words(n.discipline))
 	}
 	return strings.Join(words, ", ")
 }

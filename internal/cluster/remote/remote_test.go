@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -513,31 +512,5 @@ func TestRefuse(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
-	}
-}
-
-// Every setting of a discipline is compared.
-func TestSettingsAreAll(t *testing.T) {
-	base := reflect.ValueOf(store.Green())
-	for i := range base.NumField() {
-		d := reflect.New(base.Type()).Elem()
-		d.Set(base)
-		switch f := d.Field(i); f.Kind() {
-		case reflect.String:
-			f.SetString("other")
-		case reflect.Int, reflect.Int64:
-			f.SetInt(f.Int() + 1)
-		default:
-			f.Set(reflect.ValueOf(store.Backoff{Jitter: true}))
-		}
-		changed := d.Interface().(store.Discipline)
-		if !slices.ContainsFunc(settings, func(s struct {
-			name string
-			of   func(store.Discipline) string
-		}) bool {
-			return s.of(changed) != s.of(store.Green())
-		}) {
-			t.Errorf("nobody sees that %s differs", base.Type().Field(i).Name)
-		}
 	}
 }

@@ -158,18 +158,13 @@ func (s *Postgres) start(ctx context.Context, in installation) error {
 	return err
 }
 
-// Name returns "PostgreSQL", also for an engine that only speaks its protocol;
-// Version tells them apart.
-func (s *Postgres) Name() string { return "PostgreSQL" }
+// Label names the server with its version: "PostgreSQL 15.18", or another engine,
+// "CockroachDB CCL v23.1.11".
+func (s *Postgres) Label() string { return s.about.Engine }
 
-// Version returns what the server says it is, in a few words: "15.18" of
-// PostgreSQL itself, or "CockroachDB CCL v23.1.11".
-func (s *Postgres) Version() string { return strings.TrimPrefix(s.about.Engine, "PostgreSQL ") }
-
-// Found says in a sentence what the server was when it was first asked: version,
-// default isolation and replicas.
-func (s *Postgres) Found() string {
-	return fmt.Sprintf("%s, default isolation %s, %s.", s.about.Engine, s.about.Isolation, s.about.Replicas)
+// Says is what the server was set to when it was started or found.
+func (s *Postgres) Says() string {
+	return fmt.Sprintf("default isolation %s, %s.", s.about.Isolation, s.about.Replicas)
 }
 
 // schemaPrefix begins the name of every schema that contend makes.

@@ -68,11 +68,11 @@ func portOf(s *Postgres) string {
 
 func TestLifeOfPostgres(t *testing.T) {
 	s := startPostgres(t)
-	if s.Name() != "PostgreSQL" || s.Version() == "" || strings.Contains(s.Version(), " ") {
-		t.Errorf("name %q, version %q", s.Name(), s.Version())
+	if name, version, _ := strings.Cut(s.Label(), " "); name != "PostgreSQL" || version == "" || strings.Contains(version, " ") {
+		t.Errorf("label %q", s.Label())
 	}
-	if want := "PostgreSQL " + s.Version() + ", default isolation read committed, no replicas connected."; s.Found() != want {
-		t.Errorf("found %q, want %q", s.Found(), want)
+	if want := "default isolation read committed, no replicas connected."; s.Says() != want {
+		t.Errorf("it says %q, want %q", s.Says(), want)
 	}
 	link, err := s.Fresh(t.Context())
 	must(t, err)
@@ -91,7 +91,7 @@ func TestLifeOfPostgres(t *testing.T) {
 		t.Error("a server that runs was started again")
 	}
 	facts, err := s.Inspect(t.Context(), link)
-	if err != nil || facts.Counters["k"] != 7 || facts.Engine != "PostgreSQL "+s.Version() {
+	if err != nil || facts.Counters["k"] != 7 || facts.Engine != s.Label() {
 		t.Errorf("after the crash: %+v, %v", facts, err)
 	}
 	if after, err := s.CPU(); err != nil || after < before || before <= 0 {
@@ -189,8 +189,8 @@ func TestRemotePostgres(t *testing.T) {
 			t.Errorf("error is %v", err)
 		}
 	}
-	if given.Version() != own.Version() || given.Dir() != "" {
-		t.Errorf("version %q, directory %q", given.Version(), given.Dir())
+	if given.Label() != own.Label() || given.Dir() != "" {
+		t.Errorf("label %q, directory %q", given.Label(), given.Dir())
 	}
 	link, err := given.Fresh(t.Context())
 	must(t, err)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +40,7 @@ type Rqlite struct {
 	*private          // nil for a remote cluster
 	hosts    []string // host:port of the nodes' HTTP APIs, in the order of the daemons
 
-	version, found string // as the cluster said when it was started or found
+	label, says string // from when the cluster was started or found
 
 	mu   sync.Mutex
 	made map[string]bool // prefixes that Fresh has handed out
@@ -87,7 +86,9 @@ func (s *Rqlite) start(ctx context.Context, bin string) error {
 		d := &daemon{
 			name: id, log: filepath.Join(s.dir, id+".log"),
 			command: func() *exec.Cmd { return exec.Command(bin, args...) },
-			ready:   func(ctx context.Context) error { return ready(ctx, web[i]) },
+			// The node is up, knows the leader and can reach it
+			// (https://rqlite.io/docs/guides/monitoring-rqlite/).
+			ready: func(ctx context.Context) error { _, err := get(ctx, web[i], "/readyz"); return err },
 		}
 		s.daemons = append(s.daemons, d)
 		if err := d.start(); err != nil {
@@ -100,20 +101,6 @@ func (s *Rqlite) start(ctx context.Context, bin string) error {
 		}
 	}
 	return s.identify(ctx)
-}
-
-// ready returns nil where /readyz answers 200: the node is up, knows the leader and
-// can reach it (https://rqlite.io/docs/guides/monitoring-rqlite/).
-func ready(ctx context.Context, host string) error {
-	resp, err := get(ctx, host, "/readyz")
-	if err != nil {
-		return err
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("/readyz answers %s", resp.Status)
-	}
-	return nil
 }
 
 // UseRqlite takes the cluster whose nodes' HTTP APIs are at urls, such as
@@ -133,15 +120,12 @@ func UseRqlite(ctx context.Context, urls []string) (*Rqlite, error) {
 	return s, nil
 }
 
-// Name returns "rqlite".
-func (s *Rqlite) Name() string { return "rqlite" }
+// Label names the cluster with its version: "rqlite 10.2.7"; nodes built without a
+// version have only "10".
+func (s *Rqlite) Label() string { return s.label }
 
-// Version returns rqlite's version as it says it, such as "10.2.7"; a node built
-// without one says only "10".
-func (s *Rqlite) Version() string { return s.version }
-
-// Found says in one sentence what the cluster was when it was started or found.
-func (s *Rqlite) Found() string { return s.found }
+// Says is what the cluster was when it was started or found.
+func (s *Rqlite) Says() string { return s.says }
 
 func (s *Rqlite) url(prefix string) string {
 	return client.Address{Hosts: s.hosts, Prefix: prefix, Level: client.Weak}.String()

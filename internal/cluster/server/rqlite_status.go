@@ -29,46 +29,43 @@ var web = &http.Client{Transport: &http.Transport{
 	DialContext:       (&net.Dialer{Timeout: time.Second}).DialContext,
 }}
 
-func get(ctx context.Context, host, path string) (*http.Response, error) {
+// get reads what a node answers, which has to be a success.
+func get(ctx context.Context, host, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	return web.Do(req)
-}
-
-// ask asks the nodes one after the other until one answers, and decodes what it says.
-func (s *Rqlite) ask(ctx context.Context, path string, into any) error {
-	var errs []error
-	for _, host := range s.hosts {
-		err := askOne(ctx, host, path, into)
-		if err == nil {
-			return nil
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-func askOne(ctx context.Context, host, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	resp, err := get(ctx, host, path)
+	resp, err := web.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
 	if err != nil {
-		return fmt.Errorf("%s%s: %w", host, path, err)
+		return nil, fmt.Errorf("%s%s: %w", host, path, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s%s: HTTP status %d: %.200s", host, path, resp.StatusCode, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("%s%s: HTTP status %d: %.200s", host, path, resp.StatusCode, strings.TrimSpace(string(body)))
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s%s: is it rqlite? %w", host, path, err)
+	return body, nil
+}
+
+// ask asks the nodes one after the other until one answers, and decodes the answer.
+func (s *Rqlite) ask(ctx context.Context, path string, into any) error {
+	var errs []error
+	for _, host := range s.hosts {
+		body, err := get(ctx, host, path)
+		if err == nil {
+			if err = json.Unmarshal(body, into); err == nil {
+				return nil
+			}
+			err = fmt.Errorf("%s%s: is it rqlite? %w", host, path, err)
+		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // identify finds out which versions the cluster has
@@ -93,14 +90,14 @@ func (s *Rqlite) identify(ctx context.Context) error {
 	if status.Build.Version == "" || status.Store.SQLite3.Version == "" {
 		return fmt.Errorf("%s does not answer as rqlite does", s.hosts[0])
 	}
-	s.version = strings.TrimPrefix(status.Build.Version, "v")
 	nodes, err := s.members(ctx)
 	if err != nil {
 		return err
 	}
-	s.found = fmt.Sprintf("rqlite %s (SQLite %s), %d nodes, %s; a write is acknowledged when a majority has synced it to its Raft log "+
+	s.label = "rqlite " + strings.TrimPrefix(status.Build.Version, "v")
+	s.says = fmt.Sprintf("(SQLite %s), %d nodes, %s; a write is acknowledged when a majority has synced it to its Raft log "+
 		"(SQLite itself runs with synchronous=%s), and reads are %s unless the URL says otherwise",
-		s.version, status.Store.SQLite3.Version, len(nodes), led(nodes), synchronous(status.Store.SQLite3.Pragmas.RW.Synchronous), client.Weak)
+		status.Store.SQLite3.Version, len(nodes), led(nodes), synchronous(status.Store.SQLite3.Pragmas.RW.Synchronous), client.Weak)
 	return nil
 }
 

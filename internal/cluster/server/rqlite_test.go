@@ -78,9 +78,9 @@ func TestUseRqliteOfWhatIsNotRqlite(t *testing.T) {
 
 func TestLifeOfRqlite(t *testing.T) {
 	s := startRqlite(t)
-	t.Log(s.Found())
-	if s.Name() != "rqlite" || s.Version() == "" || !strings.Contains(s.Found(), "3 nodes, leader rqlite-") {
-		t.Errorf("it is %s %s: %s", s.Name(), s.Version(), s.Found())
+	t.Log(s.Says())
+	if !strings.HasPrefix(s.Label(), "rqlite 1") || !strings.Contains(s.Says(), "3 nodes, leader rqlite-") {
+		t.Errorf("it is %s: %s", s.Label(), s.Says())
 	}
 	url := fresh(t, s)
 	must(t, open(t, url, nil).Update(t.Context(), add))
