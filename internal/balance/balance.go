@@ -1,24 +1,24 @@
-// Package balance stands before the nodes: it shares the requests to /api/ out
-// among them in turn, and gives /app-2/… to node app-2 alone.
+// Package balance is the load balancer: it sends requests to /api/ to the nodes
+// in turn, and requests to /app-2/… to node app-2.
 //
-// Two ideas carry it. A request is sent once: it goes to another node only
-// where nothing of it can have left for the first, whatever its method, so the
-// balancer never doubles a write and never turns "unknown" into "failed". And
-// being reachable is not being well: a node is passed over when it cannot be
-// connected to, never because its /health says that the database is busy. With
-// one database behind all nodes, a lock held for a second would otherwise take
-// every node out and the balancer would answer in the database's place.
+// Two rules carry it. A request is sent once: it goes to another node only if
+// nothing of it can have left for the first, whatever its method, so the balancer
+// never doubles a write and never turns "unknown" into "failed". And a node is
+// passed over if it cannot be connected to, never because its /health says that
+// the database is busy. All nodes share one database, so a lock held for a second
+// would otherwise take every node out, and the balancer would answer in the
+// database's place.
 //
-// With a single writer, what may write goes to one node and reads go to all.
-// Nodes then seldom wait for each other's locks, but nothing hangs on it: when
-// the writer cannot be reached and another takes over, the one before may still
-// be at work, and the locks of the file hold between the two as between any.
+// With a single writer, writes go to one node and reads to all. Nodes then seldom
+// wait for each other's locks. Nothing depends on it: when the writer cannot be
+// reached and another becomes the writer, the first may still be at work, and the
+// locks of the file hold between the two as between any.
 //
 // It does not speak HTTP/2, upgrade connections, pass trailers on, weigh nodes
-// or limit how many requests are in flight. Request bodies are read whole
-// before a node is chosen, and answers of up to 64 KiB before the client sees
-// any of them, so a slow client costs the nodes nothing. Only under /lab/ a head goes
-// out before its body is there: POST /lab/hold tells with it that the lock is held.
+// or limit how many requests are in flight. It reads request bodies whole before
+// it chooses a node, and answers of up to 64 KiB before the client sees any of
+// them, so a slow client costs the nodes nothing. Only under /lab/ it sends a head
+// before the body is there: with it POST /lab/hold says that the lock is held.
 package balance
 
 import (
@@ -50,7 +50,7 @@ const (
 	MaxNodes = 64
 )
 
-// A Node is one process to share requests out to.
+// A Node is one process that requests go to.
 type Node struct {
 	Name string // the first part of the paths that are its own: "app-1"
 	Addr string // host:port
@@ -62,22 +62,21 @@ type Config struct {
 	CheckInterval time.Duration // between two looks at a node's /health; 0 means DefaultCheckInterval
 	EjectFor      time.Duration // how long a node that refused a connection is passed over; 0 means DefaultEjectFor
 	Timeout       time.Duration // from a request's last byte to its answer's; 0 means DefaultTimeout
-	SingleWriter  bool          // requests to /api/ that may write go to one node, the first of Nodes while it is available
-	Logger        *slog.Logger  // told of the start, of ejections, recoveries and new writers; nil means nobody
+	SingleWriter  bool          // writes to /api/ go to one node, the first of Nodes while it is available
+	Logger        *slog.Logger  // gets the start, ejections, recoveries and new writers; nil means no log
 }
 
-// A Balancer shares requests out among nodes. Make it with [New].
+// A Balancer sends requests to nodes. Make it with [New].
 type Balancer struct {
 	cfg   Config
-	log   *slog.Logger
 	nodes []*node
 	index map[string]int // by name
 
 	mu   sync.Mutex
 	ring ring // guarded by mu
 
-	// again says whether a request that ended in err may go to another node. It
-	// is [unsent], except where a test shows what a careless rule would do.
+	// again reports whether a request that ended in err may go to another node. It
+	// is [unsent], except in tests of what a careless rule would do.
 	again func(err error) bool
 }
 
@@ -90,7 +89,6 @@ func New(cfg Config) (*Balancer, error) {
 	}
 	b := &Balancer{
 		cfg:   cfg,
-		log:   cfg.Logger,
 		index: make(map[string]int, len(cfg.Nodes)),
 		ring:  newRing(len(cfg.Nodes)),
 		again: unsent,
@@ -145,11 +143,10 @@ func checkNodes(nodes []Node) error {
 			return fmt.Errorf("two nodes are named %s", n.Name)
 		}
 		seen[n.Name] = true
-		host, port, err := net.SplitHostPort(n.Addr)
-		if err != nil {
+		switch host, port, err := net.SplitHostPort(n.Addr); {
+		case err != nil:
 			return fmt.Errorf("node %s: %w", n.Name, err)
-		}
-		if host == "" || port == "" || port == "0" {
+		case host == "" || port == "" || port == "0":
 			return fmt.Errorf("node %s: address %q lacks a host or a port", n.Name, n.Addr)
 		}
 	}
@@ -175,9 +172,9 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 		names = append(names, n.Name+"="+n.Addr)
 		background.Go(func() { b.check(checks, i) })
 	}
-	b.log.Info("balancer started", "listen", ln.Addr().String(), "nodes", names, "single_writer", b.cfg.SingleWriter)
+	b.cfg.Logger.Info("balancer started", "listen", ln.Addr().String(), "nodes", names, "single_writer", b.cfg.SingleWriter)
 
-	f := newFront(b.answer, b.log)
+	f := newFront(b.answer, b.cfg.Logger)
 	served := make(chan error, 1)
 	background.Go(func() { served <- f.accept(ln) })
 	select {
@@ -189,7 +186,7 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 	_ = ln.Close()
 	<-served // no connection is accepted after this
 	f.stop(b.cfg.Timeout + writeGrace)
-	b.log.Info("balancer stopped")
+	b.cfg.Logger.Info("balancer stopped")
 	return nil
 }
 
@@ -281,7 +278,7 @@ func (b *Balancer) handOver(now time.Time) {
 	}
 	from := b.ring.writer
 	if to := b.ring.elect(now); to != from {
-		b.log.Warn("writer changed", "from", b.nodes[from].Name, "to", b.nodes[to].Name)
+		b.cfg.Logger.Warn("writer changed", "from", b.nodes[from].Name, "to", b.nodes[to].Name)
 	}
 }
 
@@ -298,9 +295,9 @@ func (b *Balancer) eject(i int, cause error) {
 func (b *Balancer) logChanges(now time.Time, cause string) {
 	for _, i := range b.ring.changes(now) {
 		if n := b.nodes[i]; b.ring.members[i].out {
-			b.log.Warn("node ejected", "node", n.Name, "addr", n.Addr, "cause", cause)
+			b.cfg.Logger.Warn("node ejected", "node", n.Name, "addr", n.Addr, "cause", cause)
 		} else {
-			b.log.Info("node recovered", "node", n.Name, "addr", n.Addr)
+			b.cfg.Logger.Info("node recovered", "node", n.Name, "addr", n.Addr)
 		}
 	}
 	b.handOver(now)

@@ -22,8 +22,8 @@ const (
 
 // Health is the body of the balancer's own /health.
 type Health struct {
-	Status string       `json:"status"`           // "healthy" where at least one node is
-	Writer string       `json:"writer,omitempty"` // the node that writes go to; "" where they go to all
+	Status string       `json:"status"`           // "healthy" if at least one node is
+	Writer string       `json:"writer,omitempty"` // the node that writes go to; "" if they go to all
 	Nodes  []NodeHealth `json:"nodes"`
 }
 

@@ -23,7 +23,7 @@ const (
 
 // Why a node gave no answer.
 var (
-	errUnsent  = errors.New("nothing was sent")     // certainly: another node may be asked
+	errUnsent  = errors.New("nothing was sent")     // certainly: the request may go to another node
 	errLost    = errors.New("node lost")            // something was sent, and the connection broke
 	errTimeout = errors.New("no answer in time")    // something was sent, and nothing came back
 	errGone    = errors.New("the client went away") // so nobody waits for an answer

@@ -36,7 +36,7 @@ type member struct {
 	last         sight     // by the latest check
 	streak       int       // how many checks in a row said so
 	down         bool      // by the checks
-	out          bool      // as last told by changes
+	out          bool      // as changes last returned
 }
 
 func newRing(n int) ring { return ring{members: make([]member, n)} }

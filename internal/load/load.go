@@ -1,10 +1,10 @@
-// Package load sends a workload's calls at the times that an arrival pattern
-// says, and records what came of each as a history.
+// Package load sends a workload's calls at the times of an arrival pattern, and
+// records the result of each as a history.
 //
-// Two rules make its figures worth something. Latency counts from the moment a
-// call was due, so a stalled server cannot hide behind a client that waited
-// politely. And a call is sent once: an answer that did not come is recorded
-// as unknown and never asked for again.
+// Two rules make its figures trustworthy. Latency counts from the moment a call
+// was due, so that a client which waits for a stalled server does not hide the
+// stall. And a call is sent once: a call without an answer is recorded as unknown
+// and not sent again.
 //
 // [Run] drives a load through a [Client] for each logical client; [HTTP] makes
 // clients that speak to a node or a balancer. The package decides neither what
@@ -73,7 +73,7 @@ type Options struct {
 //
 // When ctx is done no more calls are sent, those in flight end as unknown, and
 // Run returns the ops so far with the cause of ctx. An error without ops means
-// that spec or opts do not fit, or that a client could not connect.
+// that spec or opts are not valid, or that a client could not connect.
 func Run(ctx context.Context, spec run.Load, opts Options) (Result, error) {
 	if err := spec.Validate(); err != nil {
 		return Result{}, fmt.Errorf("check load: %w", err)
