@@ -69,6 +69,18 @@ func Merge(a, b Verdict) Verdict {
 	}
 }
 
+// Not returns the verdict on the denial of a claim.
+func (v Verdict) Not() Verdict {
+	switch v {
+	case Holds:
+		return Refuted
+	case Refuted:
+		return Holds
+	default:
+		return Inconclusive
+	}
+}
+
 // A Witness is the fewest ops that prove an anomaly, for a person to look at.
 type Witness struct {
 	Anomaly string       `json:"anomaly"` // by its name in the literature: "P4 lost update"

@@ -15,26 +15,32 @@ import (
 
 // cascade asks whether retries turn an overload that passes into one that
 // stays. Increments come faster than they can be done for a while, and then
-// much more slowly, once where a refused one is given up and once where it is
-// tried again.
+// much more slowly, once without retries and once with three.
 func cascade(o Options) experiment.Experiment {
-	x := experiment.Experiment{
+	return experiment.Experiment{
 		Name:     "cascade",
 		Question: "When the load is too high for a while, do retries pile requests up and keep the service down after it is over?",
-		Claims:   cascadeClaims(),
-		Arms:     cascadeArms(o),
-		Figures:  []experiment.Figure{peakInFlight, leftInFlight, meanWait, recovery, silence, errorRate, attemptsPerSuccess},
-		Plots:    []experiment.Plot{goodputPlot, inFlightPlot},
-		// Clients wait for a lock or between two tries, and the atomic arm hardly
-		// works. More at once would leave the overload short of processor time, and
-		// that is not what is asked.
+		Claims: []experiment.Claim{
+			claim("retries-pile-up", source(694, "リトライによるリクエストの蓄積"),
+				"Retries pile requests up: a second after the overload at least twice as many are in flight as without them, and at least ten more.",
+				twice(leftInFlight, 10, "requests in flight a second after the overload")),
+			claim("retries-slow-all", source(695, "システム全体のレスポンス低下"),
+				"With retries the whole system answers more slowly: clients wait at least twice as long on average as without them, and at least 100 ms longer.",
+				twice(meanWait, 100, "ms of mean wait")),
+			claim("service-stops", source(696, "最終的なサービス停止"),
+				"Retries finally stop the service, which without them goes on: for two seconds no request succeeds, or five seconds after the "+
+					"overload it still does not answer four in five of those that come within a second.",
+				retriesStop),
+		},
+		Arms:    cascadeArms(o),
+		Figures: []experiment.Figure{peakInFlight, leftInFlight, meanWait, recovery, silence, errorRate, attemptsPerSuccess},
+		Plots:   []experiment.Plot{goodputPlot, inFlightPlot},
+		// Clients wait for a lock or between two attempts, and the atomic arm hardly
+		// works. With more at once the overload would lack processor time, which is
+		// another question.
 		Abreast: 6,
-		Takes:   11 * time.Second,
+		Takes:   pick(o, 11*time.Second, 4*time.Second),
 	}
-	if o.Quick {
-		x.Takes = 4 * time.Second
-	}
-	return x
 }
 
 // The trials of an arm, which its claims compare.
@@ -44,93 +50,77 @@ const (
 )
 
 // cascadeArms returns the pairs to compare. In all but the last an increment
-// takes the seed's 10 ms; the last is one statement, which nothing can pile up
-// behind. A quick run has the pair that needs no backoff to be over.
+// takes the source's 10 ms; the last is one statement, behind which nothing can pile up.
+// A quick run has the pair that needs no backoff to be over. The outlooks rest on runs
+// alone and abreast, on an idle and on a busy machine.
 func cascadeArms(o Options) []experiment.Arm {
-	spec := surge(o)
-	green := cascadeArm("green", mitigated(5000, 3, exponential), spec)
-	if o.Quick {
-		return []experiment.Arm{green}
-	}
 	atomic := mitigated(5000, 3, exponential)
 	atomic.Transaction, atomic.Think = store.Atomic, 0
-	return []experiment.Arm{
-		green,
-		cascadeArm("impatient", mitigated(0, 3, exponential), spec),
-		cascadeArm("atomic", atomic, spec),
+	arms := []experiment.Arm{
+		cascadeArm(o, "green", mitigated(5000, 3, exponential), outlook{refuted: "retries-pile-up retries-slow-all", either: "service-stops"}),
+		cascadeArm(o, "impatient", mitigated(0, 3, exponential), outlook{holds: "retries-pile-up retries-slow-all", either: "service-stops"}),
+		// 150 a second are no overload of it, unless the machine is busy with something else.
+		cascadeArm(o, "atomic", atomic, outlook{either: "retries-pile-up retries-slow-all service-stops"}),
 	}
+	return pick(o, arms, arms[:1])
 }
 
 // cascadeArm is an arm with d, and with d but for its retries.
-func cascadeArm(name string, d store.Discipline, spec run.Load) experiment.Arm {
-	d.Pool = (spec.Clients + nodes - 1) / nodes // as in crowd: all meet in SQLite
-	setup := func(d store.Discipline) run.Setup {
-		return run.Setup{
-			Nodes: nodes, Discipline: d, Load: spec,
-			Workload: workload.Increment{Key: "counter", Nodes: nodes},
-		}
-	}
+func cascadeArm(o Options, name string, d store.Discipline, expected outlook) experiment.Arm {
+	load := surge(o)
+	d.Pool = (load.Clients + nodes - 1) / nodes // as in crowd: all meet in SQLite
 	once := d
 	once.Retries, once.Backoff = 0, store.Backoff{}
+	setup := func(d store.Discipline) run.Setup {
+		return run.Setup{Nodes: nodes, Discipline: d, Load: load, Workload: workload.Increment{Key: counter, Nodes: nodes}}
+	}
 	return experiment.Arm{
-		Name: name, Expect: cascadeOutlooks[name].of(cascadeClaims()),
-		Trials: []experiment.Trial{
-			{Name: withoutRetries, Setup: setup(once)},
-			{Name: withRetries, Level: 3, Setup: setup(d)},
-		},
+		Name: name, Expect: expected.expect(),
+		Trials: []experiment.Trial{{Name: withoutRetries, Setup: setup(once)}, {Name: withRetries, Level: 3, Setup: setup(d)}},
 	}
 }
 
 // surge is the load: an overload and the calm after it. Each increment keeps
 // the write lock for 10 ms, so that no machine can do more than 100 a second:
 // 150 are too many everywhere, and 10 are few. The calm lasts until the last
-// retry of the overload is over, which comes 7 s after its first try. There
+// retry of the overload is over, which comes 7 s after its first attempt. There
 // are as many clients as arrivals, so that none waits for a client, and each
-// has the patience of the seed's (line 171).
+// has the patience of the source's (line 171).
 func surge(o Options) run.Load {
-	spec := run.Load{
-		Arrival: run.Open, Rate: 150, Duration: 2 * time.Second,
-		Then: run.Phase{Rate: 10, Duration: 7500 * time.Millisecond}, Timeout: 10 * time.Second,
+	load := run.Load{
+		Arrival: run.Open, Rate: 150, Duration: pick(o, 2*time.Second, 500*time.Millisecond),
+		Then:    run.Phase{Rate: 10, Duration: pick(o, 7500*time.Millisecond, 2500*time.Millisecond)},
+		Timeout: 10 * time.Second,
 	}
-	if o.Quick {
-		spec.Duration, spec.Then.Duration = 500*time.Millisecond, 2500*time.Millisecond
-	}
-	spec.Clients = int(spec.Rate*spec.Duration.Seconds() + spec.Then.Rate*spec.Then.Duration.Seconds())
-	return spec
+	load.Clients = int(load.Rate*load.Duration.Seconds() + load.Then.Rate*load.Then.Duration.Seconds())
+	return load
 }
 
-var (
-	peakInFlight = experiment.Figure{Name: "peak in flight", Of: peakInFlightOf}
-	leftInFlight = experiment.Figure{Name: "in flight a second after the overload", Of: leftInFlightOf}
-	recovery     = experiment.Figure{Name: "recovered after", Unit: "s", Of: recoveryOf}
-	silence      = experiment.Figure{Name: "longest time without a success", Unit: "s", Of: silenceOf}
-)
+// peakInFlight is the most clients that waited for an answer at once. Their number rises
+// only when a request comes.
+var peakInFlight = experiment.Figure{Name: "peak in flight", Of: func(r *run.Recording) (requests float64, ok bool) {
+	ops, most := r.ClientOps(), 0
+	for i := range ops {
+		most = max(most, underWay(ops, ops[i].Intended))
+	}
+	return float64(most), len(ops) > 0
+}}
+
+// leftInFlight is how many waited when the overload had been over for a
+// second: enough for a machine that was short of processor time to catch up,
+// so that what is left waits for the database, or for its next attempt.
+var leftInFlight = experiment.Figure{Name: "in flight a second after the overload", Of: func(r *run.Recording) (requests float64, ok bool) {
+	return float64(underWay(r.ClientOps(), r.Setup.Load.Duration+time.Second)), r.Told()
+}}
 
 // underWay is how many clients were waiting for an answer at a time.
-func underWay(ops []history.Op, at time.Duration) int {
-	n := 0
+func underWay(ops []history.Op, at time.Duration) (n int) {
 	for i := range ops {
 		if ops[i].Intended <= at && at < ops[i].Returned {
 			n++
 		}
 	}
 	return n
-}
-
-// peakInFlightOf is the most of them. Their number rises only when a request comes.
-func peakInFlightOf(r *run.Recording) (requests float64, ok bool) {
-	ops, most := r.ClientOps(), 0
-	for i := range ops {
-		most = max(most, underWay(ops, ops[i].Intended))
-	}
-	return float64(most), len(ops) > 0
-}
-
-// leftInFlightOf is how many there were when the overload had been over for a
-// second: enough for a machine that was short of processor time to catch up,
-// so that what is left waits for the database, or for its next try.
-func leftInFlightOf(r *run.Recording) (requests float64, ok bool) {
-	return float64(underWay(r.ClientOps(), r.Setup.Load.Duration+time.Second)), r.Told()
 }
 
 // A service serves while, of the requests that come within a window, at least
@@ -142,42 +132,33 @@ const (
 	step        = 100 * time.Millisecond // by which the window moves
 )
 
-// recoveryOf is how long after the overload the service begins to serve for
-// good: it does so in every window from then on. ok is false where it does not
-// even in the last.
-func recoveryOf(r *run.Recording) (seconds float64, ok bool) {
+// recovery is how long after the overload the service begins to serve for
+// good: in every window from then on. ok is false where it does not serve in the last.
+var recovery = experiment.Figure{Name: "recovered after", Unit: "s", Of: func(r *run.Recording) (seconds float64, ok bool) {
 	over := r.Setup.Load.Duration
 	last := over + r.Setup.Load.Then.Duration - window
 	ops := r.ClientOps()
 	recovered := over
 	for from := over; from <= last; from += step {
-		if !serves(ops, from) {
+		came, served := 0, 0
+		for i := range ops {
+			if op := &ops[i]; op.Intended >= from && op.Intended < from+window {
+				came++
+				if op.Outcome == history.OK && op.Latency() <= prompt {
+					served++
+				}
+			}
+		}
+		if float64(served) < servedShare*float64(came) {
 			recovered = from + step
 		}
 	}
 	return (recovered - over).Seconds(), recovered <= last
-}
+}}
 
-// serves reports whether the service serves in the window that begins at from.
-func serves(ops []history.Op, from time.Duration) bool {
-	came, served := 0, 0
-	for i := range ops {
-		op := &ops[i]
-		if op.Intended < from || op.Intended >= from+window {
-			continue
-		}
-		came++
-		if op.Outcome == history.OK && op.Latency() <= prompt {
-			served++
-		}
-	}
-	return float64(served) >= servedShare*float64(came)
-}
-
-// silenceOf is the longest time in which no request succeeded, while some came.
-func silenceOf(r *run.Recording) (seconds float64, ok bool) {
-	spec := r.Setup.Load
-	end := spec.Duration + spec.Then.Duration
+// silence is the longest time in which no request succeeded, while some came.
+var silence = experiment.Figure{Name: "longest time without a success", Unit: "s", Of: func(r *run.Recording) (seconds float64, ok bool) {
+	end := r.Setup.Load.Span()
 	var answers []time.Duration
 	for _, op := range r.ClientOps() {
 		if op.Outcome == history.OK && op.Returned < end {
@@ -191,63 +172,33 @@ func silenceOf(r *run.Recording) (seconds float64, ok bool) {
 		last = at
 	}
 	return longest.Seconds(), r.Told()
-}
+}}
 
-// cascadeOutlooks rest on runs alone and abreast, on an idle and on a busy machine.
-var cascadeOutlooks = map[string]outlook{
-	"green":     {refuted: "retries-pile-up retries-slow-all"},
-	"impatient": {holds: "retries-pile-up retries-slow-all"},
-	"atomic":    {}, // 150 a second are no overload, unless the machine is busy with something else
-}
+var notBothRecorded = undecided("with and without retries were not both recorded")
 
-func cascadeClaims() []experiment.Claim {
-	return []experiment.Claim{{
-		ID:     "retries-pile-up",
-		Text:   "Retries pile requests up: a second after the overload at least twice as many are in flight as without them, and at least ten more.",
-		TextJA: "リトライによるリクエストの蓄積",
-		Source: seed(694),
-		Check: func(e *run.Evidence) experiment.Judgement {
-			return twice(e, leftInFlight, 10, "requests in flight a second after the overload")
-		},
-	}, {
-		ID:     "retries-slow-all",
-		Text:   "With retries the whole system answers more slowly: clients wait at least twice as long on average as without them, and at least 100 ms longer.",
-		TextJA: "システム全体のレスポンス低下",
-		Source: seed(695),
-		Check: func(e *run.Evidence) experiment.Judgement {
-			return twice(e, meanWait, 100, "ms of mean wait")
-		},
-	}, {
-		ID: "service-stops",
-		Text: "Retries finally stop the service, which without them goes on: for two seconds no request succeeds, or five seconds after the " +
-			"overload it still does not answer four in five of those that come within a second.",
-		TextJA: "最終的なサービス停止",
-		Source: seed(696),
-		Check:  retriesStop,
-	}}
-}
-
-// twice judges the claim that a figure is at least twice as great with retries
-// as without, and greater by at least least: twice next to nothing is nothing.
-func twice(e *run.Evidence, f experiment.Figure, least float64, what string) experiment.Judgement {
-	for r := range e.All {
-		if j := whole(r, experiment.Judgement{}); j.Reason != "" {
-			return j
+// twice returns the check of the claim that a figure is at least twice as great with
+// retries as without, and greater by at least least: twice next to nothing is nothing.
+func twice(f experiment.Figure, least float64, what string) func(*run.Evidence) experiment.Judgement {
+	return func(e *run.Evidence) experiment.Judgement {
+		for r := range e.All {
+			if r.Unsent > 0 {
+				return whole(r, experiment.Judgement{})
+			}
 		}
-	}
-	without, with := e.Trial(withoutRetries).Spread(f.Of), e.Trial(withRetries).Spread(f.Of)
-	if without.Count == 0 || with.Count == 0 {
-		return experiment.Judgement{Reason: "with and without retries were not both recorded"}
-	}
-	return experiment.Judgement{
-		Verdict:  ruled(with.Median >= 2*without.Median && with.Median-without.Median >= least),
-		Measured: fmt.Sprintf("%.0f with retries, %.0f without", with.Median, without.Median),
-		Reason:   fmt.Sprintf("%.0f %s with retries and %.0f without; the claim wants twice as many, and at least %g more", with.Median, what, without.Median, least),
+		without, with := e.Trial(withoutRetries).Spread(f.Of), e.Trial(withRetries).Spread(f.Of)
+		if without.Count == 0 || with.Count == 0 {
+			return notBothRecorded
+		}
+		return experiment.Judgement{
+			Verdict:  ruled(with.Median >= 2*without.Median && with.Median-without.Median >= least),
+			Measured: fmt.Sprintf("%.0f with retries, %.0f without", with.Median, without.Median),
+			Reason:   fmt.Sprintf("%.0f %s with retries and %.0f without; the claim wants twice as many, and at least %g more", with.Median, what, without.Median, least),
+		}
 	}
 }
 
 // A service has stopped when it is silent for so long, or still down so long
-// after the overload, which is the patience that the seed gives a node.
+// after the overload, which is the patience that the source gives a node.
 const (
 	stopSilence = 2 * time.Second
 	stopDown    = 5 * time.Second
@@ -258,12 +209,12 @@ const (
 func retriesStop(e *run.Evidence) experiment.Judgement {
 	without, with := e.Trial(withoutRetries).Recordings, e.Trial(withRetries).Recordings
 	if len(without) == 0 || len(with) == 0 {
-		return experiment.Judgement{Reason: "with and without retries were not both recorded"}
+		return notBothRecorded
 	}
 	stopped, how := stops(with[0])
 	alsoStopped, alsoHow := stops(without[0])
 	j := experiment.Judgement{
-		Verdict:  check.Merge(stopped, opposite(alsoStopped)),
+		Verdict:  check.Merge(stopped, alsoStopped.Not()),
 		Measured: "with retries " + how,
 		Reason:   fmt.Sprintf("with retries: %s; without: %s; the claim wants %s of silence, or %s to recover, with retries only", how, alsoHow, stopSilence, stopDown),
 	}
@@ -276,14 +227,11 @@ func retriesStop(e *run.Evidence) experiment.Judgement {
 // stops judges whether the service stops in a recording, and says how it went.
 // A calm that ends before it could have been down for long enough leaves it open.
 func stops(r *run.Recording) (check.Verdict, string) {
-	silent, _ := silenceOf(r)
-	after, recovered := recoveryOf(r)
-	how := fmt.Sprintf("%.1f s without a success", silent)
-	switch {
-	case recovered:
-		how += fmt.Sprintf(", recovered after %.1f s", after)
-	default:
-		how += fmt.Sprintf(", not recovered within %s", r.Setup.Load.Then.Duration)
+	silent, _ := silence.Of(r)
+	after, recovered := recovery.Of(r)
+	how := fmt.Sprintf("%.1f s without a success, recovered after %.1f s", silent, after)
+	if !recovered {
+		how = fmt.Sprintf("%.1f s without a success, not recovered within %s", silent, r.Setup.Load.Then.Duration)
 	}
 	switch {
 	case silent >= stopSilence.Seconds(), recovered && after >= stopDown.Seconds(),
@@ -296,54 +244,42 @@ func stops(r *run.Recording) (check.Verdict, string) {
 	}
 }
 
-// opposite is the verdict on the denial of a claim.
-func opposite(v check.Verdict) check.Verdict {
-	switch v {
-	case check.Holds:
-		return check.Refuted
-	case check.Refuted:
-		return check.Holds
-	default:
-		return check.Inconclusive
-	}
-}
-
 // bin is the stretch of time that a point of the charts over time stands for.
 const bin = 500 * time.Millisecond
 
 // goodputPlot shows how many requests succeed as the overload comes and goes,
 // beside how many come.
 func goodputPlot(arms []run.Evidence) run.Chart {
-	c := run.Chart{
-		Kind: run.ChartTime, Title: "Requests that succeed, through an overload and after it",
-		X: run.Axis{Label: "time", Unit: "s"}, Y: run.Axis{Label: "requests", Unit: "1/s"},
-	}
-	succeeded := func(op *history.Op) (time.Duration, bool) { return op.Returned, op.Outcome == history.OK }
-	came := func(op *history.Op) (time.Duration, bool) { return op.Intended, true }
-	c.Series = overTime(arms, func(r *run.Recording) []run.Point { return perSecond(r, succeeded) })
+	c, first := overTime("Requests that succeed, through an overload and after it", run.Axis{Label: "requests", Unit: "1/s"}, arms,
+		func(r *run.Recording) []run.Point {
+			return perSecond(r, func(op *history.Op) (time.Duration, bool) { return op.Returned, op.Outcome == history.OK })
+		})
 	if len(c.Series) > 0 {
-		r := firstOf(arms)
-		c.Series = append(c.Series, run.Series{Name: "arrivals", Points: perSecond(r, came)})
-		c.Marks = overload(r)
+		c.Series = append(c.Series, run.Series{Name: "arrivals", Points: perSecond(first, func(op *history.Op) (time.Duration, bool) { return op.Intended, true })})
 	}
 	return c
 }
 
-// inFlightPlot shows how many requests clients are waiting for.
+// inFlightPlot shows how many requests clients are waiting for, twice in each bin.
 func inFlightPlot(arms []run.Evidence) run.Chart {
-	c := run.Chart{
-		Kind: run.ChartTime, Title: "Requests in flight, through an overload and after it",
-		X: run.Axis{Label: "time", Unit: "s"}, Y: run.Axis{Label: "requests in flight"},
-	}
-	if c.Series = overTime(arms, inFlight); len(c.Series) > 0 {
-		c.Marks = overload(firstOf(arms))
-	}
+	c, _ := overTime("Requests in flight, through an overload and after it", run.Axis{Label: "requests in flight"}, arms,
+		func(r *run.Recording) (points []run.Point) {
+			ops := r.ClientOps()
+			for at := time.Duration(0); ; at += bin / 2 {
+				n := underWay(ops, at)
+				points = append(points, exact(at.Seconds(), float64(n), n))
+				if !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Returned > at }) {
+					return points
+				}
+			}
+		})
 	return c
 }
 
-// overTime returns a line for each different recording: arms may share one.
-func overTime(arms []run.Evidence, points func(*run.Recording) []run.Point) []run.Series {
-	var all []run.Series
+// overTime draws a line for the first recording of each trial; arms may share one, which is
+// drawn once. It marks the overload, and returns the first recording of all.
+func overTime(title string, y run.Axis, arms []run.Evidence, points func(*run.Recording) []run.Point) (c run.Chart, first *run.Recording) {
+	c = run.Chart{Kind: run.ChartTime, Title: title, X: run.Axis{Label: "time", Unit: "s"}, Y: y}
 	drawn := map[*run.Recording]bool{}
 	for i := range arms {
 		for _, t := range arms[i].Trials {
@@ -352,29 +288,22 @@ func overTime(arms []run.Evidence, points func(*run.Recording) []run.Point) []ru
 			}
 			r := t.Recordings[0]
 			drawn[r] = true
+			if first == nil {
+				first = r
+			}
 			if p := points(r); len(p) > 0 {
-				all = append(all, run.Series{Name: arms[i].Arm + ", " + t.Name, Points: p})
+				c.Series = append(c.Series, run.Series{Name: arms[i].Arm + ", " + t.Name, Points: p})
 			}
 		}
 	}
-	return all
-}
-
-func firstOf(arms []run.Evidence) *run.Recording {
-	for i := range arms {
-		for r := range arms[i].All {
-			return r
-		}
+	if len(c.Series) > 0 {
+		c.Marks = []run.Mark{{To: first.Setup.Load.Duration.Seconds(), Label: "overload"}}
 	}
-	return nil
-}
-
-func overload(r *run.Recording) []run.Mark {
-	return []run.Mark{{From: 0, To: r.Setup.Load.Duration.Seconds(), Label: "overload"}}
+	return c, first
 }
 
 // perSecond counts, bin by bin, the ops that when has a time for, as a rate.
-func perSecond(r *run.Recording, when func(*history.Op) (time.Duration, bool)) []run.Point {
+func perSecond(r *run.Recording, when func(*history.Op) (time.Duration, bool)) (points []run.Point) {
 	ops := r.ClientOps()
 	var counts []int
 	for i := range ops {
@@ -386,24 +315,8 @@ func perSecond(r *run.Recording, when func(*history.Op) (time.Duration, bool)) [
 			counts[at/bin]++
 		}
 	}
-	var points []run.Point
 	for i, n := range counts {
-		rate := float64(n) / bin.Seconds()
-		middle := (time.Duration(i)*bin + bin/2).Seconds()
-		points = append(points, run.Point{X: middle, Y: rate, Low: rate, High: rate, Count: n})
+		points = append(points, exact((time.Duration(i)*bin+bin/2).Seconds(), float64(n)/bin.Seconds(), n))
 	}
 	return points
-}
-
-// inFlight counts the requests under way, twice in each bin.
-func inFlight(r *run.Recording) []run.Point {
-	ops := r.ClientOps()
-	var points []run.Point
-	for at := time.Duration(0); ; at += bin / 2 {
-		n := float64(underWay(ops, at))
-		points = append(points, run.Point{X: at.Seconds(), Y: n, Low: n, High: n, Count: int(n)})
-		if !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Returned > at }) {
-			return points
-		}
-	}
 }

@@ -83,7 +83,7 @@ func TestRecovery(t *testing.T) {
 		{"too slow to be of use", slowly(2 * time.Second), 0, false},
 		{"down to the end", refusing, 0, false},
 	} {
-		got, ok := recoveryOf(surged(calm, tt.answer))
+		got, ok := recovery.Of(surged(calm, tt.answer))
 		if ok != tt.ok || ok && math.Abs(got-tt.want) > 1e-9 {
 			t.Errorf("%s: %g, %t; want %g, %t", tt.name, got, ok, tt.want, tt.ok)
 		}
@@ -92,23 +92,23 @@ func TestRecovery(t *testing.T) {
 
 func TestInFlight(t *testing.T) {
 	r := surged(4*time.Second, slowly(500*time.Millisecond))
-	if got, _ := peakInFlightOf(r); got != 50 {
+	if got, _ := peakInFlight.Of(r); got != 50 {
 		t.Errorf("peak %g, want 50: a hundred a second for half a second each", got)
 	}
-	if got, _ := leftInFlightOf(r); got != 5 {
+	if got, _ := leftInFlight.Of(r); got != 5 {
 		t.Errorf("left %g, want 5", got)
 	}
-	points := inFlight(r)
+	points := inFlightPlot([]run.Evidence{*evidenceOf(trialOf(withRetries, 3, r))}).Series[0].Points
 	if last := points[len(points)-1]; last.Y != 0 || last.X < 5 {
 		t.Errorf("ends with %+v, want none in flight after the last answer", last)
 	}
 }
 
 func TestSilence(t *testing.T) {
-	if got, _ := silenceOf(surged(4*time.Second, refusing)); got != 5 {
+	if got, _ := silence.Of(surged(4*time.Second, refusing)); got != 5 {
 		t.Errorf("no success at all: %g s, want the 5 s of the load", got)
 	}
-	if got, _ := silenceOf(surged(4*time.Second, refusingUntil(3*time.Second))); got != 3.01 {
+	if got, _ := silence.Of(surged(4*time.Second, refusingUntil(3*time.Second))); got != 3.01 {
 		t.Errorf("none before 3 s: %g s, want 3.01", got)
 	}
 }
@@ -152,7 +152,7 @@ func TestPilingUpIsTwiceAsMany(t *testing.T) {
 			return refusing(due)
 		})
 	}
-	claim := claimOf(t, cascadeClaims(), "retries-pile-up")
+	claim := claimOf(t, cascade(Options{}).Claims, "retries-pile-up")
 	for _, tt := range []struct {
 		name          string
 		without, with run.TrialEvidence

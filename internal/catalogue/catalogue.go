@@ -17,7 +17,7 @@ import (
 // Options say how much of each experiment is run. The zero Options run all of it.
 type Options struct {
 	Quick  bool  // smaller counts and fewer arms: all of it in half a minute
-	Levels []int // concurrent requests of the experiments that raise the load; nil: the seed's 10 to 500
+	Levels []int // concurrent requests of the experiments that raise the load; nil: the source's 10 to 500
 }
 
 // All returns every experiment, in the order in which a reader should meet them.
@@ -41,30 +41,33 @@ func All(o Options) []experiment.Experiment {
 	}
 }
 
-// Named returns the experiments called names, in that order, or all of them
+// Named returns the experiments called names, in that order and each once, or all of them
 // where there is no name. The error names the first that does not exist.
 func Named(names []string, o Options) ([]experiment.Experiment, error) {
 	all := All(o)
 	if len(names) == 0 {
 		return all, nil
 	}
+	var known []string
+	for _, x := range all {
+		known = append(known, x.Name)
+	}
 	var chosen []experiment.Experiment
-	seen := map[string]bool{}
-	for _, name := range names {
-		i := slices.IndexFunc(all, func(x experiment.Experiment) bool { return x.Name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no experiment is called %q: there are %s", name, namesOf(all))
+	for i, name := range names {
+		at := slices.Index(known, name)
+		if at < 0 {
+			return nil, fmt.Errorf("no experiment is called %q: there are %s", name, strings.Join(known, ", "))
 		}
-		if !seen[name] {
-			chosen = append(chosen, all[i])
+		if !slices.Contains(names[:i], name) {
+			chosen = append(chosen, all[at])
 		}
-		seen[name] = true
 	}
 	return chosen, nil
 }
 
-// Choose returns the experiments that a run was asked for, with the arms that match. The
-// error names an experiment or a pattern that there is none of.
+// Choose returns the experiments of a run with the arms that match its patterns. The
+// error names the first experiment that does not exist, or the first pattern that is bad
+// or matches no arm.
 func Choose(asked run.Asked) ([]experiment.Experiment, error) {
 	chosen, err := Named(asked.Experiments, Options{Quick: asked.Quick, Levels: asked.Levels})
 	if err != nil {
@@ -93,14 +96,3 @@ func Choose(asked run.Asked) ([]experiment.Experiment, error) {
 	}
 	return chosen, nil
 }
-
-func namesOf(all []experiment.Experiment) string {
-	var names []string
-	for _, x := range all {
-		names = append(names, x.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-// seed cites a line of the lab that contend started from.
-func seed(line int) string { return fmt.Sprintf("07_container_shared_filedb.md:%d", line) }

@@ -2,9 +2,9 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
-	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
@@ -13,73 +13,96 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// checkpoint is what a reader that stays costs in WAL mode: the file cannot be
-// begun again from its start while anybody reads from it.
+// checkpoint is what a reader that stays costs in WAL mode: SQLite cannot begin the file
+// again from its start while anybody reads from it.
 func checkpoint(o Options) experiment.Experiment {
-	takes := 1500 * time.Millisecond
-	if o.Quick {
-		takes = 800 * time.Millisecond
-	}
 	return experiment.Experiment{
 		Name:     "checkpoint",
 		Question: "How large does the WAL become while somebody reads, and what makes it small again?",
-		Claims: []experiment.Claim{{
-			ID:     "wal-keeps-growing",
-			Text:   "The WAL file grows with every batch of rows, to more than twice the 1000 pages at which SQLite makes a checkpoint by itself.",
-			Source: "https://sqlite.org/wal.html#avoiding_excessively_large_wal_files",
-			Check:  played(keepsGrowing),
-		}, {
-			ID:     "passive-stops-at-reader",
-			Text:   "A PASSIVE checkpoint moves no frame from behind the oldest reader's snapshot into the database, and leaves those frames in the WAL.",
-			Source: "https://sqlite.org/wal.html#ckpt",
-			Check:  played(passiveStops),
-		}, {
-			ID:     "passive-keeps-the-size",
-			Text:   "A PASSIVE checkpoint that moves every frame leaves the WAL file as large as it was.",
-			Source: "https://sqlite.org/pragma.html#pragma_journal_size_limit",
-			Check:  played(passiveKeepsSize),
-		}, {
-			ID:     "truncate-is-blocked",
-			Text:   "A TRUNCATE checkpoint waits for its whole busy_timeout, is blocked, and leaves the WAL file as large as it was.",
-			Source: "https://sqlite.org/pragma.html#pragma_wal_checkpoint",
-			Check:  played(truncateBlocked),
-		}, {
-			ID:     "truncate-empties",
-			Text:   "In the end a TRUNCATE checkpoint makes the WAL file 0 bytes long.",
-			Source: "https://sqlite.org/pragma.html#pragma_wal_checkpoint",
-			Check:  played(truncateEmpties),
-		}},
+		Claims: []experiment.Claim{
+			claim("wal-keeps-growing", sqlite("wal.html#avoiding_excessively_large_wal_files"),
+				"The WAL file grows with every batch of rows, to more than twice the 1000 pages at which SQLite makes a checkpoint by itself.",
+				played(keepsGrowing)),
+			claim("passive-stops-at-reader", sqlite("wal.html#ckpt"),
+				"A PASSIVE checkpoint moves no frame from behind the oldest reader's snapshot into the database, and leaves those frames in the WAL.",
+				played(passiveStops)),
+			claim("passive-keeps-the-size", sqlite("pragma.html#pragma_journal_size_limit"),
+				"A PASSIVE checkpoint that moves every frame leaves the WAL file as large as it was.",
+				played(passiveKeepsSize)),
+			claim("truncate-is-blocked", sqlite("pragma.html#pragma_wal_checkpoint"),
+				"A TRUNCATE checkpoint waits for its whole busy_timeout, is blocked, and leaves the WAL file as large as it was.",
+				played(truncateBlocked)),
+			claim("truncate-empties", sqlite("pragma.html#pragma_wal_checkpoint"),
+				"In the end a TRUNCATE checkpoint makes the WAL file 0 bytes long.",
+				played(truncateEmpties)),
+		},
 		Arms:    checkpointArms(o),
 		Plots:   []experiment.Plot{walPlot},
 		Abreast: 3, // much of it is waiting for a reader that stays
-		Takes:   takes,
+		Takes:   pick(o, 1500*time.Millisecond, 800*time.Millisecond),
 	}
 }
 
+// checkpointArms play the writes of container B while nobody reads, while container A
+// reads from the first batch to the last, and while two readers of container A take
+// turns, each of which begins before the other ends. No read of those is long, and yet
+// there is always one.
 func checkpointArms(o Options) []experiment.Arm {
-	patience := store.Milliseconds(1000)
-	if o.Quick {
-		patience = 300
+	var alone []run.Step
+	for range batches {
+		alone = append(alone, batch()...)
 	}
-	arm := func(which string, s *run.Scene, e expects) experiment.Arm {
-		return sceneArm(which, staged(s, store.Deferred, patience, store.WAL), e)
+	one, other := actor{"A1", containerA.node}, actor{"A2", containerA.node}
+	turns := slices.Concat(batch(), reads(one))
+	for range batches - 2 {
+		turns = slices.Concat(turns, batch(), reads(other), []run.Step{one.does(api.DoCommit)})
+		one, other = other, one
+	}
+	arm := func(which string, expected outlook, s *run.Scene) experiment.Arm {
+		return play{which, store.Deferred, pick[store.Milliseconds](o, 1000, 300), store.WAL, run.Begin{}, expected, s}.arm()
 	}
 	return []experiment.Arm{
-		arm("nobody reads", nobodyReads(), expects{
-			"wal-keeps-growing": run.ExpectRefuted, "passive-stops-at-reader": run.ExpectRefuted,
-			"passive-keeps-the-size": run.ExpectHolds,
-			"truncate-is-blocked":    run.ExpectRefuted, "truncate-empties": run.ExpectHolds,
-		}),
-		arm("one reader, who leaves", oneReads(), expects{
-			"wal-keeps-growing": run.ExpectHolds, "passive-stops-at-reader": run.ExpectHolds,
-			"passive-keeps-the-size": run.ExpectHolds,
-			"truncate-is-blocked":    run.ExpectHolds, "truncate-empties": run.ExpectHolds,
-		}),
-		arm("readers take turns", readersTakeTurns(), expects{
-			"wal-keeps-growing": run.ExpectHolds, "passive-stops-at-reader": run.ExpectHolds,
-			"truncate-is-blocked": run.ExpectHolds, "truncate-empties": run.ExpectRefuted,
-		}),
+		arm("nobody reads", outlook{
+			holds:   "passive-keeps-the-size truncate-empties",
+			refuted: "wal-keeps-growing passive-stops-at-reader truncate-is-blocked",
+		}, scene("nobody reads", alone, checkpoints())),
+		arm("one reader, who leaves", outlook{
+			holds: "wal-keeps-growing passive-stops-at-reader passive-keeps-the-size truncate-is-blocked truncate-empties",
+		}, scene("one reads, and leaves", batch(), reads(containerA), alone[len(batch()):],
+			checkpoints(), []run.Step{containerA.does(api.DoCommit)}, checkpoints())),
+		arm("readers take turns", outlook{
+			holds:   "wal-keeps-growing passive-stops-at-reader truncate-is-blocked",
+			refuted: "truncate-empties",
+		}, scene("readers take turns", turns, batch(), checkpoints())),
 	}
+}
+
+// Each batch is one transaction. A row fills a page of its own, so that four
+// batches pass the 1000 pages of an automatic checkpoint, and all of them 2000.
+const (
+	batches   = 8
+	batchRows = 300
+	autoPages = 1000
+)
+
+// batch is how container B writes one more batch and looks at the WAL.
+func batch() []run.Step {
+	write := containerB.does(api.DoWriteRows)
+	write.Value = batchRows
+	return []run.Step{write, containerB.does(api.DoWALSize)}
+}
+
+// checkpoints is how container C tries both modes, and looks at the WAL after each.
+func checkpoints() []run.Step {
+	return []run.Step{
+		containerC.asks(api.DoCheckpoint, string(store.CheckpointPassive)), containerC.does(api.DoWALSize),
+		containerC.asks(api.DoCheckpoint, string(store.CheckpointTruncate)), containerC.does(api.DoWALSize),
+	}
+}
+
+// reads is how a reader takes its snapshot.
+func reads(reader actor) []run.Step {
+	return []run.Step{reader.does(api.DoBeginDeferred), reader.does(api.DoCountRows)}
 }
 
 // A frame is a page and its header (https://sqlite.org/fileformat2.html#the_write_ahead_log).
@@ -94,8 +117,7 @@ func framesIn(wal int64) int64 { return (wal - walHeader) / frameBytes }
 type walPoint struct{ rows, bytes int64 }
 
 // growth is the size of the WAL after each batch.
-func growth(r *run.Recording) []walPoint {
-	var all []walPoint
+func growth(r *run.Recording) (all []walPoint) {
 	var rows int64
 	for _, e := range r.Steps {
 		switch {
@@ -114,23 +136,25 @@ type tried struct {
 	before, after int64
 }
 
-// checkpointsOf are those of a mode, in order.
-func checkpointsOf(r *run.Recording, mode store.CheckpointMode) []tried {
-	var all []tried
+// triesOf returns the first and the last checkpoint of a mode.
+func triesOf(r *run.Recording, mode store.CheckpointMode) (first, last tried) {
 	var size int64
 	for i, e := range r.Steps {
 		switch {
 		case e.Do == api.DoWALSize:
 			size = e.Got.Int64
 		case e.Do == api.DoCheckpoint && e.Name == string(mode):
-			all = append(all, tried{e, size, r.Steps[i+1].Got.Int64})
+			last = tried{e, size, r.Steps[i+1].Got.Int64}
+			if first.Do == "" {
+				first = last
+			}
 		}
 	}
-	return all
+	return first, last
 }
 
-// snapshotFrames is how many frames the WAL had when the oldest reader that is
-// still there at the first checkpoint began, and false where nobody reads. A
+// snapshotFrames is how many frames the WAL had when the oldest reader began that is
+// still there at the first checkpoint, and false where nobody reads. A
 // reader keeps the WAL from being begun again, so its size tells.
 func snapshotFrames(r *run.Recording) (frames int64, anybody bool) {
 	var size int64
@@ -164,84 +188,68 @@ func keepsGrowing(r *run.Recording) experiment.Judgement {
 			grew++
 		}
 	}
-	j := experiment.Judgement{
-		Verdict:  check.Refuted,
+	return experiment.Judgement{
+		Verdict:  ruled(grew == len(sizes)-1 && framesIn(last.bytes) > 2*autoPages),
 		Measured: fmt.Sprintf("%s after %d rows", mebibytes(last.bytes), last.rows),
 		Reason:   fmt.Sprintf("the file grew with %d of %d further batches, to %s", grew, len(sizes)-1, mebibytes(last.bytes)),
 	}
-	if grew == len(sizes)-1 && framesIn(last.bytes) > 2*autoPages {
-		j.Verdict = check.Holds
-	}
-	return j
 }
 
 func passiveStops(r *run.Recording) experiment.Judgement {
-	c := checkpointsOf(r, store.CheckpointPassive)[0]
+	c, _ := triesOf(r, store.CheckpointPassive)
 	frames, moved := c.Frames.Int64, c.Checkpointed.Int64
-	j := experiment.Judgement{Verdict: check.Refuted, Measured: fmt.Sprintf("%d of %d frames moved", moved, frames)}
 	limit, anybody := snapshotFrames(r)
-	if !anybody {
-		j.Reason = j.Measured + ", and nobody was reading"
-		return j
+	j := experiment.Judgement{
+		Verdict:  ruled(anybody && moved < frames && moved <= limit),
+		Measured: fmt.Sprintf("%d of %d frames moved", moved, frames),
 	}
-	j.Reason = fmt.Sprintf("%s; the oldest reader's snapshot ends at frame %d", j.Measured, limit)
-	if moved < frames && moved <= limit {
-		j.Verdict = check.Holds
+	j.Reason = j.Measured + ", and nobody was reading"
+	if anybody {
+		j.Reason = fmt.Sprintf("%s; the oldest reader's snapshot ends at frame %d", j.Measured, limit)
 	}
 	return j
 }
 
 // passiveKeepsSize judges the last PASSIVE checkpoint, if nobody kept it from moving everything.
 func passiveKeepsSize(r *run.Recording) experiment.Judgement {
-	all := checkpointsOf(r, store.CheckpointPassive)
-	c := all[len(all)-1]
-	j := experiment.Judgement{
-		Verdict: check.Refuted, Measured: fmt.Sprintf("%s before, %s after", mebibytes(c.before), mebibytes(c.after)),
+	_, c := triesOf(r, store.CheckpointPassive)
+	measured := fmt.Sprintf("%s before, %s after", mebibytes(c.before), mebibytes(c.after))
+	if c.Checkpointed != c.Frames {
+		return experiment.Judgement{Measured: measured, Reason: fmt.Sprintf("it moved only %d of %d frames", c.Checkpointed.Int64, c.Frames.Int64)}
+	}
+	return experiment.Judgement{
+		Verdict: ruled(c.before == c.after), Measured: measured,
 		Reason: fmt.Sprintf("with all %d frames moved, the file had %s before and %s after", c.Frames.Int64, mebibytes(c.before), mebibytes(c.after)),
 	}
-	switch {
-	case c.Checkpointed != c.Frames:
-		j.Verdict = check.Inconclusive
-		j.Reason = fmt.Sprintf("it moved only %d of %d frames", c.Checkpointed.Int64, c.Frames.Int64)
-	case c.before == c.after:
-		j.Verdict = check.Holds
-	}
-	return j
 }
 
 func truncateBlocked(r *run.Recording) experiment.Judgement {
-	c := checkpointsOf(r, store.CheckpointTruncate)[0]
-	said := "done"
+	c, _ := triesOf(r, store.CheckpointTruncate)
+	timeout := r.Setup.Discipline.BusyTimeout
+	came := "done"
 	if c.Blocked {
-		said = "blocked"
+		came = "blocked"
 	}
-	j := experiment.Judgement{
-		Verdict: check.Refuted, Measured: fmt.Sprintf("%s after %s", said, took(c.StepEvent)),
+	return experiment.Judgement{
+		Verdict:  ruled(c.Blocked && c.Answered-c.Sent >= timeout.Duration() && c.after == c.before),
+		Measured: fmt.Sprintf("%s after %s", came, took(c.StepEvent)),
 		Reason: fmt.Sprintf("with a busy_timeout of %d ms it was %s after %s, and the file of %s has %s",
-			r.Setup.Discipline.BusyTimeout, said, took(c.StepEvent), mebibytes(c.before), mebibytes(c.after)),
+			timeout, came, took(c.StepEvent), mebibytes(c.before), mebibytes(c.after)),
 	}
-	if c.Blocked && c.Answered-c.Sent >= r.Setup.Discipline.BusyTimeout.Duration() && c.after == c.before {
-		j.Verdict = check.Holds
-	}
-	return j
 }
 
 func truncateEmpties(r *run.Recording) experiment.Judgement {
-	all := checkpointsOf(r, store.CheckpointTruncate)
-	c := all[len(all)-1]
-	j := experiment.Judgement{
-		Verdict: check.Refuted, Measured: fmt.Sprintf("%d bytes", c.after),
+	_, c := triesOf(r, store.CheckpointTruncate)
+	return experiment.Judgement{
+		Verdict: ruled(c.after == 0), Measured: fmt.Sprintf("%d bytes", c.after),
 		Reason: fmt.Sprintf("the file had %s before the last TRUNCATE and %d bytes after it", mebibytes(c.before), c.after),
 	}
-	if c.after == 0 {
-		j.Verdict = check.Holds
-	}
-	return j
 }
 
 func mebibytes(n int64) string { return measure.Number(float64(n)/(1<<20)) + " MiB" }
 
-// walPlot draws the size of the WAL against the rows that were written.
+// walPlot draws the size of the WAL against the rows that were written, in the first
+// recording of each arm.
 func walPlot(arms []run.Evidence) run.Chart {
 	c := run.Chart{
 		Kind: run.ChartLines, Title: "The WAL file while rows are written",
@@ -251,8 +259,7 @@ func walPlot(arms []run.Evidence) run.Chart {
 		s := run.Series{Name: arms[i].Arm}
 		for r := range arms[i].All {
 			for _, p := range growth(r) {
-				y := float64(p.bytes) / (1 << 20)
-				s.Points = append(s.Points, run.Point{X: float64(p.rows), Y: y, Low: y, High: y, Count: 1})
+				s.Points = append(s.Points, exact(float64(p.rows), float64(p.bytes)/(1<<20), 1))
 			}
 			break
 		}
@@ -261,62 +268,4 @@ func walPlot(arms []run.Evidence) run.Chart {
 		}
 	}
 	return c
-}
-
-// Each batch is one transaction. A row fills a page of its own, so that four
-// batches pass the 1000 pages of an automatic checkpoint, and all of them 2000.
-const (
-	batches   = 8
-	batchRows = 300
-	autoPages = 1000
-)
-
-// batch is how container B writes one more batch and looks at the WAL.
-func batch() []run.Step {
-	write := containerB.does(api.DoWriteRows)
-	write.Value = batchRows
-	return []run.Step{write, containerB.does(api.DoWALSize)}
-}
-
-// checkpoints is how container C tries both modes, and looks at the WAL after each.
-func checkpoints() []run.Step {
-	return []run.Step{
-		containerC.asks(api.DoCheckpoint, string(store.CheckpointPassive)), containerC.does(api.DoWALSize),
-		containerC.asks(api.DoCheckpoint, string(store.CheckpointTruncate)), containerC.does(api.DoWALSize),
-	}
-}
-
-// reads is how a reader takes its snapshot.
-func reads(reader actor) []run.Step {
-	return []run.Step{reader.does(api.DoBeginDeferred), reader.does(api.DoCountRows)}
-}
-
-func nobodyReads() *run.Scene {
-	var steps []run.Step
-	for range batches {
-		steps = append(steps, batch()...)
-	}
-	return scene("nobody reads", steps, checkpoints())
-}
-
-// oneReads: container A reads from the first batch to the last.
-func oneReads() *run.Scene {
-	steps := append(batch(), reads(containerA)...)
-	for range batches - 1 {
-		steps = append(steps, batch()...)
-	}
-	return scene("one reads, and leaves", steps, checkpoints(), []run.Step{containerA.does(api.DoCommit)}, checkpoints())
-}
-
-// readersTakeTurns: two readers of container A, each of which begins before the
-// other ends. No read is long, and yet there is always one.
-func readersTakeTurns() *run.Scene {
-	one, other := actor{"A1", containerA.node}, actor{"A2", containerA.node}
-	steps := append(batch(), reads(one)...)
-	for range batches - 2 {
-		steps = append(steps, batch()...)
-		steps = append(append(steps, reads(other)...), one.does(api.DoCommit))
-		one, other = other, one
-	}
-	return scene("readers take turns", steps, batch(), checkpoints())
 }

@@ -44,8 +44,9 @@ func checkpointed(s *run.Scene, n int, blocked bool, moved, frames int64, after 
 
 func TestCheckpointJudgements(t *testing.T) {
 	const whole = 1000 * time.Millisecond
+	x := checkpoint(Options{})
 	growing := []int64{300, 600, 900, 1200, 1500, 1800, 2100, 2400}
-	one, nobody := oneReads(), nobodyReads()
+	one, nobody := sceneOf(t, x, "one reader, who leaves"), sceneOf(t, x, "nobody reads")
 	with := func(s *run.Scene, frames []int64, twists ...twist) *run.Recording {
 		return staging(s, 1000, append(wals(s, frames...), twists...)...)
 	}
@@ -85,12 +86,13 @@ func TestCheckpointJudgements(t *testing.T) {
 
 // The oldest of the readers that are still there counts.
 func TestSnapshotFrames(t *testing.T) {
-	s := readersTakeTurns()
+	x := checkpoint(Options{})
+	s := sceneOf(t, x, "readers take turns")
 	frames := []int64{300, 600, 900, 1200, 1500, 1800, 2100, 2400}
 	if n, anybody := snapshotFrames(staging(s, 1000, wals(s, frames...)...)); n != 2100 || !anybody {
 		t.Errorf("frame %d, %t; want 2100", n, anybody)
 	}
-	if _, anybody := snapshotFrames(staging(nobodyReads(), 1000)); anybody {
+	if _, anybody := snapshotFrames(staging(sceneOf(t, x, "nobody reads"), 1000)); anybody {
 		t.Error("somebody reads where nobody does")
 	}
 }

@@ -13,15 +13,15 @@ import (
 	"example.com/contend/internal/workload"
 )
 
-// crash is the seed's fifth test: containers die in the midst of writing. The
-// seed lets chance say when each dies once; here all die together, again and
-// again, and chance says when.
+// crash is the source's fifth test: containers die in the midst of writing. There
+// chance says when each dies once; here all die together, again and again, and chance
+// says when.
 func crash(o Options) experiment.Experiment {
 	arms := crashArms(o)
 	return experiment.Experiment{
 		Name:     "crash",
 		Question: "When every node is killed with SIGKILL in the midst of writing, again and again (no power loss: the page cache survives), is the file damaged, and is an acknowledged write lost?",
-		Claims:   crashClaims(),
+		Claims:   crashClaims,
 		Arms:     arms,
 		Figures:  []experiment.Figure{crashes, hotJournals, unacknowledged, downtime},
 		Plots: []experiment.Plot{
@@ -29,47 +29,50 @@ func crash(o Options) experiment.Experiment {
 			figureBars("What crashes left behind", run.Axis{Label: "in one recording"}, func(*run.Evidence) bool { return true }, crashes, hotJournals, unacknowledged, lostWrites),
 		},
 		Abreast: 2, // a killed node works for nobody until it is back
-		Takes:   takes(o, 8*time.Second, 2*time.Second),
+		Takes:   pick(o, 8*time.Second, 2*time.Second),
 	}
+}
+
+// crashClaims are the source's and SQLite's. All of them are about programs that
+// are killed. Killing says nothing about a power cut: the operating system goes on and
+// has every byte that the program handed to it.
+var crashClaims = []experiment.Claim{
+	claim("ok-before", source(242, "整合性チェック"),
+		"Before anything is asked of the nodes, integrity_check says ok.",
+		experiment.Each(okBefore)),
+	claim("damaged-after", source(250, "破損の可能性を確認"),
+		"Once nodes have been killed in the midst of writing, integrity_check finds damage.",
+		experiment.Each(damagedAfter)),
+	claim("writes-lost", source(641, "データの不整合"),
+		"The data become inconsistent: writes that were acknowledged are missing after a crash.",
+		experiment.Each(writesLost)),
+	claim("data-safe", sqlite("pragma.html#pragma_synchronous"),
+		"If the application crashes, the data are safe, even where synchronous is OFF: no acknowledged write is lost and nothing is damaged.",
+		experiment.Each(dataSafe)),
+	claim("all-or-nothing", sqlite("atomiccommit.html"),
+		"Commit is atomic: of a transaction that a crash cut off, and of a write that was refused, nothing is there afterwards.",
+		experiment.Each(allOrNothing)),
 }
 
 // crashArms are the two journals, each as careful and as careless as it can be.
 // A quick run has of each only what is most at risk.
-func crashArms(o Options) []experiment.Arm {
-	lasts := 2 * time.Second
-	levels := []store.Synchronous{store.Off, store.Normal, store.Full}
-	if o.Quick {
-		lasts, levels = 1200*time.Millisecond, levels[:1]
-	}
-	var arms []experiment.Arm
-	for _, synchronous := range levels {
+func crashArms(o Options) (arms []experiment.Arm) {
+	for _, synchronous := range pick(o, []store.Synchronous{store.Off, store.Normal, store.Full}, []store.Synchronous{store.Off}) {
 		for _, j := range []store.Journal{store.Delete, store.WAL} {
-			arms = append(arms, crashArm(j, synchronous, lasts))
+			d := quiet(store.Separate, 1000, j)
+			d.Synchronous, d.Pool = synchronous, 8
+			arms = append(arms, experiment.Arm{
+				Name: fmt.Sprintf("%s/%s", j, synchronous),
+				Trials: experiment.Single(run.Setup{
+					Nodes: nodes, Discipline: d, Workload: workload.Write{}, Fault: run.Crash{Within: 400 * time.Millisecond},
+					// An open load: while no node lives, clients do not ask more often.
+					Load: run.Load{Arrival: run.Open, Clients: 32, Rate: 150, Duration: pick(o, 2*time.Second, 1200*time.Millisecond), Timeout: 5 * time.Second},
+				}),
+				Expect: outlook{holds: "ok-before data-safe all-or-nothing", refuted: "damaged-after writes-lost"}.expect(),
+			})
 		}
 	}
 	return arms
-}
-
-func crashArm(j store.Journal, synchronous store.Synchronous, lasts time.Duration) experiment.Arm {
-	d := quiet(store.Separate, 1000, j)
-	d.Synchronous, d.Pool = synchronous, 8
-	return experiment.Arm{
-		Name: fmt.Sprintf("%s/%s", j, synchronous),
-		Trials: experiment.Single(run.Setup{
-			Nodes: nodes, Discipline: d,
-			// An open load: while no node lives, clients do not ask more often.
-			Load:     run.Load{Arrival: run.Open, Clients: 32, Rate: 150, Duration: lasts, Timeout: 5 * time.Second},
-			Workload: workload.Write{},
-			Fault:    run.Crash{Within: 400 * time.Millisecond},
-		}),
-		Expect: map[string]run.Expectation{
-			"ok-before":      run.ExpectHolds,
-			"damaged-after":  run.ExpectRefuted,
-			"writes-lost":    run.ExpectRefuted,
-			"data-safe":      run.ExpectHolds,
-			"all-or-nothing": run.ExpectHolds,
-		},
-	}
 }
 
 // crashes is how often all nodes were killed.
@@ -89,7 +92,7 @@ var hotJournals = experiment.Figure{Name: "hot journals", Of: func(r *run.Record
 	return n, r.Told()
 }}
 
-// unacknowledged is how many rows were committed without their clients ever hearing of it.
+// unacknowledged is how many rows were committed though no client got an answer.
 var unacknowledged = experiment.Figure{Name: "committed, not acknowledged", Of: func(r *run.Recording) (n float64, ok bool) {
 	return float64(r.Durability().Recovered), r.Facts != nil
 }}
@@ -107,7 +110,7 @@ var downtime = experiment.Figure{Name: "longest from killed to serving", Unit: "
 	return seconds, ok
 }}
 
-// looks returns what was found before the load began, and after each crash.
+// looks returns the look at the database before the load began, and those after each crash.
 func looks(r *run.Recording) (before *run.FaultEvent, after []run.FaultEvent) {
 	for i, event := range r.Faults {
 		switch {
@@ -121,46 +124,10 @@ func looks(r *run.Recording) (before *run.FaultEvent, after []run.FaultEvent) {
 	return before, after
 }
 
-// crashClaims are the seed's and SQLite's. All of them are about programs that
-// are killed. What a power cut takes is another question, and killing asks
-// nothing about it: the operating system goes on and has every byte that it was
-// handed.
-func crashClaims() []experiment.Claim {
-	return []experiment.Claim{{
-		ID:     "ok-before",
-		Text:   "Before anything is asked of the nodes, integrity_check says ok.",
-		TextJA: "整合性チェック",
-		Source: seed(242),
-		Check:  experiment.Each(okBefore),
-	}, {
-		ID:     "damaged-after",
-		Text:   "Once nodes have been killed in the midst of writing, integrity_check finds damage.",
-		TextJA: "破損の可能性を確認",
-		Source: seed(250),
-		Check:  experiment.Each(damagedAfter),
-	}, {
-		ID:     "writes-lost",
-		Text:   "The data become inconsistent: writes that were acknowledged are missing after a crash.",
-		TextJA: "データの不整合",
-		Source: seed(641),
-		Check:  experiment.Each(writesLost),
-	}, {
-		ID:     "data-safe",
-		Text:   "If the application crashes, the data are safe, even where synchronous is OFF: no acknowledged write is lost and nothing is damaged.",
-		Source: "https://sqlite.org/pragma.html#pragma_synchronous",
-		Check:  experiment.Each(dataSafe),
-	}, {
-		ID:     "all-or-nothing",
-		Text:   "Commit is atomic: of a transaction that a crash cut off, and of a write that was refused, nothing is there afterwards.",
-		Source: "https://sqlite.org/atomiccommit.html",
-		Check:  experiment.Each(allOrNothing),
-	}}
-}
-
 func okBefore(r *run.Recording) experiment.Judgement {
 	before, _ := looks(r)
 	if before == nil {
-		return experiment.Judgement{Reason: "nobody looked at the database before the load began"}
+		return undecided("nobody looked at the database before the load began")
 	}
 	return experiment.Judgement{
 		Verdict: ruled(before.Integrity == "ok"), Measured: before.Integrity,
@@ -168,9 +135,9 @@ func okBefore(r *run.Recording) experiment.Judgement {
 	}
 }
 
-// damage returns what integrity_check said after crashes and in the end where
-// that was not ok, and how often it was asked.
-func damage(r *run.Recording) (found []string, asked int) {
+// damage returns the results of integrity_check after crashes and in the end
+// that were not ok, and how many checks there were.
+func damage(r *run.Recording) (found []string, checks int) {
 	_, after := looks(r)
 	if r.Facts != nil && len(after) > 0 {
 		after = append(after, run.FaultEvent{Integrity: r.Facts.Integrity})
@@ -183,20 +150,20 @@ func damage(r *run.Recording) (found []string, asked int) {
 	return found, len(after)
 }
 
-var neverCrashed = experiment.Judgement{Reason: "nobody looked at the database after a crash"}
+var neverCrashed = undecided("nobody looked at the database after a crash")
 
 func damagedAfter(r *run.Recording) experiment.Judgement {
-	found, asked := damage(r)
-	if asked == 0 {
+	found, checks := damage(r)
+	if checks == 0 {
 		return neverCrashed
 	}
 	j := experiment.Judgement{
 		Verdict:  ruled(len(found) > 0),
-		Measured: fmt.Sprintf("damaged in %d of %d checks", len(found), asked),
-		Reason:   fmt.Sprintf("integrity_check was asked %d times, after every crash and in the end, and always said ok", asked),
+		Measured: fmt.Sprintf("damaged in %d of %d checks", len(found), checks),
+		Reason:   fmt.Sprintf("integrity_check was asked %d times, after every crash and in the end, and always said ok", checks),
 	}
 	if len(found) > 0 {
-		j.Reason = fmt.Sprintf("integrity_check found damage in %d of %d checks: %s", len(found), asked, found[0])
+		j.Reason = fmt.Sprintf("integrity_check found damage in %d of %d checks: %s", len(found), checks, found[0])
 	}
 	return j
 }
@@ -204,11 +171,7 @@ func damagedAfter(r *run.Recording) experiment.Judgement {
 func writesLost(r *run.Recording) experiment.Judgement {
 	s := r.Durability()
 	lost := check.Range{Min: max(s.Lost.Min, s.Missing), Max: max(s.Lost.Max, s.Missing)}
-	j := experiment.Judgement{
-		Measured: fmt.Sprintf("%s of %d lost", lost, s.Acknowledged),
-		Reason:   s.Reason,
-		Witness:  s.Witnesses,
-	}
+	j := experiment.Judgement{Measured: fmt.Sprintf("%s of %d lost", lost, s.Acknowledged), Reason: s.Reason, Witness: s.Witnesses}
 	if len(s.Crashes) > 0 && s.Acknowledged > 0 {
 		j.Verdict = lost.Above(0)
 	}
@@ -217,13 +180,13 @@ func writesLost(r *run.Recording) experiment.Judgement {
 
 func dataSafe(r *run.Recording) experiment.Judgement {
 	s := r.Durability()
-	found, asked := damage(r)
-	if asked == 0 {
+	found, checks := damage(r)
+	if checks == 0 {
 		return neverCrashed
 	}
 	return experiment.Judgement{
 		Verdict:  check.Merge(s.Verdict, ruled(len(found) == 0)),
-		Measured: fmt.Sprintf("%s of %d lost, damaged in %d of %d checks", s.Lost, s.Acknowledged, len(found), asked),
+		Measured: fmt.Sprintf("%s of %d lost, damaged in %d of %d checks", s.Lost, s.Acknowledged, len(found), checks),
 		Reason:   s.Reason,
 		Witness:  s.Witnesses,
 	}
@@ -231,7 +194,7 @@ func dataSafe(r *run.Recording) experiment.Judgement {
 
 // allOrNothing looks for rows that cannot be there. Every other crash meets a
 // transaction that has written to the disk and never commits; a recording in
-// which none left anything to recover has not put the claim to the test.
+// which none left anything to recover has not tested the claim.
 func allOrNothing(r *run.Recording) experiment.Judgement {
 	s := r.Durability()
 	_, after := looks(r)
@@ -271,8 +234,12 @@ func survivalPlot(arm string) experiment.Plot {
 				continue
 			}
 			for r := range arms[i].All {
-				c.Series = []run.Series{acknowledgedOver(r), foundOver(r)}
-				c.Marks = deaths(r)
+				found := run.Series{Name: "found after a crash"}
+				_, after := looks(r)
+				for _, look := range after {
+					found.Points = append(found.Points, countAt(look.From.Sub(r.Started), int(look.Rows)))
+				}
+				c.Series, c.Marks = []run.Series{acknowledgedOver(r), found}, deaths(r)
 				break
 			}
 		}
@@ -280,8 +247,8 @@ func survivalPlot(arm string) experiment.Plot {
 	}
 }
 
-// acknowledgedOver counts the acknowledged writes as their clients heard of
-// them, in about 100 steps.
+// acknowledgedOver counts the acknowledged writes at the times at which their clients
+// learned of them, in about 100 steps.
 func acknowledgedOver(r *run.Recording) run.Series {
 	s := run.Series{Name: "acknowledged"}
 	var times []time.Duration
@@ -300,50 +267,26 @@ func acknowledgedOver(r *run.Recording) run.Series {
 	return s
 }
 
-// foundOver is how many rows each look found.
-func foundOver(r *run.Recording) run.Series {
-	s := run.Series{Name: "found after a crash"}
-	_, after := looks(r)
-	for _, look := range after {
-		s.Points = append(s.Points, countAt(look.From.Sub(r.Started), int(look.Rows)))
-	}
-	return s
-}
-
-func countAt(t time.Duration, n int) run.Point {
-	y := float64(n)
-	return run.Point{X: 1000 * t.Seconds(), Y: y, Low: y, High: y, Count: n}
-}
+// countAt is the point of a count at a time, in ms.
+func countAt(t time.Duration, n int) run.Point { return exact(1000*t.Seconds(), float64(n), n) }
 
 // deaths are the stretches from the first kill of a crash until the last of the
-// killed nodes served again.
-func deaths(r *run.Recording) []run.Mark {
-	var marks []run.Mark
-	for _, round := range rounds(r) {
-		first := slices.MinFunc(round, func(a, b run.FaultEvent) int { return a.From.Compare(b.From) })
-		last := slices.MaxFunc(round, func(a, b run.FaultEvent) int { return a.To.Compare(b.To) })
-		marks = append(marks, run.Mark{
-			From: 1000 * first.From.Sub(r.Started).Seconds(), To: 1000 * last.To.Sub(r.Started).Seconds(), Label: "killed",
-		})
-	}
-	return marks
-}
-
-// rounds returns the kills of each crash: they stand behind its look.
-func rounds(r *run.Recording) [][]run.FaultEvent {
-	var all [][]run.FaultEvent
+// killed nodes served again. The kills of a crash stand behind its look.
+func deaths(r *run.Recording) (marks []run.Mark) {
 	begun := false
 	for _, event := range r.Faults {
+		from, to := 1000*event.From.Sub(r.Started).Seconds(), 1000*event.To.Sub(r.Started).Seconds()
 		switch {
 		case event.Kind == run.KindLook:
 			begun = true
 		case event.Kind != run.KindCrash:
 		case begun:
-			all = append(all, []run.FaultEvent{event})
+			marks = append(marks, run.Mark{From: from, To: to, Label: "killed"})
 			begun = false
 		default:
-			all[len(all)-1] = append(all[len(all)-1], event)
+			last := &marks[len(marks)-1]
+			last.From, last.To = min(last.From, from), max(last.To, to)
 		}
 	}
-	return all
+	return marks
 }

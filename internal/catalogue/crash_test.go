@@ -84,7 +84,7 @@ func TestCrashClaims(t *testing.T) {
 		for id, want := range map[string]check.Verdict{
 			"ok-before": tt.before, "damaged-after": tt.damaged, "writes-lost": tt.lost, "data-safe": tt.safe, "all-or-nothing": tt.whole,
 		} {
-			if j := claimOf(t, crashClaims(), id).Check(evidenceOf(trialOf("", 0, tt.r))); j.Verdict != want || j.Reason == "" {
+			if j := claimOf(t, crashClaims, id).Check(evidenceOf(trialOf("", 0, tt.r))); j.Verdict != want || j.Reason == "" {
 				t.Errorf("%s: %s is %s because %q, want %s", tt.name, id, j.Verdict, j.Reason, want)
 			}
 		}

@@ -12,10 +12,7 @@ import (
 
 // patienceNeeded asks how much busy_timeout it takes.
 func patienceNeeded(o Options) experiment.Experiment {
-	writers := 40
-	if o.Quick {
-		writers = 20
-	}
+	writers := pick(o, 40, 20)
 	refused := experiment.Figure{
 		Name: "refused", Unit: "%",
 		Of: func(r *run.Recording) (float64, bool) {
@@ -26,19 +23,12 @@ func patienceNeeded(o Options) experiment.Experiment {
 	return experiment.Experiment{
 		Name:     "patience",
 		Question: fmt.Sprintf("How long must busy_timeout be, so that none of %d writers at once is refused?", writers),
-		Claims: []experiment.Claim{{
-			ID:     "five-seconds-suffice",
-			Text:   "With a busy_timeout of five seconds no writer is refused.",
-			TextJA: "デフォルト5秒のビジータイムアウト",
-			Source: seed(63),
-			Check: func(e *run.Evidence) experiment.Judgement {
-				return experiment.Each(noneRefused)(&run.Evidence{Trials: []run.TrialEvidence{*e.Trial("5 s")}})
-			},
-		}},
-		Arms: []experiment.Arm{
-			patienceArm("DELETE", store.Delete, writers, run.ExpectHolds),
-			patienceArm("WAL", store.WAL, writers, run.ExpectHolds),
+		Claims: []experiment.Claim{
+			claim("five-seconds-suffice", source(63, "デフォルト5秒のビジータイムアウト"),
+				"With a busy_timeout of five seconds no writer is refused.",
+				atLevel(5, noneRefused)),
 		},
+		Arms:    []experiment.Arm{patienceArm(store.Delete, writers), patienceArm(store.WAL, writers)},
 		Figures: []experiment.Figure{refused},
 		Plots: []experiment.Plot{experiment.LevelPlot("Refused against patience",
 			run.Axis{Label: "busy_timeout", Unit: "s"}, run.Axis{Label: "refused", Unit: "%"}, refused)},
@@ -47,11 +37,8 @@ func patienceNeeded(o Options) experiment.Experiment {
 }
 
 // patienceArm has a trial for each busy_timeout, all else equal.
-func patienceArm(name string, journal store.Journal, writers int, expected run.Expectation) experiment.Arm {
-	arm := experiment.Arm{
-		Name: name, Repeats: 3,
-		Expect: map[string]run.Expectation{"five-seconds-suffice": expected},
-	}
+func patienceArm(journal store.Journal, writers int) experiment.Arm {
+	arm := experiment.Arm{Name: string(journal), Repeats: 3, Expect: outlook{holds: "five-seconds-suffice"}.expect()}
 	for _, seconds := range []int{0, 1, 5} {
 		arm.Trials = append(arm.Trials, experiment.Trial{
 			Name: fmt.Sprintf("%d s", seconds), Level: float64(seconds),

@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -105,27 +104,13 @@ func TestFailuresLeaveRoomForWhatIsUnknown(t *testing.T) {
 	}
 }
 
-// What an outlook names must be a claim that its arm is asked: a name that is
-// spelt wrong would expect nothing.
-func TestOutlooksNameClaims(t *testing.T) {
-	for _, tt := range []struct {
-		x        experiment.Experiment
-		outlooks map[string]outlook
-	}{
-		{loadLevels(Options{}), loadOutlooks},
-		{retries(Options{}), retryOutlooks},
-		{cascade(Options{}), cascadeOutlooks},
-		{scale(Options{}), scaleOutlooks},
-	} {
-		arms := map[string]experiment.Arm{}
-		for _, arm := range tt.x.Arms {
-			arms[arm.Name] = arm
-		}
-		for name, o := range tt.outlooks {
-			for _, id := range strings.Fields(o.holds + " " + o.refuted) {
-				if _, asked := arms[name].Expect[id]; !asked {
-					t.Errorf("%s, %s: expects something of %q, which it is not asked", tt.x.Name, name, id)
-				}
+// What an outlook names must be a claim: load asks its arms about those of their levels
+// alone, so a name that is spelt wrong would expect nothing.
+func TestLoadOutlooksNameClaims(t *testing.T) {
+	for i, arm := range loadLevels(Options{}).Arms {
+		for id := range loadTable[i].expected.expect() {
+			if _, asked := arm.Expect[id]; !asked {
+				t.Errorf("%s: expects something of %q, which it is not asked", arm.Name, id)
 			}
 		}
 	}

@@ -14,35 +14,11 @@ import (
 // four times its busy_timeout and 1, 2 and 4 s between.
 const patience = 45 * time.Second
 
-// incrementsAbreast is how many arms run at once. What takes long in them is
-// that writers sleep in the busy handler; two at once leave a core to each, and
-// a quick run has a quarter of the increments.
-func incrementsAbreast(o Options) int {
-	if o.Quick {
-		return 3
-	}
-	return 2
-}
-
-// incrementsTake is how long all arms take; measured.
-func incrementsTake(o Options) time.Duration {
-	if o.Quick {
-		return 5 * time.Second
-	}
-	return 28 * time.Second
-}
-
-// nodes is how many containers the seed has.
+// nodes is how many containers the source has.
 const nodes = 4
 
-// arrivals are the two ways in which 100 increments come. The seed's is the
-// burst; the sequence shows how much of an answer is the arrival's doing.
-func arrivals(o Options) []run.Load {
-	if o.Quick {
-		return []run.Load{burst(24)}
-	}
-	return []run.Load{burst(100), sequence(nodes, 100)}
-}
+// counter is the name of the counter that clients increment.
+const counter = "counter"
 
 // burst is n requests at once, a connection each.
 func burst(n int) run.Load {
@@ -54,29 +30,43 @@ func sequence(clients, n int) run.Load {
 	return run.Load{Arrival: run.Sequence, Clients: clients, Requests: n, Timeout: patience}
 }
 
-// incrementArms returns the arms in which 100 increments run: the seed's red
+// quiet is a discipline without a pause between the read and the write, and
+// without retries.
+func quiet(transaction store.Transaction, timeout store.Milliseconds, journal store.Journal) store.Discipline {
+	d := store.Red()
+	d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, timeout, journal, 0
+	return d
+}
+
+// ofHundred scales a count that the source gives for 100 requests to those of r.
+func ofHundred(r *run.Recording, n int64) int64 {
+	return n * int64(r.Setup.Load.Requests) / 100
+}
+
+// increments gives x the arms in which 100 increments run: the source's red
 // and green, and between them every transaction style, without patience and
-// with five seconds of it, in both journals, all else equal. expect says, by
-// claim ID, what is expected of each.
+// with five seconds of it, in both journals, all else equal. Half of them are the source's
+// burst; the others are a sequence, which shows how much of an answer is the arrival's
+// doing. expect returns by claim ID what is expected under a setup.
 //
 // A quick run has fewer increments and only the arms that differ most.
-func incrementArms(o Options, expect map[string]func(run.Setup) run.Expectation) []experiment.Arm {
-	var arms []experiment.Arm
+func increments(o Options, x experiment.Experiment, expect map[string]func(run.Setup) run.Expectation) experiment.Experiment {
+	// What takes long is that writers sleep in the busy handler. Two arms at once leave a
+	// core to each; those of a quick run have a quarter of the increments.
+	x.Abreast = pick(o, 2, 3)
+	x.Takes = pick(o, 28*time.Second, 5*time.Second) // measured
+	arrivals := pick(o, []run.Load{burst(100), sequence(nodes, 100)}, []run.Load{burst(24)})
 	add := func(name string, d store.Discipline) {
-		for _, arrival := range arrivals(o) {
+		for _, arrival := range arrivals {
 			s := run.Setup{
-				Nodes: nodes, Discipline: d, Load: arrival,
-				Workload: workload.Increment{Key: "counter", Nodes: nodes},
-				Traced:   name == "immediate/5000/WAL" && arrival.Arrival == run.Burst,
+				Nodes: nodes, Discipline: d, Load: arrival, Workload: workload.Increment{Key: counter, Nodes: nodes},
+				Traced: name == "immediate/5000/WAL" && arrival.Arrival == run.Burst,
 			}
-			arm := experiment.Arm{
-				Name: name + "/" + string(arrival.Arrival), Trials: experiment.Single(s),
-				Expect: map[string]run.Expectation{},
-			}
+			arm := experiment.Arm{Name: name + "/" + string(arrival.Arrival), Trials: experiment.Single(s), Expect: map[string]run.Expectation{}}
 			for claim, of := range expect {
 				arm.Expect[claim] = of(s)
 			}
-			arms = append(arms, arm)
+			x.Arms = append(x.Arms, arm)
 		}
 	}
 	add("red", store.Red())
@@ -91,18 +81,96 @@ func incrementArms(o Options, expect map[string]func(run.Setup) run.Expectation)
 		}
 	}
 	add("green", store.Green())
-	return arms
+	return x
 }
 
-// quiet is a discipline without a pause between the read and the write, and
-// without retries.
-func quiet(transaction store.Transaction, timeout store.Milliseconds, journal store.Journal) store.Discipline {
-	d := store.Red()
-	d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, timeout, journal, 0
-	return d
+// What is expected of 100 increments rests on SQLite's rules where they decide,
+// and on repeated runs where timing does. Either stands where both verdicts
+// were seen, or where the figure came close to the claim's threshold.
+
+// expectBusy expects that more than 30 are refused with SQLITE_BUSY.
+func expectBusy(s run.Setup) run.Expectation {
+	switch {
+	case spreads(s):
+		return run.Either
+	case !patient(s):
+		return run.ExpectHolds
+	case s.Discipline.Transaction != store.Deferred:
+		// The busy handler is called; what it gives up on is SQLITE_TIMEOUT.
+		return run.ExpectRefuted
+	case wal(s):
+		// The upgrade of a read is refused without the busy handler
+		// (https://sqlite.org/lang_transaction.html, section 2.2).
+		return run.ExpectHolds
+	default:
+		// An upgrade is refused here too, but a reader waits before it reads: 1–84 refused.
+		return run.Either
+	}
 }
 
-// ofHundred scales a count that the seed gives for 100 requests to those of r.
-func ofHundred(r *run.Recording, n int64) int64 {
-	return n * int64(r.Setup.Load.Requests) / 100
+// expectFew expects that fewer than 70 succeed.
+func expectFew(s run.Setup) run.Expectation {
+	if starves(s) {
+		return run.Either // 64–100 succeeded
+	}
+	return expectBusy(s)
+}
+
+// expectLost expects that an acknowledged increment is lost.
+func expectLost(s run.Setup) run.Expectation {
+	switch {
+	case s.Discipline.Transaction != store.Separate:
+		return run.ExpectRefuted // transactions are serializable (https://sqlite.org/isolation.html)
+	case patient(s):
+		return run.ExpectHolds
+	default:
+		return run.Either // most are refused; of those that are not, 0–7 are lost
+	}
+}
+
+// expectBelow100 expects that the counter ends below 100: because increments
+// were refused, or because they were lost.
+func expectBelow100(s run.Setup) run.Expectation {
+	switch {
+	case expectLost(s) == run.ExpectHolds:
+		return run.ExpectHolds
+	case starves(s):
+		return run.Either
+	default:
+		return expectBusy(s)
+	}
+}
+
+// expectAbove50 expects that the counter ends above 50.
+func expectAbove50(s run.Setup) run.Expectation {
+	switch {
+	case starves(s), spreads(s):
+		return run.Either
+	case expectBusy(s) == run.Either:
+		return run.Either // 16–99
+	case expectLost(s) == run.ExpectHolds && s.Load.Arrival == run.Sequence && !wal(s):
+		return run.Either // 25–79
+	default:
+		return expectThat(expectBelow100(s) != run.ExpectHolds)
+	}
+}
+
+// patient reports whether a refused writer waits before it gives up.
+func patient(s run.Setup) bool { return s.Discipline.BusyTimeout > 0 }
+
+func wal(s run.Setup) bool { return s.Discipline.Journal == store.WAL }
+
+// spreads reports whether a burst may come apart on a busy machine: its requests
+// are so few and so short that more than half of them can find the lock free.
+func spreads(s run.Setup) bool {
+	return !patient(s) && s.Discipline.Think == 0 && s.Load.Requests < 100
+}
+
+// starves reports whether some of a burst may wait out their whole patience:
+// all of them poll for one lock, those that have waited longest poll most rarely, and
+// none tries again.
+func starves(s run.Setup) bool {
+	t := s.Discipline.Transaction
+	return patient(s) && s.Load.Arrival != run.Sequence && s.Discipline.Retries == 0 &&
+		(t == store.Immediate || t == store.Exclusive || t == store.Atomic)
 }

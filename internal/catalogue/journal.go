@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,14 +15,16 @@ import (
 	"example.com/contend/internal/workload"
 )
 
-// journal is the seed's fourth test: the same writes in DELETE and in WAL mode.
+// journal is the source's fourth test: the same writes in DELETE and in WAL mode.
 // They never meet a reader, where WAL differs most, so in three more arms
 // clients read beside them.
 func journal(o Options) experiment.Experiment {
+	readsToo := func(e *run.Evidence) bool { _, roles := e.Trials[0].Setup.Workload.(workload.Roles); return roles }
+	onlyWrites := func(e *run.Evidence) bool { return !readsToo(e) }
 	return experiment.Experiment{
 		Name:     "journal",
 		Question: "Of 50 writes over four nodes, how many more succeed in WAL than in a rollback journal, how much sooner are they done, and who keeps whom waiting?",
-		Claims:   append(writeClaims(), readClaims()...),
+		Claims:   journalClaims,
 		Arms:     append(writeArms(o), readArms(o)...),
 		Figures:  []experiment.Figure{duration, readRate, longestRead},
 		Plots: []experiment.Plot{
@@ -32,22 +33,50 @@ func journal(o Options) experiment.Experiment {
 			experiment.BarsPlot("Reads beside writes", run.Axis{Label: "reads that succeed", Unit: "1/s"}, readRate, readsToo),
 			experiment.BarsPlot("The longest that a read beside writes took", run.Axis{Label: "wait", Unit: "ms"}, longestRead, readsToo),
 		},
-		Takes: takes(o, 14*time.Second, 4*time.Second),
+		Takes: pick(o, 14*time.Second, 4*time.Second),
 	}
 }
 
-// writeArms are the seed's 50 writes, and the same one after another at each
-// node. Each write is one INSERT and its own transaction.
-func writeArms(o Options) []experiment.Arm {
-	arrivals := []run.Load{burst(50), sequence(nodes, 52)}
-	if o.Quick {
-		arrivals = []run.Load{burst(16)}
+// journalClaims compare DELETE with WAL mode, repeat by repeat: a difference is one
+// that every pair shows. The first four are about the source's writes, the others about
+// what a reader and a writer do to each other.
+var journalClaims = []experiment.Claim{
+	claim("wal-more-successes", source(216, "WALモードの方が若干良い"),
+		"More of 50 writes succeed in WAL than in DELETE mode, in every repeat.",
+		compared(journals.succeededMore, succeeded)),
+	claim("wal-faster", source(217, "WALモードの方が若干良い"),
+		"50 writes take less than 0.8 times as long in WAL as in DELETE mode, in every repeat.",
+		compared(func(j journals) check.Verdict { return j.tookLess(0.8) }, duration)),
+	claim("wal-still-fails", source(220, "それでも失敗は発生する"),
+		"More than 5 of 50 writes fail in WAL mode all the same.",
+		compared(func(j journals) check.Verdict { return j.stillFail(10) }, succeeded)),
+	claim("wal-no-cure", source(215, "WALモードの方が若干良いが、根本解決にはならない"),
+		"WAL mode does better than DELETE, with more successes or in less time, and yet some of 50 writes fail.",
+		compared(journals.noCure, succeeded, duration)),
+	claim("blocks-nobody", sqlite("wal.html"),
+		"Readers do not block writers and a writer does not block readers: without patience, none of them is refused a lock.",
+		experiment.Each(blocksNobody)),
+	claim("wal-more-reads", sqlite("wal.html"),
+		"WAL provides more concurrency: beside four writers, four readers get more answers than in DELETE mode, in every repeat.",
+		compared(func(j journals) check.Verdict {
+			return j.every(readRate, func(ratio float64) bool { return ratio > 1 })
+		}, readRate, longestRead)),
+}
+
+// writeArms are the source's 50 writes, and the same one after another at each
+// node. Each write is one INSERT and its own transaction. Patience is the cure: with it
+// no write fails in either mode, as long as none of a burst starves.
+func writeArms(o Options) (arms []experiment.Arm) {
+	expected := map[string]outlook{
+		"burst/0":       {holds: "wal-still-fails", either: "wal-more-successes wal-faster wal-no-cure"},
+		"burst/5000":    {refuted: "wal-still-fails", either: "wal-more-successes wal-faster wal-no-cure"}, // the median took 0.4 to 0.8 times as long
+		"sequence/0":    {holds: "wal-still-fails", either: "wal-more-successes wal-faster wal-no-cure"},
+		"sequence/5000": {refuted: "wal-more-successes wal-still-fails wal-no-cure", either: "wal-faster"}, // 0.27 to 0.44 times as long
 	}
-	var arms []experiment.Arm
-	for _, arrival := range arrivals {
+	for _, arrival := range pick(o, []run.Load{burst(50), sequence(nodes, 52)}, []run.Load{burst(16)}) {
 		for _, timeout := range []store.Milliseconds{0, 5000} {
 			name := fmt.Sprintf("%s/%d", arrival.Arrival, timeout)
-			arm := experiment.Arm{Name: name, Repeats: repeats(o), Expect: writeOutlooks[name].of(writeClaims())}
+			arm := experiment.Arm{Name: name, Repeats: pick(o, 3, 2), Expect: expected[name].expect()}
 			if arrival.Arrival == run.Burst && timeout > 0 {
 				arm.Repeats-- // of seconds each: a crowd of waiters sleeps longer than it writes
 			}
@@ -60,22 +89,6 @@ func writeArms(o Options) []experiment.Arm {
 	return arms
 }
 
-// writeOutlooks say what is expected by arm. Patience is the cure: with it no
-// write fails in either mode, as long as nobody of a burst starves.
-var writeOutlooks = map[string]outlook{
-	"burst/0":       {holds: "wal-still-fails"},
-	"burst/5000":    {refuted: "wal-still-fails"}, // the median took 0.4 to 0.8 times as long
-	"sequence/0":    {holds: "wal-still-fails"},
-	"sequence/5000": {refuted: "wal-more-successes wal-still-fails wal-no-cure"}, // 0.27 to 0.44 times as long
-}
-
-func repeats(o Options) int {
-	if o.Quick {
-		return 2
-	}
-	return 3
-}
-
 // journalTrial is a trial in journal j. Each client of a node has a connection.
 func journalTrial(j store.Journal, timeout store.Milliseconds, arrival run.Load, w workload.Workload) experiment.Trial {
 	d := quiet(store.Separate, timeout, j)
@@ -86,42 +99,33 @@ func journalTrial(j store.Journal, timeout store.Milliseconds, arrival run.Load,
 // readArms let clients read and write at once, none of them ever resting: first
 // so that only a reader and the writer can refuse each other, then half and half
 // and patiently.
-func readArms(o Options) []experiment.Arm {
-	arrival := run.Load{Arrival: run.Closed, Clients: 2 * nodes, Duration: takes(o, 300*time.Millisecond, 150*time.Millisecond), Timeout: patience}
-	write, read := workload.Write{Nodes: nodes}, workload.Read{Key: "counter", Nodes: nodes}
-	one, half := workload.Roles{First: 1, A: write, B: read}, workload.Roles{First: nodes, A: write, B: read}
-	both := experiment.Arm{
-		Name: "half-read/5000", Repeats: repeats(o),
-		Expect: map[string]run.Expectation{"wal-more-reads": run.ExpectHolds},
-	}
-	var arms []experiment.Arm
+func readArms(o Options) (arms []experiment.Arm) {
+	arrival := run.Load{Arrival: run.Closed, Clients: 2 * nodes, Duration: pick(o, 300*time.Millisecond, 150*time.Millisecond), Timeout: patience}
+	write, read := workload.Write{Nodes: nodes}, workload.Read{Key: counter, Nodes: nodes}
+	both := experiment.Arm{Name: "half-read/5000", Repeats: pick(o, 3, 2), Expect: outlook{holds: "wal-more-reads"}.expect()}
 	for _, j := range []store.Journal{store.Delete, store.WAL} {
 		arms = append(arms, experiment.Arm{
 			Name:   fmt.Sprintf("one-writes/0/%s", j),
-			Trials: []experiment.Trial{journalTrial(j, 0, arrival, one)},
+			Trials: []experiment.Trial{journalTrial(j, 0, arrival, workload.Roles{First: 1, A: write, B: read})},
 			Expect: map[string]run.Expectation{"blocks-nobody": expectThat(j == store.WAL)},
 		})
-		both.Trials = append(both.Trials, journalTrial(j, 5000, arrival, half))
+		both.Trials = append(both.Trials, journalTrial(j, 5000, arrival, workload.Roles{First: nodes, A: write, B: read}))
 	}
 	return append(arms, both)
 }
 
-func onlyWrites(e *run.Evidence) bool { return !readsToo(e) }
+// duration is the source's: from the first request to the last answer.
+var duration = experiment.Figure{Name: "duration", Unit: "ms", Of: func(r *run.Recording) (ms float64, ok bool) {
+	return 1000 * r.Seconds, r.Told()
+}}
 
-func readsToo(e *run.Evidence) bool {
-	_, roles := e.Trials[0].Setup.Workload.(workload.Roles)
-	return roles
-}
-
-// duration is the seed's: from the first request to the last answer.
-var duration = experiment.Figure{Name: "duration", Unit: "ms", Of: durationOf}
-
-func durationOf(r *run.Recording) (ms float64, ok bool) { return 1000 * r.Seconds, r.Told() }
+// succeeded is how many requests succeeded.
+var succeeded = experiment.Figure{Name: "succeeded", Of: func(r *run.Recording) (n float64, ok bool) {
+	return float64(r.Counts().OK), r.Told()
+}}
 
 // readRate is how many reads succeed while the load lasts.
-var readRate = experiment.Figure{Name: "reads that succeed", Unit: "1/s", Of: readRateOf}
-
-func readRateOf(r *run.Recording) (perSecond float64, ok bool) {
+var readRate = experiment.Figure{Name: "reads that succeed", Unit: "1/s", Of: func(r *run.Recording) (perSecond float64, ok bool) {
 	n, lasts := 0, r.Setup.Load.Duration
 	for _, op := range r.ClientOps() {
 		if op.Func == history.Read {
@@ -132,12 +136,10 @@ func readRateOf(r *run.Recording) (perSecond float64, ok bool) {
 		}
 	}
 	return float64(n) / lasts.Seconds(), ok
-}
+}}
 
 // longestRead is the longest wait for the answer to a read, whatever it was.
-var longestRead = experiment.Figure{Name: "longest read", Unit: "ms", Of: longestReadOf}
-
-func longestReadOf(r *run.Recording) (ms float64, ok bool) {
+var longestRead = experiment.Figure{Name: "longest read", Unit: "ms", Of: func(r *run.Recording) (ms float64, ok bool) {
 	var longest time.Duration
 	for _, op := range r.ClientOps() {
 		if op.Func == history.Read {
@@ -145,80 +147,18 @@ func longestReadOf(r *run.Recording) (ms float64, ok bool) {
 		}
 	}
 	return 1000 * longest.Seconds(), ok
-}
+}}
 
-// writeClaims compare the seed's writes in DELETE and in WAL mode, repeat by
-// repeat: a difference is one that every pair shows.
-func writeClaims() []experiment.Claim {
-	return []experiment.Claim{{
-		ID:     "wal-more-successes",
-		Text:   "More of 50 writes succeed in WAL than in DELETE mode, in every repeat.",
-		TextJA: "WALモードの方が若干良い",
-		Source: seed(216),
-		Check:  compared(journals.succeededMore, succeeded),
-	}, {
-		ID:     "wal-faster",
-		Text:   "50 writes take less than 0.8 times as long in WAL as in DELETE mode, in every repeat.",
-		TextJA: "WALモードの方が若干良い",
-		Source: seed(217),
-		Check:  compared(func(j journals) check.Verdict { return j.tookLess(0.8) }, duration),
-	}, {
-		ID:     "wal-still-fails",
-		Text:   "More than 5 of 50 writes fail in WAL mode all the same.",
-		TextJA: "それでも失敗は発生する",
-		Source: seed(220),
-		Check:  compared(func(j journals) check.Verdict { return j.stillFail(10) }, succeeded),
-	}, {
-		ID:     "wal-no-cure",
-		Text:   "WAL mode does better than DELETE, with more successes or in less time, and yet some of 50 writes fail.",
-		TextJA: "WALモードの方が若干良いが、根本解決にはならない",
-		Source: seed(215),
-		Check:  compared(journals.noCure, succeeded, duration),
-	}}
-}
-
-// walPage is where SQLite says what WAL mode is good for.
-const walPage = "https://sqlite.org/wal.html"
-
-// readClaims are what a reader and a writer do to each other.
-func readClaims() []experiment.Claim {
-	return []experiment.Claim{{
-		ID:     "blocks-nobody",
-		Text:   "Readers do not block writers and a writer does not block readers: without patience, none of them is refused a lock.",
-		Source: walPage,
-		Check:  experiment.Each(blocksNobody),
-	}, {
-		ID:     "wal-more-reads",
-		Text:   "WAL provides more concurrency: beside four writers, four readers get more answers than in DELETE mode, in every repeat.",
-		Source: walPage,
-		Check:  compared(journals.readMore, readRate, longestRead),
-	}}
-}
-
-// journals are the recordings of an arm in both modes. Those at one position
-// are of one repeat, made one right after the other.
-type journals struct{ rollback, wal []*run.Recording }
-
-// inBoth returns the repeats of which both recordings tell something.
-func inBoth(e *run.Evidence) journals {
-	var j journals
-	for _, a := range e.Trial(string(store.Delete)).Recordings {
-		for _, b := range e.Trial(string(store.WAL)).Recordings {
-			if a.Repeat == b.Repeat && a.Told() && b.Told() {
-				j.rollback, j.wal = append(j.rollback, a), append(j.wal, b)
-			}
-		}
-	}
-	return j
-}
+// journals are the repeats of an arm, first in DELETE and then in WAL mode.
+type journals []pair
 
 // compared returns a check that judges both modes side by side. The figures say
 // how they came out.
 func compared(judge func(journals) check.Verdict, figures ...experiment.Figure) func(*run.Evidence) experiment.Judgement {
 	return func(e *run.Evidence) experiment.Judgement {
-		both := inBoth(e)
-		if len(both.wal) == 0 {
-			return experiment.Judgement{Reason: "no repeat was recorded in both modes"}
+		both := journals(pairs(e.Trial(string(store.Delete)), e.Trial(string(store.WAL))))
+		if len(both) == 0 {
+			return undecided("no repeat was recorded in both modes")
 		}
 		var sides []string
 		for _, f := range figures {
@@ -236,39 +176,28 @@ func compared(judge func(journals) check.Verdict, figures ...experiment.Figure) 
 
 // side puts the figure of the two modes side by side, with their ratio.
 func (j journals) side(f experiment.Figure) string {
-	text := fmt.Sprintf("%s in DELETE %s, in WAL %s", f.Name, spreadOf(j.rollback, f), spreadOf(j.wal, f))
+	spread := func(of func(pair) *run.Recording) measure.Spread {
+		var t run.TrialEvidence
+		for _, p := range j {
+			t.Recordings = append(t.Recordings, of(p))
+		}
+		return t.Spread(f.Of)
+	}
+	text := fmt.Sprintf("%s in DELETE %s, in WAL %s", f.Name,
+		spread(func(p pair) *run.Recording { return p.base }), spread(func(p pair) *run.Recording { return p.other }))
 	if f.Unit != "" {
 		text += " " + f.Unit
 	}
-	if r := j.ratio(f); r.Count > 0 {
+	if r := ratios(j, f); r.Count > 0 {
 		text += fmt.Sprintf(": %s times", r)
 	}
 	return text
 }
 
-func spreadOf(all []*run.Recording, f experiment.Figure) measure.Spread {
-	t := run.TrialEvidence{Recordings: all}
-	return t.Spread(f.Of)
-}
-
-// ratio is that of the figure in WAL to the one in DELETE mode, repeat by
-// repeat: what both of a pair met on the machine is not in it.
-func (j journals) ratio(f experiment.Figure) measure.Spread {
-	var ratios []float64
-	for i := range j.wal {
-		a, known := f.Of(j.rollback[i])
-		b, alsoKnown := f.Of(j.wal[i])
-		if known && alsoKnown && a > 0 {
-			ratios = append(ratios, b/a)
-		}
-	}
-	return measure.SpreadOf(ratios)
-}
-
 // known reports whether every request was sent and answered.
 func (j journals) known() bool {
-	for _, r := range slices.Concat(j.rollback, j.wal) {
-		if r.Unsent+r.Counts().Unknown > 0 {
+	for _, p := range j {
+		if p.base.Unsent+p.base.Counts().Unknown+p.other.Unsent+p.other.Counts().Unknown > 0 {
 			return false
 		}
 	}
@@ -278,34 +207,24 @@ func (j journals) known() bool {
 // every judges the ratios of a figure, pair by pair: a claim on them holds where
 // every pair fits, and is refuted where none does.
 func (j journals) every(f experiment.Figure, fits func(ratio float64) bool) check.Verdict {
-	ratio := j.ratio(f)
+	ratio := ratios(j, f)
 	if ratio.Count == 0 || !j.known() || fits(ratio.Min) != fits(ratio.Max) {
 		return check.Inconclusive
 	}
 	return ruled(fits(ratio.Median))
 }
 
-// sum adds up a count over recordings.
-func sum(all []*run.Recording, of func(*run.Recording) check.Range) (total check.Range) {
-	for _, r := range all {
-		n := of(r)
-		total.Min += n.Min
-		total.Max += n.Max
-	}
-	return total
-}
-
 func (j journals) succeededMore() check.Verdict {
-	more, pairs := 0, len(j.wal)
-	for i := range pairs {
-		if j.wal[i].Succeeded().Min > j.rollback[i].Succeeded().Max {
+	more := 0
+	for _, p := range j {
+		if p.other.Succeeded().Min > p.base.Succeeded().Max {
 			more++
 		}
 	}
-	if !j.known() || more > 0 && more < pairs {
+	if !j.known() || more > 0 && more < len(j) {
 		return check.Inconclusive
 	}
-	return ruled(more == pairs)
+	return ruled(more == len(j))
 }
 
 func (j journals) tookLess(times float64) check.Verdict {
@@ -314,7 +233,12 @@ func (j journals) tookLess(times float64) check.Verdict {
 
 // stillFail judges whether more than so many in a hundred writes fail in WAL.
 func (j journals) stillFail(percent int64) check.Verdict {
-	return sum(j.wal, failures).Above(percent * int64(len(j.wal)) * planned(j.wal[0]) / 100)
+	var failed check.Range
+	for _, p := range j {
+		n := failures(p.other)
+		failed.Min, failed.Max = failed.Min+n.Min, failed.Max+n.Max
+	}
+	return failed.Above(percent * int64(len(j)) * planned(j[0].other) / 100)
 }
 
 // noCure judges whether WAL is better and no cure.
@@ -325,15 +249,6 @@ func (j journals) noCure() check.Verdict {
 	}
 	return check.Merge(better, j.stillFail(0))
 }
-
-func (j journals) readMore() check.Verdict {
-	return j.every(readRate, func(ratio float64) bool { return ratio > 1 })
-}
-
-// succeeded is how many requests did.
-var succeeded = experiment.Figure{Name: "succeeded", Of: func(r *run.Recording) (n float64, ok bool) {
-	return float64(r.Counts().OK), r.Told()
-}}
 
 // blocksNobody judges a load of readers and a single writer.
 func blocksNobody(r *run.Recording) experiment.Judgement {

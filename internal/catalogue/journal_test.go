@@ -26,7 +26,7 @@ func modes(rollback, wal []*run.Recording) *run.Evidence {
 }
 
 func TestWriteClaims(t *testing.T) {
-	claims := writeClaims()
+	claims := journalClaims
 	type all = []*run.Recording
 	unknown := crowdOf(48, 0, 2)
 	unknown.Seconds = 0.1
@@ -80,7 +80,7 @@ func TestSideBySide(t *testing.T) {
 	e := modes([]*run.Recording{lasted(time.Second, 50, 0), lasted(4*time.Second, 50, 0)}, []*run.Recording{lasted(time.Second/2, 50, 0), lasted(time.Second, 50, 0)})
 	want := fmt.Sprintf("duration in DELETE %s, in WAL %s ms: %s times",
 		measure.SpreadOf([]float64{1000, 4000}), measure.SpreadOf([]float64{500, 1000}), measure.SpreadOf([]float64{0.5, 0.25}))
-	if got := inBoth(e).side(duration); got != want {
+	if got := journals(pairs(e.Trial("DELETE"), e.Trial("WAL"))).side(duration); got != want {
 		t.Errorf("it says %q, want %q", got, want)
 	}
 }
@@ -123,7 +123,7 @@ func TestBlocksNobody(t *testing.T) {
 }
 
 func TestWALMoreReads(t *testing.T) {
-	claim := claimOf(t, readClaims(), "wal-more-reads")
+	claim := claimOf(t, journalClaims, "wal-more-reads")
 	few, many := mixed(10, 0, 5, 0), mixed(50, 0, 5, 0)
 	for _, tt := range []struct {
 		name         string
@@ -144,35 +144,38 @@ func TestWALMoreReads(t *testing.T) {
 func TestReadFigures(t *testing.T) {
 	r := mixed(10, 4, 5, 0)
 	r.Ops[0].Returned = 2 * time.Second // after the load's second
-	if rate, ok := readRateOf(r); rate != 5 || !ok {
+	if rate, ok := readRate.Of(r); rate != 5 || !ok {
 		t.Errorf("%g reads a second, %t; want 5 that succeeded in time", rate, ok)
 	}
-	if longest, ok := longestReadOf(r); longest != 2000 || !ok {
+	if longest, ok := longestRead.Of(r); longest != 2000 || !ok {
 		t.Errorf("the longest read is %g ms, %t; want 2000", longest, ok)
 	}
 	writes := mixed(0, 0, 5, 0)
-	_, rate := readRateOf(writes)
-	_, longest := longestReadOf(writes)
+	_, rate := readRate.Of(writes)
+	_, longest := longestRead.Of(writes)
 	if rate || longest {
 		t.Error("writes tell of reads")
 	}
 }
 
-// The plots of the seed's writes leave out the arms that read, and the other way round.
+// The plots of the source's writes leave out the arms that read, and the other way round.
 func TestJournalPlotsShowTheirArms(t *testing.T) {
-	writes, reads := 0, 0
-	for _, arm := range journal(Options{}).Arms {
-		e := &run.Evidence{Arm: arm.Name, Trials: []run.TrialEvidence{{Setup: arm.Trials[0].Setup}}}
-		if readsToo(e) == onlyWrites(e) {
-			t.Errorf("%s: is in both plots or in none", arm.Name)
-		}
-		if readsToo(e) {
-			reads++
-		} else if writes++; strings.Contains(arm.Name, "read") {
-			t.Errorf("%s: is among the writes", arm.Name)
-		}
+	x := journal(Options{})
+	var all []run.Evidence
+	for _, arm := range x.Arms {
+		reads := mixed(10, 0, 5, 0)
+		reads.Setup = arm.Trials[0].Setup
+		trial := trialOf("", 0, reads)
+		trial.Setup = arm.Trials[0].Setup
+		all = append(all, run.Evidence{Arm: arm.Name, Trials: []run.TrialEvidence{trial}})
 	}
-	if writes != 4 || reads != 3 {
-		t.Errorf("%d arms write and %d read, want 4 and 3", writes, reads)
+	for i, want := range []int{4, 4, 3, 3} {
+		var shown []string
+		for _, p := range x.Plots[i](all).Series[0].Points {
+			shown = append(shown, p.Label)
+		}
+		if len(shown) != want || strings.Contains(strings.Join(shown, " "), "read") != (i >= 2) {
+			t.Errorf("plot %d shows %v", i, shown)
+		}
 	}
 }

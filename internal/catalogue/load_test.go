@@ -38,7 +38,7 @@ func TestWhichClaimsLevelsAsk(t *testing.T) {
 	}
 }
 
-// rowOf returns the row of the seed's table with this level.
+// rowOf returns the row of the source's table with this level.
 func rowOf(t *testing.T, level int) tableRow {
 	t.Helper()
 	i := slices.IndexFunc(tableRows, func(row tableRow) bool { return row.level == level })
@@ -155,7 +155,7 @@ func TestBusyIsFrequentAtTheHighestLevel(t *testing.T) {
 		{"an unknown could tip it", crowdOf(89, 10, 1), check.Inconclusive},
 	} {
 		e := evidenceOf(trialOf("10 at once", 10, crowdOf(5, 5, 0)), trialOf("100 at once", 100, tt.highest))
-		if got := busyFrequent.Check(e); got.Verdict != tt.want {
+		if got := claimOf(t, loadClaims([]int{10, 100}), "busy-frequent").Check(e); got.Verdict != tt.want {
 			t.Errorf("%s: %s (%s), want %s", tt.name, got.Verdict, got.Reason, tt.want)
 		}
 	}

@@ -100,7 +100,7 @@ func TestWaitedOrFailed(t *testing.T) {
 }
 
 func TestWaits(t *testing.T) {
-	claims := waitClaims()
+	claims := lockWait(Options{}).Claims
 	slow, quick := wrote(history.OK, 0, 5001*ms), wrote(history.Failed, 0, 4*ms)
 	for _, tt := range []struct {
 		name      string

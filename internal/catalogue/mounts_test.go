@@ -51,7 +51,7 @@ func TestMountClaims(t *testing.T) {
 		{"not read", unread, open, open, open, open},
 	} {
 		for i, want := range []check.Verdict{tt.fatal, tt.differ, tt.tells, tt.onHost} {
-			claim := mountClaims()[i]
+			claim := mountClaims[i]
 			if j := claim.Check(&run.Evidence{Trials: []run.TrialEvidence{{Recordings: []*run.Recording{tt.r}}}}); j.Verdict != want {
 				t.Errorf("%s: %s is %s because %q, want %s", tt.name, claim.ID, j.Verdict, j.Reason, want)
 			}

@@ -15,7 +15,7 @@ func TestWaitQuadruples(t *testing.T) {
 		waits []time.Duration
 		want  check.Verdict
 	}{
-		{"the seed's own numbers", []time.Duration{50, 200, 800, 3200}, check.Holds},
+		{"the source's own numbers", []time.Duration{50, 200, 800, 3200}, check.Holds},
 		{"twice and eight times", []time.Duration{50, 100, 800}, check.Holds},
 		{"a step too small", []time.Duration{50, 200, 390}, check.Refuted},
 		{"a step too great", []time.Duration{50, 500, 2000}, check.Refuted},
@@ -52,6 +52,6 @@ func TestRetryAndLoadShareRecordings(t *testing.T) {
 		}
 	}
 	if shared["no retries"] != 5 || shared["3 retries"] != 3 {
-		t.Errorf("shared: %v; want no retries in every arm, and 3 with the seed's backoff, with its jitter and in green", shared)
+		t.Errorf("shared: %v; want no retries in every arm, and 3 with the source's backoff, with its jitter and in green", shared)
 	}
 }

@@ -24,7 +24,7 @@ func rates(n int, perSecond ...int) run.TrialEvidence {
 }
 
 func TestScaleClaims(t *testing.T) {
-	claims := scaleClaims()
+	claims := scaleClaims
 	for _, tt := range []struct {
 		name, claim string
 		e           *run.Evidence
@@ -76,7 +76,7 @@ func TestTheLockIsTheBottleneck(t *testing.T) {
 		{"nothing but waiting", trialOf("8 nodes", 8, refused), check.Holds},
 		{"nothing was traced", trialOf("8 nodes", 8, made(answered(1, history.OK, "", 0, 1)...)), check.Inconclusive},
 	} {
-		if got := lockBottleneck.Check(evidenceOf(trialOf("1 node", 1, traced(1, 99)), tt.eight)); got.Verdict != tt.want {
+		if got := lockIsBottleneck(evidenceOf(trialOf("1 node", 1, traced(1, 99)), tt.eight)); got.Verdict != tt.want {
 			t.Errorf("%s: %s (%s), want %s", tt.name, got.Verdict, got.Reason, tt.want)
 		}
 	}
@@ -85,7 +85,7 @@ func TestTheLockIsTheBottleneck(t *testing.T) {
 // Reads take no write lock: the claim about it is put to writes alone.
 func TestReadsAreNotAskedAboutTheWriteLock(t *testing.T) {
 	for _, arm := range scale(Options{}).Arms {
-		_, asked := arm.Expect[lockBottleneck.ID]
+		_, asked := arm.Expect["lock-is-the-bottleneck"]
 		if want := arm.Name != "read/WAL"; asked != want {
 			t.Errorf("%s: asked %t, want %t", arm.Name, asked, want)
 		}

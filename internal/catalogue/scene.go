@@ -30,16 +30,12 @@ func (a actor) does(do string) run.Step {
 
 // asks is a step about the counter, item or account name.
 func (a actor) asks(do, name string) run.Step {
-	s := a.does(do)
-	s.Name = name
-	return s
+	return run.Step{Session: a.session, Node: a.node, Do: do, Name: name}
 }
 
 // changes sets name to what a has last read of it, and by more.
 func (a actor) changes(do, name string, by int64) run.Step {
-	s := a.asks(do, name)
-	s.Value, s.Relative = by, true
-	return s
+	return run.Step{Session: a.session, Node: a.node, Do: do, Name: name, Value: by, Relative: true}
 }
 
 // apart is a step that the scene does not wait for.
@@ -48,45 +44,53 @@ func apart(s run.Step) run.Step {
 	return s
 }
 
-// line is how one line of a source is played: its first step says the line.
+// later is a step that comes a tenth of a second after the one before.
+func later(s run.Step) run.Step {
+	s.After = 100 * time.Millisecond
+	return s
+}
+
+// line is how one line of a source is played: its first step quotes the line.
 func line(say string, steps ...run.Step) []run.Step {
 	steps[0].Say = say
 	return steps
 }
 
-// scene makes a script of lines. Its name says what tells it from its like: a
-// report puts it behind "the scene".
+// scene makes a script of lines. Its name tells it from the other scenes of its
+// experiment: a report puts it behind "the scene".
 func scene(name string, lines ...[]run.Step) *run.Scene {
 	return &run.Scene{Name: name, Steps: slices.Concat(lines...)}
 }
 
-// sceneNodes is how many containers a scene has to itself.
-const sceneNodes = 3
-
-// staged is the setup in which s is played. Its sessions bring connections of
-// their own, so one beside them is enough for a node.
-func staged(s *run.Scene, transaction store.Transaction, timeout store.Milliseconds, journal store.Journal) run.Setup {
-	d := quiet(transaction, timeout, journal)
-	d.Pool = 1
-	return run.Setup{Nodes: sceneNodes, Discipline: d, Scene: s, Traced: true}
+// A play is a scene under one setting, and what is expected there.
+type play struct {
+	which       string // tells it from others under the same setting; "" where there are none
+	transaction store.Transaction
+	timeout     store.Milliseconds
+	journal     store.Journal
+	begin       run.Begin
+	expected    outlook
+	scene       *run.Scene
 }
 
-// expects are what an arm expects, by claim ID.
-type expects = map[string]run.Expectation
-
-// sceneArm is an arm in which s is played. Its name is made of the settings, as
-// everywhere, and of which is how the scene differs from others under the same.
-func sceneArm(which string, s run.Setup, e expects) experiment.Arm {
-	d := s.Discipline
-	name := fmt.Sprintf("%s/%d/%s", d.Transaction, d.BusyTimeout, d.Journal)
-	if which != "" {
-		name += "/" + which
+// arm is the arm in which p is played. Its name is made of the setting, and of which.
+func (p play) arm() experiment.Arm {
+	name := fmt.Sprintf("%s/%d/%s", p.transaction, p.timeout, p.journal)
+	if p.which != "" {
+		name += "/" + p.which
 	}
-	return experiment.Arm{Name: name, Trials: experiment.Single(s), Expect: e}
+	d := quiet(p.transaction, p.timeout, p.journal)
+	d.Pool = 1 // the sessions bring connections of their own: a node needs one beside them
+	return experiment.Arm{Name: name, Expect: p.expected.expect(), Trials: experiment.Single(run.Setup{
+		Nodes: 3, Discipline: d, Begin: p.begin, Scene: p.scene, Traced: true,
+	})}
 }
+
+// isPlayed reports whether a scene is played in an arm.
+func isPlayed(arm *run.Evidence) bool { return arm.Trials[0].Setup.Scene != nil }
 
 // played returns a check that puts judge to every recording of a scene, where
-// that was played to its end. What became of half a scene says nothing.
+// that was played to its end. What came of half a scene decides nothing.
 func played(judge func(*run.Recording) experiment.Judgement) func(*run.Evidence) experiment.Judgement {
 	return experiment.Each(func(r *run.Recording) experiment.Judgement {
 		if why := unplayed(r); why != "" {
@@ -115,11 +119,11 @@ func unplayed(r *run.Recording) string {
 	return ""
 }
 
-// locked reports whether e was refused for somebody else's lock or for a stale snapshot.
+// locked reports whether e was refused for another's lock or for a stale snapshot.
 func locked(e run.StepEvent) bool { return e.Code == api.CodeBusy || e.Code == api.CodeTimeout }
 
-// transactions returns what each transaction of session did, its BEGIN and what
-// ended it included. Statements outside of one are left out.
+// transactions returns the steps of each transaction of session, from its BEGIN to what
+// ended it. Statements outside of one are left out.
 func transactions(events []run.StepEvent, session string) [][]run.StepEvent {
 	var all [][]run.StepEvent
 	open := false
@@ -138,20 +142,21 @@ func transactions(events []run.StepEvent, session string) [][]run.StepEvent {
 	return all
 }
 
-// committed returns what changed the database of a scene for good, as far as
-// its sessions were told: statements outside of a transaction, and those in one
+// committed returns the steps that changed the database of a scene for good, as far as
+// its sessions know: statements outside of a transaction, and those in one
 // whose COMMIT succeeded.
 func committed(events []run.StepEvent) []run.StepEvent {
 	var done []run.StepEvent
 	open := map[string][]run.StepEvent{} // by session
 	for _, e := range events {
-		if e.Outcome == history.OK && e.Wrote.Valid || e.Outcome == history.OK && e.Do == api.DoRecordPayment {
+		ok := e.Outcome == history.OK
+		if ok && (e.Wrote.Valid || e.Do == api.DoRecordPayment) {
 			open[e.Session] = append(open[e.Session], e)
 		}
 		if e.Open {
 			continue
 		}
-		if e.Outcome == history.OK && e.Do != api.DoRollback {
+		if ok && e.Do != api.DoRollback {
 			done = append(done, open[e.Session]...)
 		}
 		delete(open, e.Session)
@@ -171,7 +176,7 @@ func came(e run.StepEvent) string {
 	}
 }
 
-// took says how long the answer to a step was waited for: "0.42 ms".
+// took says how long a step waited for its answer: "0.42 ms".
 func took(e run.StepEvent) string { return inMilliseconds(e.Answered - e.Sent) }
 
 func inMilliseconds(d time.Duration) string {

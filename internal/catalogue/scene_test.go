@@ -45,7 +45,8 @@ func got(step int, n int64) twist {
 // staging is a recording of s in which every step takes 1 ms and succeeds, but
 // for the twists. Its database is empty.
 func staging(s *run.Scene, timeout store.Milliseconds, twists ...twist) *run.Recording {
-	r := &run.Recording{Setup: staged(s, store.Deferred, timeout, store.WAL), Facts: &run.Facts{}}
+	setup := play{transaction: store.Deferred, timeout: timeout, journal: store.WAL, scene: s}.arm().Trials[0].Setup
+	r := &run.Recording{Setup: setup, Facts: &run.Facts{}}
 	open := map[string]bool{}
 	for i, step := range s.Steps {
 		at := time.Duration(i) * time.Millisecond
@@ -85,6 +86,16 @@ func wantVerdict(t *testing.T, judge func(*run.Recording) experiment.Judgement, 
 	}
 }
 
+// sceneOf is the scene of the first arm of x whose name ends so.
+func sceneOf(t *testing.T, x experiment.Experiment, arm string) *run.Scene {
+	t.Helper()
+	i := slices.IndexFunc(x.Arms, func(a experiment.Arm) bool { return strings.HasSuffix(a.Name, arm) })
+	if i < 0 {
+		t.Fatalf("no arm of %s ends with %s", x.Name, arm)
+	}
+	return x.Arms[i].Trials[0].Setup.Scene
+}
+
 // scenes are those of every arm.
 func scenes(x experiment.Experiment) []*run.Scene {
 	var all []*run.Scene
@@ -96,8 +107,8 @@ func scenes(x experiment.Experiment) []*run.Scene {
 	return all
 }
 
-// Whatever a step says stands in the seed, as a line of its own.
-func TestScenesQuoteTheSeed(t *testing.T) {
+// Whatever a step says stands in the source, as a line of its own.
+func TestScenesQuoteTheSource(t *testing.T) {
 	text, err := os.ReadFile("../../docs/07_container_shared_filedb.md")
 	if err != nil {
 		t.Fatal(err)
@@ -111,11 +122,11 @@ func TestScenesQuoteTheSeed(t *testing.T) {
 			}
 			said++
 			if !slices.Contains(lines, step.Say) {
-				t.Errorf("%s: %q is no line of the seed", s.Name, step.Say)
+				t.Errorf("%s: %q is no line of the source", s.Name, step.Say)
 			}
 		}
 		if said < 5 {
-			t.Errorf("%s: says %d lines of the seed", s.Name, said)
+			t.Errorf("%s: says %d lines of the source", s.Name, said)
 		}
 	}
 }
@@ -186,7 +197,9 @@ func TestTransactions(t *testing.T) {
 
 // Half a scene proves nothing, whatever is asked of it.
 func TestWhatProvesNothing(t *testing.T) {
-	whole := func() *run.Recording { return staging(saleAsTold(), 100) }
+	whole := func() *run.Recording {
+		return staging(sceneOf(t, inventory(Options{}), "deferred/5000/WAL/scene"), 100)
+	}
 	short, unknown, unread, unreadable := whole(), whole(), whole(), whole()
 	short.Steps = short.Steps[:5]
 	unknown.Steps[6].Outcome = history.Unknown

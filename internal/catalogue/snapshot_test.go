@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"testing"
-	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/api"
@@ -11,35 +10,37 @@ import (
 )
 
 func TestSnapshotJudgements(t *testing.T) {
-	const ms = time.Millisecond
+	x := snapshot(Options{})
+	statement, transaction, twice := sceneOf(t, x, "statement again"), sceneOf(t, x, "transaction again"), sceneOf(t, x, "overtaken again")
+	turns := sceneOf(t, x, "immediate/5000/WAL")
 	type judge = func(*run.Recording) experiment.Judgement
 	for name, c := range map[string]struct {
 		judge judge
 		of    *run.Recording
 		want  check.Verdict
 	}{
-		"refused at once":       {refusedAtOnce, staging(staleStatement(), 1000, refused(7, busySnapshot, 99*ms)), check.Holds},
-		"refused after a while": {refusedAtOnce, staging(staleStatement(), 1000, refused(7, busySnapshot, 100*ms)), check.Inconclusive},
-		"refused after all":     {refusedAtOnce, staging(staleStatement(), 1000, refused(7, api.CodeTimeout, 1000*ms)), check.Refuted},
-		"not refused":           {refusedAtOnce, staging(staleStatement(), 1000), check.Refuted},
+		"refused at once":       {refusedAtOnce, staging(statement, 1000, refused(7, busySnapshot, 99*ms)), check.Holds},
+		"refused after a while": {refusedAtOnce, staging(statement, 1000, refused(7, busySnapshot, 100*ms)), check.Inconclusive},
+		"refused after all":     {refusedAtOnce, staging(statement, 1000, refused(7, api.CodeTimeout, 1000*ms)), check.Refuted},
+		"not refused":           {refusedAtOnce, staging(statement, 1000), check.Refuted},
 
-		"stale":            {saysSnapshot, staging(staleStatement(), 1000, refused(7, busySnapshot, 0)), check.Holds},
-		"only busy":        {saysSnapshot, staging(staleStatement(), 1000, refused(7, api.CodeBusy, 0)), check.Refuted},
-		"no code, no word": {saysSnapshot, staging(staleStatement(), 1000), check.Inconclusive},
+		"stale":            {saysSnapshot, staging(statement, 1000, refused(7, busySnapshot, 0)), check.Holds},
+		"only busy":        {saysSnapshot, staging(statement, 1000, refused(7, api.CodeBusy, 0)), check.Refuted},
+		"no code, no word": {saysSnapshot, staging(statement, 1000), check.Inconclusive},
 
-		"refused each time": {refusedAgain, staging(staleStatement(), 1000,
+		"refused each time": {refusedAgain, staging(statement, 1000,
 			refused(7, busySnapshot, 0), refused(8, busySnapshot, 0), refused(9, busySnapshot, 0)), check.Holds},
-		"the third time": {refusedAgain, staging(staleStatement(), 1000, refused(7, busySnapshot, 0), refused(8, busySnapshot, 0)), check.Refuted},
-		"never again":    {refusedAgain, staging(staleTransaction(), 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
+		"the third time": {refusedAgain, staging(statement, 1000, refused(7, busySnapshot, 0), refused(8, busySnapshot, 0)), check.Refuted},
+		"never again":    {refusedAgain, staging(transaction, 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
 
-		"through":         {throughAgain, staging(staleTransaction(), 1000, refused(7, busySnapshot, 0)), check.Holds},
-		"refused again":   {throughAgain, staging(staleTwice(), 1000, refused(7, busySnapshot, 0), refused(15, busySnapshot, 0)), check.Refuted},
-		"not tried again": {throughAgain, staging(staleStatement(), 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
+		"through":         {throughAgain, staging(transaction, 1000, refused(7, busySnapshot, 0)), check.Holds},
+		"refused again":   {throughAgain, staging(twice, 1000, refused(7, busySnapshot, 0), refused(15, busySnapshot, 0)), check.Refuted},
+		"not tried again": {throughAgain, staging(statement, 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
 
-		"begun and done":        {unrefusedSinceBegin, staging(takesTurns(), 1000), check.Holds},
-		"refused at BEGIN only": {unrefusedSinceBegin, staging(takesTurns(), 1000, refused(3, api.CodeTimeout, 1000*ms)), check.Holds},
-		"refused at COMMIT":     {unrefusedSinceBegin, staging(takesTurns(), 1000, refused(5, api.CodeTimeout, 1000*ms)), check.Refuted},
-		"nothing begun":         {unrefusedSinceBegin, staging(takesTurns(), 1000, refused(1, api.CodeBusy, 0), refused(3, api.CodeBusy, 0)), check.Inconclusive},
+		"begun and done":        {unrefusedSinceBegin, staging(turns, 1000), check.Holds},
+		"refused at BEGIN only": {unrefusedSinceBegin, staging(turns, 1000, refused(3, api.CodeTimeout, 1000*ms)), check.Holds},
+		"refused at COMMIT":     {unrefusedSinceBegin, staging(turns, 1000, refused(5, api.CodeTimeout, 1000*ms)), check.Refuted},
+		"nothing begun":         {unrefusedSinceBegin, staging(turns, 1000, refused(1, api.CodeBusy, 0), refused(3, api.CodeBusy, 0)), check.Inconclusive},
 	} {
 		t.Run(name, func(t *testing.T) { wantVerdict(t, c.judge, c.of, c.want) })
 	}

@@ -46,11 +46,11 @@ func walReset(o Options) experiment.Experiment {
 	return experiment.Experiment{
 		Name:     "wal-reset",
 		Question: "While one node keeps checkpointing the WAL and nothing crashes, do acknowledged writes vanish, and does it take an old SQLite?",
-		Claims:   walResetClaims(),
+		Claims:   walResetClaims,
 		Arms:     walResetArms(o),
 		Figures:  []experiment.Figure{firstVanished, toldCorrupt},
 		Plots:    []experiment.Plot{vanishedPlot},
-		Takes:    takes(o, 16*time.Second, 2*time.Second),
+		Takes:    pick(o, 16*time.Second, 2*time.Second),
 	}
 }
 
@@ -58,15 +58,11 @@ func walReset(o Options) experiment.Experiment {
 // lost: on 2 cores that were busy with much other work, mostly within half a
 // second. So an arm is recorded three times.
 func walResetArms(o Options) []experiment.Arm {
-	lasts, repeats := 2*time.Second, 3
-	if o.Quick {
-		lasts, repeats = time.Second, 1
-	}
 	d := quiet(store.Immediate, 5000, store.WAL)
 	d.Synchronous, d.Pool = store.Off, 4
 	setup := run.Setup{
 		Nodes: nodes, Discipline: d,
-		Load:     run.Load{Arrival: run.Closed, Clients: 2, Duration: lasts},
+		Load:     run.Load{Arrival: run.Closed, Clients: 2, Duration: pick(o, 2*time.Second, time.Second)},
 		Workload: workload.Write{},
 		Fault:    run.Checkpoint{Node: fmt.Sprintf("app-%d", nodes), Mode: store.CheckpointPassive, Sessions: 1, Times: 100},
 	}
@@ -74,31 +70,24 @@ func walResetArms(o Options) []experiment.Arm {
 	old := setup
 	old.Build, old.Load.Duration = OldEngine, 2*time.Second
 	return []experiment.Arm{{
-		Name: "this engine", Trials: experiment.Single(setup), Repeats: repeats,
-		Expect: map[string]run.Expectation{"writes-vanish": run.ExpectRefuted, "fix-suffices": run.ExpectHolds},
+		Name: "this engine", Trials: experiment.Single(setup), Repeats: pick(o, 3, 1),
+		Expect: outlook{holds: "fix-suffices", refuted: "writes-vanish"}.expect(),
 	}, {
 		Name: "3.51.2", Trials: experiment.Single(old), Repeats: 3,
-		Expect: map[string]run.Expectation{"writes-vanish": run.ExpectHolds, "integrity-tells": run.ExpectRefuted},
+		Expect: outlook{holds: "writes-vanish", refuted: "integrity-tells"}.expect(),
 	}}
 }
 
-func walResetClaims() []experiment.Claim {
-	return []experiment.Claim{{
-		ID:     "writes-vanish",
-		Text:   "Within seconds acknowledged writes vanish or the file is damaged, though no node crashes and none does anything that SQLite forbids.",
-		Source: "https://sqlite.org/wal.html#walresetbug",
-		Check:  writesVanish,
-	}, {
-		ID:     "fix-suffices",
-		Text:   "From SQLite 3.51.3 on, and from 3.50.7 and 3.44.6 on their branches, the same load loses nothing and leaves the file intact.",
-		Source: "https://sqlite.org/releaselog/3_51_3.html",
-		Check:  fixSuffices,
-	}, {
-		ID:     "integrity-tells",
-		Text:   "Where acknowledged writes have vanished, PRAGMA integrity_check finds that something is wrong.",
-		Source: "https://sqlite.org/pragma.html#pragma_integrity_check",
-		Check:  damageTold,
-	}}
+var walResetClaims = []experiment.Claim{
+	claim("writes-vanish", sqlite("wal.html#walresetbug"),
+		"Within seconds acknowledged writes vanish or the file is damaged, though no node crashes and none does anything that SQLite forbids.",
+		writesVanish),
+	claim("fix-suffices", sqlite("releaselog/3_51_3.html"),
+		"From SQLite 3.51.3 on, and from 3.50.7 and 3.44.6 on their branches, the same load loses nothing and leaves the file intact.",
+		fixSuffices),
+	claim("integrity-tells", sqlite("pragma.html#pragma_integrity_check"),
+		"Where acknowledged writes have vanished, PRAGMA integrity_check finds that something is wrong.",
+		damageTold),
 }
 
 // A harm is what a recording shows of acknowledged writes that are gone and of
@@ -190,27 +179,32 @@ func writesVanish(e *run.Evidence) experiment.Judgement {
 	for r := range e.All {
 		for _, engine := range r.Engines {
 			if fixed, _ := store.WALResetFixed(engine.Version); fixed && r.Setup.Build == OldEngine {
-				return experiment.Judgement{Measured: engine.Version, Reason: fmt.Sprintf("a node ran %s, which has the fix: --%s has to name a program with 3.51.2", engine, OldEngine)}
+				return wrongEngine(engine, "has the fix: --"+OldEngine+" has to name a program with 3.51.2")
 			}
 		}
 	}
 	return anyHarm(e)
 }
 
+// wrongEngine is a judgement that decides nothing: a node ran an engine which says.
+func wrongEngine(e run.Engine, says string) experiment.Judgement {
+	return experiment.Judgement{Measured: e.Version, Reason: fmt.Sprintf("a node ran %s, which %s", e, says)}
+}
+
 // fixSuffices is the opposite, of engines that have the fix.
 func fixSuffices(e *run.Evidence) experiment.Judgement {
 	for r := range e.All {
 		if r.Told() && len(r.Engines) == 0 {
-			return experiment.Judgement{Reason: "no node said which SQLite it runs on"}
+			return undecided("no node said which SQLite it runs on")
 		}
 		for _, engine := range r.Engines {
 			if fixed, _ := store.WALResetFixed(engine.Version); !fixed {
-				return experiment.Judgement{Measured: engine.Version, Reason: fmt.Sprintf("a node ran %s, which is not known to have the fix", engine)}
+				return wrongEngine(engine, "is not known to have the fix")
 			}
 		}
 	}
 	j := anyHarm(e)
-	j.Verdict = opposite(j.Verdict)
+	j.Verdict = j.Verdict.Not()
 	return j
 }
 
@@ -231,7 +225,7 @@ func damageTold(e *run.Evidence) experiment.Judgement {
 		measured = append(measured, h.String())
 	}
 	if vanished == 0 {
-		return experiment.Judgement{Reason: "no recording is known to have lost a write, so integrity_check was not put to the test"}
+		return undecided("no recording is known to have lost a write, so integrity_check was not put to the test")
 	}
 	return experiment.Judgement{
 		Verdict:  ruled(silent == 0),
@@ -242,8 +236,8 @@ func damageTold(e *run.Evidence) experiment.Judgement {
 
 // firstVanished is when the first of the writes that are gone had been acknowledged.
 var firstVanished = experiment.Figure{Name: "until the first lost write", Unit: "s", Of: func(r *run.Recording) (seconds float64, ok bool) {
-	if gone := gone(r); len(gone) > 0 {
-		return gone[0].Seconds(), true
+	if times := gone(r); len(times) > 0 {
+		return times[0].Seconds(), true
 	}
 	return 0, false
 }}

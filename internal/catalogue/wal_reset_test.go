@@ -83,7 +83,7 @@ func TestWALResetClaims(t *testing.T) {
 		}
 		e := evidenceOf(trialOf("", 0, tt.repeats...))
 		for id, want := range map[string]check.Verdict{"writes-vanish": tt.vanish, "integrity-tells": tt.silent} {
-			if j := claimOf(t, walResetClaims(), id).Check(e); j.Verdict != want || j.Reason == "" {
+			if j := claimOf(t, walResetClaims, id).Check(e); j.Verdict != want || j.Reason == "" {
 				t.Errorf("%s: %s is %s because %q, want %s", tt.name, id, j.Verdict, j.Reason, want)
 			}
 		}
@@ -92,7 +92,7 @@ func TestWALResetClaims(t *testing.T) {
 			tt.repeats[i].Setup.Build, tt.repeats[i].Engines = "", []run.Engine{{Name: run.SQLite, Version: fixedEngine}}
 		}
 		want := map[check.Verdict]check.Verdict{holds: refuted, refuted: holds, open: open}[tt.vanish]
-		if j := claimOf(t, walResetClaims(), "fix-suffices").Check(e); j.Verdict != want {
+		if j := claimOf(t, walResetClaims, "fix-suffices").Check(e); j.Verdict != want {
 			t.Errorf("%s: fix-suffices is %s because %q, want %s", tt.name, j.Verdict, j.Reason, want)
 		}
 	}
@@ -116,7 +116,7 @@ func TestWALResetAsksWhichEngineRan(t *testing.T) {
 		{"this engine does not say what it is", "fix-suffices", silent, check.Inconclusive},
 		{"one that cannot be read", "fix-suffices", reset("unknown", "ok", "first", "second"), check.Inconclusive},
 	} {
-		if j := claimOf(t, walResetClaims(), tt.claim).Check(evidenceOf(trialOf("", 0, tt.r))); j.Verdict != tt.want || j.Reason == "" {
+		if j := claimOf(t, walResetClaims, tt.claim).Check(evidenceOf(trialOf("", 0, tt.r))); j.Verdict != tt.want || j.Reason == "" {
 			t.Errorf("%s: %s because %q, want %s", tt.name, j.Verdict, j.Reason, tt.want)
 		}
 	}

@@ -15,6 +15,17 @@ import (
 // chart without series or lanes where there is nothing to show.
 type Plot func(arms []run.Evidence) run.Chart
 
+// OfTrials returns a plot of the trials that match alone.
+func OfTrials(match func(*run.TrialEvidence) bool, plot Plot) Plot {
+	return func(arms []run.Evidence) run.Chart {
+		arms = slices.Clone(arms)
+		for i := range arms {
+			arms[i].Trials = slices.DeleteFunc(slices.Clone(arms[i].Trials), func(t run.TrialEvidence) bool { return !match(&t) })
+		}
+		return plot(arms)
+	}
+}
+
 // LevelPlot returns a plot of figure f against the level of the trials, a line
 // for each arm, beside what a source claims.
 func LevelPlot(title string, x, y run.Axis, f Figure, claimed ...run.Series) Plot {
