@@ -43,7 +43,7 @@ sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/co
 	bin/contend report --json "$runs/latest" | jq -r '
 		def short: if . == null then "–" elif . >= 10 then round else . * 100 | round / 100 end;
 		.comparison.rungs[] | . as $rung | .figures[] | select(.workload == "counter" and .clients == 100)
-		| [$rung.title, (.throughput_per_s | round), (.latency_ms | .p50, .p99, .max | short),
+		| [([$rung.server // empty, $rung.title] | join(": ")), (.throughput_per_s | round), (.latency_ms | .p50, .p99, .max | short),
 			(if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end),
 			(.fairness * 100 | round / 100), (.cpu_ms_per_op | short),
 			(if ($rung.rates | length) > 0 then $rung.highest_rate_per_s else "–" end),

@@ -251,7 +251,7 @@ func TestAdviseChanges(t *testing.T) {
 			c.Rungs = append([]run.Rung{r}, append(c.Rungs, r)...)
 		}, []string{": BEGIN IMMEDIATE is enough"}, []string{"mixed"}},
 		{"nothing was recorded of a rung", func(c *run.Comparison) {
-			c.Rungs = append(c.Rungs, run.Rung{Name: "rqlite/update", Title: "rqlite: one UPDATE", Careful: true, Survives: []run.Survival{saysYes}})
+			c.Rungs = append(c.Rungs, run.Rung{Name: "rqlite/update", Server: "rqlite", Title: "one UPDATE", Careful: true, Survives: []run.Survival{saysYes}})
 		}, nil, []string{"Or:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -288,7 +288,7 @@ func restsOnFigures(t *testing.T, c *run.Comparison) {
 	t.Helper()
 	given := fmt.Sprint(c.Nodes, " ", c.Rate, " ", c.Expect)
 	for i := range c.Rungs {
-		given += " " + c.Rungs[i].Title
+		given += " " + c.Rungs[i].String()
 	}
 	for _, advice := range Advise(c) {
 		have := number.FindAllString(given+" "+strings.Join(advice.Rests, " "), -1)

@@ -29,7 +29,7 @@ func tail(s *measure.Summary, ok int) (name string, ms float64) {
 
 // titled is a rung as a sentence names it: without the + that says that it adds
 // to the one before.
-func titled(r *run.Rung) string { return strings.TrimPrefix(r.Title, "+ ") }
+func titled(r *run.Rung) string { return strings.TrimPrefix(r.String(), "+ ") }
 
 // engineOf is the kind of database that a rung ran on, without its version:
 // "PostgreSQL".

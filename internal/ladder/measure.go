@@ -31,7 +31,7 @@ func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
 // measure says what came of rung r.
 func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
 	rung := run.Rung{
-		Name: r.name, Title: r.title, Means: r.means, Engine: engine(e), Careful: r.careful,
+		Name: r.name, Server: r.label, Title: r.title, Means: r.means, Engine: engine(e), Careful: r.careful,
 		Figures: figures(e), Rates: []run.RateStep{}, Survives: l.survives(r, e), Lines: r.changed(),
 	}
 	for i := range e.Trials {

@@ -26,7 +26,8 @@ type rung struct {
 	discipline   store.Discipline
 	singleWriter bool
 	drivers      []string
-	server       string
+	server       string // its name; empty: the nodes share a file
+	label        string // of the server: "PostgreSQL 15.18"
 
 	// careful: the read and the write are one transaction or one statement, so
 	// that nothing may be lost. naive: they are not, and clients are served, so
@@ -170,7 +171,7 @@ func onPostgres(s run.Server, o run.Ladder) []rung {
 	for i := range all {
 		r := &all[i]
 		r.lines = "postgres-" + r.name
-		r.name, r.title, r.server = s.Name+"/"+r.name, s.Label+": "+r.title, s.Name
+		r.name, r.server, r.label = s.Name+"/"+r.name, s.Name, s.Label
 		r.documents = postgresDocuments
 	}
 	return all
@@ -190,7 +191,7 @@ func onRqlite(s run.Server, o run.Ladder) []rung {
 	for i := range all {
 		r := &all[i]
 		r.lines = "rqlite-" + r.name
-		r.name, r.title, r.server = s.Name+"/"+r.name, s.Label+": "+r.title, s.Name
+		r.name, r.server, r.label = s.Name+"/"+r.name, s.Name, s.Label
 		r.documents = rqliteDocuments
 		if s.Given && r.careful {
 			r.strikes = r.strikes[:1]

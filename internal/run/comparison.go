@@ -32,19 +32,28 @@ type Server struct {
 
 // A Rung is one way to share the data, and what came of it.
 type Rung struct {
-	Name    string     `json:"name"`    // its arm's: "queue"
-	Title   string     `json:"title"`   // in a few words: "+ queue"
-	Means   string     `json:"means"`   // in a sentence: what is done
-	Engine  string     `json:"engine"`  // what it ran on: "SQLite 3.54.1", "PostgreSQL 15.18"
-	Careful bool       `json:"careful"` // the read and the write are one transaction or one statement, so nothing may be lost
-	Figures []Figures  `json:"figures"` // of clients who never rest: one for each workload and number of clients, in order
-	Asked   *RateStep  `json:"asked"`   // at Comparison.Rate; null where that was not sent
-	Rates   []RateStep `json:"rates"`   // of the search for the highest rate that is good enough, by rate
+	Name    string     `json:"name"`             // its arm's: "queue"
+	Server  string     `json:"server,omitempty"` // label of the database server, one of Comparison.Servers: "PostgreSQL 15.18"; empty: the nodes share a file
+	Title   string     `json:"title"`            // in a few words, without the server: "+ queue"
+	Means   string     `json:"means"`            // in a sentence: what is done
+	Engine  string     `json:"engine"`           // what it ran on: "SQLite 3.54.1", "PostgreSQL 15.18"
+	Careful bool       `json:"careful"`          // the read and the write are one transaction or one statement, so nothing may be lost
+	Figures []Figures  `json:"figures"`          // of clients who never rest: one for each workload and number of clients, in order
+	Asked   *RateStep  `json:"asked"`            // at Comparison.Rate; null where that was not sent
+	Rates   []RateStep `json:"rates"`            // of the search for the highest rate that is good enough, by rate
 	// Highest is the highest rate that was good enough, with no lower one that was
 	// not; 0 where none was.
 	Highest  float64    `json:"highest_rate_per_s"`
 	Survives []Survival `json:"survives"`
 	Lines    *Lines     `json:"lines"` // null where it is not known
+}
+
+// String returns the title behind the label of the server: "PostgreSQL 15.18: naive".
+func (r *Rung) String() string {
+	if r.Server == "" {
+		return r.Title
+	}
+	return r.Server + ": " + r.Title
 }
 
 // Figures are what came of clients who never rest, in one workload.
