@@ -70,14 +70,20 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 	return verdict(doc)
 }
 
-// commandLine returns verb, its arguments and the flags on its command line. It leaves out
-// what decides only where and how the run is shown, and the seed, which always follows. A
-// URL may hold a password, so it is left for whoever types it.
+// commandLine returns verb, its arguments and the flags on its command line.
 func commandLine(cmd *cobra.Command, args []string) []string {
-	line := append([]string{"contend", cmd.Name()}, args...)
+	return append(append([]string{"contend", cmd.Name()}, args...), flagsOf(cmd)...)
+}
+
+// flagsOf returns the flags on the command line of cmd. It leaves out those in but, what
+// decides only where and how the run is shown, and the seed, which always follows. A URL
+// may hold a password, so it is left for whoever types it.
+func flagsOf(cmd *cobra.Command, but ...string) []string {
+	but = append(but, "dir", "seed", "json", "quiet", "color")
+	var line []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch value, flag := f.Value.String(), "--"+f.Name; {
-		case !f.Changed || slices.Contains([]string{"dir", "seed", "json", "quiet", "color"}, f.Name):
+		case !f.Changed || slices.Contains(but, f.Name):
 		case f.Name == "postgres" || f.Name == "rqlite":
 			line = append(line, flag, "URL")
 		case f.Value.Type() == "bool":

@@ -53,7 +53,7 @@ func TestReportFindsTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, want, _ := contend("", "report", dir)
-	if !strings.Contains(want, "Holds in every arm: 1 of 1.") {
+	if !strings.Contains(want, "Holds in the only arm.") {
 		t.Fatalf("contend report drew\n%s", want)
 	}
 	for _, args := range [][]string{{}, {file}, {"runs/latest"}, {"-"}, {"--color", "never"}} {

@@ -68,7 +68,7 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
 				o.keep.seed = uint64(rand.Uint32())
 			}
 			o.places.Builds = map[string]string{catalogue.OldEngine: o.old}
-			o.asked.Experiments = names
+			o.asked.Experiments, o.asked.Flags = names, flagsOf(cmd, "arm", "quick", "levels")
 			return runExperiments(cmd.Context(), s, o, commandLine(cmd, names))
 		}),
 	}

@@ -27,23 +27,12 @@ func pictures(charts []run.Chart) []string {
 	return all
 }
 
-// rateBars compare the highest rates that rungs bore, of those of which some were tried.
-func rateBars(rungs []run.Rung) []chart.Bar {
-	var bars []chart.Bar
-	for i := range rungs {
-		if r := &rungs[i]; len(r.Rates) > 0 {
-			bars = append(bars, chart.Bar{Name: r.Name, Value: r.Highest, Label: highest(r), Text: plural(len(r.Rates), "rate") + " tried"})
-		}
-	}
-	return bars
-}
-
 // picture returns what package chart makes of c, nil where it knows no such kind.
 func picture(c *run.Chart) chart.Chart {
 	switch c.Kind {
 	case run.ChartLines, run.ChartTime:
 		x := axis(c.X)
-		if c.Kind == run.ChartLines && !c.X.Log && counts(c.Series) {
+		if c.Kind == run.ChartLines && !c.X.Log && fewLevels(c.Series) {
 			x.Scale = chart.Ordinal
 		}
 		return chart.Lines{Title: c.Title, Note: c.Note, X: x, Y: axis(c.Y), Series: series(c.Series), Spans: spans(c.Marks)}
@@ -58,8 +47,8 @@ func picture(c *run.Chart) chart.Chart {
 	}
 }
 
-// counts reports whether the levels are a few whole numbers, between which there is nothing.
-func counts(all []run.Series) bool {
+// fewLevels reports whether the levels are a few whole numbers, between which there is nothing.
+func fewLevels(all []run.Series) bool {
 	const few = 8
 	levels := map[float64]bool{}
 	for _, s := range all {

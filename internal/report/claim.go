@@ -3,25 +3,35 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 )
 
-// A claim is all that is said of one claim of an experiment, ready to be drawn:
-// as text, as HTML, as Markdown.
+// A claim is all that a run says of one claim of an experiment.
 type claim struct {
 	ID, Text, JA, Source string
+	Anchor               string // of its evidence on the page
 	Ruling               ruling
-	Tellings             []telling
-	Unjudged             string // in which arms it is asked and could not be judged
-	Examples             []example
+	Sentences            []sentence // the condition of each verdict, then the arms that could not judge it
+	Examples             []example  // of each verdict, the first arm that has it
 	Surprises            []example
+
+	tested   []bool         // by arm: the arm has the claim
+	findings []*run.Finding // by arm; nil where it is not tested or could not be judged
 }
 
-// An example is a verdict in one arm, with the figure that decided and a
-// sentence that says why; where a finding has but one of the two, it is both.
+// A sentence is text about arms with a verdict.
+type sentence struct {
+	Text    string
+	Verdict ruling
+}
+
+// An example is a verdict in one arm, with the figure that decided and a sentence
+// that says why; where a finding has only one of the two, it is both.
 type example struct {
 	Verdict  ruling
 	Expected run.Expectation
@@ -30,8 +40,8 @@ type example struct {
 	Reason   string
 }
 
-// A ruling is a verdict on a claim, in one arm or over all of them: a word, so
-// that it can be drawn and styled by it.
+// A ruling is a verdict on a claim, in one arm or over all of them: the word that it
+// is drawn and styled by.
 type ruling string
 
 const (
@@ -61,113 +71,198 @@ func (r ruling) Glyph() string {
 // Class is the ruling's name in a style sheet.
 func (r ruling) Class() string { return strings.ReplaceAll(string(r), " ", "-") }
 
-func ruled(v check.Verdict) ruling { return ruling(v.String()) }
-
-// overall is the one verdict of all tellings, or that they differ.
-func overall(all []telling) ruling {
-	switch len(all) {
-	case 0:
-		return unrunRuling
-	case 1:
-		return ruled(all[0].verdict)
-	default:
-		return dependsRuling
-	}
-}
-
-func newClaim(c *judged, arms []run.ArmResult) claim {
-	f := c.finding
-	tellings := c.tell(arms)
-	return claim{
-		ID: f.Claim, Text: f.Text, JA: f.TextJA, Source: f.Source,
-		Ruling: overall(tellings), Tellings: tellings, Unjudged: c.unjudged(arms),
-		Examples: c.examples(arms), Surprises: c.surprises(arms),
-	}
-}
-
-// examples shows each verdict by the first arm that has it.
-func (c *judged) examples(arms []run.ArmResult) []example {
-	var all []example
-	for _, v := range verdicts {
-		for i, f := range c.arms {
-			if f != nil && f.Verdict == v {
-				all = append(all, exampleOf(f, called(&arms[i])))
-				break
+// claims returns the claims of result in the order in which its arms first list
+// them. An arm that could not run judged nothing, though it lists its claims as
+// inconclusive: that says something of the machine, not of a setting.
+func claims(result *run.Result) []claim {
+	var all []claim
+	at := map[string]int{}
+	n := len(result.Arms)
+	for i := range result.Arms {
+		arm := &result.Arms[i]
+		for j := range arm.Findings {
+			f := &arm.Findings[j]
+			k, seen := at[f.Claim]
+			if !seen {
+				k = len(all)
+				at[f.Claim] = k
+				all = append(all, claim{ID: f.Claim, Text: f.Text, JA: f.TextJA, Source: f.Source,
+					tested: make([]bool, n), findings: make([]*run.Finding, n)})
+			}
+			all[k].tested[i] = true
+			if arm.Error == "" || f.Verdict != check.Inconclusive {
+				all[k].findings[i] = f
 			}
 		}
 	}
+	for k := range all {
+		all[k].sum(result.Arms)
+	}
 	return all
 }
 
-func (c *judged) surprises(arms []run.ArmResult) []example {
-	var all []example
-	for i, f := range c.arms {
-		if f != nil && f.Surprise() {
-			all = append(all, exampleOf(f, called(&arms[i])))
+// sum fills in what follows from the findings. Arms that are not tested have no part
+// in it: settings are compared among those that are.
+func (c *claim) sum(arms []run.ArmResult) {
+	var tested []run.ArmResult
+	var unjudged []string
+	for i := range arms {
+		if !c.tested[i] {
+			continue
+		}
+		tested = append(tested, arms[i])
+		if f := c.findings[i]; f == nil {
+			unjudged = append(unjudged, called(&arms[i]))
+		} else if f.Surprise() {
+			c.Surprises = append(c.Surprises, exampleOf(f, called(&arms[i])))
 		}
 	}
-	return all
+	s := newSpace(tested)
+	var j judged
+	k := 0
+	for i, f := range c.findings {
+		if f != nil {
+			j.points = append(j.points, s.points[k])
+			j.verdicts = append(j.verdicts, f.Verdict)
+			j.names = append(j.names, called(&arms[i]))
+		}
+		if c.tested[i] {
+			k++
+		}
+	}
+	for _, v := range []check.Verdict{check.Holds, check.Refuted, check.Inconclusive} {
+		i := slices.IndexFunc(c.findings, func(f *run.Finding) bool { return f != nil && f.Verdict == v })
+		if i < 0 {
+			continue
+		}
+		c.Examples = append(c.Examples, exampleOf(c.findings[i], called(&arms[i])))
+		c.Sentences = append(c.Sentences, sentence{j.condition(&s, v, len(tested), len(arms)), ruling(v.String())})
+	}
+	switch len(c.Sentences) {
+	case 0:
+		c.Ruling = unrunRuling
+	case 1:
+		c.Ruling = c.Sentences[0].Verdict
+	default:
+		c.Ruling = dependsRuling
+	}
+	if len(unjudged) > 0 {
+		text := fmt.Sprintf("Not judged in %d of %s: %s.", len(unjudged), units.Plural(len(tested), "arm"), strings.Join(unjudged, "; "))
+		c.Sentences = append(c.Sentences, sentence{text, openRuling})
+	}
 }
 
 func exampleOf(f *run.Finding, arm string) example {
 	reason := strings.TrimSuffix(f.Reason, ".")
 	return example{
-		Verdict: ruled(f.Verdict), Expected: f.Expected, Arm: arm,
+		Verdict: ruling(f.Verdict.String()), Expected: f.Expected, Arm: arm,
 		Measured: cmp.Or(f.Measured, reason), Reason: cmp.Or(reason, f.Measured),
 	}
 }
 
-// Sentences are the conditions of the verdicts, and what was not judged.
-func (c *claim) Sentences() []string {
-	var all []string
-	for _, t := range c.Tellings {
-		all = append(all, t.String())
-	}
-	if c.Unjudged != "" {
-		all = append(all, c.Unjudged)
-	}
-	return all
+// judged are the arms that judged a claim.
+type judged struct {
+	points   []point
+	verdicts []check.Verdict
+	names    []string
 }
 
-// headline says in one sentence what became of all claims, and what is to be
-// looked at first.
+// condition is the sentence that names the condition of verdict v: "Holds in 3 of 8
+// arms: busy_timeout 0." Tested is how many arms have the claim, of all.
+func (j *judged) condition(s *space, v check.Verdict, tested, all int) string {
+	in := make([]bool, len(j.points))
+	n := 0
+	for i := range in {
+		if in[i] = j.verdicts[i] == v; in[i] {
+			n++
+		}
+	}
+	of := len(in)
+	arms, only := units.Plural(of, "arm"), "Tested only"
+	switch {
+	case of < tested:
+		arms, only = arms+" that ran", "Ran only"
+	case tested < all:
+		arms = units.Plural(of, "tested arm")
+	}
+	verdict := strings.ToUpper(v.String()[:1]) + v.String()[1:]
+	switch {
+	case n < of:
+		return fmt.Sprintf("%s in %d of %s: %s.", verdict, n, arms, strings.Join(j.conditions(s, in), "; "))
+	case of == 1 && all > 1:
+		return fmt.Sprintf("%s in %s: %s.", only, j.names[0], v)
+	case of == 1:
+		return verdict + " in the only arm."
+	}
+	return fmt.Sprintf("%s in all %s.", verdict, arms)
+}
+
+// conditions names the settings of the arms that are in: a few conditions that hold of no
+// other arm, and then the arms that no setting tells from one that is out.
+func (j *judged) conditions(s *space, in []bool) []string {
+	sizes := make([]int, len(s.values))
+	for f := range sizes {
+		sizes[f] = len(s.values[f])
+	}
+	boxes := cover(sizes, j.points, in)
+	var words, names []string
+	for _, b := range boxes {
+		words = append(words, s.words(b))
+	}
+	for i, p := range j.points {
+		if in[i] && !slices.ContainsFunc(boxes, func(b box) bool { return b.contains(p) }) {
+			names = append(names, j.names[i])
+		}
+	}
+	if len(names) > 0 {
+		words = append(words, units.List(names, "and"))
+	}
+	return words
+}
+
+// headline sums up all claims in one sentence, and says what to look at first.
 func headline(doc *run.Run, all []claim) string {
 	count := map[ruling]int{}
 	for i := range all {
 		count[all[i].Ruling]++
 	}
 	var parts []string
-	part := func(r ruling, one, several string) {
-		switch n := count[r]; n {
-		case 0:
-		case 1:
-			parts = append(parts, "1 "+one)
-		default:
-			parts = append(parts, fmt.Sprintf("%d %s", n, several))
+	for _, of := range []struct {
+		ruling    ruling
+		one, many string
+	}{
+		{holdsRuling, "holds in every judged arm", "hold in every judged arm"},
+		{refutedRuling, "is refuted in every judged arm", "are refuted in every judged arm"},
+		{dependsRuling, "depends on the setting", "depend on the setting"},
+		{openRuling, "is undecided", "are undecided"},
+		{unrunRuling, "could not be judged", "could not be judged"},
+	} {
+		if n := count[of.ruling]; n > 0 {
+			parts = append(parts, units.PluralOf(n, of.one, of.many))
 		}
 	}
-	part(holdsRuling, "holds wherever it was judged", "hold wherever they were judged")
-	part(refutedRuling, "is refuted wherever it was judged", "are refuted wherever they were judged")
-	part(dependsRuling, "depends on the setting", "depend on the setting")
-	part(openRuling, "is undecided", "are undecided")
-	part(unrunRuling, "could not be judged", "could not be judged")
 	if len(parts) == 0 {
 		return "No claim was judged."
 	}
-	return fmt.Sprintf("Of %s, %s; %s.", plural(len(all), "claim"), list(parts, "and"), surprising(doc))
-}
-
-func surprising(doc *run.Run) string {
-	s := run.Summarize(doc.Experiments)
-	said := "no finding is a surprise"
-	switch {
-	case s.Surprises == 1:
-		said = "1 finding is a surprise"
-	case s.Surprises > 1:
-		said = fmt.Sprintf("%d findings are surprises", s.Surprises)
+	surprises := "no finding is a surprise"
+	if n := run.Summarize(doc.Experiments).Surprises; n > 0 {
+		surprises = units.PluralOf(n, "finding is a surprise", "findings are surprises")
 	}
 	if n := broken(doc); n > 0 {
-		said += fmt.Sprintf("; %s could not run", plural(n, "arm"))
+		surprises += fmt.Sprintf("; %s could not run", units.Plural(n, "arm"))
 	}
-	return said
+	return fmt.Sprintf("Of %s, %s; %s.", units.Plural(len(all), "claim"), units.List(parts, "and"), surprises)
+}
+
+// broken counts the arms that could not run.
+func broken(doc *run.Run) int {
+	n := 0
+	for _, result := range doc.Experiments {
+		for i := range result.Arms {
+			if result.Arms[i].Error != "" {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -12,143 +12,199 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// A setting is something that arms may differ in, and how to say it.
-type setting struct {
-	name   string // "journal", for "any journal but WAL"
-	prep   string // what it follows: "with", "in", "at"; after "where" stands a sentence
-	format string // for its values
-	main   bool   // said of arms without a preset even where that they have none would say it
+// A factor is something in which the setups of arms may differ: a projection of a
+// typed setup to a word. No factor is read from a name.
+type factor struct {
+	name   string // "journal", for "any journal but WAL"; empty: its values are phrases
+	format string // around one or several values
+	main   bool   // it is named beside arms of no preset, though a preset implies it
 	of     func(*run.ArmResult) string
 }
 
-// settings lists everything that a run says of an arm's setup, what a reader
-// looks for first first.
-var settings = []setting{
-	{"preset", "with", "%s", true, func(a *run.ArmResult) string { return presetWords(a.Name) }},
-	{"transaction", "with", "transaction %s", true, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Transaction) }},
-	{"busy_timeout", "with", "busy_timeout %s", true, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.BusyTimeout) }},
-	{"journal", "in", "%s", true, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Journal) }},
-	{"mount", "where", "%s", false, func(a *run.ArmResult) string { return mountWords(a.Setup.Mount) }},
-	{"engine", "with", "%s", false, func(a *run.ArmResult) string { return engineWords(a.Engines) }},
-	{"busy policy", "with", "busy policy %s", false, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Busy) }},
-	{"fault", "where", "%s", false, func(a *run.ArmResult) string { return cmp.Or(a.Setup.Wrong(), "nothing goes wrong") }},
-	{"scene", "in", "the scene %s", false, func(a *run.ArmResult) string { return sceneName(a) }},
-	{"workload", "where", "the workload is %s", false, func(a *run.ArmResult) string { return a.Setup.Asked() }},
-	{"arrival", "in", "%s", false, func(a *run.ArmResult) string { return arrivalWords(a.Setup.Load.Arrival) }},
-	{"number of requests", "with", "%s requests", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Requests) }},
-	{"number of clients", "with", "%s clients", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Clients) }},
-	{"rate", "at", "%s arrivals a second", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Rate) }},
-	{"length", "in", "%s s of load", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Duration.Seconds()) }},
-	{"number of nodes", "on", "%s nodes", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Nodes) }},
-	{"synchronous", "with", "synchronous %s", false, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Synchronous) }},
-	{"think time", "with", "%s ms of thinking", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.Think) }},
-	{"number of retries", "with", "retries %s", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.Retries) }},
-	{"backoff", "with", "backoff %s", false, func(a *run.ArmResult) string { return a.Setup.Discipline.Backoff.String() }},
-	{"writer", "with", "writer %s", false, func(a *run.ArmResult) string { return string(a.Setup.Discipline.Writer) }},
-	{"pool", "with", "pool %s", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Discipline.Pool) }},
-	{"driver", "with", "driver %s", false, func(a *run.ArmResult) string { return a.Setup.Discipline.Driver }},
-	{"place", "where", "%s", false, func(a *run.ArmResult) string { return placeWords(a.Place) }},
-}
+// factors lists everything that a run says of an arm's setup, what a reader looks for
+// first first.
+var factors = slices.Concat(
+	[]factor{{"", "%s", true, func(a *run.ArmResult) string { return presetWords(a.Setup.Discipline) }}},
+	disciplineFactors(true, "transaction", "busy_timeout_ms", "journal"),
+	[]factor{
+		{"", "%s", false, func(a *run.ArmResult) string { return mountWords(a.Setup.Mount) }},
+		{"", "%s", false, func(a *run.ArmResult) string { return engineWords(a.Engines) }},
+		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(a.Setup.Wrong(), "no fault") }},
+		{"scene", "scene %s", false, sceneWords},
+		{"", "%s", false, workWords},
+		{"", "%s", false, func(a *run.ArmResult) string { return arrivalWords(a.Setup.Load.Arrival) }},
+		{"number of requests", "%s requests", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Requests) }},
+		{"number of clients", "%s clients", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Clients) }},
+		{"rate", "%s arrivals/s", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Rate) }},
+		{"length", "%s s of load", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Duration.Seconds()) }},
+		{"number of nodes", "%s nodes", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Nodes) }},
+		{"", "%s", false, writersWords},
+		{"", "%s", false, driversWords},
+	},
+	disciplineFactors(false, "busy_policy", "synchronous", "think_ms", "retries", "backoff", "writer", "pool", "driver"),
+	[]factor{{"", "%s", false, func(a *run.ArmResult) string { return placeWords(a.Place) }}},
+)
 
-// preset returns the preset that an arm's name says it is: "red/burst" is red.
-// The name decides, not today's settings of that preset: a stored run keeps the
-// words that it was run with.
-func preset(arm string) string {
-	first, _, _ := strings.Cut(arm, "/")
-	if _, err := store.Preset(first); err != nil {
-		return ""
+// disciplineFactors are the settings of a discipline called names. A test wants every
+// setting to be among the factors.
+func disciplineFactors(main bool, names ...string) []factor {
+	var all []factor
+	for _, name := range names {
+		s := store.Settings[slices.IndexFunc(store.Settings, func(s store.Setting) bool { return s.Name == name })]
+		f := factor{s.Title, s.Title + " %s", main, func(a *run.ArmResult) string { return s.Get(a.Setup.Discipline) }}
+		if name == "think_ms" {
+			f.format += " ms" // busy_timeout is SQLite's word for a number of ms
+		}
+		all = append(all, f)
 	}
-	return first
+	return all
 }
 
-func presetWords(arm string) string {
-	if name := preset(arm); name != "" {
-		return "the " + name + " preset"
+// preset names the preset whose settings d has, "" where there is none. The driver and
+// the pool do not count: experiments choose them for the engine and the number of
+// clients.
+func preset(d store.Discipline) string {
+	for _, name := range []string{"red", "green"} {
+		p, err := store.Preset(name)
+		if p.Driver, p.Pool = d.Driver, d.Pool; err == nil && d == p {
+			return name
+		}
 	}
-	return "no preset"
+	return ""
 }
 
-// engineWords name what nodes ran on.
+func presetWords(d store.Discipline) string {
+	if name := preset(d); name != "" {
+		return name + " preset"
+	}
+	return "custom settings"
+}
+
 func engineWords(engines []run.Engine) string {
-	names := make([]string, len(engines))
-	for i, engine := range engines {
-		names[i] = engine.String()
+	var names []string
+	for _, engine := range engines {
+		names = append(names, engine.String())
 	}
-	return once(names, "and")
+	return strings.Join(names, " and ")
 }
 
 func arrivalWords(a run.Arrival) string {
 	switch a {
-	case run.Burst:
-		return "a burst"
-	case run.Closed:
-		return "a closed loop"
-	case run.Open:
-		return "an open loop"
+	case run.Closed, run.Open:
+		return string(a) + " loop"
 	default:
 		return string(a)
 	}
 }
 
-// sceneName is the name of the scene that is played; empty where a load is sent.
-func sceneName(a *run.ArmResult) string {
+// sceneWords is the quoted name of the scene; empty where a load is sent.
+func sceneWords(a *run.ArmResult) string {
 	if a.Setup.Scene == nil {
 		return ""
 	}
 	return strconv.Quote(a.Setup.Scene.Name)
 }
 
-// A factor is a setting that differs among the arms of an experiment.
-type factor struct {
-	setting
-	values []string // in their natural order, where they have one
+func workWords(a *run.ArmResult) string {
+	switch {
+	case a.Setup.Scene != nil:
+		return "scene " + sceneWords(a)
+	case a.Setup.Workload != nil:
+		return "workload " + strconv.Quote(a.Setup.Workload.String())
+	}
+	return ""
 }
 
-// A space is an experiment's arms as points: by arm, by factor.
+func writersWords(a *run.ArmResult) string {
+	if a.Setup.SingleWriter {
+		return "writes to one node"
+	}
+	return "writes to every node"
+}
+
+func driversWords(a *run.ArmResult) string {
+	if len(a.Setup.Drivers) > 1 {
+		return "drivers " + strings.Join(a.Setup.Drivers, " and ")
+	}
+	return "one driver"
+}
+
+// mountWords say how the nodes reach the database.
+func mountWords(m run.Mount) string {
+	switch m {
+	case run.MountShared, run.MountVolume:
+		return "one volume for all nodes"
+	case run.MountDirectory:
+		return "one host directory bound into all nodes"
+	case run.MountSingleFile:
+		return "only the database file bound into all nodes"
+	case run.MountTwoVolumes:
+		return "two volumes, half of the nodes each"
+	case run.MountNone:
+		return "nothing mounted"
+	}
+	return "mount " + string(m)
+}
+
+// placeWords say where the nodes of an arm ran.
+func placeWords(place string) string {
+	switch place {
+	case "", run.Processes:
+		return "nodes in processes"
+	case "compose":
+		return "nodes in containers"
+	}
+	return "nodes at " + place
+}
+
+// A space is the arms of an experiment as points: their values of the factors that
+// tell them apart.
 type space struct {
 	factors []factor
-	points  []point
+	values  [][]string // by factor, in their natural order, where they have one
+	points  []point    // by arm
 }
 
-// newSpace finds the factors of arms. A setting that follows from one named
-// before it is no factor: where every burst has 100 clients and every sequence
-// 4, the arrival has said it; and what only a preset sets, the preset's name
-// says. But "no preset" says little: beside arms that have none, the main
-// settings stand for themselves.
+// newSpace finds the factors of arms. What follows from a factor named before it is
+// none: where every burst has 100 clients and every sequence 4, the arrival says it,
+// and what only a preset sets, the preset says. But "custom settings" says little:
+// beside arms of no preset, the main settings are factors all the same.
 func newSpace(arms []run.ArmResult) space {
 	s := space{points: make([]point, len(arms))}
-	somePlain := slices.ContainsFunc(arms, func(a run.ArmResult) bool { return preset(a.Name) == "" })
-	for _, candidate := range settings {
-		said, ok := candidate.said(arms)
-		if !ok {
+	custom := slices.ContainsFunc(arms, func(a run.ArmResult) bool { return preset(a.Setup.Discipline) == "" })
+	for _, f := range factors {
+		words, ok := f.project(arms)
+		values := distinct(words)
+		if !ok || len(values) < 2 {
 			continue
 		}
-		f := factor{setting: candidate, values: distinct(said)}
 		column := make([]int, len(arms))
-		for i := range said {
-			column[i] = slices.Index(f.values, said[i])
+		for i := range words {
+			column[i] = slices.Index(values, words[i])
 		}
-		if len(f.values) < 2 || !(f.main && somePlain) && s.determines(column) {
+		if !(f.main && custom) && s.determines(column) {
 			continue
 		}
-		s.add(f, column)
+		s.factors, s.values = append(s.factors, f), append(s.values, values)
+		for i := range s.points {
+			s.points[i] = append(s.points[i], column[i])
+		}
 	}
 	return s
 }
 
-// said returns what the setting is in each arm. It returns false where some arm
-// has no such setting, and where the trials of some arm differ in it: then it is
-// what that arm compares, not what tells it from other arms.
-func (s *setting) said(arms []run.ArmResult) ([]string, bool) {
+// project returns the factor's value in each arm. It returns false where an arm has
+// none, and where the trials of an arm differ in it: then it is what that arm
+// compares, not what tells it from other arms.
+func (f *factor) project(arms []run.ArmResult) ([]string, bool) {
 	words := make([]string, len(arms))
 	for i := range arms {
-		words[i] = s.of(&arms[i])
+		words[i] = f.of(&arms[i])
 		if words[i] == "" {
 			return nil, false
 		}
 		for j := range arms[i].Trials {
-			trial := run.ArmResult{Name: arms[i].Name, Place: arms[i].Place, Totals: arms[i].Trials[j].Totals}
-			if s.of(&trial) != words[i] {
+			if f.of(&run.ArmResult{Place: arms[i].Place, Totals: arms[i].Trials[j].Totals}) != words[i] {
 				return nil, false
 			}
 		}
@@ -156,9 +212,15 @@ func (s *setting) said(arms []run.ArmResult) ([]string, bool) {
 	return words, true
 }
 
-// distinct returns the different words: numbers by size, transactions the least
-// careful first, all others in the order in which they first come.
+// distinct returns each word once: numbers by size, transactions the least careful
+// first, all others in the order in which they first come.
 func distinct(words []string) []string {
+	rank := func(word string) float64 {
+		if n, err := strconv.ParseFloat(word, 64); err == nil && !math.IsNaN(n) {
+			return n
+		}
+		return float64(slices.Index(store.Transactions, store.Transaction(word)))
+	}
 	var all []string
 	for _, word := range words {
 		if !slices.Contains(all, word) {
@@ -167,28 +229,6 @@ func distinct(words []string) []string {
 	}
 	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	return all
-}
-
-func rank(word string) float64 {
-	if n, err := strconv.ParseFloat(word, 64); err == nil && !math.IsNaN(n) {
-		return n
-	}
-	return float64(slices.Index(store.Transactions, store.Transaction(word)))
-}
-
-func (s *space) sizes() []int {
-	var sizes []int
-	for i := range s.factors {
-		sizes = append(sizes, len(s.factors[i].values))
-	}
-	return sizes
-}
-
-func (s *space) add(f factor, column []int) {
-	s.factors = append(s.factors, f)
-	for i := range s.points {
-		s.points[i] = append(s.points[i], column[i])
-	}
 }
 
 // determines reports whether column follows from a single factor of s.
@@ -209,74 +249,29 @@ func (s *space) determines(column []int) bool {
 	return false
 }
 
-// words says the condition b: "with busy_timeout 5000 and transaction immediate
-// or exclusive, in WAL". Settings with one value come before those with several,
-// so that no "and" follows an "or".
+// words says the condition b: "transaction immediate or exclusive, busy_timeout 5000".
 func (s *space) words(b box) string {
-	var with, where []string
-	severalWith := false
-	for _, several := range []bool{false, true} {
-		for f, allowed := range b {
-			switch {
-			case allowed == nil || (count(allowed) > 1) != several:
-			case s.factors[f].prep == "with":
-				with = append(with, s.factors[f].words(allowed))
-				severalWith = several
-			default:
-				where = append(where, s.factors[f].prep+" "+s.factors[f].words(allowed))
+	var all []string
+	for i, allowed := range b {
+		if allowed == nil {
+			continue
+		}
+		var yes, no []string
+		for v, value := range s.values[i] {
+			if allowed[v] {
+				yes = append(yes, value)
+			} else {
+				no = append(no, value)
 			}
 		}
-	}
-	said := strings.Join(where, ", ")
-	switch {
-	case len(with) == 0:
-		return said
-	case len(where) == 0:
-		return "with " + strings.Join(with, " and ")
-	case severalWith:
-		return "with " + strings.Join(with, " and ") + ", " + said
-	default:
-		return "with " + strings.Join(with, " and ") + " " + said
-	}
-}
-
-// words says which values are allowed, or which one is not where that is shorter.
-func (f *factor) words(allowed []bool) string {
-	var yes, no []string
-	for v, value := range f.values {
-		if allowed[v] {
-			yes = append(yes, value)
-		} else {
-			no = append(no, value)
+		switch f := &s.factors[i]; {
+		case allButOne(len(yes), len(allowed)) && f.name != "":
+			all = append(all, "any "+f.name+" but "+no[0])
+		case len(yes) == 1 && yes[0] == "1":
+			all = append(all, strings.TrimSuffix(fmt.Sprintf(f.format, "1"), "s")) // "1 node"
+		default:
+			all = append(all, fmt.Sprintf(f.format, strings.Join(yes, " or ")))
 		}
 	}
-	if allButOne(len(yes), len(f.values)) && f.prep != "where" {
-		return "any " + f.name + " but " + no[0]
-	}
-	if f.prep == "where" || f.name == "engine" {
-		return fmt.Sprintf(f.format, once(yes, "or"))
-	}
-	if len(yes) == 1 && yes[0] == "1" {
-		return strings.TrimSuffix(fmt.Sprintf(f.format, "1"), "s") // "1 node"
-	}
-	return fmt.Sprintf(f.format, list(yes, "or"))
-}
-
-// once joins words by last, and says only once what all begin with.
-func once(all []string, last string) string {
-	if len(all) == 0 {
-		return ""
-	}
-	begin := all[0]
-	for _, s := range all {
-		for !strings.HasPrefix(s, begin) {
-			begin = begin[:len(begin)-1]
-		}
-	}
-	begin = begin[:strings.LastIndex(begin, " ")+1]
-	ends := make([]string, len(all))
-	for i, s := range all {
-		ends[i] = strings.TrimPrefix(s, begin)
-	}
-	return begin + list(ends, last)
+	return strings.Join(all, ", ")
 }

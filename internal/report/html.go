@@ -20,45 +20,74 @@ var pageHTML string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"css":      func() template.CSS { return template.CSS(chart.CSS + pageCSS) },
-	"ms":       ms,
-	"language": language,
+	"japanese": japanese,
 	"link":     link,
 }).Parse(pageHTML))
 
-// HTML writes run as one page that needs nothing else: no network, no script,
-// no other file. It returns w's error.
+// HTML writes run as one page that needs nothing else: no network, no script, no
+// other file. It returns w's error.
 //
-// The claims come first, each with its verdict, the condition of it and what
-// was measured; then each experiment with its charts, figures and proofs.
-// Every number on it is in run.
+// The claims come first, each with its verdict, the condition of it and what was
+// measured; then each experiment with its charts, figures and proofs. Every number on
+// it is in run.
 func HTML(w io.Writer, doc *run.Run) error {
-	var page strings.Builder
-	if err := pageTemplate.Execute(&page, newPage(doc)); err != nil {
-		return fmt.Errorf("draw page: %w", err)
+	var html strings.Builder
+	err := pageTemplate.Execute(&html, newPage(doc))
+	if err == nil {
+		// The template escapes what a browser would obey, and plain what would turn the
+		// direction of the words around it.
+		lines := strings.Split(html.String(), "\n")
+		for i := range lines {
+			lines[i] = plain(lines[i])
+		}
+		_, err = io.WriteString(w, strings.Join(lines, "\n"))
 	}
-	if _, err := io.WriteString(w, harmless(page.String())); err != nil {
+	if err != nil {
 		return fmt.Errorf("draw page: %w", err)
 	}
 	return nil
 }
 
-// language is what a text is marked as: the sources are Japanese or English.
-func language(s string) string {
-	for _, r := range s {
-		if unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) {
-			return "ja"
-		}
-	}
-	return "en"
+// japanese reports whether a text has Japanese words: the sources are Japanese or English.
+func japanese(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) })
 }
 
-// harmless takes from a text of several lines what plain takes from one: the
-// template escapes what a browser would obey, and this what would turn the
-// direction of the words around it.
-func harmless(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = plain(lines[i])
+// link is source where it is a page of SQLite's, and empty where it is not. The page
+// links to nothing else: what a file says must not choose the host.
+func link(source string) string {
+	for _, host := range []string{"https://sqlite.org/", "https://www.sqlite.org/"} {
+		if strings.HasPrefix(source, host) && !strings.ContainsAny(source, " \t\n<>|\"") {
+			return source
+		}
 	}
-	return strings.Join(lines, "\n")
+	return ""
+}
+
+// anchors gives out ids that are safe and unique within the page.
+type anchors struct{ taken map[string]bool }
+
+// newAnchors keeps free the ids that the template itself has.
+func newAnchors() *anchors {
+	return &anchors{map[string]bool{"": true, "main": true, "claims": true, "contents": true,
+		"ladder": true, "ladder-charts": true}}
+}
+
+func (a *anchors) of(name string) string {
+	slug := strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		default:
+			return '-'
+		}
+	}, name), "-")
+	id := slug
+	for n := 2; a.taken[id]; n++ {
+		id = fmt.Sprintf("%s-%d", slug, n)
+	}
+	a.taken[id] = true
+	return id
 }

@@ -189,7 +189,7 @@ func TestSourceLinks(t *testing.T) {
 		"https://sqlite.org/wal.html, section 2":   "",
 		"https://sqlite.org/wal.html\"onclick=\"x": "",
 	} {
-		if got := (anchoredClaim{claim: claim{Source: source}}).Link(); got != want {
+		if got := link(source); got != want {
 			t.Errorf("link of %q = %q, want %q", source, got, want)
 		}
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -37,8 +36,8 @@ func TestMainFiguresArePicked(t *testing.T) {
 		{"one rung is ahead of the others", []run.Rung{rungWith("counter", 1, 50), rungWith("counter", 1), rungWith("counter", 1)}, "counter", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			of := pickWorkload(tt.rungs)
-			if clients := pickClients(tt.rungs, of); of != tt.wantOf || clients != tt.wantClients {
+			of, clients := mainFigures(tt.rungs)
+			if of != tt.wantOf || clients != tt.wantClients {
 				t.Errorf("picked %q with %d clients, want %q with %d", of, clients, tt.wantOf, tt.wantClients)
 			}
 		})
@@ -51,12 +50,12 @@ func TestWhatIsEnough(t *testing.T) {
 		want string
 	}{
 		{run.Comparison{Met: true}, ""},
-		{run.Comparison{Expect: "e", Met: true, Rate: 200}, "Good enough is e: a rung that loses nothing is, at 200/s."},
-		{run.Comparison{Expect: "e", Met: true}, "Good enough is e: a rung that loses nothing is, at some rate."},
-		{run.Comparison{Expect: "e", Rate: 1200}, "Good enough is e: no rung that loses nothing is, at 1,200/s."},
-		{run.Comparison{Expect: "e"}, "Good enough is e: no rung that loses nothing is, at any rate that was tried."},
+		{run.Comparison{Expect: "e", Met: true, Rate: 200}, "Target (e) at 200/s: met without losing data."},
+		{run.Comparison{Expect: "e", Met: true}, "Target (e): met at some rate without losing data."},
+		{run.Comparison{Expect: "e", Rate: 1200}, "Target (e) at 1,200/s: no rung meets it without losing data."},
+		{run.Comparison{Expect: "e"}, "Target (e): no rung meets it at any tried rate without losing data."},
 	} {
-		if got := enoughWords(&tt.c); got != tt.want {
+		if got := targetWords(&tt.c); got != tt.want {
 			t.Errorf("%+v is told as %q, want %q", tt.c, got, tt.want)
 		}
 	}
@@ -68,11 +67,11 @@ func TestUnmetExpectationIsASurprise(t *testing.T) {
 		doc := compareRun()
 		doc.Comparison.Met, doc.Comparison.Decides = false, decides
 		for name, got := range map[string]string{"terminal": drawn(t, doc, Options{}), "page": paged(t, doc)} {
-			if told := strings.Contains(got, "surprise: Good enough") || strings.Contains(got, "<strong>surprise</strong> Good enough"); told != decides {
+			if told := strings.Contains(got, "surprise: Target") || strings.Contains(got, "<strong>surprise</strong> Target"); told != decides {
 				t.Errorf("%s: decides %t, and it is told as a surprise: %t", name, decides, told)
 			}
 		}
-		if got := strings.HasSuffix(drawn(t, doc, Options{}), "; no rung is good enough\n"); got != decides {
+		if got := strings.HasSuffix(drawn(t, doc, Options{}), "; no rung meets the target\n"); got != decides {
 			t.Errorf("decides %t, and the last line says so: %t", decides, got)
 		}
 	}
@@ -96,43 +95,47 @@ func TestHighestRate(t *testing.T) {
 	}
 }
 
-// What is not known is a dash: a 0 would be a figure.
+// line is a row's cells in one string.
+func line(r row) string {
+	var all []string
+	for _, c := range r.Cells {
+		all = append(all, c.Text)
+	}
+	return strings.Join(all, " ")
+}
+
+// What is unknown is a dash: a 0 would be a figure.
 func TestUnknownIsNoFigure(t *testing.T) {
-	if got := figureWords(nil); !slices.Equal(got, dashes(12)) {
-		t.Errorf("no figures: %q", got)
-	}
-	never := run.Figures{Refused: 5, Lost: number(0), Fairness: 1}
-	if got := strings.Join(figureWords(&never), " "); got != "0 5 0 0 0 – – – – – – –" {
-		t.Errorf("nothing succeeded: %q", got)
-	}
 	cpu := 0.004
-	some := run.Figures{OK: 12345, LostMax: number(3), Rate: 61.72, Latency: measure.Summary{P50: 1, P99: 22, P999: 333, Max: 4444}, Fairness: .5, CPU: &cpu}
-	if got := strings.Join(figureWords(&some), " "); got != "12,345 0 0 – 61.7 1.0 22 333 4,444 0.50 – 0.004" {
-		t.Errorf("some is not known: %q", got)
+	never := run.Figures{Workload: "w", Clients: 1, Refused: 5, Lost: ref(0), Fairness: 1}
+	some := run.Figures{Workload: "w", Clients: 1, OK: 12345, Unknown: 2, LostMax: ref(3), Rate: 61.72,
+		Latency: measure.Summary{P50: 1, P99: 22, P999: 333, Max: 4444}, Fairness: .5, CPU: &cpu}
+	c := run.Comparison{Rungs: []run.Rung{{}, {Figures: []run.Figures{never}}, {Figures: []run.Figures{some}}}}
+	for i, want := range []string{"– – – – – – – – – – – –", "0 5 0 0 0 – – – – – – –", "12,345 0 2 – 61.7 1 22 333 4,444 0.5 – 0.004"} {
+		if got := line(mainTable(&c, "w", 1).Rows[i]); got != want {
+			t.Errorf("rung %d: %q, want %q", i, got, want)
+		}
 	}
-	if got := strings.Join(askedWords(&run.Rung{Asked: &run.RateStep{Errors: 1}}), " "); got != "– 100 % no" {
-		t.Errorf("nothing was answered: %q", got)
-	}
-	if got := slices.Concat(askedWords(&run.Rung{}), []string{linesWords(nil)}); !slices.Equal(got, dashes(4)) {
-		t.Errorf("not asked, no lines: %q", got)
+	c = run.Comparison{Rate: 9, Rungs: []run.Rung{{Asked: &run.RateStep{Errors: 1}}, {}}}
+	for i, want := range []string{"– 100 % no – –", "– – – – –"} {
+		if got := line(costTable(&c).Rows[i]); got != want {
+			t.Errorf("rung %d: %q, want %q", i, got, want)
+		}
 	}
 }
 
-func TestFiguresInWords(t *testing.T) {
-	for want, got := range map[string]string{
-		"0": grouped(0), "999": grouped(999), "1,000": grouped(1000), "1,234,568": grouped(1234567.8), "-1,234": grouped(-1234), "-12": grouped(-12),
-		"12.5": rate(12.5), "3,100": rate(3100), "0 %": percent(0), "0.05 %": percent(.0005), "> 99.9 %": percent(.99999), "100 %": percent(1),
-		"7": lossWords(number(7), nil), "1,007–2,009": lossWords(number(1007), number(2009)), "–": lossWords(nil, number(3)), "8": lossWords(number(8), number(8)),
-		"0.22": cost(.22), "0.0123": cost(.01234), "12.3": cost(12.34), "9.9": wait(9.94), "5,013": wait(5013.2),
+func TestLossInWords(t *testing.T) {
+	for want, got := range map[string]cell{
+		"7": lossCell(ref(7), nil), "1,007–2,009": lossCell(ref(1007), ref(2009)), "–": lossCell(nil, ref(3)), "8": lossCell(ref(8), ref(8)), "0–3": lossCell(ref(0), ref(3)),
 	} {
-		if got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got.Text != want || got.Strong != (want[0] >= '1' && want[0] <= '9') {
+			t.Errorf("got %+v, want %q", got, want)
 		}
 	}
 }
 
 func TestLossIsMarkedWhereverItWas(t *testing.T) {
-	lost, kept := number(3), number(0)
+	lost, kept := ref(3), ref(0)
 	for _, tt := range []struct {
 		name string
 		rung run.Rung
@@ -151,7 +154,7 @@ func TestLossIsMarkedWhereverItWas(t *testing.T) {
 	}
 }
 
-func TestTales(t *testing.T) {
+func TestSurvivals(t *testing.T) {
 	long := 2.5
 	same := run.Survival{Mishap: run.MishapPower, Answer: "yes", Says: "It is on the disk."}
 	c := run.Comparison{Rungs: []run.Rung{
@@ -163,22 +166,22 @@ func TestTales(t *testing.T) {
 		t.Errorf("mishaps differ (-want +got):\n%s", diff)
 	}
 	var got []string
-	for _, told := range tales(&c) {
+	for _, told := range survivals(&c) {
 		mark := "- "
-		if told.Telling {
+		if told.Notable {
 			mark = "! "
 		}
 		got = append(got, mark+told.String())
 	}
 	want := []string{"- a node's kill -9 (a): Nothing.", "! a node's kill -9 (b): A pause.", "! a node's kill -9 (c): Lost.", "- power loss (a and b): It is on the disk."}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("tales differ (-want +got):\n%s", diff)
+		t.Errorf("survivals differ (-want +got):\n%s", diff)
 	}
 	for _, tt := range []struct {
 		rung         int
 		mishap, want string
 	}{{0, run.MishapPower, "yes*"}, {2, run.MishapPower, "–"}, {0, "hail", "?"}, {2, run.MishapNode, "no"}} {
-		if got := outlives(&c.Rungs[tt.rung], tt.mishap); got != tt.want {
+		if got := survives(&c.Rungs[tt.rung], tt.mishap); got != tt.want {
 			t.Errorf("%s, rung %d: %q, want %q", tt.mishap, tt.rung, got, tt.want)
 		}
 	}
@@ -188,28 +191,27 @@ func TestTales(t *testing.T) {
 func TestWhatLosesIsNotGoodEnough(t *testing.T) {
 	for want, r := range map[string]run.Rung{
 		"yes":   {Asked: &run.RateStep{Met: true}},
-		"no":    {Asked: &run.RateStep{Lost: number(1)}},
-		"loses": {Asked: &run.RateStep{Met: true}, Figures: []run.Figures{{Lost: number(1)}}},
+		"no":    {Asked: &run.RateStep{Lost: ref(1)}},
+		"loses": {Asked: &run.RateStep{Met: true}, Figures: []run.Figures{{Lost: ref(1)}}},
 	} {
-		if got := askedWords(&r)[2]; got != want {
-			t.Errorf("good enough: %q, want %q", got, want)
+		c := run.Comparison{Rate: 9, Rungs: []run.Rung{r}}
+		if got := costTable(&c).Rows[0].Cells[2].Text; got != want {
+			t.Errorf("target met: %q, want %q", got, want)
 		}
 	}
 }
 
 func TestRungsOfServers(t *testing.T) {
-	c := run.Comparison{Servers: []run.Server{{Label: "PostgreSQL 15"}},
-		Rungs: []run.Rung{{Title: "red: hasty"}, {Title: "PostgreSQL 15: a"}, {Title: "PostgreSQL 15: b"}, {Title: "other"}}}
-	s := sheet{Heads: []head{{Name: "rung"}, {Name: "ok"}}}
-	s.addRungs(&c, func(r *run.Rung) []string { return []string{r.Title} })
+	c := run.Comparison{Rungs: []run.Rung{{Title: "red: hasty"}, {Server: "PostgreSQL 15", Title: "a"}, {Server: "PostgreSQL 15", Title: "b"}, {Title: "other"}}}
+	got := rungTable(&c, "", []column[*run.Rung]{words("ok", (*run.Rung).String)})
 	want := []row{
 		{Name: "red: hasty", Cells: []cell{{Text: "red: hasty"}}},
 		{Name: "PostgreSQL 15", Begins: true, Cells: []cell{{}}},
-		{Name: "a", Trial: true, Cells: []cell{{Text: "PostgreSQL 15: a"}}},
-		{Name: "b", Trial: true, Cells: []cell{{Text: "PostgreSQL 15: b"}}},
+		{Name: "a", Inner: true, Cells: []cell{{Text: "PostgreSQL 15: a"}}},
+		{Name: "b", Inner: true, Cells: []cell{{Text: "PostgreSQL 15: b"}}},
 		{Name: "other", Begins: true, Cells: []cell{{Text: "other"}}},
 	}
-	if diff := cmp.Diff(want, s.Rows); diff != "" {
+	if diff := cmp.Diff(want, got.Rows); diff != "" {
 		t.Errorf("rows differ (-want +got):\n%s", diff)
 	}
 }
@@ -244,7 +246,7 @@ func TestBarsOfOneNameAreOneGroup(t *testing.T) {
 }
 
 func TestSpans(t *testing.T) {
-	s := sheet{Heads: []head{{Name: "rung"}, {Group: "a", Name: "x"}, {Group: "a", Name: "y"}, {Name: "z"}, {Group: "b", Name: "x"}}}
+	s := table{Heads: []head{{Name: "rung"}, {Group: "a", Name: "x"}, {Group: "a", Name: "y"}, {Name: "z"}, {Group: "b", Name: "x"}}}
 	if diff := cmp.Diff([]span{{"", 1}, {"a", 2}, {"", 1}, {"b", 1}}, s.Spans()); diff != "" {
 		t.Errorf("spans differ (-want +got):\n%s", diff)
 	}
@@ -257,7 +259,7 @@ func TestSpans(t *testing.T) {
 // A comparison is repeated as a whole, whatever its experiment is called.
 func TestComparisonIsRepeatedAsAWhole(t *testing.T) {
 	doc := compareRun()
-	if got := commandLine(repeat(doc, &doc.Experiments[0])); got != "contend compare --quick --rate 200 --seed 7" {
+	if got := commandLine(again(doc, &doc.Experiments[0])); got != "contend compare --quick --rate 200 --seed 7" {
 		t.Errorf("repeated with %q", got)
 	}
 }

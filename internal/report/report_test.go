@@ -117,6 +117,22 @@ func TestStoredRunIsDrawnTheSame(t *testing.T) {
 	}
 }
 
+// The same run gives the same bytes, in every form.
+func TestDrawnTwiceIsTheSame(t *testing.T) {
+	for name, doc := range map[string]func() *run.Run{"lab": labRun, "compare": compareRun} {
+		for form, draw := range map[string]func(*run.Run) string{
+			"terminal": func(doc *run.Run) string { return drawn(t, doc, Options{}) },
+			"page":     func(doc *run.Run) string { return paged(t, doc) },
+			"claims":   func(doc *run.Run) string { return claimed(t, doc) },
+			"JSON":     func(doc *run.Run) string { return encoded(t, doc) },
+		} {
+			if diff := cmp.Diff(draw(doc()), draw(doc())); diff != "" {
+				t.Errorf("%s, %s: drawn twice it differs:\n%s", name, form, diff)
+			}
+		}
+	}
+}
+
 // What a file says must not reach the terminal as a command.
 func TestTerminalObeysNobody(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\u009b2J\u202egnp.exe\r\n"

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"example.com/contend/check"
@@ -51,9 +50,9 @@ func sampleRungs() []sampleRung {
 		{"fair", "+ fair busy policy", "Whoever waits sleeps a random while, 2 ms at most.", sampleSQLite, fair, 5004, 0, 0, 0, 18.9, .93, 1, 1.52, 780, 22},
 		{"queue", "+ queue", "One writer connection a node, several requests to a transaction.", sampleSQLite, queue, 21876, 0, 0, 0, 4.1, .99, 1, .22, 6200, 71},
 		{"single-writer", "+ single writer", "The balancer sends writes to one node, reads to all.", sampleSQLite, queue, 26310, 0, 4, 0, 3.6, .99, 1, 0, 7800, 6},
-		{"postgres/naive", "PostgreSQL 15.18: naive", "A read, then a write, each committed on its own.", samplePostgres, naive, 7920, 0, 0, 7402, 12.1, .97, 1, .71, 0, 14},
-		{"postgres/update", "PostgreSQL 15.18: one UPDATE", "One statement reads and writes.", samplePostgres, update, 6105, 0, 0, 0, 15.8, .98, 1, .62, 1200, 12},
-		{"postgres/for-update", "PostgreSQL 15.18: SELECT … FOR UPDATE", "The row's lock comes before the read.", samplePostgres, postgres, 3210, 0, 0, 0, 30.2, .97, 1.02, .9, 610, 17},
+		{"postgres/naive", "naive", "A read, then a write, each committed on its own.", samplePostgres, naive, 7920, 0, 0, 7402, 12.1, .97, 1, .71, 0, 14},
+		{"postgres/update", "one UPDATE", "One statement reads and writes.", samplePostgres, update, 6105, 0, 0, 0, 15.8, .98, 1, .62, 1200, 12},
+		{"postgres/for-update", "SELECT … FOR UPDATE", "The row's lock comes before the read.", samplePostgres, postgres, 3210, 0, 0, 0, 30.2, .97, 1.02, .9, 610, 17},
 	}
 }
 
@@ -86,7 +85,7 @@ func compareRun() *run.Run {
 }
 
 func (s *sampleRung) rung(i int) run.Rung {
-	r := run.Rung{Name: s.name, Title: s.title, Means: s.means, Engine: s.engine, Careful: s.lost == 0 && i > 0,
+	r := run.Rung{Name: s.name, Server: s.server(), Title: s.title, Means: s.means, Engine: s.engine, Careful: s.lost == 0 && i > 0,
 		Highest: s.highest, Lines: &run.Lines{Changed: s.lines, Of: 61}}
 	if s.name == "single-writer" {
 		r.Lines.Balancer = 11
@@ -106,6 +105,14 @@ func (s *sampleRung) rung(i int) run.Rung {
 	}
 	r.Survives = s.survivals()
 	return r
+}
+
+// server is the label of the rung's database server.
+func (s *sampleRung) server() string {
+	if s.engine == samplePostgres {
+		return s.engine
+	}
+	return ""
 }
 
 func (s *sampleRung) figures(workload string, clients int) run.Figures {
@@ -137,7 +144,7 @@ func (s *sampleRung) waits(factor float64) measure.Summary {
 
 func (s *sampleRung) step(rate float64, met bool) *run.RateStep {
 	sent := int(5 * rate)
-	step := &run.RateStep{Rate: rate, Trial: fmt.Sprintf("%g/s", rate), Sent: sent, OK: sent, Latency: s.waits(0.1), Lost: number(s.lost / 10), Met: met}
+	step := &run.RateStep{Rate: rate, Trial: fmt.Sprintf("%g/s", rate), Sent: sent, OK: sent, Latency: s.waits(0.1), Lost: ref(s.lost / 10), Met: met}
 	if !met {
 		step.Refused = sent * 3 / 100
 		step.OK -= step.Refused
@@ -151,7 +158,7 @@ func (s *sampleRung) step(rate float64, met bool) *run.RateStep {
 
 func (s *sampleRung) survivals() []run.Survival {
 	gap := 0.3
-	node := run.Survival{Mishap: run.MishapNode, Measured: true, Answer: "yes", Failed: 4, Lost: number(0), Gap: &gap,
+	node := run.Survival{Mishap: run.MishapNode, Measured: true, Answer: "yes", Failed: 4, Lost: ref(0), Gap: &gap,
 		Says: "4 requests failed, none that was acknowledged was lost."}
 	writer := node
 	writer.Mishap = run.MishapWriter
@@ -216,7 +223,7 @@ func rungLines(c *run.Comparison) run.Chart {
 	drawn := run.Chart{Kind: run.ChartLines, Title: "Throughput against clients", X: run.Axis{Label: "clients", Log: true},
 		Y: run.Axis{Label: "ok requests a second", Log: true}}
 	for _, r := range c.Rungs {
-		line := run.Series{Name: r.Title}
+		line := run.Series{Name: r.String()}
 		for _, f := range r.Figures[:4] {
 			line.Points = append(line.Points, run.Point{X: float64(f.Clients), Y: f.Rate, Low: f.Rate, High: f.Rate, Count: f.OK})
 		}
@@ -243,8 +250,8 @@ func longNames() *run.Run {
 	doc.Comparison.Servers[0].Label = long
 	for i := range doc.Comparison.Rungs {
 		r := &doc.Comparison.Rungs[i]
-		if rest, its := strings.CutPrefix(r.Title, samplePostgres); its {
-			r.Title, r.Engine = long+rest, long
+		if r.Server == samplePostgres {
+			r.Server, r.Engine = long, long
 		}
 	}
 	return doc
@@ -260,7 +267,7 @@ func evilComparison() *run.Run {
 	c.Advice[0] = run.Advice{Text: evil, Rests: []string{evil}}
 	r := &c.Rungs[1]
 	r.Name, r.Title, r.Means, r.Engine = evil, evil, evil, evil
-	c.Rungs[2].Title = evil + ": " + evil
+	c.Rungs[2].Server, c.Rungs[2].Title = evil, evil
 	r.Figures[0].Workload = evil
 	r.Survives[0] = run.Survival{Mishap: evil, Measured: true, Answer: evil, Says: evil, Source: "https://sqlite.org/" + evil}
 	return doc

@@ -21,11 +21,12 @@ func labRun() *run.Run {
 			Arms: judge(sampleArms(), sampleBusy)},
 		levelsResult(), sceneResult(), crashResult(), hostileResult(),
 	}})
+	doc.Asked = run.Asked{Quick: true, Arms: []string{"red/*", "green", "scene"}}
 	doc.Command = []string{"contend", "run", "--quick", "--arm", "red/*", "--arm", "green", "--arm", "scene", "--seed", "7"}
 	return doc
 }
 
-func number(n int64) *int64 { return &n }
+func ref(n int64) *int64 { return &n }
 
 func spread(least, median, most float64) measure.Spread {
 	return measure.Spread{Count: 3, Min: least, Median: median, Max: most}
@@ -134,12 +135,12 @@ func sceneResult() run.Result {
 		step("C", "app-2", "commit", "", 4, 5007), step("A", "app-1", "checkpoint", "TRUNCATE", 5, 6),
 	}
 	steps[0].Open, steps[0].Say = true, "1. Container A: トランザクション開始"
-	steps[1].Open, steps[1].Got, steps[1].Say = true, number(50), "2. Container A: 在庫確認 → 50個"
-	steps[2].Wrote, steps[2].Outcome, steps[2].Code, steps[2].Extended = number(45), "failed", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"
+	steps[1].Open, steps[1].Got, steps[1].Say = true, ref(50), "2. Container A: 在庫確認 → 50個"
+	steps[2].Wrote, steps[2].Outcome, steps[2].Code, steps[2].Extended = ref(45), "failed", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"
 	steps[2].Say = "5. Container B: 5個販売処理 → SQLITE_BUSY（失敗）"
-	steps[3].To, steps[3].Wrote, steps[3].Open = "bob", number(40), true
+	steps[3].To, steps[3].Wrote, steps[3].Open = "bob", ref(40), true
 	steps[4].Outcome, steps[4].Code = "unknown", "CLIENT_TIMEOUT"
-	steps[5].Blocked, steps[5].Frames, steps[5].Checkpointed = true, number(12), number(3)
+	steps[5].Blocked, steps[5].Frames, steps[5].Checkpointed = true, ref(12), ref(3)
 	finding := run.Finding{Claim: "second-seller-refused", Text: "The second container's sale is refused.",
 		TextJA: "Container B: 5個販売処理 → SQLITE_BUSY（失敗）", Source: "07_container_shared_filedb.md:667", Verdict: check.Holds,
 		Expected: run.ExpectHolds, Measured: "step 3 was refused with SQLITE_BUSY_SNAPSHOT after 0.1 ms"}

@@ -217,6 +217,7 @@ func finish(doc *run.Run) *run.Run {
 	doc.Contend = run.Versions{Version: "0.1.0", Go: "go1.26.0", SQLite: "3.54.1"}
 	doc.Machine = run.Machine{OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPUs: 2, FileSystem: "ext4"}
 	doc.Command = []string{"contend", "run", "busy", "lost-update", "--arm", "separate/*", "--seed", "7"}
+	doc.Asked = run.Asked{Experiments: []string{"busy", "lost-update"}, Arms: []string{"separate/*"}}
 	doc.Places = []string{run.Processes}
 	doc.Seed = 7
 	doc.Started = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)

@@ -1,129 +1,340 @@
 package report
 
 import (
-	"regexp"
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"example.com/contend/check"
+	"example.com/contend/internal/api"
+	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 )
 
-// verdictHue is the colour of a verdict. Neither verdict is good news by
-// itself: most claims are of something going wrong.
-func verdictHue(v check.Verdict) hue {
-	switch v {
-	case check.Holds:
-		return good
-	case check.Refuted:
-		return bad
+// Marks that make a verdict stand out where there is no colour.
+const (
+	surpriseMark = " !"
+	notJudged    = "not run"
+	unreadMark   = "?"
+)
+
+// softHyphen is where a head may be broken; a browser shows it only there.
+const softHyphen = "\u00ad"
+
+const legend = `busy: refused with SQLITE_BUSY. timeout: refused after the whole busy_timeout. ` +
+	`other: every other request that failed, or whose outcome is unknown. ` +
+	`lost: acknowledged, and missing from the database (7–9: at least, at most; ?: the database could not be read). ` +
+	`p50, p99, max: how long clients waited, in ms, from the moment a request was due.`
+
+// mostVerdicts is how many claims can have a column of their own.
+const mostVerdicts = 4
+
+// A table holds figures and words, to be drawn as text or as HTML. The first column is
+// the rows' names.
+type table struct {
+	Label string // what it shows, for a screen reader
+	Class string // in the style sheet
+	Heads []head
+	Rows  []row
+}
+
+// A head is that of a column.
+type head struct {
+	Group  string // what adjacent columns have in common; stands above them
+	Name   string
+	Unit   string
+	Number bool // its column holds numbers
+}
+
+// A row is an arm, a trial, a rung, a rate, a step or a fault.
+type row struct {
+	Name   string
+	Class  string // in the style sheet: "lost"
+	Inner  bool   // it belongs to the row above
+	Begins bool   // a group of rows begins here
+	Cells  []cell
+}
+
+// Classes are those of the row in the style sheet.
+func (r row) Classes() string {
+	if r.Begins {
+		return strings.TrimSpace(r.Class + " begins")
+	}
+	return r.Class
+}
+
+// A cell is a figure, a verdict or a word.
+type cell struct {
+	Text    string
+	Strong  bool
+	Number  bool
+	Finding *run.Finding // whose verdict Text is
+}
+
+// Ruling is that of the cell's finding.
+func (c cell) Ruling() ruling { return ruling(c.Finding.Verdict.String()) }
+
+// A span is a group of columns, of heads without one where it has no name.
+type span struct {
+	Name    string
+	Columns int
+}
+
+// Spans are the groups of columns from left to right; none where no head is in one.
+func (t *table) Spans() []span {
+	var all []span
+	named := false
+	for _, h := range t.Heads {
+		named = named || h.Group != ""
+		if last := len(all) - 1; last >= 0 && all[last].Name == h.Group {
+			all[last].Columns++
+		} else {
+			all = append(all, span{h.Group, 1})
+		}
+	}
+	if !named {
+		return nil
+	}
+	return all
+}
+
+// A column makes cells from values of one type: every table is a list of them.
+type column[T any] struct {
+	head
+	cell func(T) cell
+}
+
+// words is a column of text.
+func words[T any](name string, of func(T) string) column[T] {
+	return column[T]{head{Name: name}, func(v T) cell { return cell{Text: of(v)} }}
+}
+
+// number is a column of figures, in unit, which may be empty.
+func number[T any](name, unit string, of func(T) string) column[T] {
+	return column[T]{head{Name: name, Unit: unit, Number: true}, func(v T) cell { return cell{Text: of(v)} }}
+}
+
+// grouped returns columns under one common head.
+func grouped[T any](group string, columns ...column[T]) []column[T] {
+	for i := range columns {
+		columns[i].Group = group
+	}
+	return columns
+}
+
+// newTable returns a table without rows whose rows have names of one kind.
+func newTable[T any](label, kind string, columns []column[T]) table {
+	t := table{Label: label, Heads: []head{{Name: kind}}}
+	for _, c := range columns {
+		t.Heads = append(t.Heads, c.head)
+	}
+	return t
+}
+
+// rowOf returns the row that columns make of v.
+func rowOf[T any](name string, columns []column[T], v T) row {
+	r := row{Name: name}
+	for _, c := range columns {
+		made := c.cell(v)
+		made.Number = c.Number
+		r.Cells = append(r.Cells, made)
+	}
+	return r
+}
+
+// An entry is a row of the table of arms: an arm, a trial, or both where the arm has but one.
+type entry struct {
+	arm   *run.ArmResult
+	at    int // the arm's place among the arms
+	trial *run.TrialResult
+}
+
+// armTable has a row for each arm or, where an arm has several trials, for each of these
+// under a row with the arm's name and verdicts.
+func armTable(result *run.Result, all []claim) table {
+	columns := armColumns(result, all)
+	t := newTable("Figures by arm", "arm", columns)
+	groups := groupsOf(result.Arms)
+	for i := range result.Arms {
+		arm := &result.Arms[i]
+		if single(arm) {
+			r := rowOf(arm.Name, columns, entry{arm, i, &trials(arm)[0]})
+			r.Begins = i == 0 || groups != nil && groups[i] != groups[i-1] || !single(&result.Arms[i-1])
+			t.Rows = append(t.Rows, r)
+			continue
+		}
+		r := rowOf(arm.Name, columns, entry{arm, i, nil})
+		r.Begins = true
+		t.Rows = append(t.Rows, r)
+		for _, trial := range trials(arm) {
+			r := rowOf(trial.Name, columns, entry{trial: &trial})
+			r.Inner = true
+			t.Rows = append(t.Rows, r)
+		}
+	}
+	return t
+}
+
+// armColumns are those that result can fill: where an arm ran, if there are several
+// places, what was counted, what the experiment measures, and a few verdicts.
+func armColumns(result *run.Result, all []claim) []column[entry] {
+	var columns []column[entry]
+	if len(places(result)) > 1 {
+		columns = append(columns, words("on", func(e entry) string {
+			if e.arm == nil {
+				return ""
+			}
+			return e.arm.Place
+		}))
+	}
+	if counted(result) {
+		columns = append(columns, countColumns...)
+	}
+	for _, h := range figureHeads(result) {
+		columns = append(columns, number(h.Name, h.Unit, func(e entry) string {
+			for i := range trialOf(e).Figures {
+				if f := &e.trial.Figures[i]; f.Name == h.Name && f.Unit == h.Unit {
+					return spreadWords(f)
+				}
+			}
+			return ""
+		}))
+	}
+	if len(all) > mostVerdicts {
+		return columns
+	}
+	for _, c := range all {
+		columns = append(columns, column[entry]{head{Name: c.ID}, func(e entry) cell {
+			switch {
+			case e.arm == nil || !c.tested[e.at]:
+				return cell{}
+			case c.findings[e.at] == nil:
+				return cell{Text: notJudged}
+			}
+			f := c.findings[e.at]
+			return cell{Text: f.Verdict.String(), Finding: f}
+		}})
+	}
+	return columns
+}
+
+// trialOf is the entry's trial; an empty one for the row of an arm that has several.
+func trialOf(e entry) *run.TrialResult { return cmp.Or(e.trial, &run.TrialResult{}) }
+
+// countColumns are filled by every trial that sends requests.
+var countColumns = []column[entry]{
+	counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }),
+	counting("busy", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[api.CodeBusy])) }),
+	counting("time"+softHyphen+"out", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[api.CodeTimeout])) }),
+	counting("other", "", func(t *run.TrialResult) string {
+		return units.Count(int64(t.Ops.Total - t.Ops.OK - t.Codes[api.CodeBusy] - t.Codes[api.CodeTimeout]))
+	}),
+	{head{Name: "lost", Number: true}, func(e entry) cell {
+		lost := trialOf(e).Lost
+		return cell{Text: counts(e, lostWords), Strong: lost != nil && *lost > 0}
+	}},
+	counting("p50", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P50) }),
+	counting("p99", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P99) }),
+	counting("max", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.Max) }),
+}
+
+func counting(name, unit string, of func(*run.TrialResult) string) column[entry] {
+	return number(name, unit, func(e entry) string { return counts(e, of) })
+}
+
+// counts is what is counted in an entry: "-" where the trial could not run, and
+// nothing where it sends no requests.
+func counts(e entry, of func(*run.TrialResult) string) string {
+	switch t := e.trial; {
+	case t == nil || t.Ops.Total == 0 && t.Error == "" && len(t.Steps) > 0:
+		return ""
+	case t.Ops.Total == 0 && t.Error != "":
+		return "-"
 	default:
-		return unsure
+		return of(t)
 	}
 }
 
-// table draws a sheet as text, with a line above each group of rows.
-func (p *paper) table(s *sheet) {
-	w := table.NewWriter()
-	w.SetStyle(style())
-	w.SetColumnConfigs(columns(s.Heads))
-	if spans := s.Spans(); spans != nil {
-		w.AppendHeader(spanRow(spans), table.RowConfig{AutoMerge: true})
-	}
-	var heads table.Row
-	for _, h := range s.Heads {
-		heads = append(heads, strings.TrimSuffix(shortHead(plain(h.Name))+"\n"+plain(h.Unit), "\n"))
-	}
-	w.AppendHeader(heads)
-	for i, r := range s.Rows {
-		if i > 0 && r.Begins {
-			w.AppendSeparator()
-		}
-		name := plain(r.Name)
-		if r.Trial {
-			name = "  " + name
-		}
-		if r.Lost {
-			name = p.dye(name, bad)
-		}
-		row := table.Row{name}
-		for _, c := range r.Cells {
-			row = append(row, p.cell(c))
-		}
-		w.AppendRow(row)
-	}
-	for _, line := range strings.Split(w.Render(), "\n") {
-		p.line(line)
-	}
-}
-
-// spanRow repeats the name of each group over its columns, to be merged.
-func spanRow(spans []span) table.Row {
-	var names table.Row
-	for _, s := range spans {
-		for range s.Columns {
-			names = append(names, plain(s.Name))
-		}
-	}
-	return names
-}
-
-func (p *paper) cell(c cell) string {
+// lostWords is empty where nothing was counted that could be lost.
+func lostWords(t *run.TrialResult) string {
 	switch {
-	case c.Finding == nil && c.Strong:
-		return p.dye(plain(c.Text), strong)
-	case c.Finding == nil:
-		return plain(c.Text)
+	case t.Lost == nil && t.Integrity == "":
+		return unreadMark
+	case t.Lost == nil:
+		return ""
 	}
-	h := verdictHue(c.Finding.Verdict)
-	if c.Finding.Surprise() {
-		return p.dye(c.Text+surpriseMark, slices.Concat(strong, h))
-	}
-	return p.dye(c.Text, h)
+	return check.Range{Min: *t.Lost, Max: *cmp.Or(t.LostMax, t.Lost)}.String()
 }
 
-// columns aligns all to the bottom of the head and numbers to the right.
-func columns(heads []head) []table.ColumnConfig {
-	configs := make([]table.ColumnConfig, len(heads))
-	for i := range configs {
-		configs[i] = table.ColumnConfig{Number: i + 1, VAlignHeader: text.VAlignBottom}
-		if heads[i].Number {
-			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
-		}
+// spreadWords is "3.1 (2.9–3.4)", the median and how far repeats lie from it.
+func spreadWords(f *run.Measured) string {
+	switch {
+	case f.Count == 0:
+		return ""
+	case f.Min == f.Max:
+		return units.Number(f.Median)
+	default:
+		return fmt.Sprintf("%s (%s–%s)", units.Number(f.Median), units.Number(f.Min), units.Number(f.Max))
 	}
-	return configs
 }
 
-// style is a table with lines under its head and between groups, and no others.
-func style() table.Style {
-	s := table.StyleLight
-	s.Options = table.Options{SeparateHeader: true}
-	s.Format.Header = text.FormatDefault
-	s.Box.PaddingLeft, s.Box.PaddingRight = "", "  "
-	return s
-}
-
-// shortHead breaks a head at its spaces and hyphens, so that its column is no
-// wider than a verdict, and at soft hyphens always.
-func shortHead(name string) string {
-	const widest = 8
-	name = strings.ReplaceAll(name, softHyphen, "-\n")
-	var lines []string
-	for line := range strings.Lines(name) {
-		begun := false
-		for _, part := range breaks.FindAllString(strings.TrimSuffix(line, "\n"), -1) {
-			last := len(lines) - 1
-			if begun && len(lines[last])+len(strings.TrimSpace(part)) <= widest {
-				lines[last] += part
-			} else {
-				lines, begun = append(lines, part), true
+// counted reports whether a trial has requests to count: it plays no scene.
+func counted(result *run.Result) bool {
+	for i := range result.Arms {
+		for _, t := range trials(&result.Arms[i]) {
+			if len(t.Steps) == 0 {
+				return true
 			}
 		}
 	}
-	return strings.Join(lines, "\n")
+	return false
 }
 
-// breaks are the parts of a head after which it may be broken.
-var breaks = regexp.MustCompile(`[^ -]*[ -]*`)
+// trials returns the trials of an arm. One that lists none is its own.
+func trials(arm *run.ArmResult) []run.TrialResult {
+	if len(arm.Trials) == 0 {
+		return []run.TrialResult{{Totals: arm.Totals}}
+	}
+	return arm.Trials
+}
+
+// single reports whether an arm compares nothing.
+func single(arm *run.ArmResult) bool {
+	all := trials(arm)
+	return len(all) == 1 && all[0].Name == ""
+}
+
+// figureHeads are those of every figure that some trial measured.
+func figureHeads(result *run.Result) []head {
+	var heads []head
+	for i := range result.Arms {
+		for _, t := range result.Arms[i].Trials {
+			for _, f := range t.Figures {
+				h := head{Name: f.Name, Unit: f.Unit}
+				if f.Count > 0 && !slices.Contains(heads, h) {
+					heads = append(heads, h)
+				}
+			}
+		}
+	}
+	return heads
+}
+
+// groupsOf returns each arm's group, its preset or transaction, or nil where every arm
+// would be a group of its own.
+func groupsOf(arms []run.ArmResult) []string {
+	groups := make([]string, len(arms))
+	changes := 0
+	for i := range arms {
+		d := arms[i].Setup.Discipline
+		groups[i] = cmp.Or(preset(d), string(d.Transaction))
+		if i > 0 && groups[i] != groups[i-1] {
+			changes++
+		}
+	}
+	if changes == len(arms)-1 {
+		return nil
+	}
+	return groups
+}

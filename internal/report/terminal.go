@@ -1,50 +1,39 @@
-// Package report draws a stored run: as text for a terminal, as JSON, as one
-// HTML page with charts, and its claims as Markdown.
-//
-// It takes an [run.Run] and writes to what it is given. It reads no
-// clock, looks at no terminal and starts nothing, so a stored run is drawn byte
-// for byte as it was when it had just been made.
-//
-// Its heart is the sentence that names a verdict's condition. Arms are points
-// in a space of settings; the arms in which a claim holds are covered by a few
-// boxes that contain no other arm, and each box is said in words: "Holds in 8
-// of 44 arms: with transaction separate and busy_timeout 5000." Such a sentence
-// speaks of the arms that were run and of no others; see cover.
-//
-// The package judges nothing: verdicts stand in the run.
 package report
 
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"example.com/contend/check"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 )
 
 // Options say how a run is drawn. The zero Options draw without colour.
 type Options struct {
 	Color bool // with ANSI colours; they add nothing that the text does not say
-	Width int  // columns for sentences; 0 means 100. A table is as wide as it must be
+	Width int  // columns for sentences, at least 40; 0 means 100. A table is as wide as it must be
 }
 
-// Terminal draws run as text: what was run and where, a table for each
-// experiment, each claim with the conditions of its verdicts, and the proofs.
-// It returns w's error.
+// Terminal draws run as text: what ran and where, a table for each experiment, each claim
+// with the conditions of its verdicts, and the proofs. It returns w's error.
 func Terminal(w io.Writer, doc *run.Run, o Options) error {
 	fixWidths()
 	if o.Width <= 0 {
 		o.Width = 100
 	}
 	p := &paper{color: o.Color, width: max(o.Width, 40)}
-	p.head(doc)
-	if doc.Comparison != nil {
-		p.ladder(newLadder(doc.Comparison))
+	page := newPage(doc)
+	p.head(doc, page.Command)
+	if page.Ladder != nil {
+		p.ladder(page.Ladder)
 	}
-	for i := range doc.Experiments {
-		p.experiment(&doc.Experiments[i], doc.Comparison == nil)
+	for i := range page.Sections {
+		p.section(&page.Sections[i], page.Ladder == nil)
 	}
 	p.foot(doc)
 	if _, err := io.WriteString(w, p.String()); err != nil {
@@ -53,128 +42,139 @@ func Terminal(w io.Writer, doc *run.Run, o Options) error {
 	return nil
 }
 
-const interrupted = "INTERRUPTED: this run was cut short. The last arm below may be incomplete."
-
-func (p *paper) head(doc *run.Run) {
+func (p *paper) head(doc *run.Run, command string) {
 	if doc.Interrupted {
-		p.say("", 0, interrupted, unsure)
+		p.say("", 0, "INTERRUPTED: this run was cut short. The last arm below may be incomplete.", unsure)
 	}
 	m := doc.Machine
 	p.say("", 0, fmt.Sprintf("contend %s, SQLite %s, %s", doc.Contend.Version, doc.Contend.SQLite, doc.Contend.Go), nil)
 	p.say("", 0, fmt.Sprintf("%s/%s, kernel %s, %s, files on %s",
-		m.OS, m.Arch, m.Kernel, plural(m.CPUs, "CPU"), m.FileSystem), nil)
-	if said := onWords(doc); said != "" {
-		p.say("", 0, said, nil)
+		m.OS, m.Arch, m.Kernel, units.Plural(m.CPUs, "CPU"), m.FileSystem), nil)
+	if len(doc.Places) > 0 && !slices.Equal(doc.Places, []string{run.Processes}) {
+		p.say("", 0, "nodes on "+units.List(doc.Places, "and"), nil)
 	}
 	p.say("", 0, fmt.Sprintf("seed %d, started %s, took %.1f s", doc.Seed, doc.Started.Format(time.RFC3339), doc.Seconds), nil)
-	if len(doc.Command) > 0 {
-		p.line(plain("again with: " + commandLine(doc.Command))) // in one line, to be copied
+	if command != "" {
+		p.line(plain("again with: " + command)) // in one line, to be copied
 	}
 }
 
-// experiment draws what an experiment found. The figures of a comparison stand
-// in its ladder, so it is not tabled.
-func (p *paper) experiment(result *run.Result, tabled bool) {
+// section draws an experiment. The figures of a comparison stand in its ladder, so its
+// experiment has no table.
+func (p *paper) section(s *section, tabled bool) {
 	p.line("")
-	name := plain(result.Name) + ":"
-	p.say(name, text.StringWidth(name)+1, result.Question, strong)
-	if len(result.Arms) == 0 {
-		p.line("")
-		p.nothing(result)
+	name := plain(s.Name) + ":"
+	p.say(name, text.StringWidth(name)+1, s.Question, strong)
+	p.line("")
+	if s.Arms == 0 {
+		for _, words := range s.Skipped {
+			p.say("", 2, words, nil)
+		}
+		if len(s.Skipped) == 0 {
+			p.say("", 2, "no arm was finished", nil)
+		}
 		return
 	}
-	all := claims(result)
-	var drawn sheet
 	if tabled {
-		drawn = newSheet(result, all)
+		p.table(&s.Table)
 		p.line("")
-		p.table(&drawn)
+		if s.Counted && !p.explained {
+			p.explained = true
+			p.say("", 2, legend, faint)
+		}
+		p.sayAll(2, faint, s.Remarks)
 	}
-	p.remarks(result, &drawn, all)
-	for _, scene := range scenes(result) {
-		p.scene(&scene)
-	}
-	for i := range all {
-		p.line("")
-		c := newClaim(&all[i], result.Arms)
-		p.claim(&c)
-	}
-	for _, proof := range proofs(result, all) {
-		p.proof(&proof)
-	}
-}
-
-// nothing says why an experiment has no arms.
-func (p *paper) nothing(result *run.Result) {
-	for _, words := range skippedWords(result) {
-		p.say("", 2, words, nil)
-	}
-	if len(result.Skipped) == 0 {
-		p.say("", 2, "no arm was finished", nil)
-	}
-}
-
-// remarks says, under the table, what is to be known of it. A line keeps them from it.
-func (p *paper) remarks(result *run.Result, drawn *sheet, all []judged) {
-	before := p.Len()
-	begin := func() {
-		if p.Len() == before {
-			p.line("")
+	p.sayAll(2, strong, s.SideBySide)
+	p.sayAll(4, unsure, s.Differ...)
+	p.sayAll(2, faint, s.Skipped...)
+	for _, n := range s.Notes {
+		switch {
+		case n.Surprise:
+			p.say("  !", 4, n.Text, strong)
+		case n.Error:
+			p.say("", 4, n.Text, bad)
+		default:
+			p.say("", 4, n.Text, nil)
 		}
 	}
-	if drawn.Counted && !p.explained {
-		begin()
-		p.explained = true
-		p.say("", 2, legend, faint)
+	for _, f := range s.Faults {
+		p.say("", 4, "faults in "+f.Of+": "+f.Words, nil)
 	}
-	if said := joined(repeats(result), hidden(all)); said != "" && len(drawn.Rows) > 0 {
-		begin()
-		p.say("", 2, said, faint)
+	for i := range s.Scenes {
+		p.scene(&s.Scenes[i])
 	}
-	c := compare(result)
-	if said := c.String(); said != "" {
-		begin()
-		p.say("", 2, said, strong)
+	for i := range s.Claims {
+		p.claim(&s.Claims[i])
 	}
-	for _, words := range c.Differ {
-		p.say("", 4, words, unsure)
-	}
-	for _, words := range skippedWords(result) {
-		begin()
-		p.say("", 2, words, faint)
-	}
-	for _, n := range notes(result, all) {
-		begin()
-		p.note(n)
-	}
-	for _, h := range havocs(result) {
-		begin()
-		p.say("", 4, "faults in "+h.Of+": "+h.Words, nil)
+	for i := range s.Proofs {
+		p.proof(&s.Proofs[i])
 	}
 }
 
 // claim says what is claimed, where, and under which conditions it is so.
 func (p *paper) claim(c *claim) {
+	p.gap()
 	head := "  " + plain(c.ID)
 	if text.StringWidth(head) >= 20 {
 		p.line(p.dye(head, strong))
 		head = ""
 	}
 	p.say(head, 20, c.Text, strong)
-	if c.JA != "" {
-		p.say("", 20, c.JA, nil)
-	}
+	p.sayAll(20, nil, c.JA)
 	p.say("", 20, c.Source, faint)
-	for _, t := range c.Tellings {
-		p.say("", 20, t.String(), verdictHue(t.verdict))
-	}
-	if c.Unjudged != "" {
-		p.say("", 20, c.Unjudged, unsure)
+	for _, s := range c.Sentences {
+		p.say("", 20, s.Text, verdictHue(s.Verdict))
 	}
 }
 
-// foot counts the findings. It counts those it has drawn, so that it agrees
-// with them whatever the summary of a file says.
+func (p *paper) proof(w *proof) {
+	p.gap()
+	p.say("", 2, fmt.Sprintf("witness of %s in %s", w.Anomaly, w.Arm), strong)
+	p.say("", 4, w.Sentence, nil)
+	p.sayAll(6, nil, w.Ops...)
+	p.sayAll(4, faint, w.More)
+}
+
+// scene prints the steps in columns, each with the source's words behind it or, where some
+// do not fit there, below it.
+func (p *paper) scene(s *trialTable) {
+	p.gap()
+	p.say("", 2, "scene in "+s.Of, strong)
+	rows := make([][]string, len(s.Steps))
+	widths := make([]int, 5)
+	for i, step := range s.Steps {
+		rows[i] = []string{fmt.Sprint(i + 1), step.Session, step.Node, requestWords(step.StepResult),
+			fmt.Sprintf("%s after %s ms", step.answer(), units.Number(step.Answered-step.Sent))}
+		for k, word := range rows[i] {
+			rows[i][k] = plain(word)
+			widths[k] = max(widths[k], text.StringWidth(rows[i][k]))
+		}
+	}
+	heads, says := make([]string, len(rows)), make([]string, len(rows))
+	indent, widest := 0, 0
+	for i, words := range rows {
+		heads[i] = "    "
+		for k, word := range words {
+			heads[i] += pad(word, widths[k]+2)
+		}
+		if say := s.Steps[i].Say; say != "" {
+			says[i] = `"` + plain(say) + `"`
+		}
+		indent = max(indent, text.StringWidth(heads[i]))
+		widest = max(widest, text.StringWidth(says[i]))
+	}
+	for i, head := range heads {
+		if says[i] != "" && indent+widest <= p.width {
+			p.say(head, indent, says[i], nil)
+			continue
+		}
+		p.line(head)
+		p.sayAll(8, faint, says[i])
+	}
+}
+
+// foot counts the findings. It counts those that are drawn, so that it agrees with them
+// whatever the summary of a file says.
 func (p *paper) foot(doc *run.Run) {
 	s := run.Summarize(doc.Experiments)
 	p.line("")
@@ -184,30 +184,86 @@ func (p *paper) foot(doc *run.Run) {
 	h := good
 	switch {
 	case s.Surprises > 0, unmet(doc.Comparison):
-		h = append(hue{strong[0]}, bad...)
+		h = slices.Concat(strong, bad)
 	case s.Inconclusive > 0:
 		h = unsure
 	}
 	summary := fmt.Sprintf("%d as expected, %s, %d inconclusive",
-		s.AsExpected, plural(s.Surprises, "surprise"), s.Inconclusive)
+		s.AsExpected, units.Plural(s.Surprises, "surprise"), s.Inconclusive)
 	if n := broken(doc); n > 0 {
-		summary += fmt.Sprintf("; %s could not run", plural(n, "arm"))
+		summary += fmt.Sprintf("; %s could not run", units.Plural(n, "arm"))
 	}
 	if unmet(doc.Comparison) {
-		summary += "; no rung is good enough"
+		summary += "; no rung meets the target"
 	}
 	p.say("", 0, summary, h)
 }
 
-// broken counts the arms that could not run.
-func broken(doc *run.Run) int {
-	n := 0
-	for _, result := range doc.Experiments {
-		for i := range result.Arms {
-			if result.Arms[i].Error != "" {
-				n++
-			}
+// ladder draws what a comparison came to: the figures and the advice first, for they are
+// what it ran for.
+func (p *paper) ladder(l *ladder) {
+	p.captioned("the ladder", l.Caption, &l.Main)
+	p.line("")
+	if l.Surprise {
+		p.say("  !", 4, "surprise: "+l.Target, strong)
+	} else {
+		p.sayAll(2, nil, l.Target)
+	}
+	p.gap()
+	p.sayAll(2, faint, l.Servers...)
+	p.sayAll(2, faint, l.Legend)
+	p.gap()
+	p.sayAll(2, unsure, l.Missing...)
+	if len(l.Advice) > 0 {
+		p.gap()
+		p.line(p.dye("advice", strong))
+	}
+	for i, a := range l.Advice {
+		p.say(fmt.Sprintf("%3d.", i+1), 5, a.Text, strong)
+		for _, rest := range a.Rests {
+			p.say("       ·", 9, rest, faint)
 		}
 	}
-	return n
+	if len(l.Costs.Rows) > 0 {
+		p.captioned("rates, survival and lines changed", "", &l.Costs)
+		p.line("")
+		p.sayAll(2, faint, l.CostsWords)
+	}
+	for _, s := range l.Survivals {
+		if s.Notable {
+			p.say("", 4, s.String(), nil)
+		}
+	}
+	for i := range l.Workloads {
+		p.captioned(l.Workloads[i].Name, "clients in a closed loop", &l.Workloads[i].Table)
+	}
+}
+
+// captioned draws a table under its name, or says that it is empty.
+func (p *paper) captioned(name, caption string, t *table) {
+	head := plain(name)
+	if caption != "" {
+		head += ":"
+	}
+	p.gap()
+	p.say(head, text.StringWidth(head)+1, caption, strong)
+	p.line("")
+	if len(t.Rows) == 0 {
+		p.say("", 2, "no rung was finished", nil)
+		return
+	}
+	p.table(t)
+}
+
+// verdictHue is the colour of a verdict. Neither verdict is good news by itself: most
+// claims are of something going wrong.
+func verdictHue(r ruling) hue {
+	switch string(r) {
+	case check.Holds.String():
+		return good
+	case check.Refuted.String():
+		return bad
+	default:
+		return unsure
+	}
 }

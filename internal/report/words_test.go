@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +35,8 @@ func TestSpreadWords(t *testing.T) {
 		{measure.Spread{}, ""},
 		{measure.Spread{Count: 1, Min: 0, Median: 0, Max: 0}, "0"},
 		{measure.Spread{Count: 3, Min: 2, Median: 2, Max: 2}, "2"},
-		{measure.Spread{Count: 3, Min: 2.94, Median: 3.1416, Max: 1234567}, "3.14 (2.94–1234567)"},
-		{measure.Spread{Count: 2, Min: -0.001234, Median: 0.5, Max: 999.6}, "0.5 (-0.00123–1000)"},
+		{measure.Spread{Count: 3, Min: 2.94, Median: 3.1416, Max: 1234567}, "3.14 (2.94–1,234,567)"},
+		{measure.Spread{Count: 2, Min: -0.001234, Median: 0.5, Max: 999.6}, "0.5 (−0.00123–1,000)"},
 	} {
 		if got := spreadWords(&run.Measured{Spread: tt.spread}); got != tt.want {
 			t.Errorf("%+v = %q, want %q", tt.spread, got, tt.want)
@@ -49,17 +50,17 @@ func TestAnswered(t *testing.T) {
 		want string
 	}{
 		{run.StepResult{Outcome: "ok"}, "ok"},
-		{run.StepResult{Outcome: "ok", Got: number(50)}, "ok, 50"},
-		{run.StepResult{Outcome: "ok", Wrote: number(45), Got: number(45)}, "ok"},
+		{run.StepResult{Outcome: "ok", Got: ref(50)}, "ok, 50"},
+		{run.StepResult{Outcome: "ok", Wrote: ref(45), Got: ref(45)}, "ok"},
 		{run.StepResult{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY"}, "SQLITE_BUSY"},
 		{run.StepResult{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY_SNAPSHOT"}, "SQLITE_BUSY_SNAPSHOT"},
 		{run.StepResult{Outcome: "failed", Code: "SQLITE_TIMEOUT", Extended: "SQLITE_BUSY"}, "SQLITE_TIMEOUT (SQLITE_BUSY)"},
 		{run.StepResult{Outcome: "failed"}, "failed"},
 		{run.StepResult{Outcome: "unknown"}, "unknown"},
 		{run.StepResult{Outcome: "unknown", Code: "CLIENT_TIMEOUT"}, "unknown, CLIENT_TIMEOUT"},
-		{run.StepResult{Outcome: "ok", Blocked: true, Frames: number(12), Checkpointed: number(3)}, "ok, blocked, 3 of 12 frames"},
+		{run.StepResult{Outcome: "ok", Blocked: true, Frames: ref(12), Checkpointed: ref(3)}, "ok, blocked, 3 of 12 frames"},
 	} {
-		if got := answered(&tt.step); got != tt.want {
+		if got := answerWords(&tt.step); got != tt.want {
 			t.Errorf("%+v = %q, want %q", tt.step, got, tt.want)
 		}
 	}
@@ -75,7 +76,7 @@ func TestFaultWords(t *testing.T) {
 		want   string
 	}{
 		{nil, ""},
-		{[]run.FaultResult{hold, hold}, "the write lock held 2 times, 6000 ms in all"},
+		{[]run.FaultResult{hold, hold}, "write lock held 2 times, 6 s in all"},
 		{[]run.FaultResult{crash, look(true, "ok")}, "1 crash; hot journal after 1 of 1; integrity ok once"},
 		{[]run.FaultResult{crash, crash, look(false, "ok"), look(true, "row 3 missing"), look(true, "row 3 missing")},
 			"2 crashes; hot journal after 2 of 3; integrity ok in 1 of 3, else: row 3 missing"},
@@ -89,23 +90,33 @@ func TestFaultWords(t *testing.T) {
 
 func TestRepeat(t *testing.T) {
 	result := run.Result{Name: "busy", Arms: []run.ArmResult{{Name: "separate/0/WAL/burst"}, {Name: "red/burst"}}}
-	for _, tt := range []struct{ command, want string }{
-		{"contend run --seed 7", "contend run busy --seed 7"},
-		{"contend run busy lost-update --seed 7", "contend run busy --seed 7"},
-		{"contend run lost-update --quick --seed 7", "contend run busy --quick --seed 7"},
-		{"contend run --arm red --arm green --arm */0 --seed 7", "contend run busy --arm red --arm */0 --seed 7"},
-		{"contend run --arm red/burst/more --seed 7", "contend run busy --seed 7"},
-		{"", "contend run busy --seed 9"},
-		{"contend", "contend run busy --seed 9"},
+	for _, tt := range []struct {
+		asked run.Asked
+		want  string
+	}{
+		{run.Asked{}, "contend run busy --seed 7"},
+		{run.Asked{Experiments: []string{"busy", "lost-update"}}, "contend run busy --seed 7"},
+		{run.Asked{Experiments: []string{"lost-update"}, Quick: true}, "contend run busy --quick --seed 7"},
+		{run.Asked{Arms: []string{"red", "green", "*/0", "red/burst/more", "["}}, "contend run busy --arm red --arm '*/0' --seed 7"},
+		{run.Asked{Levels: []int{10, 500}, Flags: []string{"--on", "compose"}}, "contend run busy --levels 10,500 --on compose --seed 7"},
 	} {
-		doc := &run.Run{Seed: 9, Command: strings.Fields(tt.command)}
-		if got := strings.Join(repeat(doc, &result), " "); got != tt.want {
-			t.Errorf("%q is repeated with %q, want %q", tt.command, got, tt.want)
+		doc := &run.Run{Seed: 7, Asked: tt.asked, Command: []string{"contend", "run", "--seed", "9"}}
+		if got := commandLine(again(doc, &result)); got != tt.want {
+			t.Errorf("%+v is repeated with %q, want %q", tt.asked, got, tt.want)
 		}
 	}
 }
 
-// An arm that is not asked is left out of counts and shown as an empty cell; one
+// texts are the sentences of a claim.
+func texts(c *claim) []string {
+	var all []string
+	for _, s := range c.Sentences {
+		all = append(all, s.Text)
+	}
+	return all
+}
+
+// An arm that does not have a claim is left out of counts and shown as an empty cell; one
 // that could not run is counted as not judged.
 func TestNotAskedIsNotUnjudged(t *testing.T) {
 	finding := func(v check.Verdict) []run.Finding {
@@ -120,17 +131,17 @@ func TestNotAskedIsNotUnjudged(t *testing.T) {
 	}
 	arms[3].Error = "no such luck"
 	told := func(arms ...run.ArmResult) []string {
-		c := newClaim(&claims(&run.Result{Arms: arms})[0], arms)
-		return append([]string{string(c.Ruling)}, c.Sentences()...)
+		c := claims(&run.Result{Arms: arms})[0]
+		return append([]string{string(c.Ruling)}, texts(&c)...)
 	}
 	for _, tt := range []struct{ got, want []string }{
-		{told(arms...), []string{"depends", "Holds in 1 of 2 arms that were judged: with busy_timeout 0.",
-			"Refuted in 1 of 2 arms that were judged: with busy_timeout 5000.", "Not judged in 1 of 3 arms: broken."}},
-		{told(arms[0], arms[1], arms[2]), []string{"depends", "Holds in 1 of the 2 arms that are asked: with busy_timeout 0.",
-			"Refuted in 1 of the 2 arms that are asked: with busy_timeout 5000."}},
-		{told(arms[0], arms[2]), []string{"holds", "Holds in the only arm that is asked: hasty."}},
-		{told(arms[0], arms[3]), []string{"holds", "Holds in the only arm that was judged: hasty.", "Not judged in 1 of 2 arms: broken."}},
-		{told(arms[3]), []string{"not run", "Not judged in 1 of 1 arms: broken."}},
+		{told(arms...), []string{"depends", "Holds in 1 of 2 arms that ran: busy_timeout 0.",
+			"Refuted in 1 of 2 arms that ran: busy_timeout 5000.", "Not judged in 1 of 3 arms: broken."}},
+		{told(arms[0], arms[1], arms[2]), []string{"depends", "Holds in 1 of 2 tested arms: busy_timeout 0.",
+			"Refuted in 1 of 2 tested arms: busy_timeout 5000."}},
+		{told(arms[0], arms[2]), []string{"holds", "Tested only in hasty: holds."}},
+		{told(arms[0], arms[3]), []string{"holds", "Ran only in hasty: holds.", "Not judged in 1 of 2 arms: broken."}},
+		{told(arms[3]), []string{"not run", "Not judged in 1 of 1 arm: broken."}},
 	} {
 		if diff := cmp.Diff(tt.want, tt.got); diff != "" {
 			t.Errorf("sentences differ (-want +got):\n%s", diff)
@@ -138,7 +149,7 @@ func TestNotAskedIsNotUnjudged(t *testing.T) {
 	}
 	result := run.Result{Arms: arms}
 	var cells []string
-	for _, r := range newSheet(&result, claims(&result)).Rows {
+	for _, r := range armTable(&result, claims(&result)).Rows {
 		cells = append(cells, r.Cells[len(r.Cells)-1].Text)
 	}
 	if diff := cmp.Diff([]string{"holds", "refuted", "", "not run"}, cells); diff != "" {
@@ -160,28 +171,9 @@ func TestConditionsLeaveOutWhatTrialsCompare(t *testing.T) {
 		return a
 	}
 	arms := []run.ArmResult{arm("both", nil, check.Holds), arm("one", run.Hold{Node: "app-1", For: 3 * time.Second}, check.Refuted)}
-	c := newClaim(&claims(&run.Result{Arms: arms})[0], arms)
-	want := []string{"Holds in 1 of 2 arms: where nothing goes wrong.", "Refuted in 1 of 2 arms: where app-1 holds the write lock for 3s."}
-	if diff := cmp.Diff(want, c.Sentences()); diff != "" {
+	want := []string{"Holds in 1 of 2 arms: no fault.", "Refuted in 1 of 2 arms: app-1 holds the write lock for 3s."}
+	if diff := cmp.Diff(want, texts(&claims(&run.Result{Arms: arms})[0])); diff != "" {
 		t.Errorf("sentences differ (-want +got):\n%s", diff)
-	}
-}
-
-func TestOnce(t *testing.T) {
-	for _, tt := range []struct {
-		in   []string
-		want string
-	}{
-		{[]string{"nothing goes wrong"}, "nothing goes wrong"},
-		{[]string{"app-1 holds the write lock for 5s", "app-1 holds the write lock for 7s"}, "app-1 holds the write lock for 5s or 7s"},
-		{[]string{"nothing goes wrong", "node app-1 dies", "node app-2 dies"}, "nothing goes wrong, node app-1 dies or node app-2 dies"},
-		{[]string{"a b", "a b c"}, "a b or b c"},
-		{[]string{"", "x"}, " or x"},
-		{nil, ""},
-	} {
-		if got := once(tt.in, "or"); got != tt.want {
-			t.Errorf("once(%q) = %q, want %q", tt.in, got, tt.want)
-		}
 	}
 }
 
@@ -200,21 +192,20 @@ func TestConditionsNameEngines(t *testing.T) {
 		wantFirst string
 	}{
 		{"SQLite alone", []run.ArmResult{arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}), arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.44.6"}), arm(plain, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.40.1"})},
-			"Holds in 2 of 3 arms: with SQLite 3.54.1 or 3.44.6."},
+			"Holds in 2 of 3 arms: SQLite 3.54.1 or SQLite 3.44.6."},
 		{"two versions in an arm", []run.ArmResult{arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}, run.Engine{Name: run.SQLite, Version: "3.40.1"}), arm(plain, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.54.1"})},
-			"Holds in 1 of 2 arms: with SQLite 3.54.1 and 3.40.1."},
+			"Holds in 1 of 2 arms: SQLite 3.54.1 and SQLite 3.40.1."},
 		{"another engine", []run.ArmResult{arm(plain, check.Holds, run.Engine{Name: "PostgreSQL", Version: "15.18"}), arm(plain, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.54.1"})},
-			"Holds in 1 of 2 arms: with PostgreSQL 15.18."},
+			"Holds in 1 of 2 arms: PostgreSQL 15.18."},
 		{"the others", []run.ArmResult{arm(plain, check.Refuted, run.Engine{Name: "PostgreSQL", Version: "15.18"}), arm(plain, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}), arm(plain, check.Holds, run.Engine{Name: "rqlite", Version: "v10.0.1"})},
-			"Holds in 2 of 3 arms: with SQLite 3.54.1 or rqlite v10.0.1."},
+			"Holds in 2 of 3 arms: SQLite 3.54.1 or rqlite v10.0.1."},
 		{"busy policy", []run.ArmResult{arm(random, check.Holds, run.Engine{Name: run.SQLite, Version: "3.54.1"}), arm(stock, check.Refuted, run.Engine{Name: run.SQLite, Version: "3.54.1"})},
-			"Holds in 1 of 2 arms: with busy policy random."},
+			"Holds in 1 of 2 arms: busy policy random."},
 		{"no busy policy", []run.ArmResult{arm(plain, check.Holds), arm(stock, check.Holds), arm(random, check.Refuted)},
-			"Holds in 2 of 3 arms: in \"\" and \"stock\"."},
+			"Holds in 2 of 3 arms: \"\" and \"stock\"."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClaim(&claims(&run.Result{Arms: tt.arms})[0], tt.arms)
-			if got := c.Sentences()[0]; got != tt.wantFirst {
+			if got := claims(&run.Result{Arms: tt.arms})[0].Sentences[0].Text; got != tt.wantFirst {
 				t.Errorf("condition = %q, want %q", got, tt.wantFirst)
 			}
 		})
@@ -231,13 +222,60 @@ func TestConditionsNameScenes(t *testing.T) {
 		other run.Setup
 		want  string
 	}{
-		{scene("no transaction"), `Holds in 1 of 2 arms: in the scene "B waits".`},
-		{run.Setup{Workload: workload.Write{}}, "Holds in 1 of 2 arms: where the workload is the scene B waits."},
+		{scene("no transaction"), `Holds in 1 of 2 arms: scene "B waits".`},
+		{run.Setup{Workload: workload.Write{}}, `Holds in 1 of 2 arms: scene "B waits".`},
 	} {
 		arms := []run.ArmResult{arm(scene("B waits"), check.Holds), arm(tt.other, check.Refuted)}
-		c := newClaim(&claims(&run.Result{Arms: arms})[0], arms)
-		if got := c.Sentences()[0]; got != tt.want {
+		if got := claims(&run.Result{Arms: arms})[0].Sentences[0].Text; got != tt.want {
 			t.Errorf("condition = %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// A factor is never read from a name: arms that are renamed to nonsense have the same
+// conditions.
+func TestNamesAreNoFactors(t *testing.T) {
+	sentencesOf := func(name func(i int, arm *run.ArmResult) string) []string {
+		var all []string
+		for _, result := range labRun().Experiments {
+			for i := range result.Arms {
+				result.Arms[i].Name = name(i, &result.Arms[i])
+				for j := range result.Arms[i].Trials {
+					result.Arms[i].Trials[j].Name += "nonsense"
+				}
+			}
+			for _, c := range claims(&result) {
+				for _, s := range texts(&c) {
+					if !strings.HasPrefix(s, "Not judged") && !strings.HasPrefix(s, "Tested only") { // they do name arms
+						all = append(all, s)
+					}
+				}
+			}
+		}
+		return all
+	}
+	want := sentencesOf(func(_ int, arm *run.ArmResult) string { return arm.Name })
+	got := sentencesOf(func(i int, _ *run.ArmResult) string { return fmt.Sprintf("green/%d/WAL/sequence", i) })
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+		t.Errorf("%d sentences; renamed, they differ (-want +got):\n%s", len(want), diff)
+	}
+}
+
+// A new setting of a discipline must not be forgotten among the factors.
+func TestEverySettingIsAFactor(t *testing.T) {
+	for _, s := range store.Settings {
+		if !slices.ContainsFunc(factors, func(f factor) bool { return f.name == s.Title }) {
+			t.Errorf("setting %s is no factor", s.Name)
+		}
+	}
+}
+
+func TestPreset(t *testing.T) {
+	pooled, slow := store.Green(), store.Green()
+	pooled.Pool, pooled.Driver, slow.Think = 500, store.Ncruces, 11
+	for want, d := range map[string]store.Discipline{"red": store.Red(), "green": pooled, "": slow} {
+		if got := preset(d); got != want {
+			t.Errorf("preset of %+v = %q, want %q", d, got, want)
 		}
 	}
 }

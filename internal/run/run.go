@@ -1,6 +1,9 @@
 package run
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"example.com/contend/check"
@@ -40,7 +43,24 @@ type Asked struct {
 	Arms        []string `json:"arms,omitempty"`        // patterns; none: all arms
 	Quick       bool     `json:"quick,omitempty"`
 	Levels      []int    `json:"levels,omitempty"` // of the load experiment; none: its own
+	Flags       []string `json:"flags,omitempty"`  // the other flags of the command line, where it runs among them: --on compose
 	Ladder      *Ladder  `json:"ladder,omitempty"` // of `contend compare`
+}
+
+// CommandLine returns what to type to ask for these experiments again, one argument
+// each. It is not for a ladder.
+func (a *Asked) CommandLine(seed uint64) []string {
+	line := append([]string{"contend", "run"}, a.Experiments...)
+	for _, pattern := range a.Arms {
+		line = append(line, "--arm", pattern)
+	}
+	if a.Quick {
+		line = append(line, "--quick")
+	}
+	if len(a.Levels) > 0 {
+		line = append(line, "--levels", strings.Join(strings.Fields(strings.Trim(fmt.Sprint(a.Levels), "[]")), ","))
+	}
+	return append(append(line, a.Flags...), "--seed", strconv.FormatUint(seed, 10))
 }
 
 // Versions are those of contend and of what its nodes are built with.

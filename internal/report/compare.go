@@ -1,0 +1,490 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"example.com/contend/internal/chart"
+	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
+)
+
+const (
+	unknownMark   = "–"
+	lossMark      = " ✗"
+	documentsMark = "*" // behind an answer that nobody measured
+)
+
+// A ladder is a [run.Comparison] in sentences and tables. What is unknown stands in it as
+// a dash, never as 0.
+type ladder struct {
+	Caption    string // of Main
+	Target     string // whether a rung meets what was asked for
+	Surprise   bool   // it was asked for on the command line, and no rung meets it
+	Servers    []string
+	Main       table // of one workload and number of clients
+	Legend     string
+	Advice     []run.Advice
+	Costs      table // rates, survival and lines
+	CostsWords string
+	Survivals  []survival
+	Workloads  []named // where there is more than Main shows
+	Steps      table   // of the search for the highest rate
+	Rungs      []run.Rung
+	Missing    []string
+	Charts     []template.HTML // by package chart, which escapes
+}
+
+// A named is a table with a name.
+type named struct {
+	Name  string
+	Table table
+}
+
+func newLadder(c *run.Comparison) *ladder {
+	l := &ladder{Target: targetWords(c), Surprise: unmet(c), Advice: c.Advice, Costs: costTable(c), CostsWords: costWords(c),
+		Survivals: survivals(c), Steps: stepTable(c), Rungs: c.Rungs}
+	for _, s := range c.Servers {
+		l.Servers = append(l.Servers, s.Label+": "+s.Says)
+	}
+	for _, m := range c.Missing {
+		l.Missing = append(l.Missing, strings.TrimSuffix(fmt.Sprintf("not run: %s: %s; %s", units.List(m.Rungs, "and"), m.Why, m.Hint), "; "))
+	}
+	of, clients := mainFigures(c.Rungs)
+	l.Main = mainTable(c, of, clients)
+	if of != "" {
+		l.Caption = fmt.Sprintf("%s, closed loop, %s, %s", of, units.Plural(clients, "client"), units.Plural(c.Nodes, "node"))
+		l.Legend = mainLegend(c)
+	}
+	for _, name := range workloads(c.Rungs) {
+		if levels := slices.Sorted(maps.Keys(clientCounts(c.Rungs, name))); name != of || !slices.Equal(levels, []int{clients}) {
+			l.Workloads = append(l.Workloads, named{name, workloadTable(c, name, levels)})
+		}
+	}
+	var bars []chart.Bar
+	for i := range c.Rungs {
+		if r := &c.Rungs[i]; len(r.Rates) > 0 {
+			bars = append(bars, chart.Bar{Name: r.Name, Value: r.Highest, Label: highest(r), Text: units.Plural(len(r.Rates), "rate") + " tried"})
+		}
+	}
+	if len(bars) > 0 {
+		l.Charts = append(l.Charts, template.HTML(chart.Figure(chart.Bars{Title: "The highest rate of writes that met the target",
+			Value: chart.Axis{Title: "writes a second"}, Groups: []chart.Group{{Bars: bars}}})))
+	}
+	return l
+}
+
+// unmet reports whether a target was asked for on the command line, and no rung meets it.
+func unmet(c *run.Comparison) bool { return c != nil && c.Decides && !c.Met }
+
+// targetWords say what was asked for, and whether a rung that loses nothing gives it.
+func targetWords(c *run.Comparison) string {
+	if c.Expect == "" {
+		return ""
+	}
+	target := "Target (" + c.Expect + ")"
+	switch {
+	case c.Rate > 0 && c.Met:
+		return fmt.Sprintf("%s at %s: met without losing data.", target, perSecond(c.Rate))
+	case c.Rate > 0:
+		return fmt.Sprintf("%s at %s: no rung meets it without losing data.", target, perSecond(c.Rate))
+	case c.Met:
+		return target + ": met at some rate without losing data."
+	}
+	return target + ": no rung meets it at any tried rate without losing data."
+}
+
+// workloads returns those of all rungs in the order in which they first come.
+func workloads(rungs []run.Rung) []string {
+	var all []string
+	for i := range rungs {
+		for _, f := range rungs[i].Figures {
+			if !slices.Contains(all, f.Workload) {
+				all = append(all, f.Workload)
+			}
+		}
+	}
+	return all
+}
+
+// clientCounts returns how many rungs have figures of a workload at each number of clients.
+func clientCounts(rungs []run.Rung, of string) map[int]int {
+	counts := map[int]int{}
+	for i := range rungs {
+		for _, f := range rungs[i].Figures {
+			if f.Workload == of {
+				counts[f.Clients]++
+			}
+		}
+	}
+	return counts
+}
+
+// mainFigures picks the figures of the main table: those of counter, or of the first
+// workload there is; of its numbers of clients the largest up to 100 that most rungs
+// have, for beyond that most of what is measured is the queue of clients, and a run that
+// is cut short leaves some rungs behind. Of is empty where there are no figures.
+func mainFigures(rungs []run.Rung) (of string, clients int) {
+	const most = 100
+	if all := workloads(rungs); slices.Contains(all, "counter") {
+		of = "counter"
+	} else if len(all) > 0 {
+		of = all[0]
+	}
+	counts := clientCounts(rungs, of)
+	have := 0
+	for i := range rungs {
+		if slices.ContainsFunc(rungs[i].Figures, func(f run.Figures) bool { return f.Workload == of }) {
+			have++
+		}
+	}
+	for i, n := range slices.Sorted(maps.Keys(counts)) {
+		if i == 0 || n <= most && 2*counts[n] > have {
+			clients = n
+		}
+	}
+	return of, clients
+}
+
+// Columns of the figures of clients in a closed loop.
+var (
+	okColumn      = number("ok", "", func(f *run.Figures) string { return units.Count(int64(f.OK)) })
+	refusedColumn = number("refused", "", func(f *run.Figures) string { return units.Count(int64(f.Refused)) })
+	unknownColumn = number("unknown", "", func(f *run.Figures) string { return units.Count(int64(f.Unknown)) })
+	lostColumn    = column[*run.Figures]{head{Name: "lost", Number: true}, func(f *run.Figures) cell { return lossCell(f.Lost, f.LostMax) }}
+	rateColumn    = number("per second", "", func(f *run.Figures) string { return units.Number(f.Rate) })
+	p99Column     = ofOK("p99", "ms", func(f *run.Figures) float64 { return f.Latency.P99 })
+
+	otherColumns = []column[*run.Figures]{
+		ofOK("p99.9", "ms", func(f *run.Figures) float64 { return f.Latency.P999 }),
+		ofOK("max", "ms", func(f *run.Figures) float64 { return f.Latency.Max }),
+		ofOK("fairness", "", func(f *run.Figures) float64 { return f.Fairness }),
+		number("tries", "per ok", func(f *run.Figures) string {
+			if f.OK == 0 || f.Attempts == 0 {
+				return unknownMark
+			}
+			return units.Number(f.Attempts)
+		}),
+		number("CPU ms", "per ok", func(f *run.Figures) string {
+			if f.OK == 0 || f.CPU == nil {
+				return unknownMark
+			}
+			return units.Number(*f.CPU)
+		}),
+	}
+)
+
+// ofOK is a column of what only clients who were served can tell.
+func ofOK(name, unit string, of func(*run.Figures) float64) column[*run.Figures] {
+	return number(name, unit, func(f *run.Figures) string {
+		if f.OK == 0 {
+			return unknownMark
+		}
+		return units.Number(of(f))
+	})
+}
+
+// atClients makes columns of rungs from columns of their figures of one workload and
+// number of clients. A rung without such figures has dashes.
+func atClients(of string, clients int, columns ...column[*run.Figures]) []column[*run.Rung] {
+	var all []column[*run.Rung]
+	for _, c := range columns {
+		all = append(all, column[*run.Rung]{c.head, func(r *run.Rung) cell {
+			at := slices.IndexFunc(r.Figures, func(f run.Figures) bool { return f.Workload == of && f.Clients == clients })
+			if at < 0 {
+				return cell{Text: unknownMark}
+			}
+			return c.cell(&r.Figures[at])
+		}})
+	}
+	return all
+}
+
+// mainTable has a row for each rung, with all figures of one workload and number of clients.
+func mainTable(c *run.Comparison, of string, clients int) table {
+	columns := []column[*run.Figures]{okColumn, refusedColumn}
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
+		return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return f.Workload == of && f.Clients == clients && f.Unknown > 0 })
+	}) {
+		columns = append(columns, unknownColumn)
+	}
+	columns = append(columns, lostColumn, rateColumn, ofOK("p50", "ms", func(f *run.Figures) float64 { return f.Latency.P50 }), p99Column)
+	return rungTable(c, "Figures by rung", atClients(of, clients, append(columns, otherColumns...)...))
+}
+
+// mainLegend explains the main table.
+func mainLegend(c *run.Comparison) string {
+	words := "ok: acknowledged. refused: certainly without effect. lost: acknowledged, and missing from the database. " +
+		"p50 to max: of ok requests, in ms. fairness: Jain's index over the clients, 1 where all had the same. " +
+		"tries: of the nodes, retries included. CPU: of the nodes and the database server. –: unknown."
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return loses(&r) }) {
+		words += lossMark + ": lost acknowledged changes, here or in another trial."
+	}
+	return words
+}
+
+// workloadTable has a row for each rung, with a few figures at each number of clients.
+func workloadTable(c *run.Comparison, of string, levels []int) table {
+	var columns []column[*run.Rung]
+	for _, n := range levels {
+		columns = append(columns, grouped(units.Plural(n, "client"), atClients(of, n, rateColumn, p99Column, lostColumn)...)...)
+	}
+	return rungTable(c, "Figures of "+of, columns)
+}
+
+// rungTable has a row for each rung: those of a database server below its label.
+func rungTable(c *run.Comparison, label string, columns []column[*run.Rung]) table {
+	t := newTable(label, "rung", columns)
+	before := ""
+	for i := range c.Rungs {
+		r := &c.Rungs[i]
+		if r.Server != "" && r.Server != before {
+			t.Rows = append(t.Rows, row{Name: snip(r.Server), Begins: true, Cells: make([]cell, len(columns))})
+		}
+		added := rowOf(snip(r.Title), columns, r)
+		added.Inner, added.Begins = r.Server != "", r.Server == "" && before != ""
+		added.mark(r)
+		t.Rows = append(t.Rows, added)
+		before = r.Server
+	}
+	return t
+}
+
+// mark makes the row of a rung stand out that lost what it had acknowledged.
+func (r *row) mark(rung *run.Rung) {
+	if loses(rung) {
+		r.Name, r.Class = r.Name+lossMark, "lost"
+	}
+}
+
+// snip leaves room for the figures beside a name, which a server may choose for itself.
+func snip(name string) string {
+	const widest = 36
+	return text.Snip(plain(name), widest, "…")
+}
+
+// loses reports whether a rung lost acknowledged changes in any trial.
+func loses(r *run.Rung) bool {
+	some := func(lost *int64) bool { return lost != nil && *lost > 0 }
+	return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return some(f.Lost) }) ||
+		slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return some(s.Lost) }) ||
+		slices.ContainsFunc(r.Survives, func(s run.Survival) bool { return some(s.Lost) }) ||
+		r.Asked != nil && some(r.Asked.Lost)
+}
+
+// costTable has a row for each rung: the rates that it bears, what it survives, and what
+// it costs an application.
+func costTable(c *run.Comparison) table {
+	var columns []column[*run.Rung]
+	if c.Rate > 0 {
+		columns = grouped("at "+perSecond(c.Rate), askedColumns...)
+	}
+	columns = append(columns, number("highest rate", "per s", highest))
+	var survived []column[*run.Rung]
+	for _, mishap := range mishaps(c) {
+		survived = append(survived, words(mishap, func(r *run.Rung) string { return survives(r, mishap) }))
+	}
+	columns = append(columns, grouped("survives", survived...)...)
+	return rungTable(c, "Rates, survival and lines by rung", append(columns, number("lines changed", "", linesWords)))
+}
+
+// askedColumns are those of the rate that is asked about. However quick its answers are,
+// a rung that loses what it acknowledged does not meet the target.
+var askedColumns = []column[*run.Rung]{
+	ofAsked(number("p99", "ms", func(r *run.Rung) string { return ofAnswered(r.Asked, r.Asked.Latency.P99) })),
+	ofAsked(number("not ok", "", func(r *run.Rung) string { return units.Percent(r.Asked.Errors) })),
+	ofAsked(words("target met", func(r *run.Rung) string {
+		if r.Asked.Met && loses(r) {
+			return "loses"
+		}
+		return yes(r.Asked.Met)
+	})),
+}
+
+// ofAsked puts a dash where a rung was not asked.
+func ofAsked(c column[*run.Rung]) column[*run.Rung] {
+	of := c.cell
+	c.cell = func(r *run.Rung) cell {
+		if r.Asked == nil {
+			return cell{Text: unknownMark}
+		}
+		return of(r)
+	}
+	return c
+}
+
+// ofAnswered is a wait in ms, a dash where no request of the step was answered.
+func ofAnswered(s *run.RateStep, ms float64) string {
+	if s.Latency.Count == 0 {
+		return unknownMark
+	}
+	return units.Number(ms)
+}
+
+// costWords explain the table of costs.
+func costWords(c *run.Comparison) string {
+	words := "highest rate: the highest tried rate that met the target (≥: no tried rate was too high)."
+	if at := slices.IndexFunc(c.Rungs, func(r run.Rung) bool { return r.Lines != nil }); at >= 0 {
+		words += fmt.Sprintf(" lines changed: added or removed in an application of %s, + in the balancer's configuration.",
+			units.Plural(c.Rungs[at].Lines.Of, "line"))
+	}
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return slices.ContainsFunc(r.Survives, fromDocuments) }) {
+		words += " " + documentsMark + ": as the engine's documents say, not measured here."
+	}
+	return words
+}
+
+// highest is the highest rate that met the target: at least that where no higher one was
+// tried.
+func highest(r *run.Rung) string {
+	switch {
+	case r.Highest <= 0 && len(r.Rates) == 0:
+		return unknownMark
+	case r.Highest <= 0:
+		return "none"
+	case slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return s.Rate > r.Highest }):
+		return units.Number(r.Highest)
+	}
+	return "≥ " + units.Number(r.Highest)
+}
+
+func linesWords(r *run.Rung) string {
+	switch l := r.Lines; {
+	case l == nil:
+		return unknownMark
+	case l.Balancer > 0:
+		return fmt.Sprintf("%d + %d", l.Changed, l.Balancer)
+	default:
+		return fmt.Sprint(l.Changed)
+	}
+}
+
+// rateColumns are those of a rate that was tried.
+var rateColumns = []column[*run.RateStep]{
+	number("sent", "", func(s *run.RateStep) string { return units.Count(int64(s.Sent)) }),
+	number("ok", "", func(s *run.RateStep) string { return units.Count(int64(s.OK)) }),
+	number("refused", "", func(s *run.RateStep) string { return units.Count(int64(s.Refused)) }),
+	number("not ok", "", func(s *run.RateStep) string { return units.Percent(s.Errors) }),
+	{head{Name: "lost", Number: true}, func(s *run.RateStep) cell { return lossCell(s.Lost, nil) }},
+	number("p50", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.P50) }),
+	number("p99", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.P99) }),
+	number("max", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.Max) }),
+	words("target met", func(s *run.RateStep) string { return yes(s.Met) }),
+}
+
+// stepTable has a row for each rate that was tried with a rung, under the rung's own.
+func stepTable(c *run.Comparison) table {
+	t := newTable("Rates tried", "rung, and arrivals", rateColumns)
+	for i := range c.Rungs {
+		r := &c.Rungs[i]
+		if len(r.Rates) == 0 {
+			continue
+		}
+		head := row{Name: snip(r.String()), Begins: true, Cells: make([]cell, len(rateColumns))}
+		head.mark(r)
+		t.Rows = append(t.Rows, head)
+		for j := range r.Rates {
+			step := rowOf(perSecond(r.Rates[j].Rate), rateColumns, &r.Rates[j])
+			step.Inner = true
+			t.Rows = append(t.Rows, step)
+		}
+	}
+	return t
+}
+
+// lossCell is "7", or "7–9" where it is not known exactly.
+func lossCell(least, most *int64) cell {
+	if least == nil {
+		return cell{Text: unknownMark}
+	}
+	words := units.Count(*least)
+	if most := *cmp.Or(most, least); most > *least {
+		words += "–" + units.Count(most)
+	}
+	return cell{Text: words, Strong: *least > 0}
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+func perSecond(v float64) string { return units.Number(v) + "/s" }
+
+// fromDocuments reports whether the engine's documents answer, and no measurement.
+func fromDocuments(s run.Survival) bool { return !s.Measured && s.Answer != "?" }
+
+// mishaps returns those that rungs have an answer to, in the order of the constants.
+func mishaps(c *run.Comparison) []string {
+	known := []string{run.MishapNode, run.MishapWriter, run.MishapHost, run.MishapPower}
+	var all []string
+	for i := range c.Rungs {
+		for _, s := range c.Rungs[i].Survives {
+			if !slices.Contains(all, s.Mishap) {
+				all = append(all, s.Mishap)
+			}
+		}
+	}
+	place := func(mishap string) uint { return uint(slices.Index(known, mishap)) } // the unknown, -1, are last
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return all
+}
+
+// survives says whether a rung survives a mishap: "yes", "no*", "?".
+func survives(r *run.Rung, mishap string) string {
+	at := slices.IndexFunc(r.Survives, func(s run.Survival) bool { return s.Mishap == mishap })
+	switch {
+	case at < 0:
+		return unknownMark
+	case fromDocuments(r.Survives[at]):
+		return r.Survives[at].Answer + documentsMark
+	}
+	return r.Survives[at].Answer
+}
+
+// A survival is what a mishap did to one or several rungs.
+type survival struct {
+	run.Survival
+	Rungs   []string
+	Notable bool // it was measured, and users of the system notice it
+}
+
+// Of names the rungs, or counts them where they are many.
+func (s survival) Of() string { return few(s.Rungs, "rung") }
+
+func (s survival) String() string { return fmt.Sprintf("%s (%s): %s", s.Mishap, s.Of(), s.Says) }
+
+// survivals are those that say something, mishap by mishap. What is the same of several
+// rungs is said once.
+func survivals(c *run.Comparison) []survival {
+	const longGap = 1 // second
+	var all []survival
+	for _, mishap := range mishaps(c) {
+		for i := range c.Rungs {
+			for _, s := range c.Rungs[i].Survives {
+				if s.Mishap != mishap || s.Says == "" {
+					continue
+				}
+				same := slices.IndexFunc(all, func(t survival) bool {
+					return t.Mishap == s.Mishap && t.Says == s.Says && t.Source == s.Source && t.Measured == s.Measured && t.Answer == s.Answer
+				})
+				if same >= 0 {
+					all[same].Rungs = append(all[same].Rungs, c.Rungs[i].String())
+					continue
+				}
+				// Requests under way fail when a node dies: that alone is no news.
+				notable := s.Answer != "yes" || s.Lost != nil && *s.Lost > 0 || s.Gap != nil && *s.Gap >= longGap
+				all = append(all, survival{s, []string{c.Rungs[i].String()}, s.Measured && notable})
+			}
+		}
+	}
+	return all
+}
