@@ -18,7 +18,7 @@ import (
 	"example.com/contend/internal/nodeclient"
 )
 
-// defaultPort is the one that a node listens on unless told otherwise.
+// defaultPort is a node's port where PORT is not set.
 const defaultPort = "3000"
 
 func newHealthcheckCommand() *cobra.Command {

@@ -34,7 +34,7 @@ func listen(addr string, allowRemote bool) (net.Listener, error) {
 }
 
 // announce writes addr and a line feed to the inherited descriptor fd and
-// closes it, so that whoever started this process knows where it listens. It
+// closes it, so that the process that started this one knows where it listens. It
 // does nothing where fd is 0.
 func announce(fd int, addr net.Addr) error {
 	if fd == 0 {

@@ -59,8 +59,8 @@ type Cluster interface {
 	// once none of them runs: with a wrong [run.Mount] they are not one and the same.
 	Views(ctx context.Context) ([]store.Facts, error)
 	// CPU returns the processor time that the nodes and the database server have
-	// had so far, without the balancer's. It is an error where nobody knows it, as
-	// once a node has died, and not to be called while one is killed or restarted.
+	// had so far, without the balancer's. It is an error where they are unknown, as
+	// after the death of a node. Do not call it while one is killed or restarted.
 	CPU() (time.Duration, error)
 }
 
@@ -107,8 +107,8 @@ type Server interface {
 	Inspect(ctx context.Context, url string) (store.Facts, error)
 	// Drop removes what Fresh has made.
 	Drop(ctx context.Context, url string) error
-	// Kill sends SIGKILL to whoever writes the database's file. Servers that
-	// somebody else started cannot be killed, and say so.
+	// Kill sends SIGKILL to whoever writes the database's file. Remote
+	// servers cannot be killed: that is an error.
 	Kill(ctx context.Context) error
 	// Restart starts again what Kill has ended, and waits until it answers.
 	Restart(ctx context.Context) error

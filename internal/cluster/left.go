@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// Left is what lies beside a database that nobody has open.
+// Left is what lies beside a database that no process has open.
 type Left struct {
 	Journal int64 // size of the rollback journal, in bytes; 0 where there is none
 	Hot     bool  // the journal has to be rolled back (https://sqlite.org/lockingv3.html#hot_journals)
@@ -22,7 +22,7 @@ type Left struct {
 var journalMagic = []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}
 
 // LeftBeside returns what lies beside the database at path. No process may have
-// it open: then nobody can hold the RESERVED lock, and a journal whose header is
+// it open: then none can hold the RESERVED lock, and a journal whose header is
 // in force is hot.
 func LeftBeside(path string) (Left, error) {
 	var left Left

@@ -16,7 +16,7 @@ type Spec struct {
 	Nodes       int
 	Discipline  store.Discipline
 	Mount       run.Mount // how containers come to the database; processes can only share it
-	Build       string    // which build of the node; "" is this program. Whoever starts the cluster knows the others
+	Build       string    // which build of the node; "" is this program
 	Dir         string    // holds the database and one log file a node; must exist, and have no database yet
 	Seed        uint64    // for the nodes' jitter
 	Lab         bool      // open the nodes' /lab/ paths
@@ -28,7 +28,7 @@ type Spec struct {
 	Drivers      string // of SQLite, with commas between, which the nodes take in turns; "" means the discipline's for all
 	SingleWriter bool   // the balancer sends what may write to one node only
 	Server       string // which database server the nodes use; "": none, they share a file
-	Service      Server // that one; whoever starts the cluster knows them by name
+	Service      Server // that one
 }
 
 // Names within [Spec].Dir.

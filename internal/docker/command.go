@@ -22,7 +22,7 @@ type command struct {
 	both bool      // stderr goes to out as well
 
 	// patient lets the command come to its end when its context is done, within
-	// grace: killed, it would leave the engine at work on what it asked for last.
+	// grace: killed, it would leave the engine at work on its last request.
 	patient bool
 }
 

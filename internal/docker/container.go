@@ -29,7 +29,7 @@ func (s State) String() string {
 	return fmt.Sprintf("exit status %d", s.ExitCode)
 }
 
-// State asks for the state of container id.
+// State returns the state of container id.
 func (d *Docker) State(ctx context.Context, id string) (State, error) {
 	text, err := output(ctx, "docker", "inspect", "--type", "container",
 		"--format", "{{.State.Running}} {{.State.ExitCode}} {{.State.OOMKilled}}", id)

@@ -74,7 +74,7 @@ func (k kind) of(ctx context.Context, project string) ([]string, error) {
 	return strings.Fields(text), err
 }
 
-// Left returns what there is of a project: "container 3f2a…", "volume p_shared".
+// Left lists what is left of a project: "container 3f2a…", "volume p_shared".
 func (d *Docker) Left(ctx context.Context, project string) ([]string, error) {
 	var left []string
 	var errs []error

@@ -64,7 +64,7 @@ func round(ctx context.Context, nodes cluster.Killer, n int) ([]run.FaultEvent, 
 		if err := nodeclient.Crash(ctx, victim.URL, stuck); err != nil {
 			return nil, fmt.Errorf("%s: %w", victim.Name, err)
 		}
-		// Whoever outlives it may recover what it leaves, so nobody does.
+		// A node that outlives the victim may recover what it leaves, so none does.
 		order = append(append(order[:at:at], order[at+1:]...), victim)
 	}
 	return crash(ctx, nodes, order)

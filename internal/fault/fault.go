@@ -30,8 +30,8 @@ type Wait func() ([]run.FaultEvent, error)
 
 // Begin makes the fault take effect, or starts what will, and returns. When ctx is
 // done the fault begins nothing new; its cause is [ErrOver] where nothing but the end
-// of the load is the reason. It is an error where f kills nodes and nobody can kill
-// those of the cluster.
+// of the load is the reason. It is an error where f kills nodes and those
+// of the cluster cannot be killed.
 func Begin(ctx context.Context, f run.Fault, on Target) (Wait, error) {
 	nodes, can := on.Cluster.(cluster.Killer)
 	if run.Kills(f) && !can {

@@ -65,7 +65,6 @@ func send(ctx context.Context, c *http.Client, url string, body any) (*http.Resp
 type Answer struct {
 	URL    string
 	Status int // HTTP's
-	Header http.Header
 	Body   []byte
 
 	// Of the [api.Error] in Body; "" where there is none.
@@ -81,7 +80,7 @@ func read(resp *http.Response, limit int64) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", resp.Request.Method, resp.Request.URL, err)
 	}
-	a := &Answer{URL: resp.Request.URL.String(), Status: resp.StatusCode, Header: resp.Header, Body: body}
+	a := &Answer{URL: resp.Request.URL.String(), Status: resp.StatusCode, Body: body}
 	var e api.Error
 	if json.Unmarshal(body, &e) == nil {
 		a.Code, a.Reason, a.Container = e.Code, e.Error, e.Container

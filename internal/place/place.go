@@ -28,7 +28,7 @@ import (
 // Compose is the name of the place where nodes are containers.
 const Compose = "compose"
 
-// Options are what the places can be told.
+// Options say more about the places.
 type Options struct {
 	// Builds are the programs to run as nodes, by the name that a setup has for
 	// them; this program needs no entry.

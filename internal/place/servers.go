@@ -23,7 +23,7 @@ type ServerOptions struct {
 	Postgres string   // URL of one that somebody else started, or of another engine that speaks its protocol; empty: none
 	Rqlite   []string // URLs of a cluster that somebody else started; empty: three nodes are, if there is an rqlited
 
-	// Say tells what is being done, for people who wait; may be nil.
+	// Say reports progress to people who wait; may be nil.
 	Say func(string)
 }
 
@@ -119,7 +119,7 @@ func (s *Servers) openRqlite(ctx context.Context, o ServerOptions) error {
 	return s.add(ctx, ladder.Rqlite, started, false, err)
 }
 
-// add takes in a server, given by somebody or started, or why it could not be.
+// add takes in a server, remote or started, or the reason why it is missing.
 func (s *Servers) add(ctx context.Context, name string, server service, given bool, err error) error {
 	if err != nil {
 		if ctx.Err() == nil {

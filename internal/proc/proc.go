@@ -188,9 +188,8 @@ func (p *Process) Kill() {
 }
 
 // CPU returns the processor time that the process and everything it has started
-// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). What a
-// child of its had that nobody has waited for is missing, except that Kill
-// counts it. While the process runs, its time is known on Linux only.
+// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). The
+// time of a child that was not waited for is missing, but Kill counts it. While the process runs, its time is known on Linux only.
 func (p *Process) CPU() (time.Duration, error) {
 	if p.Running() {
 		used, err := cpu(p.PID(), descendants(p.PID()))

@@ -1,7 +1,7 @@
 // Package testproc lets the binary of a package's tests be other programs too:
 // a node or a balancer in a process of its own, that can be killed as one.
 //
-// The binary starts itself again and is told which role to play. A process
+// The binary starts itself again, with the role to play in its environment. A process
 // started so ends when the test process does, however that ends.
 package testproc
 
@@ -109,9 +109,8 @@ func (p *Process) Kill() {
 	_ = p.cmd.Wait()
 }
 
-// AwaitEnd waits until the process pid is gone, for 5 s at
-// most. The kernel sends the parent-death signal at once; who reaps the orphan may
-// take a moment.
+// AwaitEnd waits until the process pid is gone, for 5 s at most. The kernel sends
+// the parent-death signal at once; to reap the orphan may take a moment.
 func AwaitEnd(t testing.TB, pid int) {
 	t.Helper()
 	for range 500 {

@@ -104,7 +104,7 @@ func moveInto(to, from string) error {
 	return err
 }
 
-// copyFile copies a database that nobody has open: closing a file drops the
+// copyFile copies a database that no process has open: closing a file drops the
 // locks that this process has on it.
 func copyFile(from, to string) error {
 	content, err := os.ReadFile(from)

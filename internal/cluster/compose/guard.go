@@ -128,7 +128,7 @@ func Guard(ctx context.Context, project, logTo string, in io.Reader, out io.Writ
 	}
 	logger.Print("nothing is left of it")
 	if pid, err := strconv.Atoi(ours[1]); err == nil {
-		// Another guard may be at it as well, so what does not work is not told.
+		// Another guard may be removing them as well: an error means nothing.
 		_ = new(docker.Docker).RemoveImagesOf(ctx, pid)
 	}
 	return nil
@@ -136,7 +136,7 @@ func Guard(ctx context.Context, project, logTo string, in io.Reader, out io.Writ
 
 // How long clear goes on looking.
 const (
-	clearQuiet  = 3 * time.Second // the engine may still finish what a client that is dead now asked it for
+	clearQuiet  = 3 * time.Second // the engine may still be at work for a client that is dead
 	clearPause  = 500 * time.Millisecond
 	clearAtMost = 2 * time.Minute
 )

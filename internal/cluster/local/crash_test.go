@@ -2,13 +2,18 @@ package local
 
 import (
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/contend/internal/api"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
+	"example.com/contend/internal/trace"
 )
 
 // All four nodes are killed in the midst of writing, the database is read while
@@ -22,7 +27,7 @@ func TestInspectWhileAllNodesAreDead(t *testing.T) {
 			c := start(t, s)
 			var acknowledged atomic.Int64
 			for _, unfinished := range []bool{false, true} {
-				testbin.Write(t, c, &acknowledged, func() { killAll(t, c, unfinished) })
+				write(t, c, &acknowledged, func() { killAll(t, c, unfinished) })
 				inspectTheDead(t, c, acknowledged.Load(), unfinished && journal == store.Delete)
 				for _, node := range c.Nodes() {
 					if err := c.Restart(t.Context(), node.Name); err != nil {
@@ -30,7 +35,7 @@ func TestInspectWhileAllNodesAreDead(t *testing.T) {
 					}
 				}
 			}
-			testbin.Write(t, c, &acknowledged, func() {})
+			write(t, c, &acknowledged, func() {})
 			if err := c.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +43,7 @@ func TestInspectWhileAllNodesAreDead(t *testing.T) {
 			if err != nil || int64(len(facts.Rows)) < acknowledged.Load() || facts.Integrity != "ok" {
 				t.Errorf("at the end: %d rows of %d acknowledged, %v", len(facts.Rows), acknowledged.Load(), err)
 			}
-			testbin.WantTraces(t, c)
+			wantTraces(t, c)
 		})
 	}
 }
@@ -95,6 +100,63 @@ func TestNoTraceUnlessAskedFor(t *testing.T) {
 	for _, node := range c.Nodes() {
 		if node.Trace != "" {
 			t.Errorf("%s writes %s", node.Name, node.Trace)
+		}
+	}
+}
+
+// write has a client for each node write rows until 40 more have been
+// acknowledged, calls then in the midst of it, and waits for the clients: each
+// ends when its node does not answer, or when then has returned.
+func write(t *testing.T, c cluster.Cluster, acknowledged *atomic.Int64, then func()) {
+	t.Helper()
+	const more = 40
+	least := acknowledged.Load() + more
+	var over atomic.Bool
+	var clients sync.WaitGroup
+	for _, node := range c.Nodes() {
+		clients.Go(func() {
+			for !over.Load() {
+				resp, err := http.Post(node.URL+api.PathWrite, "application/json", strings.NewReader(`{"data":"a row"}`))
+				if err != nil {
+					return
+				}
+				resp.Body.Close()
+				if resp.StatusCode == http.StatusOK {
+					acknowledged.Add(1)
+				}
+			}
+		})
+	}
+	deadline := time.Now().Add(time.Minute)
+	for acknowledged.Load() < least {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d rows were acknowledged within a minute, want %d", acknowledged.Load(), least)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	then()
+	over.Store(true)
+	clients.Wait()
+}
+
+// wantTraces checks that every node has written down its attempts, whole, before it
+// was killed and after.
+func wantTraces(t *testing.T, c cluster.Cluster) {
+	t.Helper()
+	for _, node := range c.Nodes() {
+		f, err := os.Open(node.Trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		attempts, err := trace.Read(f)
+		f.Close()
+		if err != nil || len(attempts) == 0 {
+			t.Errorf("%s: %d attempts, %v", node.Name, len(attempts), err)
+		}
+		for _, a := range attempts {
+			if a.Node != node.Name || a.Kind != trace.Write || a.Ended < a.Began || a.Code == "" && a.Locked < a.Began {
+				t.Errorf("%s told of %+v", node.Name, a)
+			}
 		}
 	}
 }

@@ -130,8 +130,8 @@ func (c *Cluster) Left() (cluster.Left, error) {
 }
 
 // Watch calls ended, with an error that says how, for each process that ends
-// unasked. It returns nil when ctx is done, and an error when nobody is left to
-// answer: the balancer has ended, or every node.
+// unasked. It returns nil when ctx is done, and an error when no
+// request can be answered any more: the balancer has ended, or every node.
 func (c *Cluster) Watch(ctx context.Context, ended func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
@@ -165,8 +165,8 @@ func (c *Cluster) Watch(ctx context.Context, ended func(error)) error {
 	return errors.New("no node is left")
 }
 
-// Inspect reads the database in this process, in which nobody has it open, or
-// asks its server.
+// Inspect reads the database in this process, which never had it open, or
+// through its server.
 func (c *Cluster) Inspect(ctx context.Context) (store.Facts, error) {
 	if c.service != nil {
 		return c.service.Inspect(ctx, c.database)

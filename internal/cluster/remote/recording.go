@@ -164,8 +164,8 @@ func closeAll(ctx context.Context, nodes []*node) error {
 }
 
 // restorePatience is how long the nodes may take to get their own database
-// back, whatever the context says: nobody else would give it to them. What they
-// have begun they finish first.
+// back, whatever becomes of the context: nothing else would give it to them. They
+// finish first what they have begun.
 const restorePatience = time.Minute
 
 // Stop ends the balancer, where it is contend's own, and stops no node: it reads

@@ -84,9 +84,6 @@ func (all *Nodes) URL() string {
 	return strings.Join(urls, ",")
 }
 
-// Nodes returns every node in order.
-func (all *Nodes) Nodes() []cluster.Node { return members(all.nodes) }
-
 // members returns nodes as a cluster shows them.
 func members(nodes []*node) (all []cluster.Node) {
 	for _, n := range nodes {

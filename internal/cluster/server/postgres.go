@@ -217,7 +217,7 @@ func (s *Postgres) Drop(ctx context.Context, text string) error {
 // An installation is where PostgreSQL's programs and a server's files are.
 type installation struct {
 	bin, dir string
-	owner    *syscall.Credential // whom the programs run as; nil: whoever we are
+	owner    *syscall.Credential // user of the programs; nil: our own
 }
 
 func (in installation) data() string { return filepath.Join(in.dir, "data") }

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// credential returns whom the server runs as: nil for whoever we are, and where
+// credential returns the user that the server runs as: nil for our own and, where
 // that is root, postgres or else nobody.
 func credential() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {

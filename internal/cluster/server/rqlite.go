@@ -131,7 +131,7 @@ func (s *Rqlite) url(prefix string) string {
 	return client.Address{Hosts: s.hosts, Prefix: prefix, Level: client.Weak}.String()
 }
 
-// Fresh makes empty tables under a prefix that nobody else has, contend_ and
+// Fresh makes empty tables under a new prefix, contend_ and
 // something random, and returns the URL for the nodes.
 func (s *Rqlite) Fresh(ctx context.Context) (url string, err error) {
 	prefix := "contend_" + strings.ToLower(rand.Text()[:12])

@@ -120,7 +120,7 @@ func synchronous(number string) string {
 	return string(store.Synchronouses[i])
 }
 
-// A member is a node as the cluster tells of it.
+// A member is a node of the cluster, as /nodes has it.
 type member struct {
 	ID     string
 	Leader bool

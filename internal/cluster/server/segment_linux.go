@@ -39,7 +39,7 @@ func removeSegment(data string) {
 			return
 		}
 		if about.Nattch == 0 {
-			_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) // nobody is harmed by what stays
+			_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) // what stays does no harm
 			return
 		}
 		time.Sleep(20 * time.Millisecond)

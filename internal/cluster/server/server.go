@@ -1,9 +1,9 @@
 // Package server runs the database servers under clusters: PostgreSQL and rqlite.
 //
 // A private server is started from the machine's own programs, keeps everything in
-// one directory, listens on loopback, may be killed, and ends with this process. A
-// remote one was started by somebody else: only what was made here is touched in it,
-// and it is neither killed nor measured. Either hands each cluster a schema, or tables,
+// one directory, listens on loopback, may be killed, and ends with this process. The
+// package did not start a remote one: it touches there only what it made itself, and
+// neither kills nor measures it. Either server gives each cluster a schema, or tables,
 // of its own.
 package server
 
@@ -212,7 +212,7 @@ func (p *private) Close() error {
 	return nil
 }
 
-// freeAddresses returns n loopback addresses on which nobody listened a moment ago.
+// freeAddresses returns n loopback addresses that were free a moment ago.
 func freeAddresses(n int) ([]string, error) {
 	var all []string
 	for range n {
