@@ -7,7 +7,7 @@
 // read as a pass.
 //
 // Each checker is one file, with its proof in the doc comment of its function:
-// [Counter], [Stock], [Bank], [Set], [Durability]. Those that judge key by key
+// [Counter], [Stock], [Order], [Bank], [Set], [Durability]. Those that judge key by key
 // share keyed.go.
 package check
 

@@ -91,8 +91,8 @@ func always(r rule) rule { r.always = true; return r }
 
 // funcs are the values of [Op.Func].
 var funcs = []string{
-	Increment, Write, Read, Purchase, Transfer, Total,
-	Reset, FinalRead, FinalRow, Crash, Recovered,
+	Increment, Write, Read, Purchase, Reserve, Cancel, Transfer, Total,
+	Reset, FinalRead, FinalOrder, FinalRow, Crash, Recovered,
 }
 
 // setFunc keeps the constant and not s, so that s can be freed.

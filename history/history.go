@@ -66,14 +66,17 @@ const (
 	Read      = "read"      // read the counter Key; Value is what it was
 	Purchase  = "purchase"  // take Amount of the item Key; Value is the stock left
 	Transfer  = "transfer"  // move Amount from the account Key to the account To
+	Reserve   = "reserve"   // order Amount of the item Key; Value is the order's id
+	Cancel    = "cancel"    // give back the pieces of the order whose id is Key
 	Total     = "total"     // add up all balances in one transaction; Key is "balances", Value the sum
 
 	// The recorder's own operations, as process -1.
-	Reset     = "reset"      // set the counter, the stock of the item or the balance of the account Key to Value, before the load
-	FinalRead = "final-read" // read the counter, stock or balance Key after the load, from outside the nodes
-	FinalRow  = "final-row"  // find the row tagged Key after the load; Value is its row id
-	Crash     = "crash"      // the node called Key was killed at Invoked and was serving again at Returned
-	Recovered = "recovered"  // count all rows while no node ran, after a crash; Key is "data", Value how many
+	Reset      = "reset"       // set the counter, the stock of the item or the balance of the account Key to Value, before the load
+	FinalRead  = "final-read"  // read the counter, stock or balance Key after the load, from outside the nodes
+	FinalOrder = "final-order" // find an order after the load: Amount of the item Key, To "cancelled" where it is; Value is its id
+	FinalRow   = "final-row"   // find the row tagged Key after the load; Value is its row id
+	Crash      = "crash"       // the node called Key was killed at Invoked and was serving again at Returned
+	Recovered  = "recovered"   // count all rows while no node ran, after a crash; Key is "data", Value how many
 )
 
 // A Value is a number that an op may have. 0 is a value like any other.

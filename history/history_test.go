@@ -100,7 +100,7 @@ func TestReaderTakes(t *testing.T) {
 func TestReaderRefuses(t *testing.T) {
 	for _, c := range []struct{ name, line, want string }{
 		{"a misspelt op", `{"op":"incremnt","key":"k","outcome":"ok"}`,
-			`h.jsonl:2: op: "incremnt" is none of increment, write, read, purchase, transfer, total, reset, final-read, final-row, crash, recovered`},
+			`h.jsonl:2: op: "incremnt" is none of increment, write, read, purchase, reserve, cancel, transfer, total, reset, final-read, final-order, final-row, crash, recovered`},
 		{"an unknown outcome", `{"op":"read","key":"k","outcome":"fine"}`, `h.jsonl:2: outcome: "fine" is none of ok, failed, unknown`},
 		{"no op", `{"key":"k","outcome":"ok"}`, `h.jsonl:2: op: missing`},
 		{"no key", `{"op":"read","outcome":"ok"}`, `h.jsonl:2: key: missing`},
@@ -194,7 +194,7 @@ func TestWriterRefuses(t *testing.T) {
 		want   string
 		change func(*history.Op)
 	}{
-		{`write op 1: op: "" is none of increment, write, read, purchase, transfer, total, reset, final-read, final-row, crash, recovered`, func(op *history.Op) { op.Func = "" }},
+		{`write op 1: op: "" is none of increment, write, read, purchase, reserve, cancel, transfer, total, reset, final-read, final-order, final-row, crash, recovered`, func(op *history.Op) { op.Func = "" }},
 		{"write op 1: outcome: 3 is none of ok, failed, unknown", func(op *history.Op) { op.Outcome = 3 }},
 		{"write op 1: index: -1 is not between 0 and 9223372036854775807", func(op *history.Op) { op.Index = -1 }},
 		{"write op 1: returned: 4 is before invoked, 5", func(op *history.Op) { op.Returned = 4 }},

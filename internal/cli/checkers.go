@@ -75,6 +75,18 @@ even without a final stock.`,
 	judge:  judgeStocks,
 	amends: amends{history.Purchase, "the stock of an item", "items"},
 }, {
+	name:  "orders",
+	short: "Do stock and orders agree, and was no order cancelled twice?",
+	long: `orders judges whether the final stock of each item and the pieces of its open
+orders are together what the stock was at first, whether every acknowledged
+reservation has its order and every acknowledged cancel its mark, and whether no
+order was cancelled twice. The final read of the key "orders" counts the orders.
+A reservation or a cancel that ended unknown may have been done, or half of it:
+where that decides, the verdict is inconclusive.`,
+	example: `  contend check orders runs/latest/recordings/*/history.jsonl
+  contend check orders --json mine.jsonl | jq '.histories[] | {reserved, lost, twice, items}'`,
+	judge: judgeOrders,
+}, {
 	name:  "bank",
 	short: "Was money conserved, and does every balance add up?",
 	long: `bank judges three things. Every total, and the sum of the final balances, must equal
@@ -154,6 +166,20 @@ func judgeStocks(name string, ops iter.Seq[history.Op]) judged {
 	}
 	j.tables = []table{items}
 	return j
+}
+
+func judgeOrders(name string, ops iter.Seq[history.Op]) judged {
+	found := check.Order(ops)
+	orders := table{header: "reserved\tcancelled\trefused\tunknown\torders\tlost\ttwice\tunexpected"}
+	orders.add(found.Reserved, found.Cancelled, found.Refused, found.UnknownReserve+found.UnknownCancel, found.Found, found.Lost, found.Twice, found.Stray)
+	items := table{header: "item\tinitial\tleft\tordered\toff"}
+	for _, i := range found.Items {
+		items.add(printable(i.Key), i.Initial, i.Left, i.Open, i.Off)
+	}
+	return judged{verdict: found.Verdict, reason: found.Reason, document: struct {
+		History string `json:"history"`
+		check.Orders
+	}{name, found}, tables: []table{orders, items}, witnesses: found.Witnesses}
 }
 
 func judgeBank(name string, ops iter.Seq[history.Op]) judged {

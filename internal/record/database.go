@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/nodeclient"
@@ -81,8 +82,9 @@ func closeLedger(r *run.Recording, before map[string]int64, facts store.Facts) {
 	// Every counter that a client asked to increment: one that nobody managed to
 	// create reads 0. A fresh database begins with 0.
 	counters := map[string]bool{}
-	wrote := false
+	wrote, ordered := false, false
 	for _, op := range r.ClientOps() {
+		ordered = ordered || op.Func == history.Reserve || op.Func == history.Cancel
 		wrote = wrote || op.Func == history.Write
 		if op.Func == history.Increment {
 			counters[op.Key] = true
@@ -101,6 +103,9 @@ func closeLedger(r *run.Recording, before map[string]int64, facts store.Facts) {
 	if wrote {
 		finals = append(finals, finalRows(facts, end)...)
 	}
+	if ordered {
+		finals = append(finals, finalOrders(facts, end)...)
+	}
 	r.Ops = slices.Concat(resets, r.Ops, faultOps(r), finals)
 	for i := range r.Ops {
 		r.Ops[i].Index = i
@@ -112,6 +117,17 @@ func finalRows(facts store.Facts, at time.Duration) (ops []history.Op) {
 		ops = append(ops, own(history.FinalRow, workload.Tag(row.Content), row.ID, at))
 	}
 	return append(ops, own(history.FinalRead, "data", int64(len(facts.Rows)), at))
+}
+
+func finalOrders(facts store.Facts, at time.Duration) (ops []history.Op) {
+	for _, o := range facts.Orders {
+		op := own(history.FinalOrder, o.Item, o.ID, at)
+		if op.Amount = o.Quantity; o.Cancelled != 0 {
+			op.To = check.CancelledMark
+		}
+		ops = append(ops, op)
+	}
+	return append(ops, own(history.FinalRead, check.OrdersKey, int64(len(facts.Orders)), at))
 }
 
 // faultOps are the crashes, and what was found after them.

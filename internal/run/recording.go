@@ -156,6 +156,9 @@ func (r *Recording) Durability() check.Survival { return check.Durability(slices
 // Stock judges the purchases of the recording.
 func (r *Recording) Stock() check.Stocks { return check.Stock(slices.Values(r.Ops)) }
 
+// Orders judges the reservations and cancels of the recording.
+func (r *Recording) Orders() check.Orders { return check.Order(slices.Values(r.Ops)) }
+
 // Bank judges the transfers of the recording.
 func (r *Recording) Bank() check.Balances { return check.Bank(slices.Values(r.Ops)) }
 

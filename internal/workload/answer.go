@@ -96,8 +96,10 @@ func (a *answer) confirms(op *history.Op) bool {
 	switch op.Func {
 	case history.Increment:
 		return a.Success && a.Value != absent
-	case history.Write:
+	case history.Write, history.Reserve:
 		return a.Success && a.ID != absent
+	case history.Cancel:
+		return a.Success && strconv.FormatInt(a.ID, 10) == op.Key
 	case history.Read:
 		return a.Key == op.Key && a.Value != absent
 	case history.Purchase:
@@ -116,7 +118,7 @@ func (a *answer) result(function string) history.Value {
 	switch function {
 	case history.Increment, history.Read:
 		return history.Some(a.Value)
-	case history.Write:
+	case history.Write, history.Reserve:
 		return history.Some(a.ID)
 	case history.Purchase:
 		return history.Some(a.Left)

@@ -43,6 +43,7 @@ func init() {
 	workloads = tagged.Table[Workload]{
 		{Name: "increment", Type: Increment{}}, {Name: "read", Type: Read{}}, {Name: "write", Type: Write{}},
 		{Name: "purchase", Type: Purchase{}}, {Name: "transfer", Type: Transfer{}}, {Name: "total", Type: Total{}},
+		{Name: "reserve", Type: Reserve{}}, {Name: "cancel", Type: Cancel{}},
 		{Name: "mix", Type: Mix{}}, {Name: "roles", Type: Roles{}},
 	}
 }

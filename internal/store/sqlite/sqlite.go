@@ -80,7 +80,12 @@ func (f *file) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
 	d := f.d
 	switch use {
 	case store.Look:
-		return f.look(ctx)
+		start := time.Now()
+		c, err := f.look(ctx)
+		if err != nil && ctx.Err() == nil { // mattn reads the schema when it opens a connection, and can be refused
+			return nil, (&conn{patience: f.patience}).Explain("open", err, time.Since(start), false)
+		}
+		return c, err
 	case store.Probe:
 		d.BusyTimeout = store.Milliseconds(probePatience.Milliseconds())
 	case store.Lab:
