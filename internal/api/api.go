@@ -32,7 +32,7 @@ const (
 	PathOpen      = "/lab/open"  // open another database, or the node's own, under a discipline
 )
 
-// ClosedByLab is the error that GET /health tells of while the lab has closed
+// ClosedByLab is the error of GET /health while the lab has closed
 // the node's database.
 const ClosedByLab = "closed by the lab"
 
@@ -67,7 +67,7 @@ const (
 	CodeBadAnswer     = "BAD_ANSWER"         // unknown: the answer was not HTTP or not the contract's JSON
 )
 
-// HeaderAttempts tells how often the node tried to do what was asked, its
+// HeaderAttempts holds how often the node tried the operation, its
 // first try included. It is set on every answer to a request under /api/.
 const HeaderAttempts = "Contend-Attempts"
 
@@ -79,7 +79,7 @@ type IncrementRequest struct {
 	Key string `json:"key" want:"1..256"`
 }
 
-// IncrementResponse tells what the counter became.
+// IncrementResponse holds the counter's new value.
 type IncrementResponse struct {
 	Success   bool   `json:"success"`
 	Value     int64  `json:"value"`
@@ -91,7 +91,7 @@ type WriteRequest struct {
 	Data string `json:"data" want:"1..32768"`
 }
 
-// WriteResponse tells the row's id and how long it took, in ms.
+// WriteResponse holds the row's id and how long it took, in ms.
 type WriteResponse struct {
 	Success   bool    `json:"success"`
 	ID        int64   `json:"id"`
@@ -111,7 +111,7 @@ type PurchaseRequest struct {
 	Quantity int64  `json:"quantity" want:"1..1000000000000"`
 }
 
-// PurchaseResponse tells the stock left.
+// PurchaseResponse holds the stock left.
 type PurchaseResponse struct {
 	Success   bool   `json:"success"`
 	Item      string `json:"item"`
@@ -130,7 +130,7 @@ type CancelRequest struct {
 	Order int64 `json:"order" want:"1..1000000000000000"`
 }
 
-// OrderResponse tells the id of the order that was made or cancelled.
+// OrderResponse holds the id of the order that was made or cancelled.
 type OrderResponse struct {
 	Success   bool   `json:"success"`
 	ID        int64  `json:"id"`

@@ -1,6 +1,6 @@
 package api
 
-// What a lab session can be told to do, the values of [SessionRequest.Do]. No
+// What a lab session can do, the values of [SessionRequest.Do]. No
 // text of a request reaches SQL: each names a statement that the node has.
 const (
 	DoOpen           = "open" // nothing but open the session
@@ -24,12 +24,12 @@ const (
 	DoClose          = "close"      // the session ends; an open transaction is rolled back
 )
 
-// A SessionRequest tells a session what to do next. A session is one connection
+// A SessionRequest is the next step of a session. A session is one connection
 // to the database that stays open between requests, with the transaction that
 // was begun on it. The first request that names a session opens it, with the
 // node's own settings. A session does one thing at a time: a request for one
 // that is busy waits for its turn. A node has up to 16 sessions at once and
-// answers [CodeOverloaded] where one more is asked for.
+// answers [CodeOverloaded] to a request for one more.
 type SessionRequest struct {
 	Session string `json:"session" want:"1..256"`
 	Do      string `json:"do" want:"1..256"`
@@ -55,7 +55,7 @@ type SessionResponse struct {
 	// (https://sqlite.org/pragma.html#pragma_wal_checkpoint), of DoCheckpoint
 	// only; of several in a row, those of the last. Where the file is not in WAL
 	// mode, the numbers are -1.
-	Blocked      *bool  `json:"blocked,omitempty"`      // it could not do all it was asked to
+	Blocked      *bool  `json:"blocked,omitempty"`      // it could not do all of its work
 	Frames       *int64 `json:"frames,omitempty"`       // in the WAL
 	Checkpointed *int64 `json:"checkpointed,omitempty"` // of these, moved into the database
 

@@ -10,7 +10,7 @@ import (
 type Act struct {
 	Name, To    bool
 	Least, Most int64 // of Value; where Most is 0 there is none
-	Optional    bool  // Value may be missing, for 0: that is how package api's type says it in JSON
+	Optional    bool  // Value may be missing, for 0, as package api's type has it in JSON
 
 	// Do does it and puts the result into the answer. Of api.DoClose it is nil: a
 	// session cannot close itself.

@@ -8,7 +8,7 @@
 // programs. And under the operations a [DB] runs attempts on a [store.Database]:
 // connections that are opened at the start and replaced in nobody's request,
 // transactions, a queue of writers, sessions and what else the lab needs. Every
-// error says what it proves.
+// error states what it proves.
 //
 // The package knows no driver and no HTTP server.
 package app

@@ -181,7 +181,7 @@ func (db *DB) attempt(ctx context.Context, style store.Transaction, readOnly boo
 }
 
 // take waits for an idle connection that is still good. While there is none at
-// all, and the engine says so, it refuses at once: the wait for a server to come
+// all, and the engine refuses then, it refuses at once: the wait for a server to come
 // back is the caller's to make.
 func (db *DB) take(ctx context.Context, from *pool) (*Tx, error) {
 	for {
@@ -227,7 +227,7 @@ func (db *DB) give(to *pool, t *Tx, fit bool, cause error) {
 	}()
 }
 
-// redialPause is how often a database that is away is asked for a connection.
+// redialPause is the wait between two tries to connect to a database that is away.
 const redialPause = 50 * time.Millisecond
 
 // redial returns a new connection, nil where none could be had before Close. It

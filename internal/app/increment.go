@@ -21,7 +21,7 @@ ON CONFLICT (key) DO UPDATE SET value = {counters}.value + excluded.value RETURN
 )
 
 // Counter returns the counter key, 0 where there is none. Where a read locks its
-// row, it makes one that is not there, and then whoever wants to do so too waits
+// row, it makes one that is not there, and then another attempt that makes it too waits
 // for this transaction.
 func (t *Tx) Counter(key string) (int64, error) {
 	n, found, err := t.Number(getCounter, key)

@@ -13,7 +13,7 @@ import (
 )
 
 // What the lab does to a database goes on a connection of its own, which has
-// patience whatever the discipline says.
+// patience whatever the discipline is.
 
 // ErrCannot is returned where the database's engine has no such power.
 var ErrCannot = errors.New("this node's database cannot do that")
@@ -149,8 +149,8 @@ func Inspect(ctx context.Context, source store.Source) (facts store.Facts, err e
 	return facts, nil
 }
 
-// look reads facts. A damaged database is no error as long as the engine can
-// tell: Integrity says what it found, and the figures that could not be read are
+// look reads facts. A damaged database is no error as long as the engine
+// reports the damage: Integrity has it, and the figures that could not be read are
 // left out.
 func look(ctx context.Context, database store.Database, withRows bool) (facts store.Facts, err error) {
 	c, err := database.Dial(ctx, store.Look)
@@ -169,7 +169,7 @@ func look(ctx context.Context, database store.Database, withRows bool) (facts st
 			err = c.Do(store.Commit)
 		}
 		if err != nil && facts.Integrity != "" && facts.Integrity != "ok" {
-			return facts, nil // integrity_check has said more than this error does
+			return facts, nil // integrity_check has more than this error
 		}
 	}
 	if err != nil && ctx.Err() == nil {

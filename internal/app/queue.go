@@ -295,7 +295,7 @@ func (q *queue) abandon(t *Tx, batch []*request, cause error) error {
 	return err
 }
 
-// attempt runs the request in the transaction of t, takes down what came of it,
+// attempt runs the request in the transaction of t, records the result,
 // and reports whether the transaction is sound: it may be committed, and holds
 // nothing of a request that failed.
 func (r *request) attempt(t *Tx) (sound bool) {

@@ -80,7 +80,7 @@ var transfer = Operation{Path: api.PathTransfer, New: func() Call { return new(t
 
 type transferCall struct{ api.TransferRequest }
 
-// Wrong says what is wrong with fields that are each as they must be.
+// Wrong returns the field that is wrong although each fits its rule.
 func (c *transferCall) Wrong() (field, want string) {
 	if c.From == c.To {
 		return "to", "must be another account than from"

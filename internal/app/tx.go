@@ -56,11 +56,11 @@ func (t *Tx) reset(readOnly bool) {
 // on it in one statement.
 func (t *Tx) Atomic() bool { return t.db.d.Transaction == store.Atomic }
 
-// Think waits between the read and the write, as long as the discipline says.
+// Think waits the discipline's think time. It belongs between a read and its write.
 func (t *Tx) Think() { time.Sleep(t.db.d.Think.Duration()) }
 
 // Locking reports whether a read locks its row. A row that does not exist cannot
-// be locked: whoever depends on one has to make it first.
+// be locked: an operation that depends on one has to make it first.
 func (t *Tx) Locking() bool { return t.locking }
 
 // Exec runs a statement that returns no rows.
@@ -114,7 +114,7 @@ func (t *Tx) keepNumbers(row []any) error {
 	return nil
 }
 
-// run runs a statement and takes down what came of it.
+// run runs a statement and records the result.
 func (t *Tx) run(s *store.Statement, row func([]any) error, args []any) error {
 	if t.err == nil && t.readOnly && s.Writes {
 		t.err = errReadOnly
@@ -186,7 +186,7 @@ func (t *Tx) attempt(style store.Transaction, readOnly bool, fn func(*Tx) error)
 	return err
 }
 
-// report tells the trace of an attempt that is over.
+// report adds an attempt that is over to the trace.
 func (db *DB) report(kind string, began, locked, ended time.Time, err error) {
 	if db.o.Trace != nil {
 		db.o.Trace(trace.Attempt{
@@ -277,7 +277,7 @@ func extended(err error) string {
 	return ""
 }
 
-// nanoseconds is how a trace says t: since 1970, and 0 for no time.
+// nanoseconds returns t as a trace has it: since 1970, and 0 for no time.
 func nanoseconds(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

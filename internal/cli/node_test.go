@@ -1,16 +1,24 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/store"
 )
 
@@ -130,5 +138,57 @@ func TestNodeReadsTheSeedsEnvironment(t *testing.T) {
 	t.Setenv("PORT", "99999")
 	if code, _, errs := runLine(t.Context(), "node"); code != exitUsage || !strings.Contains(errs, "PORT=99999") {
 		t.Errorf("exit %d:\n%s", code, errs)
+	}
+}
+
+// The queue of writers stands on PostgreSQL behind the same flag.
+func TestNodeWithAQueueOnPostgreSQL(t *testing.T) {
+	started, err := server.StartPostgres(t.Context(), t.TempDir())
+	if errors.Is(err, server.ErrNoPostgres) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := started.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	schema, err := started.Fresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DB_PATH", schema)
+	ready, announced, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan string)
+	go func() {
+		code, _, errs := runLine(ctx, "node", "--driver", "pgx", "--writer", "queue", "--pool", "2", "--listen", "127.0.0.1:0",
+			"--ready-fd", strconv.Itoa(int(announced.Fd())))
+		ended <- fmt.Sprintf("exit %d: %s", code, errs)
+	}()
+	address, err := bufio.NewReader(ready).ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v: %s", err, <-ended)
+	}
+	resp, err := http.Post("http://"+strings.TrimSpace(address)+"/api/increment", "application/json", strings.NewReader(`{"key":"k"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	if !strings.Contains(string(body), `"value":1`) {
+		t.Errorf("the increment was answered %d %s", resp.StatusCode, body)
+	}
+	if said := <-ended; !strings.HasPrefix(said, "exit 0: ") || !strings.Contains(said, `"writer":"queue"`) {
+		t.Errorf("the node ended with %s", said)
 	}
 }

@@ -30,7 +30,7 @@ func refuse(status int, code, sentence string) answer {
 	return answer{status: status, body: &api.Error{Error: sentence, Code: code}}
 }
 
-// failure says what err means to the client. The status decides what the
+// failure returns what err means to the client. The status decides what the
 // client may conclude; see [api.Certain].
 func failure(err error, attempts int) answer {
 	status, body := http.StatusInternalServerError, &api.Error{Error: err.Error(), Code: api.CodeInternal}

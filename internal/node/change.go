@@ -23,7 +23,7 @@ import (
 
 // This file lets the lab change the database under a running node. Journal mode
 // can change only while nobody else has the file open, and every recording wants
-// a fresh database: so whoever records with nodes that it did not start closes
+// a fresh database: so a recorder that did not start the nodes closes
 // all of them, opens a new file on each, and gets their own back at the end.
 
 // CloseResponse is the answer to POST /lab/close.
@@ -34,8 +34,8 @@ type CloseResponse struct {
 	Removed   bool   `json:"removed"` // its files are gone
 }
 
-// closeForLab closes the database, and removes its files where it is told to
-// and they are the lab's. While it is closed already, only the removal is left
+// closeForLab closes the database, and removes its files where the request
+// wants that and they are the lab's. While it is closed already, only the removal is left
 // to do, so that the files can go once the last of several nodes has closed them.
 func (n *Node) closeForLab(x *exchange) answer {
 	var r struct {
@@ -91,7 +91,7 @@ func removeDatabase(path string) error {
 type opening struct {
 	name       string // of the lab's database; "" for the node's own
 	discipline store.Discipline
-	back       bool // nothing was said: what the node was started with
+	back       bool // the request is empty: what the node was started with
 }
 
 // OpenResponse is the answer to POST /lab/open: what is open now, and how.
@@ -106,8 +106,7 @@ type OpenResponse struct {
 // connections of a large pool.
 const openWait = time.Minute
 
-// openForLab opens a database while none is open. Where nothing is said of
-// which and how, it gets the node back to what it was started with, whatever
+// openForLab opens a database while none is open. An empty request gets the node back to what it was started with, whatever
 // the lab has left it in.
 func (n *Node) openForLab(x *exchange) answer {
 	want, err := n.decodeOpening(x.body)

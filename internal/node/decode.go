@@ -21,7 +21,7 @@ const (
 	maxName = 256      // bytes of a key, an item or an account
 )
 
-// An invalid argument says which field is wrong and what is wanted of it.
+// An invalid argument names the field that is wrong and what it must be.
 type invalid struct {
 	field string // "body" or "query" where no single field is at fault
 	want  string // "must be …"
@@ -32,7 +32,7 @@ func (e *invalid) Error() string { return e.field + " " + e.want }
 // A rule is what one field of a request must be, read off its tag: want:"1..256"
 // bounds the bytes of a string, or a number, and want:"0..128,optional" lets the
 // field be missing. A field whose zero value is within its bounds is a pointer,
-// unless it is optional, so that a missing one can be told from it.
+// unless it is optional, so that a missing one differs from it.
 type rule struct {
 	name     string
 	index    []int
@@ -73,7 +73,7 @@ func rules(request any) []rule {
 	return all
 }
 
-// wanted says what the field's value has to be.
+// wanted returns what the field's value must be.
 func (r rule) wanted() string {
 	switch {
 	case r.kind == reflect.String && r.bounded:
@@ -112,8 +112,8 @@ func (r rule) check(request reflect.Value) bool {
 }
 
 // strict takes exactly the fields of a request: each at most once, spelled in
-// this case, in UTF-8. A node that guesses what was meant cannot say afterwards
-// what it was asked.
+// this case, in UTF-8. A node that guesses what a request means cannot
+// account for it afterwards.
 var strict = json.JoinOptions(json.RejectUnknownMembers(true))
 
 // decode reads a body, which must be one JSON object, into a pointer to a struct.
@@ -139,7 +139,7 @@ func decode(body []byte, request any) error {
 	return nil
 }
 
-// undecodable says which field the error of the JSON library is about. What is
+// undecodable names the field that the error of the JSON library is about. What is
 // wrong within an inner object is named as in "discipline.pool".
 func undecodable(err error, known []rule) error {
 	var syntactic *jsontext.SyntacticError

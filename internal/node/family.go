@@ -45,8 +45,8 @@ func escape(value string) string {
 	return labelEscapes.Replace(strings.ToValidUTF8(value, "\uFFFD"))
 }
 
-// A vec finds the series of a family by what tells them apart. A series is
-// named and registered when it is first asked for, and only looked up after:
+// A vec finds the series of a family by what they differ in. A series is
+// named and registered when it is first needed, and only looked up after:
 // every request asks.
 type vec[K comparable, S any] struct {
 	create func(K) S

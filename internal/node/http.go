@@ -194,7 +194,7 @@ func (n *Node) work(x *exchange, rt route) (a answer) {
 	return rt.handle(n, x)
 }
 
-// crossOrigin tells requests that a browser sends for a page from elsewhere.
+// crossOrigin finds requests that a browser sends for a page from elsewhere.
 // Bodies of type text/plain are taken, which such a page may send without
 // asking, so a node on loopback would be open to every page its owner visits.
 var crossOrigin = http.NewCrossOriginProtection()
@@ -244,7 +244,7 @@ func acceptable(h http.Header) bool {
 	return false
 }
 
-// readBody takes the whole body in, or says why not.
+// readBody takes the whole body in, or returns the refusal.
 func (x *exchange) readBody() (refused answer, ok bool) {
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, api.CodeTooLarge, "the body must be at most 64 KiB")
 	if x.r.ContentLength > maxBody {

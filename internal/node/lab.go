@@ -73,7 +73,7 @@ func (r *resetStock) set(t *app.Tx) error   { return t.SetStock(r.Item, *r.Stock
 func (r *resetBalance) set(t *app.Tx) error { return t.SetBalance(r.Account, *r.Balance) }
 func (r *resetAll) set(*app.Tx) error       { return nil }
 
-// Wrong says that nothing but true can be asked for.
+// Wrong refuses everything but true.
 func (r *resetAll) Wrong() (field, want string) {
 	if !r.Clear {
 		return "clear", "must be true"
@@ -81,9 +81,8 @@ func (r *resetAll) Wrong() (field, want string) {
 	return "", ""
 }
 
-// reset sets one counter, stock or balance, or empties every table. Which of the
-// forms it is, the body's first field of one tells; that no other field is in it is
-// for decode to see.
+// reset sets one counter, stock or balance, or empties every table. The form is that
+// of the first field found; decode refuses other fields.
 func (n *Node) reset(x *exchange) answer {
 	var names map[string]jsontext.Value
 	_ = json.Unmarshal(x.body, &names) // what is no object has no names
@@ -115,7 +114,7 @@ func (n *Node) labAnswer(err error) answer {
 	return ok(0, LabResponse{Success: true, Container: n.cfg.Name})
 }
 
-// SettingsResponse answers GET /lab/settings: what was asked for, and what the
+// SettingsResponse answers GET /lab/settings: the discipline, and what the
 // connections have now.
 type SettingsResponse struct {
 	Container  string            `json:"container"`
@@ -139,7 +138,7 @@ func (n *Node) settings(x *exchange) answer {
 // factsWait is how long reading the facts may take.
 const factsWait = 2 * time.Minute
 
-// facts tells what the database holds now, while others use it.
+// facts returns what the database holds now, while others use it.
 func (n *Node) facts(x *exchange) answer {
 	var r struct {
 		Rows string `json:"rows" want:"0..256,optional"`

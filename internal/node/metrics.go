@@ -45,7 +45,7 @@ type outcome struct {
 }
 
 // NewMetrics returns metrics that have counted nothing. It exists apart from
-// [New] because the store is opened before there is a node, and tells its lock
+// [New] because the store is opened before there is a node, and reports its lock
 // waits to [Metrics.LockWait].
 func NewMetrics() *Metrics {
 	m := new(Metrics)
@@ -85,17 +85,17 @@ func (m *Metrics) countAttempts() {
 	m.lockWait = lockWait.set.NewPrometheusHistogramExt(lockWait.name, seconds)
 }
 
-// family adds a family to what GET /metrics tells. The help text is one line.
+// family adds a family to GET /metrics. The help text is one line.
 func (m *Metrics) family(name, kind, help string) *family {
 	f := &family{name: name, kind: kind, help: help, set: metrics.NewSet()}
 	m.families = append(m.families, f)
 	return f
 }
 
-// LockWait takes down how long an attempt took to get the write lock, or to be refused it.
+// LockWait counts how long an attempt took to get the write lock, or to be refused it.
 func (m *Metrics) LockWait(d time.Duration) { m.lockWait.Update(d.Seconds()) }
 
-// describe takes down what does not change while o is open.
+// describe sets what does not change while o is open.
 func (m *Metrics) describe(cfg Config, o *opened) {
 	m.info.set.UnregisterAllMetrics()
 	m.info.set.GetOrCreateGauge(m.info.series(
@@ -117,7 +117,7 @@ func (m *Metrics) answered(path string, status, attempts int, took time.Duration
 	}
 }
 
-// refused takes down an attempt that was refused with this extended result code.
+// refused counts an attempt that was refused with this extended result code.
 func (m *Metrics) refused(extended string) { m.refusals.of(extended).Inc() }
 
 // MetricsResponse is the JSON form of GET /metrics: the seed's, and what it
@@ -203,7 +203,7 @@ func (n *Node) metricsJSON(x *exchange) answer {
 }
 
 // health asks the database a real question. A refused lock is an answer: the
-// node reached the file and was told to wait its turn, as every healthy node of
+// node reached the file and has to wait its turn, as every healthy node of
 // a busy cluster is. To call that ill health would have the node taken out of
 // service for the contention that it is there to show.
 func (n *Node) health(x *exchange) answer {

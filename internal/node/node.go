@@ -1,7 +1,7 @@
 // Package node serves the application of package app over HTTP: limits, retries,
 // metrics, and the paths of the lab.
 //
-// Two ideas carry it. Every answer says exactly what its client may conclude: 503
+// Two ideas carry it. Every answer states exactly what its client may conclude: 503
 // and 4xx mean that nothing has changed, anything else that is not 200 means that
 // nobody knows (see [api.Certain]). And a request is begun only when it has come
 // in whole, and has one database and one discipline from its beginning to its end.
@@ -28,10 +28,10 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// DefaultMaxInFlight is how many requests a node works on at once, unless told otherwise.
+// DefaultMaxInFlight is how many requests a node works on at once, by default.
 const DefaultMaxInFlight = 1024
 
-// Config is what a node is told at start.
+// Config is how a node is started.
 type Config struct {
 	Name        string           // "app-1", in answers, logs and metrics
 	DBPath      string           // to be shown; the lab's databases are made in the same directory
@@ -194,7 +194,7 @@ func described(d store.Discipline) slog.Attr {
 	return slog.Group("discipline", attrs...)
 }
 
-// warn says that what is open may lose acknowledged writes because of the
+// warn logs that what is open may lose acknowledged writes because of the
 // engine alone.
 func (n *Node) warn(o *opened) {
 	if !o.walResetBug {

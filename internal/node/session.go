@@ -73,8 +73,8 @@ func decodeSession(body []byte) (r api.SessionRequest, act app.Act, err error) {
 	return r, act, nil
 }
 
-// sessionAnswer says what came of it. What the database had against it is told
-// in the same form as what it did.
+// sessionAnswer makes the answer. An error of the database has the same form as a
+// success.
 func (n *Node) sessionAnswer(x *exchange, a api.SessionResponse, err error) answer {
 	var e *store.Error
 	if errors.Is(err, store.ErrClosed) {

@@ -36,7 +36,7 @@ const (
 	WAL      Journal = "WAL"
 )
 
-// Journals lists the journal modes a node can be asked for.
+// Journals lists the journal modes that a node can have.
 var Journals = []Journal{Delete, Truncate, Persist, WAL}
 
 // A Synchronous is SQLite's synchronous setting (https://sqlite.org/pragma.html#pragma_synchronous).
@@ -99,7 +99,7 @@ type BusyPolicy string
 const (
 	// Stock is SQLite's own busy handler, or its driver's: modernc and mattn
 	// sleep 1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50 and then always 100 ms, so that
-	// whoever has waited longest tries least often
+	// the longest waiter tries least often
 	// (https://sqlite.org/c3ref/busy_timeout.html, sqliteDefaultBusyCallback).
 	Stock BusyPolicy = "stock"
 	// Random sleeps a random while of at most 2 ms each time, so that nobody who

@@ -157,15 +157,15 @@ type Conn interface {
 	// engine's; they are the callee's only until it returns. Where the connection
 	// waits for a lock and tries again, row is called again from the first row.
 	Run(statement int, args []any, row func([]any) error) error
-	// Explain says what an error of the connection proves that op met after waiting
-	// for so long. committing means that op may have committed something.
+	// Explain returns what err proves, an error of the connection that op met after
+	// waited. committing means that op may have committed something.
 	Explain(op string, err error, waited time.Duration, committing bool) *Error
 	// Idle reports whether the connection is open and outside any transaction.
 	Idle() bool
-	// Alive reports whether the other side may still be listening. It is asked
-	// before an attempt is risked on an idle connection.
+	// Alive reports whether the other side may still be listening. The caller checks
+	// it before it risks an attempt on an idle connection.
 	Alive() bool
-	// Examine takes down what the engine says of the database as a whole:
+	// Examine fills in what the engine reports of the database as a whole:
 	// Integrity, Journal, Engine and DefaultBusyTimeout.
 	Examine(*Facts) error
 	// Settings returns the settings that the connection has now, as the engine
@@ -221,7 +221,7 @@ type Checkpoint struct {
 	Moved   int64 // of these, in the database by now
 }
 
-// A SettingError is a connection that did not get a setting it asked for. For
+// A SettingError is a connection whose setting has another value than wanted. For
 // SQLite's journal_mode it mostly means that another process has the file open
 // in Got.
 type SettingError struct {
@@ -230,7 +230,7 @@ type SettingError struct {
 	Got     string
 }
 
-// Error says what was asked for and what the connection has.
+// Error names the setting, the value wanted and the value that the connection has.
 func (e *SettingError) Error() string {
 	return fmt.Sprintf("%s: asked for %s, got %s", e.Setting, e.Wanted, e.Got)
 }

@@ -1,7 +1,7 @@
 package store
 
-// Facts are what a database says of itself when nobody else has it open. They
-// are evidence beside the ledger, not instead of it: integrity_check says "ok"
+// Facts are what a database holds when nobody else has it open. They
+// are evidence beside the ledger, not instead of it: integrity_check returns "ok"
 // over lost rows.
 type Facts struct {
 	Counters  map[string]int64 `json:"counters"`         // every counter by key

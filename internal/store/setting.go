@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Setting is one field of a [Discipline]: how it is called, read, written and
-// said. Flags, command lines, JSON, log lines and sentences follow from the one
+// A Setting is one field of a [Discipline]: its names, and how to read and write it
+// as text. Flags, command lines, JSON, log lines and sentences follow from the one
 // table [Settings].
 type Setting struct {
 	Name   string // in JSON and in logs: "busy_timeout_ms"
@@ -20,7 +20,7 @@ type Setting struct {
 	Set func(*Discipline, string) error // takes what Get returns
 	// Fold spells a word that a person wrote in any case as Set takes it.
 	Fold func(string) string
-	// Value is what a sentence says after Title: "5s".
+	// Value is the value for a sentence, after Title: "5s".
 	Value func(Discipline) string
 }
 

@@ -43,7 +43,7 @@ type Error struct {
 	Err      error
 }
 
-// Error says what failed and with which extended code.
+// Error names the step that failed, the extended code and the cause.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Op, e.Extended, e.Err) }
 
 // Unwrap returns the driver's error.

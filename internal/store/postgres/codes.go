@@ -70,7 +70,7 @@ func refusal(code string) bool {
 	return notNow(code) || strings.HasPrefix(code, "08")
 }
 
-// A cause is what an error of a statement says and proves.
+// A cause is the code of a statement's error, and what it proves.
 type cause struct {
 	code string
 	// undone: the server has answered, and an answer that is an error means
@@ -94,7 +94,8 @@ func causeOf(err error) cause {
 	return cause{connectionFailure, false}
 }
 
-// severity does not hang on the server's language where that says so.
+// severity returns the severity, independent of the server's language where the
+// server sends it so.
 func severity(e *pgconn.PgError) string {
 	if e.SeverityUnlocalized != "" {
 		return e.SeverityUnlocalized
@@ -102,9 +103,9 @@ func severity(e *pgconn.PgError) string {
 	return e.Severity
 }
 
-// Explain says what an error proves. Inside a transaction nothing has been
-// committed, whatever failed: a server that loses its client before it was told to
-// commit rolls back. Otherwise a write may have been committed before the
+// Explain returns what an error proves. Inside a transaction nothing has been
+// committed, whatever failed: a server that loses its client before it receives the
+// COMMIT rolls back. Otherwise a write may have been committed before the
 // connection broke.
 func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
 	return newError(op, err, waited, !committing)
@@ -121,7 +122,7 @@ func newError(op string, err error, waited time.Duration, certain bool) *store.E
 		Extended: c.code,
 		Refused:  certain && refusal(c.code),
 		Waited:   waited,
-		TimedOut: certain && c.code == lockNotAvailable, // nobody here says NOWAIT
+		TimedOut: certain && c.code == lockNotAvailable, // no statement here has NOWAIT
 		Unsure:   !certain,
 		Err:      err,
 	}

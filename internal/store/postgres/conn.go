@@ -34,8 +34,8 @@ type conn struct {
 // goroutine's work for each statement.
 var always = context.Background()
 
-// dialPatiently dials again until patience is over where the server only says
-// that it is not ready, or has too many clients just now. A server that cannot
+// dialPatiently dials again until patience is over while the server answers that
+// it is not ready, or has too many clients. A server that cannot
 // be reached is an error at once.
 func (s *schema) dialPatiently(ctx context.Context, want settings) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
@@ -173,8 +173,8 @@ func (c *conn) prepare(ctx context.Context) error {
 	return nil
 }
 
-// begins are how transactions begin. Which isolation level one has is said each
-// time, whatever the server's default is. A snapshot sees one moment's data
+// begins are how transactions begin. Each names its isolation level, whatever the
+// server's default is. A snapshot sees one moment's data
 // (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ).
 var begins = map[store.Transaction]string{
 	store.Snapshot:      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -241,7 +241,7 @@ func (c *conn) query(ctx context.Context, text string, row func([]any) error) er
 	return c.read(c.pg.ExecParams(ctx, text, nil, nil, nil, nil), row)
 }
 
-// read reads to the end, whatever row says: outside a transaction a statement
+// read reads to the end, whatever row returns: outside a transaction a statement
 // has returned its rows and its tag before it commits, and the refusal of that
 // commit must not be missed
 // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY).
@@ -326,7 +326,7 @@ func (c *conn) Alive() bool {
 // Idle reports whether another attempt may have the connection.
 func (c *conn) Idle() bool { return !c.pg.IsClosed() && c.pg.TxStatus() == 'I' }
 
-// Examine takes down the engine. Journal and Integrity stay empty: PostgreSQL has
+// Examine fills in the engine. Journal and Integrity stay empty: PostgreSQL has
 // no rollback journal, and no check of everything that needs no extension.
 // DefaultBusyTimeout stays 0, PostgreSQL's default lock_timeout, where it means to
 // wait for ever.
@@ -371,7 +371,7 @@ func (c *conn) word(ctx context.Context, query string) (word string, err error) 
 	return word, err
 }
 
-// farewell bounds how long a connection is told that it is over.
+// farewell bounds how long closing a connection may take.
 const farewell = time.Second
 
 // Close ends the connection whatever state it is in; the server rolls back what

@@ -2,9 +2,9 @@
 // protocol, through pgx's package pgconn.
 //
 // Two ideas carry it. A database is a schema of its own, so that nothing of
-// somebody else's is touched. And every error says what it proves: the server
-// rolls back whatever it has answered with an error, and whatever it was never
-// told to commit. Only a connection that breaks while a commit is on its way leaves
+// somebody else's is touched. And every error states what it proves: the server
+// rolls back what it has answered with an error, and what it has received no COMMIT
+// for. Only a connection that breaks while a commit is on its way leaves
 // the attempt Unsure. The naive read-then-write loses updates here as well, inside
 // READ COMMITTED too (https://www.postgresql.org/docs/current/transaction-iso.html).
 //
@@ -136,7 +136,7 @@ func (s *schema) begin(ctx context.Context, c *conn) error {
 }
 
 // sharers is how many nodes a server's connections are to be enough for, and
-// spare how many are left to others: to the lab, to whoever looks on, and to
+// spare how many are left to others: to the lab, to people who look on, and to
 // superuser_reserved_connections.
 const (
 	sharers = 4

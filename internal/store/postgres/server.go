@@ -8,7 +8,7 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// About is what a server says of itself.
+// About is what a server reports of itself.
 type About struct {
 	Engine    string // "PostgreSQL 15.18", or what another engine says: "CockroachDB CCL v23.1.11"
 	Isolation string // that transactions have by default: "read committed"

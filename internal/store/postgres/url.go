@@ -17,7 +17,7 @@ type target struct {
 	schema string // "" where the URL names none
 }
 
-// errURL says what a URL has to be, and nothing of what it was: it may hold a
+// errURL describes a valid URL and shows nothing of the one given: it may hold a
 // password, and in a URL that cannot be parsed nobody knows where.
 var errURL = errors.New("the URL is not one of PostgreSQL's: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?search_path=SCHEMA")
 

@@ -13,7 +13,7 @@ import (
 // Codes of a [store.Error]. rqlite has texts and HTTP statuses, but no codes.
 const (
 	CodeUnreachable = "RQLITE_UNREACHABLE" // no node could be connected to: nothing was sent
-	CodeNoLeader    = "RQLITE_NO_LEADER"   // no node that was asked knew a leader, or the leader was not ready: nothing was begun
+	CodeNoLeader    = "RQLITE_NO_LEADER"   // no node knew a leader, or the leader was not ready: nothing was begun
 	CodeLost        = "RQLITE_LOST"        // the answer did not come: the connection broke, or the patience was over
 	CodeLeadership  = "RQLITE_LEADERSHIP"  // the leader lost its place while it had the request
 	CodeError       = "RQLITE_ERROR"       // everything else
@@ -22,7 +22,7 @@ const (
 // A failure is the error of a request that a node did not do, or not certainly.
 type failure struct {
 	code    string
-	certain bool // nothing was begun, and another node may be asked
+	certain bool // nothing was begun, and another node may be tried
 	timeout bool // the patience was over
 	err     error
 }
@@ -61,7 +61,7 @@ func broken(err error) *failure {
 func refusedStatus(status int, body []byte) *failure {
 	text := strings.TrimSpace(string(body))
 	err := fmt.Errorf("HTTP status %d: %.200s", status, text)
-	if text == textNoLeader { // the status is 503, or 500 where a redirection was asked for
+	if text == textNoLeader { // the status is 503, or 500 where the request wanted a redirection
 		// A node says this before it has passed the request to anybody. A bare 503
 		// may be that of a proxy, which proves nothing.
 		return &failure{code: CodeNoLeader, certain: true, err: err}
@@ -84,7 +84,7 @@ func refusedRequest(text string, forwarded bool) *failure {
 	return f
 }
 
-// storeError tells the application what f means for what it asked. A read has
+// storeError returns what f means for a statement. A read has
 // no effect, whatever became of it, and may be tried again unless it is the
 // statement that is wrong.
 func (f *failure) storeError(op string, writing bool, waited time.Duration) *store.Error {
@@ -95,8 +95,8 @@ func (f *failure) storeError(op string, writing bool, waited time.Duration) *sto
 	}
 }
 
-// Explain says what an error proves. One that is no failure is an answer that
-// came and cannot be made sense of.
+// Explain returns what an error proves. One that is no failure is an answer that
+// cannot be read.
 func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
 	var f *failure
 	if !errors.As(err, &f) {

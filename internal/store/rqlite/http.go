@@ -37,8 +37,8 @@ type client struct {
 	http     *http.Client
 
 	mu      sync.Mutex
-	first   string // the node to be asked first: the leader, as far as we know
-	version string // as the latest answer said: "10"
+	first   string // the node that is tried first: the leader, as far as we know
+	version string // of the latest answer: "10"
 }
 
 func newClient(a Address, patience time.Duration, connections int) *client {
@@ -133,7 +133,7 @@ func (c *client) locked(fn func()) {
 	fn()
 }
 
-// avoid has another node asked first, where there is one: one that does not
+// avoid makes another node the first, where there is one: one that does not
 // answer would cost every attempt its whole patience.
 func (c *client) avoid(node string) {
 	if c.first == node {

@@ -4,10 +4,10 @@
 // Two ideas carry it. A request is all there is: rqlite has no session, so a
 // read and a write that depends on it are either one statement (store.Atomic) or
 // two requests with others in between (store.Separate); a transaction of the lab is
-// sent as one request at its end. And every error says what it proves. A node that
-// is not the leader is asked to say so instead of passing the request on, because
+// sent as one request at its end. And every error states what it proves. A node that
+// is not the leader must redirect instead of passing the request on, because
 // rqlite's own forwarding sends a request again when the connection to the leader
-// breaks, even where no retries were asked for: a write could be done twice, and no
+// breaks, even with retries=0: a write could be done twice, and no
 // answer that went through it proves that a write was not done.
 //
 // It never retries what a leader has seen: that is the application's decision. It
@@ -109,7 +109,7 @@ func (cl *cluster) Pool() int { return cl.d.Pool }
 // Absent returns nil: the right to a request is never away.
 func (cl *cluster) Absent(error) error { return nil }
 
-// Engine returns the engine and its version, as the cluster says it: "rqlite 10".
+// Engine returns the engine and its version, as the cluster reports it: "rqlite 10".
 func (cl *cluster) Engine() string {
 	version := ""
 	cl.client.locked(func() { version = cl.client.version })
@@ -223,13 +223,13 @@ func (c *conn) send(writes bool, queries ...query) (results []result, err error)
 // Idle reports whether no transaction is open.
 func (c *conn) Idle() bool { return !c.grouped }
 
-// Alive returns true: whether a node can be reached shows when it is asked.
+// Alive returns true: only a request shows whether a node can be reached.
 func (c *conn) Alive() bool { return true }
 
 // Close returns nil.
 func (c *conn) Close() error { return nil }
 
-// Examine takes down integrity_check, the journal mode and the version of the
+// Examine fills in integrity_check, the journal mode and the version of the
 // leader's SQLite.
 func (c *conn) Examine(facts *store.Facts) error {
 	for _, q := range []struct {

@@ -13,7 +13,7 @@ const longestSleep = 2 * time.Millisecond
 // (busy_timeout 0), and the waiter tries a refused statement again wherever
 // SQLite would have called its handler: where the connection has no lock yet,
 // and for a COMMIT. A connection that already reads must not wait for the write
-// lock, because whoever has that may be waiting for the reader
+// lock, because its holder may be waiting for the reader
 // (https://sqlite.org/c3ref/busy_handler.html).
 //
 // One thing differs in a rollback journal. SQLite waits for readers to leave
@@ -47,7 +47,7 @@ func (w *waiter) start() (now time.Time) {
 	return now
 }
 
-// again takes down what came of a statement that was first tried at start. It
+// again records the result of a statement that was first tried at start. It
 // reports whether to try it once more, after a sleep.
 func (w *waiter) again(s control, err error, start time.Time) bool {
 	code := codeOK
@@ -57,7 +57,7 @@ func (w *waiter) again(s control, err error, start time.Time) bool {
 	return w.next(s, code) && w.sleep(start)
 }
 
-// next takes down what came of a statement, and reports whether it may succeed
+// next records the result of a statement, and reports whether it may succeed
 // later in the same transaction.
 func (w *waiter) next(s control, code int) bool {
 	if code&0xff == codeBusy && (s == commit || w.state != inside) {

@@ -94,11 +94,11 @@ func resultCode(err error) int {
 	return codeMisuse
 }
 
-// Explain says what an error proves. Inside a transaction nothing has been
+// Explain returns what an error proves. Inside a transaction nothing has been
 // committed, whatever failed. A write or a COMMIT that was refused had no effect
 // either; one that failed otherwise may have failed after its commit.
 //
-// TimedOut is told from the time alone. Every busy policy sleeps busy_timeout in
+// TimedOut follows from the time alone. Every busy policy sleeps busy_timeout in
 // all before it gives up, so a refusal that came sooner never had its patience:
 // SQLite does not call the handler where waiting could not help, as when a
 // reader whose snapshot is stale wants to write

@@ -38,7 +38,7 @@ func (f *file) look(ctx context.Context) (_ *conn, err error) {
 	return c, c.set(ctx, "busy_timeout", strconv.FormatInt(f.patience.Milliseconds(), 10))
 }
 
-// Examine takes down the driver's default busy_timeout, the version, what
+// Examine fills in the driver's default busy_timeout, the version, what
 // integrity_check finds, and the journal mode. A rollback journal's mode is not
 // stored in the file; to a connection that has set none, all of them read DELETE.
 func (c *conn) Examine(facts *store.Facts) (err error) {
@@ -55,7 +55,7 @@ func (c *conn) Examine(facts *store.Facts) (err error) {
 	return nil
 }
 
-// integrity returns what PRAGMA integrity_check says, line by line. A file that
+// integrity returns the lines of PRAGMA integrity_check. A file that
 // is too damaged to be checked answers with an error, which is a finding as well.
 func (c *conn) integrity() (string, error) {
 	rows, err := c.sc.QueryContext(always, "PRAGMA integrity_check")
@@ -77,7 +77,7 @@ func (c *conn) integrity() (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
-// damage turns CORRUPT and NOTADB into what integrity_check would have said.
+// damage turns CORRUPT and NOTADB into what integrity_check would have returned.
 func damage(err error) (string, error) {
 	switch code := resultCode(err); code & 0xff {
 	case 11, 26:

@@ -4,7 +4,7 @@
 // Two ideas carry it. Every setting that decides how the file is shared
 // (journal mode, synchronous, busy_timeout) is set on each connection and read
 // back, because SQLite answers a journal mode it could not give with the one it
-// kept. And every error says what it proves: a refusal that was rolled back
+// kept. And every error states what it proves: a refusal that was rolled back
 // had no effect and may be tried again; anything that may have come after a
 // commit is Unsure.
 //
@@ -107,7 +107,7 @@ func (f *file) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
 // Pool returns what the discipline asks for.
 func (f *file) Pool() int { return f.d.Pool }
 
-// Absent returns nil: a file is never away, so whoever wants a connection waits.
+// Absent returns nil: a file is never away, so attempts wait for a connection.
 func (f *file) Absent(error) error { return nil }
 
 // Engine returns "SQLite" and the version of the driver's library.
