@@ -3,7 +3,6 @@ package ladder
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,13 +82,13 @@ func TestAdvise(t *testing.T) {
 	want := []string{
 		"On this machine, with your 4 nodes at 200 writes/s: BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
 		"Above about 880/s: queue, which was good enough up to at least 2,800/s, where BEGIN IMMEDIATE was not at 1,100/s.",
-		"Do not stop at busy_timeout or WAL: of 4,100 requests that were told ok, 1,999 changes were lost, and nobody was told (WAL, counter, 64 clients). " +
-			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were told ok, 876 changes were lost, and nobody was told (PostgreSQL: naive, counter, 64 clients).",
-		"Above one host: PostgreSQL (so say its documents; it was not tried here). On this one host, PostgreSQL: one UPDATE was good enough up to at least 1,300/s " +
+		"Do not stop at busy_timeout or WAL: of 4,100 requests that were answered ok, 1,999 changes were lost without an error (WAL, counter, 64 clients). " +
+			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were answered ok, 876 changes were lost without an error (PostgreSQL: naive, counter, 64 clients).",
+		"For several hosts: PostgreSQL (by its documents, not tested here). On this one host, PostgreSQL: one UPDATE was good enough up to at least 1,300/s " +
 			"(0 of 2,600 refused, 0 lost, p99 41 ms), BEGIN IMMEDIATE up to at least 880/s.",
 		"Single writer, when its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
 		"With BEGIN IMMEDIATE a few clients wait long: its p99.9 was 4.06 s, that of single writer 110 ms (counter, 64 clients).",
-		"The queue costs a client alone nothing that was seen: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
+		"With one client the queue is no slower: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
 	}
 	got := Advise(whole())
 	for i, advice := range got {
@@ -203,19 +202,19 @@ func TestAdviseChanges(t *testing.T) {
 		}, nil, []string{"Do not stop", "does not help"}},
 		{"one change is lost", func(c *run.Comparison) {
 			c.Rungs[1].Figures[1].Lost, c.Rungs[2].Figures[1].Lost = ptr(int64(1)), ptr(int64(0))
-		}, []string{"Do not stop at busy_timeout: of 3,040 requests that were told ok, 1 change was lost"}, []string{"or WAL"}},
+		}, []string{"Do not stop at busy_timeout: of 3,040 requests that were answered ok, 1 change was lost"}, []string{"or WAL"}},
 		{"the documents do not say yes", func(c *run.Comparison) { c.Rungs[postgres].Survives = []run.Survival{saysNo} },
-			nil, []string{"one host"}},
+			nil, []string{"several hosts"}},
 		{"a second host was tried", func(c *run.Comparison) {
 			c.Rungs[postgres].Survives = []run.Survival{{Mishap: run.MishapHost, Measured: true, Answer: "yes", Says: "It went on."}}
-		}, []string{"Above one host: PostgreSQL (it was tried here)."}, []string{"documents"}},
+		}, []string{"For several hosts: PostgreSQL (tested here)."}, []string{"documents"}},
 		{"the cost of a second host is not known", func(c *run.Comparison) { c.Rungs[postgres].Rates, c.Rungs[postgres].Asked = nil, nil },
-			[]string{"Above one host: PostgreSQL"}, []string{"On this one host"}},
+			[]string{"For several hosts: PostgreSQL"}, []string{"On this one host"}},
 		{"two engines for two hosts", func(c *run.Comparison) {
 			r := rungOf("rqlite/update", "rqlite: one UPDATE", "rqlite 10.2", true, nil, met(200), unmet(300))
 			r.Survives = []run.Survival{saysYes}
 			c.Rungs = append(c.Rungs, r)
-		}, []string{"Above one host: PostgreSQL (so say", "Or: rqlite (so say its documents; it was not tried here). On this one host, rqlite: one UPDATE was good enough up to at least 200/s"}, nil},
+		}, []string{"For several hosts: PostgreSQL (by its", "Or: rqlite (by its documents, not tested here). On this one host, rqlite: one UPDATE was good enough up to at least 200/s"}, nil},
 		{"what became of the writer was not measured", func(c *run.Comparison) { c.Rungs[single].Survives = []run.Survival{saysNo} },
 			nil, []string{"its writer was killed"}},
 		{"what becomes of the writer is what documents say", func(c *run.Comparison) { c.Rungs[single].Survives[1].Measured = false },
@@ -242,10 +241,10 @@ func TestAdviseChanges(t *testing.T) {
 			c.Rungs[immediate].Figures[1].Latency, c.Rungs[postgres].Figures[1].Latency = waits(23), waits(900)
 		}, []string{"With PostgreSQL: one UPDATE a few clients wait long: its p99.9 was 4.5 s"}, nil},
 		{"the queue costs a client alone", func(c *run.Comparison) { c.Rungs[queue].Figures[0].Rate = 400 },
-			[]string{"The queue costs a client alone some of its throughput: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
-		{"a client alone did too little", func(c *run.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"client alone"}},
+			[]string{"With one client the queue is slower: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
+		{"a client alone did too little", func(c *run.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"With one client"}},
 		{"a client alone was not measured", func(c *run.Comparison) { c.Rungs[queue].Figures = c.Rungs[queue].Figures[1:] },
-			nil, []string{"client alone"}},
+			nil, []string{"With one client"}},
 		{"mixed drivers are nobody's choice", func(c *run.Comparison) {
 			r := rungOf("mixed-drivers", "BEGIN IMMEDIATE, mixed drivers", "SQLite 3.54.1", true, nil, met(200), met(20_000), unmet(30_000))
 			c.Rungs = append([]run.Rung{r}, append(c.Rungs, r)...)
@@ -326,21 +325,10 @@ func TestAdviseChangesNothing(t *testing.T) {
 	}
 }
 
-func TestFigure(t *testing.T) {
-	for _, tt := range []struct {
-		got, want string
-	}{
-		{figure(0), "0"}, {figure(0.0421), "0.0421"}, {figure(5.5), "5.5"}, {figure(41.25), "41.2"}, {figure(999.4), "999"},
-		{figure(999.6), "1,000"}, {figure(3120.4), "3,120"}, {figure(1234567), "1,234,567"},
-		{figure(math.NaN()), "?"}, {figure(math.Inf(1)), "?"},
-		{count(-1234), "-1,234"}, {count(-123), "-123"}, {count(100), "100"},
-		{wait(0), "0 ms"}, {wait(0.85), "850 µs"}, {wait(41.2), "41.2 ms"}, {wait(999.6), "1 s"}, {wait(5030), "5.03 s"},
-		{percent(0), "0 %"}, {percent(0.00001), "<0.01 %"}, {percent(0.001), "0.1 %"}, {percent(1), "100 %"},
-		{list(nil), ""}, {list([]string{"a"}), "a"}, {list([]string{"a", "b", "c"}), "a, b or c"},
-		{plural(1, "node"), "1 node"}, {plural(1200, "node"), "1,200 nodes"}, {upper(""), ""}, {upper("écrit"), "Écrit"},
-	} {
-		if tt.got != tt.want {
-			t.Errorf("got %q, want %q", tt.got, tt.want)
+func TestUpper(t *testing.T) {
+	for sentence, want := range map[string]string{"": "", "écrit": "Écrit", "rqlite: one UPDATE": "rqlite: one UPDATE", "single writer": "Single writer"} {
+		if got := upper(sentence); got != want {
+			t.Errorf("%q becomes %q, want %q", sentence, got, want)
 		}
 	}
 }

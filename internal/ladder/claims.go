@@ -58,7 +58,11 @@ func (r *rung) expectations(crowd, struck bool) map[string]run.Expectation {
 		}
 		return map[string]run.Expectation{"lost-update": run.Either}
 	}
-	expect := map[string]run.Expectation{"lost-update": r.expectation(run.ExpectHolds, run.ExpectRefuted)}
+	loses, keeps := run.ExpectRefuted, run.ExpectHolds
+	if r.naive {
+		loses, keeps = keeps, loses
+	}
+	expect := map[string]run.Expectation{"lost-update": loses}
 	if r.server == "" && r.discipline.Journal == "WAL" && r.drivers == nil {
 		expect["wal-no-cure"] = run.Either
 		if r.naive {
@@ -66,19 +70,12 @@ func (r *rung) expectations(crowd, struck bool) map[string]run.Expectation {
 		}
 	}
 	if r.server != "" {
-		expect["proper-dbms"] = r.expectation(run.ExpectRefuted, run.ExpectHolds)
+		expect["proper-dbms"] = keeps
 	}
 	if struck {
 		expect["outlives-kill"] = run.ExpectHolds
 	}
 	return expect
-}
-
-func (r *rung) expectation(naive, careful run.Expectation) run.Expectation {
-	if r.naive {
-		return naive
-	}
-	return careful
 }
 
 // A tally is what several recordings come to together.
@@ -141,10 +138,13 @@ func (t tally) lostOne() experiment.Judgement {
 
 func loses(e *run.Evidence) experiment.Judgement { return tallyOf(e, calm).lostOne() }
 
-func keeps(e *run.Evidence) experiment.Judgement { return not(loses(e)) }
+// keeps and outlives deny that a change is lost: at rest, and where somebody is killed.
+func keeps(e *run.Evidence) experiment.Judgement    { return denied(loses(e)) }
+func outlives(e *run.Evidence) experiment.Judgement { return denied(tallyOf(e, stricken).lostOne()) }
 
-func outlives(e *run.Evidence) experiment.Judgement {
-	return not(tallyOf(e, stricken).lostOne())
+func denied(j experiment.Judgement) experiment.Judgement {
+	j.Verdict = j.Verdict.Not()
+	return j
 }
 
 // severalClients are enough for one to be refused for another nearly always.
@@ -177,17 +177,6 @@ func falls(e *run.Evidence) experiment.Judgement {
 	if j.Verdict == check.Refuted && t.refused > 0 {
 		j.Verdict, j.Measured = check.Holds, fmt.Sprintf("%d refused", t.refused)
 		j.Reason = fmt.Sprintf("%d requests were refused", t.refused)
-	}
-	return j
-}
-
-// not turns a verdict round.
-func not(j experiment.Judgement) experiment.Judgement {
-	switch j.Verdict {
-	case check.Holds:
-		j.Verdict = check.Refuted
-	case check.Refuted:
-		j.Verdict = check.Holds
 	}
 	return j
 }

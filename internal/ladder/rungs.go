@@ -100,22 +100,13 @@ func onFile(o run.Ladder) []rung {
 			discipline: immediate, drivers: o.Mixed, careful: true})
 	}
 	for i := range all {
-		all[i].lines = linesOf(&all[i])
-		all[i].documents = fileDocuments(all[i].discipline)
+		r := &all[i]
+		if r.lines = r.name; r.singleWriter {
+			r.lines = "queue" // the nodes are the same
+		}
+		r.documents = fileDocuments(r.discipline)
 	}
 	return all
-}
-
-// linesOf names the application that the nodes of a rung on a file stand for. A
-// single writer has that of the queue.
-func linesOf(r *rung) string {
-	switch {
-	case r.drivers != nil:
-		return ""
-	case r.singleWriter:
-		return "queue"
-	}
-	return r.name
 }
 
 // lastInQuick returns strikes with the last of them in a quick comparison too.
@@ -125,9 +116,8 @@ func lastInQuick(strikes []strike) []strike {
 	return all
 }
 
-// onServers returns the rungs of the database servers that there are.
-func onServers(o run.Ladder) []rung {
-	var all []rung
+// onServers returns the rungs of the comparison's database servers.
+func onServers(o run.Ladder) (all []rung) {
 	for _, s := range o.Servers {
 		if s.Name == Rqlite {
 			all = append(all, onRqlite(s, o)...)
@@ -200,10 +190,53 @@ func onRqlite(s run.Server, o run.Ladder) []rung {
 	return all
 }
 
-// setup is the rung under load, before there is one.
-func (r *rung) setup(o run.Ladder) run.Setup {
-	return run.Setup{
-		Nodes: o.Nodes, Discipline: r.discipline,
-		Drivers: r.drivers, SingleWriter: r.singleWriter, Server: r.server,
+// What the engines' documents say of mishaps that are not tried here. It is
+// shown as what it is: nobody has measured it in this run.
+
+// oneHost is what SQLite's documents say of sharing a file between machines.
+var oneHost = run.Survival{
+	Mishap: run.MishapHost, Answer: "no",
+	Says:   "All processes must be on one host in WAL mode, and over a network file system locks often do not work.",
+	Source: "https://sqlite.org/whentouse.html, https://sqlite.org/wal.html",
+}
+
+// fileDocuments is what SQLite's documents say of a file under discipline d.
+func fileDocuments(d store.Discipline) []run.Survival {
+	power := run.Survival{
+		Mishap: run.MishapPower, Answer: "yes",
+		Says:   "With synchronous FULL the WAL is synced at every commit, so a commit is durable.",
+		Source: "https://sqlite.org/pragma.html#pragma_synchronous",
 	}
+	if d.Journal != store.WAL {
+		power.Answer, power.Says = "?", "With synchronous FULL the file stays whole, but in DELETE mode the last commit may be rolled back after a power loss; EXTRA syncs the directory too."
+	}
+	return []run.Survival{oneHost, power}
+}
+
+// postgresDocuments is what PostgreSQL's documents say.
+var postgresDocuments = []run.Survival{
+	{
+		Mishap: run.MishapHost, Answer: "yes",
+		Says:   "Clients connect over the network, and a standby can take over.",
+		Source: "https://www.postgresql.org/docs/current/high-availability.html",
+	},
+	{
+		Mishap: run.MishapPower, Answer: "yes",
+		Says:   "With fsync and synchronous_commit on, a commit is on the disk before it is acknowledged.",
+		Source: "https://www.postgresql.org/docs/current/wal-reliability.html",
+	},
+}
+
+// rqliteDocuments is what rqlite's documents say.
+var rqliteDocuments = []run.Survival{
+	{
+		Mishap: run.MishapHost, Answer: "yes",
+		Says:   "Every node has a copy, and a majority goes on without the rest.",
+		Source: "https://rqlite.io/docs/clustering/",
+	},
+	{
+		Mishap: run.MishapPower, Answer: "yes",
+		Says:   "The Raft log is synced before a write is acknowledged.",
+		Source: "https://rqlite.io/docs/design/",
+	},
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
@@ -55,11 +56,6 @@ func AboutWorkloads() string {
 	return strings.Join(all, "\n")
 }
 
-// jobNamed returns the workload called name, which validate has seen.
-func jobNamed(name string) job {
-	return jobs[slices.IndexFunc(jobs, func(j job) bool { return j.name == name })]
-}
-
 // jobOf returns the name of the workload that s asks for.
 func jobOf(s *run.Setup) string {
 	return jobs[slices.IndexFunc(jobs, func(j job) bool { return j.asks == s.Workload })].name
@@ -98,7 +94,11 @@ func (l *ladder) experiment() experiment.Experiment {
 		}
 		x.Arms = append(x.Arms, arm)
 	}
-	x.Claims = asked(x.Arms)
+	for _, c := range claims {
+		if slices.ContainsFunc(x.Arms, func(a experiment.Arm) bool { _, asked := a.Expect[c.ID]; return asked }) {
+			x.Claims = append(x.Claims, c)
+		}
+	}
 	x.Takes = takes + time.Duration(x.MaxExtra)*(l.Lasts+overhead)
 	x.Plots = l.plots()
 	x.Next, x.Compare = l.next, l.compare
@@ -113,16 +113,6 @@ func (l *ladder) arm(r *rung) experiment.Arm {
 	}
 	struck := any(func(s *run.Setup) bool { return s.Fault != nil })
 	return experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(any(crowd), struck)}
-}
-
-// asked returns the claims that an arm expects something of.
-func asked(arms []experiment.Arm) (some []experiment.Claim) {
-	for _, c := range claims {
-		if slices.ContainsFunc(arms, func(a experiment.Arm) bool { _, is := a.Expect[c.ID]; return is }) {
-			some = append(some, c)
-		}
-	}
-	return some
 }
 
 // overhead is about how long it takes to start and stop what a load is sent to.
@@ -147,22 +137,25 @@ func (l *ladder) trials(r *rung) []experiment.Trial {
 	return all
 }
 
+// under is rung r under a load of the workload called name, which validate has seen.
+func (l *ladder) under(r *rung, name string, load run.Load) run.Setup {
+	j := jobs[slices.IndexFunc(jobs, func(j job) bool { return j.name == name })]
+	return run.Setup{
+		Nodes: l.Nodes, Discipline: r.discipline, Drivers: r.drivers, SingleWriter: r.singleWriter, Server: r.server,
+		Workload: j.asks, Begin: j.begin, Load: load,
+	}
+}
+
 // atRest is the trial of clients who never rest.
 func (l *ladder) atRest(r *rung, name string, clients int) experiment.Trial {
-	j := jobNamed(name)
-	s := r.setup(l.Ladder)
-	s.Workload, s.Begin = j.asks, j.begin
-	s.Load = run.Load{Arrival: run.Closed, Clients: clients, Duration: l.Lasts}
-	return experiment.Trial{Name: fmt.Sprintf("%s, %d clients", name, clients), Level: float64(clients), Setup: s}
+	load := run.Load{Arrival: run.Closed, Clients: clients, Duration: l.Lasts}
+	return experiment.Trial{Name: fmt.Sprintf("%s, %d clients", name, clients), Level: float64(clients), Setup: l.under(r, name, load)}
 }
 
 // atRate is the trial of calls that arrive at a rate.
 func (l *ladder) atRate(r *rung, rate float64) experiment.Trial {
-	j := jobNamed(l.Workloads[0])
-	s := r.setup(l.Ladder)
-	s.Workload, s.Begin = j.asks, j.begin
-	s.Load = run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: l.Lasts}
-	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", j.name, rate), Level: rate, Setup: s}
+	load := run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: l.Lasts}
+	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", l.Workloads[0], rate), Level: rate, Setup: l.under(r, l.Workloads[0], load)}
 }
 
 // strikeRate is how fast calls arrive while somebody is killed: slow enough for
@@ -177,9 +170,62 @@ func (l *ladder) struck(r *rung, whom strike) experiment.Trial {
 	if whom.slow {
 		lasts = max(lasts, slowStrikeLasts)
 	}
-	s := r.setup(l.Ladder)
-	s.Workload = workload.Write{}
-	s.Load = run.Load{Arrival: run.Open, Clients: openClients, Rate: strikeRate, Duration: lasts}
+	s := l.under(r, "write", run.Load{Arrival: run.Open, Clients: openClients, Rate: strikeRate, Duration: lasts})
 	s.Fault = run.Strike{Whom: whom.whom, After: lasts / strikeAfter, For: lasts / strikeFor}
 	return experiment.Trial{Name: "write, " + whom.whom + " is killed", Level: strikeRate, Setup: s}
+}
+
+// plots are the pictures of the comparison: bars of the main trials, one for each rung,
+// and lines of the throughput against clients.
+func (l *ladder) plots() []experiment.Plot {
+	main := l.atRest(&rung{}, l.Workloads[0], l.mainClients()).Name
+	bars := func(title string, y run.Axis, of func(*run.Recording) (float64, bool)) experiment.Plot {
+		return experiment.OfTrials(func(t *run.TrialEvidence) bool { return t.Name == main },
+			experiment.BarsPlot(title+": "+main, y, experiment.Figure{Name: y.Label, Unit: y.Unit, Of: of}, nil))
+	}
+	plots := []experiment.Plot{
+		bars("Acknowledged a second", run.Axis{Label: "ok", Unit: "1/s"}, throughputOf),
+		bars("The slowest of a hundred", run.Axis{Label: "p99 of ok requests", Unit: "ms", Log: true}, tailOf),
+		bars("Acknowledged, and not in the database", run.Axis{Label: "lost", Unit: "%"}, lostOf),
+	}
+	if len(l.Clients) == 1 {
+		return plots
+	}
+	for _, name := range l.Workloads {
+		plots = append(plots, experiment.OfTrials(
+			func(t *run.TrialEvidence) bool { return t.Setup.Load.Arrival == run.Closed && jobOf(&t.Setup) == name },
+			experiment.LevelPlot("Throughput against clients: "+name, run.Axis{Label: "clients", Log: true}, run.Axis{Label: "ok", Unit: "1/s"},
+				experiment.Figure{Name: "throughput", Unit: "1/s", Of: throughputOf})))
+	}
+	return plots
+}
+
+// mainClients is the number of clients that the main figures are of: the most
+// that are no more than 100, or the fewest there are.
+func (l *ladder) mainClients() int {
+	n := l.Clients[0]
+	for _, clients := range l.Clients {
+		if clients <= 100 {
+			n = clients
+		}
+	}
+	return n
+}
+
+func throughputOf(r *run.Recording) (float64, bool) {
+	return measure.Throughput(r.ClientOps()), true
+}
+
+func tailOf(r *run.Recording) (float64, bool) {
+	s := measure.Latency(succeeded(r.ClientOps()))
+	return s.P99, s.Count > 0
+}
+
+func lostOf(r *run.Recording) (float64, bool) {
+	lost, known := r.Deficit()
+	n := r.Counts().OK
+	if !known || n == 0 {
+		return 0, false
+	}
+	return 100 * float64(lost.Min) / float64(n), true
 }
