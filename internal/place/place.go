@@ -131,7 +131,7 @@ func unknownBuild(o Options, s *run.Setup) string {
 	if s.Build == "" || o.Builds[s.Build] != "" {
 		return ""
 	}
-	return fmt.Sprintf("it needs a node built with an old engine: `make %s` builds it, --%s names it", s.Build, s.Build)
+	return fmt.Sprintf("needs a contend with an old SQLite: build it with `make %s`, name it with --%s", s.Build, s.Build)
 }
 
 // started returns c as a cluster, and nil where there is an error: a nil pointer in
@@ -153,7 +153,7 @@ func processes(o Options) record.Place {
 		},
 		Refuse: func(s *run.Setup) string {
 			if s.Mount != run.MountShared {
-				return "it is about how a volume is mounted into containers: --on compose"
+				return "needs Docker: --on compose"
 			}
 			return unknownBuild(o, s)
 		},
@@ -243,16 +243,16 @@ func (p *Places) openRemote(ctx context.Context, urls []string) (place record.Pl
 // refuse says why s cannot be recorded on nodes that somebody else started.
 func refuse(nodes *remote.Nodes, s *run.Setup) string {
 	if s.Fault != nil && run.Kills(s.Fault) {
-		return "nodes are killed in it, and these were started by somebody else"
+		return "nodes would be killed, and contend kills no node that it did not start"
 	}
 	if _, holds := s.Fault.(run.Hold); holds && s.Traced {
-		return "it is decided by what nodes write down of their attempts, and these keep that to themselves"
+		return "needs traces of the nodes' attempts, which contend can read only from nodes that it starts"
 	}
 	if why := nodes.Refuse(record.Spec(s, "", 0)); why != "" {
 		return why
 	}
 	if _, counted := workload.Counters(s.Workload); !nodes.Lab && !counted {
-		return "what clients change in it can be read back only through /lab/facts: start the nodes with --lab"
+		return "needs /lab/facts to read the database: start the nodes with --lab"
 	}
 	return ""
 }

@@ -54,7 +54,7 @@ func TestProcessesRunAllButMountsAndOtherBuilds(t *testing.T) {
 				case s.Mount != run.MountShared:
 					want = "--on compose"
 				case s.Build != "" && old == "":
-					want = "`make old-engine` builds it, --old-engine names it"
+					want = "build it with `make old-engine`, name it with --old-engine"
 				}
 				why := here.Refuse(s)
 				if want == "" && why != "" || want != "" && !strings.Contains(why, want) {

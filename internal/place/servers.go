@@ -82,7 +82,7 @@ func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
 	o.Say("starting PostgreSQL")
 	started, err := server.StartPostgres(ctx, o.Dir)
 	if err == nil && filepath.Dir(started.Dir()) != filepath.Clean(o.Dir) {
-		o.Say(fmt.Sprintf("its data are in %s: its user cannot get into %s", started.Dir(), o.Dir))
+		o.Say(fmt.Sprintf("its data are in %s", started.Dir()))
 	}
 	return s.add(ctx, ladder.Postgres, started, false, err)
 }
