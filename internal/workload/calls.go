@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 // to one of as many counters, drawn uniformly and called as [Counter] says.
 //
 // With Nodes above 0, process p asks node p%Nodes+1 by name. That is the
-// seed's choice in both of its patterns: request i of a burst (process i) goes
+// source's choice in both of its patterns: request i of a burst (process i) goes
 // to app-(i%4+1), and in a sequence each container has a process of its own.
 type Increment struct {
 	Key   string `json:"key"`             // the counter's name, or what the names of several begin with
@@ -39,6 +40,9 @@ func (w Increment) Call(process, _ int, rng *rand.Rand) Call {
 	return post(op, api.PathIncrement, api.IncrementRequest{Key: op.Key})
 }
 
+// String says what is asked: "increment one counter".
+func (w Increment) String() string { return "increment " + counters(w.Keys) }
+
 // Read reads with every call: the counter Key or, with Keys above 0, one of
 // as many counters, as in [Increment].
 type Read struct {
@@ -54,6 +58,9 @@ func (w Read) Call(process, _ int, rng *rand.Rand) Call {
 	path := address(op.Node, api.PathCounter) + "?key=" + url.QueryEscape(op.Key)
 	return Call{Op: op, Method: http.MethodGet, Path: path}
 }
+
+// String says what is asked.
+func (w Read) String() string { return "read " + counters(w.Keys) }
 
 // Write inserts one row with every call. The row's data begin with a tag that
 // no other call of the run has, and the op's Key is that tag: see [Tag].
@@ -72,6 +79,14 @@ func (w Write) Call(process, n int, rng *rand.Rand) Call {
 	}
 	op := history.Op{Func: history.Write, Key: tag, Node: node(max(w.First, 1), w.Nodes, process)}
 	return post(op, api.PathWrite, api.WriteRequest{Data: data})
+}
+
+// String says what is asked, with the payload's size.
+func (w Write) String() string {
+	if w.Size > 0 {
+		return fmt.Sprintf("insert rows of %d bytes", w.Size)
+	}
+	return "insert small rows"
 }
 
 const tagEnd = ":"
@@ -94,6 +109,9 @@ func (w Purchase) Call(process, _ int, _ *rand.Rand) Call {
 	op := history.Op{Func: history.Purchase, Key: w.Item, Amount: w.Quantity, Node: node(1, w.Nodes, process)}
 	return post(op, api.PathPurchase, api.PurchaseRequest{Item: w.Item, Quantity: w.Quantity})
 }
+
+// String says what is asked.
+func (w Purchase) String() string { return fmt.Sprintf("buy %d of one item", w.Quantity) }
 
 // Transfer moves a random amount between two random accounts with every call.
 type Transfer struct {
@@ -120,6 +138,9 @@ func (w Transfer) Call(process, _ int, rng *rand.Rand) Call {
 	return post(op, api.PathTransfer, api.TransferRequest{From: op.Key, To: op.To, Amount: op.Amount})
 }
 
+// String says what is asked.
+func (w Transfer) String() string { return fmt.Sprintf("transfers among %d accounts", w.Accounts) }
+
 // Total adds up all balances with every call.
 type Total struct {
 	Nodes int `json:"nodes,omitempty"` // as in [Increment]
@@ -133,6 +154,9 @@ func (w Total) Call(process, _ int, _ *rand.Rand) Call {
 	op := history.Op{Func: history.Total, Key: balances, Node: node(1, w.Nodes, process)}
 	return Call{Op: op, Method: http.MethodGet, Path: address(op.Node, api.PathTotal)}
 }
+
+// String says what is asked.
+func (w Total) String() string { return "add up all balances" }
 
 // Mix makes each call one of two workloads', by chance.
 type Mix struct {
@@ -148,6 +172,34 @@ func (w Mix) Call(process, n int, rng *rand.Rand) Call {
 	return w.A.Call(process, n, rng)
 }
 
+// String says what is asked, and how often each.
+func (w Mix) String() string {
+	return fmt.Sprintf("%d %% %v, %d %% %v", 100-w.Share, w.A, w.Share, w.B)
+}
+
+// Roles gives the first processes one workload and all others another.
+type Roles struct {
+	First int // how many processes make A's calls; the others make B's
+	A, B  Workload
+}
+
+// Call returns the call that process, in its role, sends next.
+func (w Roles) Call(process, n int, rng *rand.Rand) Call {
+	if process < w.First {
+		return w.A.Call(process, n, rng)
+	}
+	return w.B.Call(process, n, rng)
+}
+
+// String says what is asked by whom.
+func (w Roles) String() string {
+	first := fmt.Sprintf("the first %d clients", w.First)
+	if w.First == 1 {
+		first = "the first client"
+	}
+	return fmt.Sprintf("%s: %v; the others: %v", first, w.A, w.B)
+}
+
 // counter returns key, or draws one of keys counters whose common name it is. It
 // draws nothing where there is one to choose from, so that seeds go on naming
 // the same calls.
@@ -156,6 +208,14 @@ func counter(key string, keys int, rng *rand.Rand) string {
 		return key
 	}
 	return Counter(key, rng.IntN(keys))
+}
+
+// counters says how many counters there are to choose from, in words.
+func counters(keys int) string {
+	if keys == 0 {
+		return "one counter"
+	}
+	return fmt.Sprintf("one of %d counters", keys)
 }
 
 // node returns the name of the node that process asks, "" for any.
@@ -200,4 +260,34 @@ func letters(n int, rng *rand.Rand) string {
 		b[i] = byte('a' + rng.IntN(26))
 	}
 	return string(b)
+}
+
+// Counters returns the counters that w changes, each once. Only is false where
+// w changes anything else, which cannot be read back counter by counter.
+func Counters(w Workload) (keys []string, only bool) {
+	switch w := w.(type) {
+	case Increment:
+		if w.Keys == 0 {
+			return []string{w.Key}, true
+		}
+		for i := range w.Keys {
+			keys = append(keys, Counter(w.Key, i))
+		}
+		return keys, true
+	case Read, Total:
+		return nil, true
+	case Mix:
+		return bothCounters(w.A, w.B)
+	case Roles:
+		return bothCounters(w.A, w.B)
+	}
+	return nil, false
+}
+
+func bothCounters(a, b Workload) (keys []string, only bool) {
+	first, onlyFirst := Counters(a)
+	second, onlySecond := Counters(b)
+	keys = slices.Concat(first, second)
+	slices.Sort(keys)
+	return slices.Compact(keys), onlyFirst && onlySecond
 }

@@ -23,7 +23,7 @@ func TestCalls(t *testing.T) {
 		process int
 		want    workload.Call
 	}{
-		{"request 5 of the seed's burst goes to app-2", workload.Increment{Key: "counter", Nodes: 4}, 5, workload.Call{
+		{"request 5 of the source's burst goes to app-2", workload.Increment{Key: "counter", Nodes: 4}, 5, workload.Call{
 			Op:     history.Op{Func: history.Increment, Key: "counter", Node: "app-2"},
 			Method: "POST", Path: "/app-2/api/increment", Body: []byte(`{"key":"counter"}`)}},
 		{"any node", workload.Increment{Key: "counter"}, 5, workload.Call{
@@ -62,7 +62,7 @@ func TestIncrementInSequence(t *testing.T) {
 	}
 }
 
-// The seed's lock waiters ask app-2, app-3 and app-4, never the holder.
+// The source's lock waiters ask app-2, app-3 and app-4, never the holder.
 func TestWriteFirst(t *testing.T) {
 	w := workload.Write{First: 2, Nodes: 3}
 	var got []string
