@@ -52,21 +52,10 @@ const (
 	unrunRuling   ruling = "not run" // no arm could judge it
 )
 
+var glyphs = map[ruling]string{holdsRuling: "✓", refutedRuling: "✗", openRuling: "?", dependsRuling: "◐", unrunRuling: "–"}
+
 // Glyph is a sign for the ruling, which its word explains.
-func (r ruling) Glyph() string {
-	switch r {
-	case holdsRuling:
-		return "✓"
-	case refutedRuling:
-		return "✗"
-	case dependsRuling:
-		return "◐"
-	case unrunRuling:
-		return "–"
-	default:
-		return "?"
-	}
-}
+func (r ruling) Glyph() string { return glyphs[r] }
 
 // Class is the ruling's name in a style sheet.
 func (r ruling) Class() string { return strings.ReplaceAll(string(r), " ", "-") }
@@ -193,6 +182,8 @@ func (j *judged) condition(s *space, v check.Verdict, tested, all int) string {
 		return fmt.Sprintf("%s in %s: %s.", only, j.names[0], v)
 	case of == 1:
 		return verdict + " in the only arm."
+	case of == 2:
+		return fmt.Sprintf("%s in both %s.", verdict, strings.TrimPrefix(arms, "2 "))
 	}
 	return fmt.Sprintf("%s in all %s.", verdict, arms)
 }

@@ -28,25 +28,21 @@ func (b box) contains(p point) bool {
 func (b box) cost() int {
 	words := 1
 	for _, allowed := range b {
-		if allowed != nil {
-			words += 1 + valuesSaid(allowed)
+		switch yes := countOf(allowed); {
+		case allowed == nil:
+		case allButOne(yes, len(allowed)):
+			words += 2
+		default:
+			words += 1 + yes
 		}
 	}
 	return words
 }
 
-func valuesSaid(allowed []bool) int {
-	yes := count(allowed)
-	if allButOne(yes, len(allowed)) {
-		return 1
-	}
-	return yes
-}
-
 // allButOne reports whether "any but x" is shorter than naming yes values of n.
 func allButOne(yes, n int) bool { return yes == n-1 && yes > 2 }
 
-func count(allowed []bool) int {
+func countOf(allowed []bool) int {
 	n := 0
 	for _, yes := range allowed {
 		if yes {
@@ -71,7 +67,12 @@ func count(allowed []bool) int {
 // box: no factor tells the two apart. Sizes says how many values each factor
 // has, those included that no point has.
 func cover(sizes []int, points []point, in []bool) []box {
-	c := newCovering(sizes, points, in)
+	c := &covering{sizes: sizes, points: points, in: in}
+	for i, p := range points {
+		if in[i] {
+			c.candidates = append(c.candidates, c.boxesAround(p)...)
+		}
+	}
 	left := slices.Clone(in)
 	var chosen []box
 	for {
@@ -92,16 +93,6 @@ type covering struct {
 	points     []point
 	in         []bool
 	candidates []box
-}
-
-func newCovering(sizes []int, points []point, in []bool) *covering {
-	c := &covering{sizes: sizes, points: points, in: in}
-	for i, p := range points {
-		if in[i] {
-			c.candidates = append(c.candidates, c.boxesAround(p)...)
-		}
-	}
-	return c
 }
 
 // best returns the candidate that costs least for each point left that it
@@ -152,7 +143,7 @@ func (c *covering) narrow(b box, boxes []box) {
 	for _, allowed := range b {
 		for v, yes := range allowed {
 			cost := b.cost()
-			if !yes || count(allowed) == 1 {
+			if !yes || countOf(allowed) == 1 {
 				continue
 			}
 			allowed[v] = false
@@ -177,7 +168,10 @@ func (c *covering) covered(boxes []box) int {
 func (c *covering) boxesAround(p point) []box {
 	var boxes []box
 	for _, factors := range c.telling(p) {
-		named := bitsOf(factors)
+		var named []int
+		for ; factors != 0; factors &= factors - 1 {
+			named = append(named, bits.TrailingZeros64(factors))
+		}
 		for turn := range max(1, len(named)) {
 			b := make(box, len(p))
 			for _, f := range named {
@@ -198,14 +192,28 @@ func (c *covering) boxesAround(p point) []box {
 // damaged run must not take for ever.
 const largestSearch = 4
 
-// telling returns sets of factors, as bit masks, each of which tells p from
-// every point out and none of which could do with fewer: all of the smallest
-// size there is, and those one larger. It returns none where a point out lies
-// in p's place.
+// telling returns sets of factors, as bit masks, each of which tells p from every point
+// out and none of which could do with fewer: all of the smallest size there is, and those
+// one larger. It returns none where a point out lies in p's place.
 func (c *covering) telling(p point) []uint64 {
-	differences := c.differences(p)
-	if slices.Contains(differences, 0) {
-		return nil
+	var differences []uint64 // for each point out, the factors in which p differs from it
+	for i, out := range c.points {
+		var set uint64
+		for f := range p {
+			if p[f] != out[f] {
+				set |= 1 << f
+			}
+		}
+		switch {
+		case c.in[i]:
+		case set == 0:
+			return nil
+		default:
+			differences = append(differences, set)
+		}
+	}
+	tells := func(factors uint64) bool {
+		return !slices.ContainsFunc(differences, func(set uint64) bool { return set&factors == 0 })
 	}
 	var found []uint64
 	for size := 0; size <= min(largestSearch, len(p)); size++ {
@@ -214,50 +222,21 @@ func (c *covering) telling(p point) []uint64 {
 		}
 		eachSet(len(p), size, func(factors uint64) {
 			contains := func(smaller uint64) bool { return factors&smaller == smaller }
-			if tells(factors, differences) && !slices.ContainsFunc(found, contains) {
+			if tells(factors) && !slices.ContainsFunc(found, contains) {
 				found = append(found, factors)
 			}
 		})
 	}
-	if len(found) == 0 {
-		found = append(found, leaveOut(len(p), differences))
+	if len(found) > 0 {
+		return found
 	}
-	return found
-}
-
-// differences returns, for each point out, the set of factors in which p differs from it.
-func (c *covering) differences(p point) []uint64 {
-	var all []uint64
-	for i, out := range c.points {
-		if c.in[i] {
-			continue
-		}
-		var set uint64
-		for f := range p {
-			if p[f] != out[f] {
-				set |= 1 << f
-			}
-		}
-		all = append(all, set)
-	}
-	return all
-}
-
-// tells reports whether factors has one of each set of differences.
-func tells(factors uint64, differences []uint64) bool {
-	return !slices.ContainsFunc(differences, func(set uint64) bool { return set&factors == 0 })
-}
-
-// leaveOut returns a set out of n factors that tells and could not do with
-// fewer. The last factors are left out first.
-func leaveOut(n int, differences []uint64) uint64 {
-	all := ^uint64(0) >> (64 - n)
-	for f := n - 1; f >= 0; f-- {
-		if fewer := all &^ (1 << f); tells(fewer, differences) {
+	all := ^uint64(0) >> (64 - len(p))
+	for f := len(p) - 1; f >= 0; f-- {
+		if fewer := all &^ (1 << f); tells(fewer) {
 			all = fewer
 		}
 	}
-	return all
+	return []uint64{all}
 }
 
 // eachSet calls do with every set of size out of n factors, those of the first factors first.
@@ -273,14 +252,6 @@ func eachSet(n, size int, do func(uint64)) {
 		}
 	}
 	extend(0, 0, size)
-}
-
-func bitsOf(set uint64) []int {
-	var all []int
-	for ; set != 0; set &= set - 1 {
-		all = append(all, bits.TrailingZeros64(set))
-	}
-	return all
 }
 
 // widen adds to b every value of the factors named that it bears, in order. No
@@ -307,27 +278,22 @@ func (c *covering) bears(b box) bool {
 		if !c.in[i] {
 			return false
 		}
-		seen[combination(b, p)] = true
+		var named []byte
+		for f, allowed := range b {
+			if allowed != nil {
+				named = binary.AppendUvarint(named, uint64(p[f]))
+			}
+		}
+		seen[string(named)] = true
 	}
 	want := 1
 	for _, allowed := range b {
 		if allowed != nil {
-			want *= count(allowed)
+			want *= countOf(allowed)
 		}
 		if want > len(seen) {
 			return false
 		}
 	}
 	return true
-}
-
-// combination is p as far as b names its factors.
-func combination(b box, p point) string {
-	var key []byte
-	for f, allowed := range b {
-		if allowed != nil {
-			key = binary.AppendUvarint(key, uint64(p[f]))
-		}
-	}
-	return string(key)
 }

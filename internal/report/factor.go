@@ -24,21 +24,25 @@ type factor struct {
 // factors lists everything that a run says of an arm's setup, what a reader looks for
 // first first.
 var factors = slices.Concat(
-	[]factor{{"", "%s", true, func(a *run.ArmResult) string { return presetWords(a.Setup.Discipline) }}},
+	[]factor{{"", "%s", true, func(a *run.ArmResult) string { return cmp.Or(presets[preset(a.Setup.Discipline)], "custom settings") }}},
 	disciplineFactors(true, "transaction", "busy_timeout_ms", "journal"),
 	[]factor{
-		{"", "%s", false, func(a *run.ArmResult) string { return mountWords(a.Setup.Mount) }},
+		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(mounts[a.Setup.Mount], string(a.Setup.Mount)) }},
 		{"", "%s", false, func(a *run.ArmResult) string { return engineWords(a.Engines) }},
 		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(a.Setup.Wrong(), "no fault") }},
 		{"scene", "scene %s", false, sceneWords},
 		{"", "%s", false, workWords},
-		{"", "%s", false, func(a *run.ArmResult) string { return arrivalWords(a.Setup.Load.Arrival) }},
+		{"", "%s", false, func(a *run.ArmResult) string {
+			return cmp.Or(loops[a.Setup.Load.Arrival], string(a.Setup.Load.Arrival))
+		}},
 		{"number of requests", "%s requests", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Requests) }},
 		{"number of clients", "%s clients", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Clients) }},
 		{"rate", "%s arrivals/s", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Rate) }},
 		{"length", "%s s of load", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Load.Duration.Seconds()) }},
 		{"number of nodes", "%s nodes", false, func(a *run.ArmResult) string { return fmt.Sprint(a.Setup.Nodes) }},
-		{"", "%s", false, writersWords},
+		{"", "%s", false, func(a *run.ArmResult) string {
+			return map[bool]string{true: "writes to one node", false: "writes to every node"}[a.Setup.SingleWriter]
+		}},
 		{"", "%s", false, driversWords},
 	},
 	disciplineFactors(false, "busy_policy", "synchronous", "think_ms", "retries", "backoff", "writer", "pool", "driver"),
@@ -60,11 +64,13 @@ func disciplineFactors(main bool, names ...string) []factor {
 	return all
 }
 
+var presets = map[string]string{"red": "red preset", "green": "green preset"}
+
 // preset names the preset whose settings d has, "" where there is none. The driver and
 // the pool do not count: experiments choose them for the engine and the number of
 // clients.
 func preset(d store.Discipline) string {
-	for _, name := range []string{"red", "green"} {
+	for name := range presets {
 		p, err := store.Preset(name)
 		if p.Driver, p.Pool = d.Driver, d.Pool; err == nil && d == p {
 			return name
@@ -73,28 +79,12 @@ func preset(d store.Discipline) string {
 	return ""
 }
 
-func presetWords(d store.Discipline) string {
-	if name := preset(d); name != "" {
-		return name + " preset"
-	}
-	return "custom settings"
-}
-
 func engineWords(engines []run.Engine) string {
 	var names []string
 	for _, engine := range engines {
 		names = append(names, engine.String())
 	}
 	return strings.Join(names, " and ")
-}
-
-func arrivalWords(a run.Arrival) string {
-	switch a {
-	case run.Closed, run.Open:
-		return string(a) + " loop"
-	default:
-		return string(a)
-	}
 }
 
 // sceneWords is the quoted name of the scene; empty where a load is sent.
@@ -115,13 +105,6 @@ func workWords(a *run.ArmResult) string {
 	return ""
 }
 
-func writersWords(a *run.ArmResult) string {
-	if a.Setup.SingleWriter {
-		return "writes to one node"
-	}
-	return "writes to every node"
-}
-
 func driversWords(a *run.ArmResult) string {
 	if len(a.Setup.Drivers) > 1 {
 		return "drivers " + strings.Join(a.Setup.Drivers, " and ")
@@ -129,21 +112,16 @@ func driversWords(a *run.ArmResult) string {
 	return "one driver"
 }
 
-// mountWords say how the nodes reach the database.
-func mountWords(m run.Mount) string {
-	switch m {
-	case run.MountShared, run.MountVolume:
-		return "one volume for all nodes"
-	case run.MountDirectory:
-		return "one host directory bound into all nodes"
-	case run.MountSingleFile:
-		return "only the database file bound into all nodes"
-	case run.MountTwoVolumes:
-		return "two volumes, half of the nodes each"
-	case run.MountNone:
-		return "nothing mounted"
-	}
-	return "mount " + string(m)
+var loops = map[run.Arrival]string{run.Closed: "closed loop", run.Open: "open loop"}
+
+// mounts say how the nodes reach the database.
+var mounts = map[run.Mount]string{
+	run.MountShared:     "one volume for all nodes",
+	run.MountVolume:     "one volume for all nodes",
+	run.MountDirectory:  "one host directory bound into all nodes",
+	run.MountSingleFile: "only the database file bound into all nodes",
+	run.MountTwoVolumes: "two volumes, half of the nodes each",
+	run.MountNone:       "nothing mounted",
 }
 
 // placeWords say where the nodes of an arm ran.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -73,17 +74,10 @@ func newAnchors() *anchors {
 		"ladder": true, "ladder-charts": true}}
 }
 
+var unsafe = regexp.MustCompile("[^a-z0-9]+")
+
 func (a *anchors) of(name string) string {
-	slug := strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r - 'A' + 'a'
-		default:
-			return '-'
-		}
-	}, name), "-")
+	slug := strings.Trim(unsafe.ReplaceAllString(strings.ToLower(name), "-"), "-")
 	id := slug
 	for n := 2; a.taken[id]; n++ {
 		id = fmt.Sprintf("%s-%d", slug, n)

@@ -75,11 +75,11 @@ func (p *paper) gap() {
 // say writes s in as many lines as it takes, each indented by indent columns, the first
 // with head in that space.
 func (p *paper) say(head string, indent int, s string, h hue) {
-	for i, line := range wrap(plain(s), p.width-indent) {
+	for i, line := range strings.Split(text.WrapSoft(strings.Join(strings.Fields(plain(s)), " "), p.width-indent), "\n") {
 		if i > 0 {
 			head = ""
 		}
-		p.line(pad(p.dye(head, strong), indent) + p.dye(line, h))
+		p.line(pad(p.dye(head, strong), indent) + p.dye(strings.TrimRight(line, " "), h))
 	}
 }
 
@@ -99,31 +99,6 @@ func pad(s string, width int) string {
 		missing = max(missing, 1)
 	}
 	return s + strings.Repeat(" ", max(missing, 0))
-}
-
-// wrap breaks s between words, and within a word that is too long for a line: Japanese
-// has no spaces.
-func wrap(s string, width int) []string {
-	var lines []string
-	line, used := "", 0
-	for _, word := range strings.Fields(s) {
-		if line != "" && used+1+text.StringWidth(word) > width {
-			lines = append(lines, line)
-			line, used = "", 0
-		}
-		if line != "" {
-			line, used = line+" ", used+1
-		}
-		for _, r := range word {
-			w := text.RuneWidth(r)
-			if used+w > width && used > 0 {
-				lines = append(lines, line)
-				line, used = "", 0
-			}
-			line, used = line+string(r), used+w
-		}
-	}
-	return append(lines, line)
 }
 
 // table draws a table as text, with lines under its head and above each group of rows,
@@ -183,7 +158,7 @@ func (p *paper) cell(c cell) string {
 	case c.Finding == nil:
 		return plain(c.Text)
 	}
-	h := verdictHue(c.Ruling())
+	h := hues[c.Ruling()]
 	if c.Finding.Surprise() {
 		return p.dye(c.Text+surpriseMark, slices.Concat(strong, h))
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"example.com/contend/check"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/units"
 )
@@ -123,7 +122,7 @@ func (p *paper) claim(c *claim) {
 	p.sayAll(20, nil, c.JA)
 	p.say("", 20, c.Source, faint)
 	for _, s := range c.Sentences {
-		p.say("", 20, s.Text, verdictHue(s.Verdict))
+		p.say("", 20, s.Text, hues[s.Verdict])
 	}
 }
 
@@ -255,15 +254,6 @@ func (p *paper) captioned(name, caption string, t *table) {
 	p.table(t)
 }
 
-// verdictHue is the colour of a verdict. Neither verdict is good news by itself: most
-// claims are of something going wrong.
-func verdictHue(r ruling) hue {
-	switch string(r) {
-	case check.Holds.String():
-		return good
-	case check.Refuted.String():
-		return bad
-	default:
-		return unsure
-	}
-}
+// hues are the colours of verdicts. Neither is good news by itself: most claims are of
+// something going wrong.
+var hues = map[ruling]hue{holdsRuling: good, refutedRuling: bad, openRuling: unsure}
