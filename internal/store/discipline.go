@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -72,8 +74,9 @@ const (
 	RqliteHTTP = "rqlite"  // rqlite's HTTP API
 )
 
-// engines says whose database a driver speaks to, which transaction styles it
-// has, and which of them a queue of writers can have there.
+// An engineOf is the engine that a driver speaks to, the values that settings can
+// have there, none for a setting that it does not have, and the transaction styles
+// of a queue of writers.
 //
 // A queue groups the requests that wait into one transaction, so a style of a
 // queue must be one. SQLite's DEFERRED is out because its read would have to be
@@ -81,16 +84,26 @@ const (
 // has committed in between. PostgreSQL's READ COMMITTED stays: within a node it
 // loses nothing under a queue, and other nodes still come in between. rqlite has
 // no transaction that spans requests.
-var engines = map[string]struct {
-	engine       Engine
-	transactions []Transaction
-	queued       []Transaction
-}{
-	Modernc:    {SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}},
-	Ncruces:    {SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}},
-	Mattn:      {SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}},
-	Pgx:        {Postgres, []Transaction{Separate, ReadCommitted, ForUpdate, Serializable, Atomic}, []Transaction{ReadCommitted, ForUpdate, Serializable, Atomic}},
-	RqliteHTTP: {Rqlite, []Transaction{Separate, Atomic}, nil},
+type engineOf struct {
+	engine        Engine
+	transactions  []Transaction
+	queued        []Transaction
+	journals      []Journal
+	synchronouses []Synchronous // of PostgreSQL those that synchronous_commit can be
+	busyPolicies  []BusyPolicy
+}
+
+var ofSQLite = engineOf{SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}, Journals, Synchronouses, []BusyPolicy{Stock, Random}}
+
+var engines = map[string]engineOf{
+	Modernc: ofSQLite, Ncruces: ofSQLite, Mattn: ofSQLite,
+	Pgx: {
+		engine:        Postgres,
+		transactions:  []Transaction{Separate, ReadCommitted, ForUpdate, Serializable, Atomic},
+		queued:        []Transaction{ReadCommitted, ForUpdate, Serializable, Atomic},
+		synchronouses: []Synchronous{Full, Off},
+	},
+	RqliteHTTP: {engine: Rqlite, transactions: []Transaction{Separate, Atomic}},
 }
 
 // A BusyPolicy is how a connection waits for a lock, until busy_timeout is over.
@@ -193,28 +206,26 @@ func (d Discipline) With(driver string) Discipline {
 }
 
 // Validate returns an error that names the first setting that is not valid.
+// What an engine does not have must be empty.
 func (d Discipline) Validate() error {
 	known, ok := engines[d.Driver]
-	switch {
-	case !ok:
+	if !ok {
 		return fmt.Errorf("driver %q is none of modernc, ncruces, mattn, pgx, rqlite", d.Driver)
-	case !slices.Contains(known.transactions, d.Transaction):
-		return fmt.Errorf("transaction %q is none of %s, which driver %s has", d.Transaction, list(known.transactions), d.Driver)
-	case d.BusyTimeout < 0 || d.BusyTimeout > 3_600_000:
-		return fmt.Errorf("busy_timeout %d ms is not within 0 and 3600000", d.BusyTimeout)
-	case d.Think < 0 || d.Think > 60_000:
-		return fmt.Errorf("think %d ms is not within 0 and 60000", d.Think)
-	case d.Retries < 0 || d.Retries > 100:
-		return fmt.Errorf("retries %d is not within 0 and 100", d.Retries)
-	case d.Pool < 1 || d.Pool > 1024:
-		return fmt.Errorf("pool %d is not within 1 and 1024", d.Pool)
 	}
-	if err := d.validateEngine(known.engine); err != nil {
-		return err
-	}
+	first := cmp.Or(
+		among("transaction", d.Transaction, known.transactions, ", which driver "+d.Driver+" has"),
+		within("busy_timeout", int64(d.BusyTimeout), " ms", 0, 3_600_000),
+		within("think", int64(d.Think), " ms", 0, 60_000),
+		within("retries", int64(d.Retries), "", 0, 100),
+		within("pool", int64(d.Pool), "", 1, 1024),
+		among("journal", d.Journal, known.journals, ""),
+		among("synchronous", d.Synchronous, known.synchronouses, ""),
+		among("busy_policy", d.Busy, known.busyPolicies, ""),
+		among("writer", d.Writer, []Writer{Direct, Queue}, ""),
+	)
 	switch {
-	case d.Writer != Direct && d.Writer != Queue:
-		return fmt.Errorf("writer %q is neither direct nor queue", d.Writer)
+	case first != "":
+		return errors.New(first)
 	case d.Writer == Queue && len(known.queued) == 0:
 		return fmt.Errorf("writer %q: %s has no transaction over several requests, so it is direct", d.Writer, known.engine)
 	case d.Writer == Queue && !slices.Contains(known.queued, d.Transaction):
@@ -223,35 +234,24 @@ func (d Discipline) Validate() error {
 	return d.Backoff.validate()
 }
 
-// validateEngine checks the settings whose meaning hangs on the engine. What an
-// engine does not have is empty.
-func (d Discipline) validateEngine(engine Engine) error {
-	if engine == SQLite {
-		return d.validateSQLite()
-	}
+// among returns what is wrong with a value that is none of all. An engine without
+// the setting has no values: then it must be empty.
+func among[T ~string](name string, value T, all []T, which string) string {
 	switch {
-	case d.Journal != "":
-		return fmt.Errorf("journal %q: %s has no journal mode", d.Journal, engine)
-	case d.Busy != "":
-		return fmt.Errorf("busy_policy %q: %s has no busy handler", d.Busy, engine)
-	case engine == Postgres && d.Synchronous != Full && d.Synchronous != Off:
-		return fmt.Errorf("synchronous %q is neither FULL nor OFF, which synchronous_commit can be", d.Synchronous)
-	case engine == Rqlite && d.Synchronous != "":
-		return fmt.Errorf("synchronous %q: rqlite decides that itself", d.Synchronous)
+	case slices.Contains(all, value), len(all) == 0 && value == "":
+		return ""
+	case len(all) == 0:
+		return fmt.Sprintf("%s %q: the driver's engine has no such setting", name, value)
 	}
-	return nil
+	return fmt.Sprintf("%s %q is none of %s%s", name, value, list(all), which)
 }
 
-func (d Discipline) validateSQLite() error {
-	switch {
-	case !slices.Contains(Journals, d.Journal):
-		return fmt.Errorf("journal %q is none of %s", d.Journal, list(Journals))
-	case !slices.Contains(Synchronouses, d.Synchronous):
-		return fmt.Errorf("synchronous %q is none of %s", d.Synchronous, list(Synchronouses))
-	case d.Busy != Stock && d.Busy != Random:
-		return fmt.Errorf("busy_policy %q is neither stock nor random", d.Busy)
+// within returns what is wrong with a number that is not within low and high.
+func within(name string, n int64, unit string, low, high int64) string {
+	if n >= low && n <= high {
+		return ""
 	}
-	return nil
+	return fmt.Sprintf("%s %d%s is not within %d and %d", name, n, unit, low, high)
 }
 
 func list[T ~string](all []T) string {

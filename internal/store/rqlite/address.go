@@ -48,41 +48,38 @@ var hostNames = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$`)
 // or "&level=linearizable" and "&forward=true" where they are wanted. A prefix
 // is a letter and up to 62 letters, digits and "_". The error names what is
 // wrong.
-func Parse(address string) (Address, error) {
-	a, err := parse(address)
-	if err != nil {
-		return Address{}, fmt.Errorf("rqlite address %q: %w", address, err)
-	}
-	return a, nil
-}
-
-func parse(address string) (Address, error) {
+func Parse(address string) (a Address, err error) {
+	defer func() {
+		if err != nil {
+			a, err = Address{}, fmt.Errorf("rqlite address %q: %w", address, err)
+		}
+	}()
 	rest, ok := strings.CutPrefix(address, Scheme)
 	if !ok {
-		return Address{}, fmt.Errorf("it does not begin with %s", Scheme)
+		return a, fmt.Errorf("it does not begin with %s", Scheme)
 	}
 	// net/url has no list of hosts with ports.
 	hosts, query, _ := strings.Cut(rest, "?")
-	a := Address{Level: Weak, Hosts: strings.Split(hosts, ",")}
+	a = Address{Level: Weak, Hosts: strings.Split(hosts, ",")}
 	for _, host := range a.Hosts {
 		if err := checkHost(host); err != nil {
-			return Address{}, err
+			return a, err
 		}
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return Address{}, err
+		return a, err
 	}
 	for name, value := range values {
 		if len(value) != 1 {
-			return Address{}, fmt.Errorf("%s is given %d times", name, len(value))
+			return a, fmt.Errorf("%s is given %d times", name, len(value))
 		}
 		if err := a.set(name, value[0]); err != nil {
-			return Address{}, err
+			return a, err
 		}
 	}
 	if a.Prefix == "" {
-		return Address{}, fmt.Errorf("it has no prefix=NAME, which the tables' names begin with")
+		return a, fmt.Errorf("it has no prefix=NAME, which the tables' names begin with")
 	}
 	return a, nil
 }
