@@ -77,12 +77,12 @@ even without a final stock.`,
 }, {
 	name:  "orders",
 	short: "Do stock and orders agree, and was no order cancelled twice?",
-	long: `orders judges whether the final stock of each item and the pieces of its open
-orders are together what the stock was at first, whether every acknowledged
-reservation has its order and every acknowledged cancel its mark, and whether no
-order was cancelled twice. The final read of the key "orders" counts the orders.
-A reservation or a cancel that ended unknown may have been done, or half of it:
-where that decides, the verdict is inconclusive.`,
+	long: `orders judges three things. For each item, the final stock plus the pieces of its
+open orders must equal the initial stock. Every acknowledged reservation must have
+its order, and every acknowledged cancel its mark. No order may be cancelled twice.
+The final read of the key "orders" has the number of orders. A reservation or a
+cancel with an unknown outcome may have been done, or half done; if that decides, the
+verdict is inconclusive.`,
 	example: `  contend check orders runs/latest/recordings/*/history.jsonl
   contend check orders --json mine.jsonl | jq '.histories[] | {reserved, lost, twice, items}'`,
 	judge: judgeOrders,
