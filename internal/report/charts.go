@@ -84,20 +84,15 @@ func series(all []run.Series) []chart.Series {
 	for _, s := range all {
 		line := chart.Series{Name: s.Name, Claimed: s.Claimed}
 		for _, p := range s.Points {
-			line.Points = append(line.Points, chart.Point{X: p.X, Y: p.Y, Low: p.Low, High: p.High, Text: pointWords(&p)})
+			words := p.Label
+			if p.Count > 1 { // of how many values it is the middle
+				words = strings.TrimPrefix(fmt.Sprintf("%s, n=%d", words, p.Count), ", ")
+			}
+			line.Points = append(line.Points, chart.Point{X: p.X, Y: p.Y, Low: p.Low, High: p.High, Text: words})
 		}
 		drawn = append(drawn, line)
 	}
 	return drawn
-}
-
-// pointWords tells of how many values a point is the middle.
-func pointWords(p *run.Point) string {
-	words := p.Label
-	if p.Count > 1 {
-		words = strings.TrimPrefix(fmt.Sprintf("%s, n=%d", words, p.Count), ", ")
-	}
-	return words
 }
 
 func curves(all []run.Series) []chart.Curve {

@@ -105,9 +105,7 @@ func workloads(rungs []run.Rung) []string {
 	var all []string
 	for i := range rungs {
 		for _, f := range rungs[i].Figures {
-			if !slices.Contains(all, f.Workload) {
-				all = append(all, f.Workload)
-			}
+			all = with(all, f.Workload)
 		}
 	}
 	return all
@@ -428,9 +426,7 @@ func mishaps(c *run.Comparison) []string {
 	var all []string
 	for i := range c.Rungs {
 		for _, s := range c.Rungs[i].Survives {
-			if !slices.Contains(all, s.Mishap) {
-				all = append(all, s.Mishap)
-			}
+			all = with(all, s.Mishap)
 		}
 	}
 	place := func(mishap string) uint { return uint(slices.Index(known, mishap)) } // the unknown, -1, are last

@@ -201,9 +201,7 @@ func distinct(words []string) []string {
 	}
 	var all []string
 	for _, word := range words {
-		if !slices.Contains(all, word) {
-			all = append(all, word)
-		}
+		all = with(all, word)
 	}
 	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	return all

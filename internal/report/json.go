@@ -68,15 +68,12 @@ func decode(data []byte) (*run.Run, error) {
 
 // placed adds the line to an error of package json that knows its place.
 func placed(data []byte, err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
 	var offset int64
-	switch {
-	case errors.As(err, &syntax):
+	if syntax, is := errors.AsType[*json.SyntaxError](err); is {
 		offset = syntax.Offset
-	case errors.As(err, &kind):
+	} else if kind, is := errors.AsType[*json.UnmarshalTypeError](err); is {
 		offset = kind.Offset
-	default:
+	} else {
 		return err
 	}
 	before := data[:min(max(offset, 0), int64(len(data)))]

@@ -157,12 +157,10 @@ func (p *paper) cell(c cell) string {
 		return p.dye(plain(c.Text), strong)
 	case c.Finding == nil:
 		return plain(c.Text)
+	case c.Finding.Surprise():
+		return p.dye(c.Text+surpriseMark, slices.Concat(strong, hues[c.Ruling()]))
 	}
-	h := hues[c.Ruling()]
-	if c.Finding.Surprise() {
-		return p.dye(c.Text+surpriseMark, slices.Concat(strong, h))
-	}
-	return p.dye(c.Text, h)
+	return p.dye(c.Text, hues[c.Ruling()])
 }
 
 // shortHead breaks a head at its spaces and hyphens, so that its column is no wider than

@@ -24,11 +24,17 @@ func called(arm *run.ArmResult) string {
 func places(result *run.Result) []string {
 	var all []string
 	for i := range result.Arms {
-		if p := result.Arms[i].Place; !slices.Contains(all, p) {
-			all = append(all, p)
-		}
+		all = with(all, result.Arms[i].Place)
 	}
 	return all
+}
+
+// with returns all with v, which it holds once.
+func with[T comparable](all []T, v T) []T {
+	if slices.Contains(all, v) {
+		return all
+	}
+	return append(all, v)
 }
 
 // few names up to three things of a kind, and counts the others.

@@ -138,15 +138,13 @@ func newSection(doc *run.Run, result *run.Result, anchors *anchors) section {
 
 // Tally counts the section's rulings.
 func (s *section) Tally() []tally {
+	count := map[ruling]int{}
+	for i := range s.Claims {
+		count[s.Claims[i].Ruling]++
+	}
 	var all []tally
 	for _, r := range []ruling{holdsRuling, refutedRuling, dependsRuling, openRuling, unrunRuling} {
-		n := 0
-		for i := range s.Claims {
-			if s.Claims[i].Ruling == r {
-				n++
-			}
-		}
-		if n > 0 {
+		if n := count[r]; n > 0 {
 			all = append(all, tally{r, n})
 		}
 	}

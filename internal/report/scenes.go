@@ -170,9 +170,7 @@ func faultWords(faults []run.FaultResult) string {
 	var kinds, complaints []string
 	hot, fine, held := 0, 0, 0.0
 	for _, f := range faults {
-		if !slices.Contains(kinds, f.Kind) {
-			kinds = append(kinds, f.Kind)
-		}
+		kinds = with(kinds, f.Kind)
 		count[f.Kind]++
 		switch {
 		case f.Kind == run.KindHold:
@@ -180,8 +178,8 @@ func faultWords(faults []run.FaultResult) string {
 		case f.Kind != run.KindLook:
 		case f.Integrity == "ok":
 			fine++
-		case !slices.Contains(complaints, f.Integrity):
-			complaints = append(complaints, f.Integrity)
+		default:
+			complaints = with(complaints, f.Integrity)
 		}
 		if f.Kind == run.KindLook && f.Hot {
 			hot++

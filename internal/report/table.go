@@ -281,14 +281,9 @@ func spreadWords(f *run.Measured) string {
 
 // counted reports whether a trial has requests to count: it plays no scene.
 func counted(result *run.Result) bool {
-	for i := range result.Arms {
-		for _, t := range trials(&result.Arms[i]) {
-			if len(t.Steps) == 0 {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(result.Arms, func(a run.ArmResult) bool {
+		return slices.ContainsFunc(trials(&a), func(t run.TrialResult) bool { return len(t.Steps) == 0 })
+	})
 }
 
 // trials returns the trials of an arm. One that lists none is its own.
@@ -311,9 +306,8 @@ func figureHeads(result *run.Result) []head {
 	for i := range result.Arms {
 		for _, t := range result.Arms[i].Trials {
 			for _, f := range t.Figures {
-				h := head{Name: f.Name, Unit: f.Unit}
-				if f.Count > 0 && !slices.Contains(heads, h) {
-					heads = append(heads, h)
+				if f.Count > 0 {
+					heads = with(heads, head{Name: f.Name, Unit: f.Unit})
 				}
 			}
 		}
@@ -324,16 +318,12 @@ func figureHeads(result *run.Result) []head {
 // groupsOf returns each arm's group, its preset or transaction, or nil where every arm
 // would be a group of its own.
 func groupsOf(arms []run.ArmResult) []string {
-	groups := make([]string, len(arms))
-	changes := 0
+	var groups []string
 	for i := range arms {
 		d := arms[i].Setup.Discipline
-		groups[i] = cmp.Or(preset(d), string(d.Transaction))
-		if i > 0 && groups[i] != groups[i-1] {
-			changes++
-		}
+		groups = append(groups, cmp.Or(preset(d), string(d.Transaction)))
 	}
-	if changes == len(arms)-1 {
+	if len(slices.Compact(slices.Clone(groups))) == len(arms) {
 		return nil
 	}
 	return groups
