@@ -2,11 +2,13 @@ package rqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -259,5 +261,49 @@ func TestClosed(t *testing.T) {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("error is %v, want %v", err, store.ErrClosed)
 		}
+	}
+}
+
+// A transaction of the lab is one request, sent at its end.
+func TestATransactionIsOneRequest(t *testing.T) {
+	var paths []string
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		var queries [][]any
+		if err := json.NewDecoder(r.Body).Decode(&queries); err != nil {
+			t.Error(err)
+		}
+		if _, grouped := r.URL.Query()["transaction"]; !grouped || len(queries) < 2 {
+			t.Errorf("%s has %d statements", r.URL, len(queries))
+		}
+		paths = append(paths, r.URL.Path)
+		var results []string
+		for _, q := range queries {
+			result := `{"columns":["a"]}`
+			for text, known := range map[string]string{
+				"PRAGMA integrity_check": `{"columns":["a"],"values":[["ok"]]}`, "PRAGMA journal_mode": `{"columns":["a"],"values":[["wal"]]}`,
+				"SELECT sqlite_version()": `{"columns":["a"],"values":[["3.46.1"]]}`, "SELECT key, value": `{"columns":["a","b"],"values":[["k",7]]}`,
+				"SELECT (SELECT count(*)": `{"columns":["a","b","c"],"values":[[3,2,1]]}`,
+			} {
+				if strings.HasPrefix(q[0].(string), text) {
+					result = known
+				}
+			}
+			results = append(results, result)
+		}
+		_, _ = w.Write([]byte(`{"results":[` + strings.Join(results, ",") + `]}`))
+	})
+	db := on(t, Address{Hosts: []string{host}})
+	facts, err := db.Facts(t.Context(), true)
+	must(t, err)
+	if facts.Counters["k"] != 7 || facts.Records != 3 || facts.Payments != 2 || facts.Integrity != "ok" || facts.Journal != store.WAL ||
+		facts.Engine != "rqlite with SQLite 3.46.1" {
+		t.Errorf("facts are %+v", facts)
+	}
+	must(t, db.Clear(t.Context()))
+	must(t, db.Reset(t.Context(), func(tx *app.Tx) error {
+		return errors.Join(tx.SetCounter("k", 1), tx.SetStock("cup", 2))
+	}))
+	if want := []string{pathQuery, pathExecute, pathExecute}; !slices.Equal(paths, want) {
+		t.Errorf("requests to %v, want %v", paths, want)
 	}
 }
