@@ -1,7 +1,7 @@
 package app
 
 import (
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -10,52 +10,52 @@ import (
 type Act struct {
 	Name, To    bool
 	Least, Most int64 // of Value; where Most is 0 there is none
-	Optional    bool  // Value may be missing, for 0, as package api's type has it in JSON
+	Optional    bool  // Value may be missing, for 0, as package nodeapi's type has it in JSON
 
-	// Do does it and puts the result into the answer. Of api.DoClose it is nil: a
+	// Do does it and puts the result into the answer. Of nodeapi.DoClose it is nil: a
 	// session cannot close itself.
-	Do func(*Session, *api.SessionRequest, *api.SessionResponse) error
+	Do func(*Session, *nodeapi.SessionRequest, *nodeapi.SessionResponse) error
 }
 
 // Acts lists every act by its name in a request.
 var Acts = map[string]Act{
-	api.DoOpen:           {Do: ends(func(*Session) error { return nil })},
-	api.DoBeginDeferred:  {Do: ends(func(s *Session) error { return s.Begin(store.Deferred) })},
-	api.DoBeginImmediate: {Do: ends(func(s *Session) error { return s.Begin(store.Immediate) })},
-	api.DoBeginExclusive: {Do: ends(func(s *Session) error { return s.Begin(store.Exclusive) })},
-	api.DoCommit:         {Do: ends((*Session).Commit)},
-	api.DoRollback:       {Do: ends((*Session).Rollback)},
-	api.DoReadCounter:    {Name: true, Do: reads((*Tx).Counter)},
-	api.DoSetCounter:     sets((*Tx).SetCounter),
-	api.DoReadStock:      {Name: true, Do: reads((*Tx).Stock)},
-	api.DoSetStock:       sets((*Tx).SetStock),
-	api.DoReadBalance:    {Name: true, Do: reads((*Tx).Balance)},
-	api.DoSetBalance:     sets((*Tx).SetBalance),
-	api.DoCountPayments:  {Do: counts(countPayments)},
-	api.DoCountRows:      {Do: counts(countData)},
-	api.DoRecordPayment: {Name: true, To: true, Least: 1, Most: MaxQuantity,
-		Do: func(s *Session, r *api.SessionRequest, _ *api.SessionResponse) error {
+	nodeapi.DoOpen:           {Do: ends(func(*Session) error { return nil })},
+	nodeapi.DoBeginDeferred:  {Do: ends(func(s *Session) error { return s.Begin(store.Deferred) })},
+	nodeapi.DoBeginImmediate: {Do: ends(func(s *Session) error { return s.Begin(store.Immediate) })},
+	nodeapi.DoBeginExclusive: {Do: ends(func(s *Session) error { return s.Begin(store.Exclusive) })},
+	nodeapi.DoCommit:         {Do: ends((*Session).Commit)},
+	nodeapi.DoRollback:       {Do: ends((*Session).Rollback)},
+	nodeapi.DoReadCounter:    {Name: true, Do: reads((*Tx).Counter)},
+	nodeapi.DoSetCounter:     sets((*Tx).SetCounter),
+	nodeapi.DoReadStock:      {Name: true, Do: reads((*Tx).Stock)},
+	nodeapi.DoSetStock:       sets((*Tx).SetStock),
+	nodeapi.DoReadBalance:    {Name: true, Do: reads((*Tx).Balance)},
+	nodeapi.DoSetBalance:     sets((*Tx).SetBalance),
+	nodeapi.DoCountPayments:  {Do: counts(countPayments)},
+	nodeapi.DoCountRows:      {Do: counts(countData)},
+	nodeapi.DoRecordPayment: {Name: true, To: true, Least: 1, Most: MaxQuantity,
+		Do: func(s *Session, r *nodeapi.SessionRequest, _ *nodeapi.SessionResponse) error {
 			return s.RecordPayment(r.Name, r.To, r.Value)
 		}},
-	api.DoWriteRows: {Least: 1, Most: MaxRows, Do: func(s *Session, r *api.SessionRequest, a *api.SessionResponse) error {
+	nodeapi.DoWriteRows: {Least: 1, Most: MaxRows, Do: func(s *Session, r *nodeapi.SessionRequest, a *nodeapi.SessionResponse) error {
 		a.Value = &r.Value
 		return s.Exec(sceneRows, r.Value)
 	}},
-	api.DoCheckpoint: {Name: true, Most: MaxRows, Optional: true, Do: checkpoint},
-	api.DoWALSize: {Do: func(s *Session, _ *api.SessionRequest, a *api.SessionResponse) error {
+	nodeapi.DoCheckpoint: {Name: true, Most: MaxRows, Optional: true, Do: checkpoint},
+	nodeapi.DoWALSize: {Do: func(s *Session, _ *nodeapi.SessionRequest, a *nodeapi.SessionResponse) error {
 		n, err := s.WALSize()
 		a.Value = &n
 		return err
 	}},
-	api.DoClose: {},
+	nodeapi.DoClose: {},
 }
 
-func ends(how func(*Session) error) func(*Session, *api.SessionRequest, *api.SessionResponse) error {
-	return func(s *Session, _ *api.SessionRequest, _ *api.SessionResponse) error { return how(s) }
+func ends(how func(*Session) error) func(*Session, *nodeapi.SessionRequest, *nodeapi.SessionResponse) error {
+	return func(s *Session, _ *nodeapi.SessionRequest, _ *nodeapi.SessionResponse) error { return how(s) }
 }
 
-func reads(what func(*Tx, string) (int64, error)) func(*Session, *api.SessionRequest, *api.SessionResponse) error {
-	return func(s *Session, r *api.SessionRequest, a *api.SessionResponse) error {
+func reads(what func(*Tx, string) (int64, error)) func(*Session, *nodeapi.SessionRequest, *nodeapi.SessionResponse) error {
+	return func(s *Session, r *nodeapi.SessionRequest, a *nodeapi.SessionResponse) error {
 		n, err := what(s.Tx, r.Name)
 		a.Value = &n
 		return err
@@ -64,21 +64,21 @@ func reads(what func(*Tx, string) (int64, error)) func(*Session, *api.SessionReq
 
 func sets(what func(*Tx, string, int64) error) Act {
 	return Act{Name: true, Least: -MaxLevel, Most: MaxLevel, Optional: true,
-		Do: func(s *Session, r *api.SessionRequest, a *api.SessionResponse) error {
+		Do: func(s *Session, r *nodeapi.SessionRequest, a *nodeapi.SessionResponse) error {
 			a.Value = &r.Value
 			return what(s.Tx, r.Name, r.Value)
 		}}
 }
 
-func counts(what *store.Statement) func(*Session, *api.SessionRequest, *api.SessionResponse) error {
-	return func(s *Session, _ *api.SessionRequest, a *api.SessionResponse) error {
+func counts(what *store.Statement) func(*Session, *nodeapi.SessionRequest, *nodeapi.SessionResponse) error {
+	return func(s *Session, _ *nodeapi.SessionRequest, a *nodeapi.SessionResponse) error {
 		n, err := s.Must(what)
 		a.Value = &n
 		return err
 	}
 }
 
-func checkpoint(s *Session, r *api.SessionRequest, a *api.SessionResponse) error {
+func checkpoint(s *Session, r *nodeapi.SessionRequest, a *nodeapi.SessionResponse) error {
 	for range max(r.Value, 1) {
 		c, err := s.Checkpoint(store.CheckpointMode(r.Name))
 		if err != nil {

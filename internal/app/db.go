@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // Options are what Open takes beyond the discipline. The zero value of each
@@ -26,7 +26,7 @@ type Options struct {
 	// Trace is called with every attempt once it is over, holds and transactions of
 	// sessions included, with Node left empty. It is called on the attempt's
 	// goroutine, or the queue's writer's. nil means no trace.
-	Trace func(trace.Attempt)
+	Trace func(locktrace.Attempt)
 	// Patience bounds the waits that belong to no request: making a connection,
 	// and everything for the lab. 0 means store.DefaultPatience.
 	Patience time.Duration

@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -41,10 +41,10 @@ func (t *Tx) SetCounter(key string, value int64) error { return t.Exec(setCounte
 // AddCounter adds by to the counter key in a single statement and returns the sum.
 func (t *Tx) AddCounter(key string, by int64) (int64, error) { return t.Must(addCounter, key, by) }
 
-var increment = Operation{Path: api.PathIncrement, New: func() Call { return new(incrementCall) }}
+var increment = Operation{Path: nodeapi.PathIncrement, New: func() Call { return new(incrementCall) }}
 
 type incrementCall struct {
-	api.IncrementRequest
+	nodeapi.IncrementRequest
 	value int64
 }
 
@@ -63,14 +63,14 @@ func (c *incrementCall) Do(t *Tx) (err error) {
 }
 
 func (c *incrementCall) Answer(node string, _ time.Duration) any {
-	return api.IncrementResponse{Success: true, Value: c.value, Container: node}
+	return nodeapi.IncrementResponse{Success: true, Value: c.value, Container: node}
 }
 
-var readCounter = Operation{Path: api.PathCounter, Reads: true, New: func() Call { return new(counterCall) }}
+var readCounter = Operation{Path: nodeapi.PathCounter, Reads: true, New: func() Call { return new(counterCall) }}
 
 type counterCall struct {
-	api.IncrementRequest // the key alone
-	value                int64
+	nodeapi.IncrementRequest // the key alone
+	value                    int64
 }
 
 func (c *counterCall) Do(t *Tx) (err error) {
@@ -79,5 +79,5 @@ func (c *counterCall) Do(t *Tx) (err error) {
 }
 
 func (c *counterCall) Answer(string, time.Duration) any {
-	return api.CounterResponse{Key: c.Key, Value: c.value}
+	return nodeapi.CounterResponse{Key: c.Key, Value: c.value}
 }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // What the lab does to a database goes on a connection of its own, which has
@@ -34,7 +34,7 @@ func (db *DB) Hold(ctx context.Context, d time.Duration, taken func()) error {
 		return errNothing
 	})
 	if !errors.Is(err, store.ErrClosed) {
-		db.report(trace.Hold, began, locked, time.Now(), err)
+		db.report(locktrace.Hold, began, locked, time.Now(), err)
 	}
 	return err
 }

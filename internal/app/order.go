@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -21,10 +21,10 @@ var (
 	orderStatements = []*store.Statement{insertOrder, getOrder, stockOf, setStockOf, giveBack, cancelOrder, markOrder}
 )
 
-var reserve = Operation{Path: api.PathReserve, New: func() Call { return new(reserveCall) }}
+var reserve = Operation{Path: nodeapi.PathReserve, New: func() Call { return new(reserveCall) }}
 
 type reserveCall struct {
-	api.ReserveRequest
+	nodeapi.ReserveRequest
 	order int64
 }
 
@@ -55,12 +55,12 @@ func (c *reserveCall) take(t *Tx) error {
 }
 
 func (c *reserveCall) Answer(node string, _ time.Duration) any {
-	return api.OrderResponse{Success: true, ID: c.order, Container: node}
+	return nodeapi.OrderResponse{Success: true, ID: c.order, Container: node}
 }
 
-var cancel = Operation{Path: api.PathCancel, New: func() Call { return new(cancelCall) }}
+var cancel = Operation{Path: nodeapi.PathCancel, New: func() Call { return new(cancelCall) }}
 
-type cancelCall struct{ api.CancelRequest }
+type cancelCall struct{ nodeapi.CancelRequest }
 
 // Do gives the pieces back and marks the order, once: ErrCancelled says that an
 // order was cancelled before.
@@ -108,5 +108,5 @@ func (c *cancelCall) atomically(t *Tx) error {
 }
 
 func (c *cancelCall) Answer(node string, _ time.Duration) any {
-	return api.OrderResponse{Success: true, ID: c.Order, Container: node}
+	return nodeapi.OrderResponse{Success: true, ID: c.Order, Container: node}
 }

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/store/sqlite"
@@ -29,7 +29,7 @@ func ask(db *app.DB, path, request string) (id int64, err error) {
 		if err := db.Update(context.Background(), call.Do); err != nil {
 			return 0, err
 		}
-		return call.Answer("app-1", 0).(api.OrderResponse).ID, nil
+		return call.Answer("app-1", 0).(nodeapi.OrderResponse).ID, nil
 	}
 	return 0, fmt.Errorf("no operation is at %s", path)
 }
@@ -64,25 +64,25 @@ func orderly(t *testing.T, test func(t *testing.T, db *app.DB, inspect func() st
 
 func TestOrders(t *testing.T) {
 	orderly(t, func(t *testing.T, db *app.DB, inspect func() store.Facts) {
-		first, err := ask(db, api.PathReserve, `{"item":"cup","quantity":4}`)
+		first, err := ask(db, nodeapi.PathReserve, `{"item":"cup","quantity":4}`)
 		must(t, err)
-		second, err := ask(db, api.PathReserve, `{"item":"cup","quantity":5}`)
+		second, err := ask(db, nodeapi.PathReserve, `{"item":"cup","quantity":5}`)
 		must(t, err)
 		for request, want := range map[string]error{
 			`{"item":"cup","quantity":2}`: store.ErrShort, `{"item":"pen","quantity":1}`: store.ErrNoSuch,
 		} {
-			if _, err := ask(db, api.PathReserve, request); !errors.Is(err, want) {
+			if _, err := ask(db, nodeapi.PathReserve, request); !errors.Is(err, want) {
 				t.Errorf("reserve %s: %v, want %v", request, err, want)
 			}
 		}
 		cancel := fmt.Sprintf(`{"order":%d}`, first)
-		if id, err := ask(db, api.PathCancel, cancel); id != first || err != nil {
+		if id, err := ask(db, nodeapi.PathCancel, cancel); id != first || err != nil {
 			t.Errorf("cancelled %d, %v; want %d", id, err, first)
 		}
-		if _, err := ask(db, api.PathCancel, cancel); !errors.Is(err, store.ErrCancelled) {
+		if _, err := ask(db, nodeapi.PathCancel, cancel); !errors.Is(err, store.ErrCancelled) {
 			t.Errorf("a second cancel: %v", err)
 		}
-		if _, err := ask(db, api.PathCancel, `{"order":99}`); !errors.Is(err, store.ErrNoSuch) {
+		if _, err := ask(db, nodeapi.PathCancel, `{"order":99}`); !errors.Is(err, store.ErrNoSuch) {
 			t.Errorf("no such order: %v", err)
 		}
 		facts := inspect()
@@ -97,16 +97,16 @@ func TestOrders(t *testing.T) {
 // left. Styles that make one transaction of it, or one statement, keep the stock.
 func TestOrdersUnderContention(t *testing.T) {
 	orderly(t, func(t *testing.T, db *app.DB, inspect func() store.Facts) {
-		order, err := ask(db, api.PathReserve, `{"item":"cup","quantity":4}`)
+		order, err := ask(db, nodeapi.PathReserve, `{"item":"cup","quantity":4}`)
 		must(t, err)
 		var cancelled atomic.Int64
 		var group sync.WaitGroup
 		for range 6 {
 			group.Go(func() {
-				if _, err := ask(db, api.PathCancel, fmt.Sprintf(`{"order":%d}`, order)); err == nil {
+				if _, err := ask(db, nodeapi.PathCancel, fmt.Sprintf(`{"order":%d}`, order)); err == nil {
 					cancelled.Add(1)
 				}
-				_, _ = ask(db, api.PathReserve, `{"item":"cup","quantity":1}`)
+				_, _ = ask(db, nodeapi.PathReserve, `{"item":"cup","quantity":1}`)
 			})
 		}
 		group.Wait()

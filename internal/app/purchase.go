@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -37,10 +37,10 @@ func (t *Tx) TakeStock(item string, quantity int64) (int64, error) {
 	return 0, store.ErrShort
 }
 
-var purchase = Operation{Path: api.PathPurchase, New: func() Call { return new(purchaseCall) }}
+var purchase = Operation{Path: nodeapi.PathPurchase, New: func() Call { return new(purchaseCall) }}
 
 type purchaseCall struct {
-	api.PurchaseRequest
+	nodeapi.PurchaseRequest
 	left int64
 }
 
@@ -62,5 +62,5 @@ func (c *purchaseCall) Do(t *Tx) (err error) {
 }
 
 func (c *purchaseCall) Answer(node string, _ time.Duration) any {
-	return api.PurchaseResponse{Success: true, Item: c.Item, Left: c.left, Container: node}
+	return nodeapi.PurchaseResponse{Success: true, Item: c.Item, Left: c.left, Container: node}
 }

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // maxBatch is how many requests share a transaction at most. A batch has the
@@ -218,7 +218,7 @@ func (q *queue) transact(t *Tx, batch []*request) (fit bool) {
 		fit = fit && r.panicked == nil // nobody knows what it was in the middle of
 		// All of them waited for the lock until the batch had it, and had it until
 		// the batch was over.
-		q.db.report(trace.Write, r.began, t.lockedAt, ended, r.err)
+		q.db.report(locktrace.Write, r.began, t.lockedAt, ended, r.err)
 	}
 	return fit
 }

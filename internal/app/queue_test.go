@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
-	"example.com/contend/internal/trace"
 )
 
 func queued(change func(*store.Discipline)) store.Discipline {
@@ -321,8 +321,8 @@ func TestQueueClose(t *testing.T) {
 // Everyone in a batch waited until the batch had the lock, and had it until the
 // batch was over.
 func TestQueueTrace(t *testing.T) {
-	var attempts []trace.Attempt // appended to by the writer alone
-	db, err := app.Open(t.Context(), sqlite.At(file(t)), queued(nil), app.Options{Trace: func(a trace.Attempt) { attempts = append(attempts, a) }})
+	var attempts []locktrace.Attempt // appended to by the writer alone
+	db, err := app.Open(t.Context(), sqlite.At(file(t)), queued(nil), app.Options{Trace: func(a locktrace.Attempt) { attempts = append(attempts, a) }})
 	must(t, err)
 	g := gather(t, db)
 	g.join(t.Context(), add("k"))
@@ -333,7 +333,7 @@ func TestQueueTrace(t *testing.T) {
 		t.Fatalf("%d attempts were told, want 3", len(attempts))
 	}
 	first, a, b := attempts[0], attempts[1], attempts[2]
-	if a.Kind != trace.Write || a.Began > first.Ended || a.Locked < first.Ended || a.Locked != b.Locked || a.Ended != b.Ended ||
+	if a.Kind != locktrace.Write || a.Began > first.Ended || a.Locked < first.Ended || a.Locked != b.Locked || a.Ended != b.Ended ||
 		a.Code != "" || b.Code != "SQLITE_CONSTRAINT_NOTNULL" {
 		t.Errorf("attempts are %+v", attempts)
 	}

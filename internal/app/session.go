@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // MaxSessions is how many sessions a DB keeps open at once.
@@ -96,8 +96,8 @@ type session struct {
 	tx   *Tx           // nil until the connection has been dialed
 	over bool          // closed; who waited for the turn looks for the name again
 
-	open    bool          // a transaction is open
-	attempt trace.Attempt // the open transaction, as far as it has come
+	open    bool              // a transaction is open
+	attempt locktrace.Attempt // the open transaction, as far as it has come
 }
 
 // Session waits for its turn on the session called name, calls fn with it, and
@@ -130,7 +130,7 @@ func (db *DB) step(s *session, fn func(*Session) error) (open bool, err error) {
 	s.tx.reset(false)
 	s.tx.alone = !s.open
 	if !s.open {
-		s.attempt = trace.Attempt{Kind: trace.Session, Began: time.Now().UnixNano()}
+		s.attempt = locktrace.Attempt{Kind: locktrace.Session, Began: time.Now().UnixNano()}
 	}
 	x := &Session{Tx: s.tx}
 	err = fn(x)

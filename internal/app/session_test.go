@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -190,13 +190,13 @@ func TestSessionNoticesThatSQLiteRolledBack(t *testing.T) {
 
 func TestSessionCounts(t *testing.T) {
 	db := open(t, file(t), discipline(func(d *store.Discipline) { d.Journal = store.Delete }), app.Options{})
-	act := func(do string, r api.SessionRequest) (a api.SessionResponse) {
+	act := func(do string, r nodeapi.SessionRequest) (a nodeapi.SessionResponse) {
 		on(t, db, "A", func(s *app.Session) error { return app.Acts[do].Do(s, &r, &a) })
 		return a
 	}
-	act(api.DoWriteRows, api.SessionRequest{Value: 3})
-	act(api.DoRecordPayment, api.SessionRequest{Name: "ann", To: "bob", Value: 5})
-	rows, payments := *act(api.DoCountRows, api.SessionRequest{}).Value, *act(api.DoCountPayments, api.SessionRequest{}).Value
+	act(nodeapi.DoWriteRows, nodeapi.SessionRequest{Value: 3})
+	act(nodeapi.DoRecordPayment, nodeapi.SessionRequest{Name: "ann", To: "bob", Value: 5})
+	rows, payments := *act(nodeapi.DoCountRows, nodeapi.SessionRequest{}).Value, *act(nodeapi.DoCountPayments, nodeapi.SessionRequest{}).Value
 	on(t, db, "A", func(s *app.Session) error {
 		size, errSize := s.WALSize()
 		c, errCheckpoint := s.Checkpoint(store.CheckpointPassive)

@@ -6,26 +6,26 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/locktrace"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // A tracer keeps the attempts that a DB reports.
 type tracer struct {
 	mu  sync.Mutex
-	all []trace.Attempt
+	all []locktrace.Attempt
 }
 
-func (r *tracer) take(a trace.Attempt) {
+func (r *tracer) take(a locktrace.Attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, a)
 }
 
 // last returns the attempts reported since it was last called.
-func (r *tracer) last() []trace.Attempt {
+func (r *tracer) last() []locktrace.Attempt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.all
@@ -35,7 +35,7 @@ func (r *tracer) last() []trace.Attempt {
 
 // wantTrace checks kinds and codes, and that times are in order and Locked is
 // told where it should be.
-func wantTrace(t *testing.T, got []trace.Attempt, want ...trace.Attempt) {
+func wantTrace(t *testing.T, got []locktrace.Attempt, want ...locktrace.Attempt) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("attempts are %+v, want %d", got, len(want))
@@ -59,15 +59,15 @@ func TestTraceOfAttempts(t *testing.T) {
 			path := file(t)
 			db := open(t, path, d, app.Options{Trace: r.take})
 			must(t, db.Update(t.Context(), set(1)))
-			wantTrace(t, r.last(), trace.Attempt{Kind: trace.Write, Locked: 1})
+			wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.Write, Locked: 1})
 			counter(t, db)
-			wantTrace(t, r.last(), trace.Attempt{Kind: trace.ReadOnly})
+			wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.ReadOnly})
 			_ = db.Update(t.Context(), func(tx *app.Tx) error { return errors.New("the application's own") })
 			early := int64(0) // whether the lock is taken before anything is written
 			if style == store.Immediate || style == store.Exclusive {
 				early = 1
 			}
-			wantTrace(t, r.last(), trace.Attempt{Kind: trace.Write, Locked: early})
+			wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.Write, Locked: early})
 
 			holder := open(t, path, d, app.Options{Trace: r.take})
 			must(t, holder.Hold(t.Context(), 0, func() {
@@ -76,7 +76,7 @@ func TestTraceOfAttempts(t *testing.T) {
 					t.Errorf("got %+v, want a refusal", e)
 				}
 			}))
-			wantTrace(t, r.last(), trace.Attempt{Kind: trace.Write, Code: "SQLITE_BUSY"}, trace.Attempt{Kind: trace.Hold, Locked: 1})
+			wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.Write, Code: "SQLITE_BUSY"}, locktrace.Attempt{Kind: locktrace.Hold, Locked: 1})
 		})
 	}
 }
@@ -94,11 +94,11 @@ func TestTraceTellsWaitingFromHolding(t *testing.T) {
 		go func() { waiting <- second.Update(t.Context(), set(1)) }()
 	}))
 	must(t, <-waiting)
-	kinds := map[string]trace.Attempt{}
+	kinds := map[string]locktrace.Attempt{}
 	for _, a := range r.last() {
 		kinds[a.Kind] = a
 	}
-	hold, write := kinds[trace.Hold], kinds[trace.Write]
+	hold, write := kinds[locktrace.Hold], kinds[locktrace.Write]
 	if hold.Ended-hold.Locked < held.Nanoseconds() {
 		t.Errorf("the lock was held for %d ns, want %s", hold.Ended-hold.Locked, held)
 	}
@@ -117,10 +117,10 @@ func TestTraceOfSessions(t *testing.T) {
 	wantTrace(t, r.last()) // nothing is over, and what only looked is no attempt
 	session("A", setIn(1))
 	session("B", begin(store.Immediate))
-	wantTrace(t, r.last(), trace.Attempt{Kind: trace.Session, Code: "SQLITE_BUSY"})
+	wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.Session, Code: "SQLITE_BUSY"})
 	session("A", (*app.Session).Commit)
 	session("B", setIn(2))
-	wantTrace(t, r.last(), trace.Attempt{Kind: trace.Session, Locked: 1}, trace.Attempt{Kind: trace.Session, Locked: 1})
+	wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.Session, Locked: 1}, locktrace.Attempt{Kind: locktrace.Session, Locked: 1})
 
 	session("A", begin(store.Deferred))
 	session("A", func(s *app.Session) error { _, err := s.Counter("k"); return err })
@@ -129,10 +129,10 @@ func TestTraceOfSessions(t *testing.T) {
 	session("A", (*app.Session).Rollback)
 	session("A", begin(store.Immediate))
 	must(t, db.CloseSession(t.Context(), "A"))
-	wantTrace(t, r.last(), trace.Attempt{Kind: trace.Session, Locked: 1},
-		trace.Attempt{Kind: trace.Session, Code: "SQLITE_BUSY_SNAPSHOT"}, trace.Attempt{Kind: trace.Session, Locked: 1})
+	wantTrace(t, r.last(), locktrace.Attempt{Kind: locktrace.Session, Locked: 1},
+		locktrace.Attempt{Kind: locktrace.Session, Code: "SQLITE_BUSY_SNAPSHOT"}, locktrace.Attempt{Kind: locktrace.Session, Locked: 1})
 }
 
 func countRows(s *app.Session) error {
-	return app.Acts[api.DoCountRows].Do(s, nil, new(api.SessionResponse))
+	return app.Acts[nodeapi.DoCountRows].Do(s, nil, new(nodeapi.SessionResponse))
 }

@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -76,9 +76,9 @@ func (t *Tx) Total() (sum, accounts int64, err error) {
 	return row[0], row[1], nil
 }
 
-var transfer = Operation{Path: api.PathTransfer, New: func() Call { return new(transferCall) }}
+var transfer = Operation{Path: nodeapi.PathTransfer, New: func() Call { return new(transferCall) }}
 
-type transferCall struct{ api.TransferRequest }
+type transferCall struct{ nodeapi.TransferRequest }
 
 // Wrong returns the field that is wrong although each fits its rule.
 func (c *transferCall) Wrong() (field, want string) {
@@ -130,12 +130,12 @@ func (c *transferCall) balances(t *Tx) (from, to int64, err error) {
 }
 
 func (c *transferCall) Answer(node string, _ time.Duration) any {
-	return api.TransferResponse{Success: true, From: c.From, To: c.To, Amount: c.Amount, Container: node}
+	return nodeapi.TransferResponse{Success: true, From: c.From, To: c.To, Amount: c.Amount, Container: node}
 }
 
 // total is one statement, so even without a transaction around it, it sees the
 // balances of one moment.
-var total = Operation{Path: api.PathTotal, Reads: true, New: func() Call { return new(totalCall) }}
+var total = Operation{Path: nodeapi.PathTotal, Reads: true, New: func() Call { return new(totalCall) }}
 
 type totalCall struct {
 	Sum      int64 `json:"-"` // it has no parameter
@@ -148,5 +148,5 @@ func (c *totalCall) Do(t *Tx) (err error) {
 }
 
 func (c *totalCall) Answer(string, time.Duration) any {
-	return api.TotalResponse{Total: c.Sum, Accounts: c.Accounts}
+	return nodeapi.TotalResponse{Total: c.Sum, Accounts: c.Accounts}
 }

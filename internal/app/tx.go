@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 var errReadOnly = errors.New("write inside View")
@@ -178,9 +178,9 @@ func (t *Tx) attempt(style store.Transaction, readOnly bool, fn func(*Tx) error)
 	}
 	began := time.Now()
 	err := t.try(style, fn)
-	kind := trace.Write
+	kind := locktrace.Write
 	if readOnly {
-		kind = trace.ReadOnly
+		kind = locktrace.ReadOnly
 	}
 	t.db.report(kind, began, t.lockedAt, time.Now(), err)
 	return err
@@ -189,7 +189,7 @@ func (t *Tx) attempt(style store.Transaction, readOnly bool, fn func(*Tx) error)
 // report adds an attempt that is over to the trace.
 func (db *DB) report(kind string, began, locked, ended time.Time, err error) {
 	if db.o.Trace != nil {
-		db.o.Trace(trace.Attempt{
+		db.o.Trace(locktrace.Attempt{
 			Kind: kind, Began: began.UnixNano(), Locked: nanoseconds(locked), Ended: ended.UnixNano(), Code: extended(err),
 		})
 	}

@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -16,10 +16,10 @@ var (
 // Insert adds one row holding data and returns its id.
 func (t *Tx) Insert(data string) (int64, error) { return t.Must(insertData, data) }
 
-var write = Operation{Path: api.PathWrite, New: func() Call { return new(writeCall) }}
+var write = Operation{Path: nodeapi.PathWrite, New: func() Call { return new(writeCall) }}
 
 type writeCall struct {
-	api.WriteRequest
+	nodeapi.WriteRequest
 	id int64
 }
 
@@ -29,5 +29,5 @@ func (c *writeCall) Do(t *Tx) (err error) {
 }
 
 func (c *writeCall) Answer(node string, took time.Duration) any {
-	return api.WriteResponse{Success: true, ID: c.id, Duration: float64(took.Microseconds()) / 1000, Container: node}
+	return nodeapi.WriteResponse{Success: true, ID: c.id, Duration: float64(took.Microseconds()) / 1000, Container: node}
 }

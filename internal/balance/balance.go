@@ -33,7 +33,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // Defaults of a [Config].
@@ -202,10 +202,10 @@ func (b *Balancer) answer(x *exchange) answer {
 		return b.forward(x, path, b.pick)
 	case named:
 		return b.forward(x, rest, func(tried set) (int, bool) { return i, tried == 0 })
-	case path == api.PathHealth:
+	case path == nodeapi.PathHealth:
 		return b.answerHealth(x)
 	}
-	return x.fail(http.StatusNotFound, api.Error{Code: api.CodeNotFound, Error: fmt.Sprintf(
+	return x.fail(http.StatusNotFound, nodeapi.Error{Code: nodeapi.CodeNotFound, Error: fmt.Sprintf(
 		"the balancer has no %s: /api/… is for any node, and /%s%s would ask %[2]s alone", path, b.nodes[0].Name, path)})
 }
 

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 const checkTimeout = time.Second // to connect, and again to answer
@@ -71,7 +71,7 @@ func newCheckClient() *http.Client {
 
 // look asks a node for its health once. The error says why it did not answer.
 func look(ctx context.Context, client *http.Client, addr string) (sight, string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+api.PathHealth, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+nodeapi.PathHealth, nil)
 	if err != nil {
 		return refused, statusUnreachable, err
 	}
@@ -105,7 +105,7 @@ func (b *Balancer) saw(i int, s sight, health string, err error) {
 
 func (b *Balancer) answerHealth(x *exchange) answer {
 	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
-		a := x.fail(http.StatusMethodNotAllowed, api.Error{Code: api.CodeMethodNotAllowed, Error: "the balancer's health can only be read"})
+		a := x.fail(http.StatusMethodNotAllowed, nodeapi.Error{Code: nodeapi.CodeMethodNotAllowed, Error: "the balancer's health can only be read"})
 		a.fields = appendField(a.fields, "Allow", "GET, HEAD")
 		return a
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // dial connects to the balancer at url.
@@ -79,9 +79,9 @@ func TestRefusedRequests(t *testing.T) {
 			io.WriteString(conn, c.request)
 			_ = conn.(*net.TCPConn).CloseWrite()
 			resp, body := next(t, r)
-			var code = api.CodeInvalidArgument
+			var code = nodeapi.CodeInvalidArgument
 			if c.status == http.StatusRequestEntityTooLarge {
-				code = api.CodeTooLarge
+				code = nodeapi.CodeTooLarge
 			}
 			wantError(t, resp, body, c.status, code)
 			if !resp.Close {
@@ -152,7 +152,7 @@ func TestNoBodyAfterHead(t *testing.T) {
 	addr, _ := rawNode(t, func(c net.Conn, _ *http.Request) { io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") })
 	_, url := serve(t, nil, addr)
 	conn, r := dial(t, url)
-	io.WriteString(conn, "HEAD /app-1"+api.PathHold+" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	io.WriteString(conn, "HEAD /app-1"+nodeapi.PathHold+" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	if resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodHead}); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("answer %v, %v", resp, err)
 	}

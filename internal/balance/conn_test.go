@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/http1"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/testproc"
 )
 
@@ -279,7 +279,7 @@ func healthOf(t *testing.T, url string, good func(int, Health) bool) Health {
 	client := webClient(t)
 	var h Health
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		resp, body := call(t, client, "GET", url+api.PathHealth, nil)
+		resp, body := call(t, client, "GET", url+nodeapi.PathHealth, nil)
 		h = Health{}
 		if err := json.Unmarshal([]byte(body), &h); err != nil {
 			t.Fatalf("%q: %v", body, err)
@@ -305,7 +305,7 @@ func TestBusyNodeKeepsItsTurn(t *testing.T) {
 	if h.Status != "unhealthy" || !h.Nodes[0].InTurn {
 		t.Errorf("health %+v: want the busy node in turn", h)
 	}
-	if resp, _ := call(t, webClient(t), "DELETE", url+api.PathHealth, nil); resp.StatusCode != 405 || resp.Header.Get("Allow") == "" {
+	if resp, _ := call(t, webClient(t), "DELETE", url+nodeapi.PathHealth, nil); resp.StatusCode != 405 || resp.Header.Get("Allow") == "" {
 		t.Errorf("DELETE: %d %v", resp.StatusCode, resp.Header)
 	}
 }

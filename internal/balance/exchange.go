@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/http1"
+	"example.com/contend/internal/nodeapi"
 )
 
 const (
@@ -204,23 +204,23 @@ func own(status int, body any) answer {
 }
 
 // fail returns an answer with an error: e, and how long the request took.
-func (x *exchange) fail(status int, e api.Error) answer {
+func (x *exchange) fail(status int, e nodeapi.Error) answer {
 	e.Duration = float64(time.Since(x.arrived)) / float64(time.Millisecond)
 	return own(status, e)
 }
 
 // failAsk answers for a node that gave no answer. The status says what may have
-// happened to the request: see [api.Certain].
+// happened to the request: see [nodeapi.Certain].
 func (x *exchange) failAsk(err error) answer {
 	if errors.Is(err, errGone) {
 		return answer{}
 	}
-	status, e := http.StatusBadGateway, api.Error{Code: api.CodeNodeLost, Error: err.Error()}
+	status, e := http.StatusBadGateway, nodeapi.Error{Code: nodeapi.CodeNodeLost, Error: err.Error()}
 	switch {
 	case errors.Is(err, errTimeout):
-		status, e.Code = http.StatusGatewayTimeout, api.CodeNodeTimeout
+		status, e.Code = http.StatusGatewayTimeout, nodeapi.CodeNodeTimeout
 	case unsent(err):
-		status, e.Code = http.StatusServiceUnavailable, api.CodeNoNode
+		status, e.Code = http.StatusServiceUnavailable, nodeapi.CodeNoNode
 		e.Error = "no node was reached, the last tried was " + e.Error
 	}
 	var from *nodeError
@@ -240,14 +240,14 @@ func (e *refusal) Error() string { return e.text }
 
 // failRead answers for a request that could not be read.
 func (x *exchange) failRead(err error) answer {
-	status, e := http.StatusBadRequest, api.Error{Code: api.CodeInvalidArgument, Error: fmt.Sprintf("read request: %v", err)}
+	status, e := http.StatusBadRequest, nodeapi.Error{Code: nodeapi.CodeInvalidArgument, Error: fmt.Sprintf("read request: %v", err)}
 	var refused *refusal
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &refused):
 		status, e.Error = refused.status, refused.text
 	case errors.As(err, &tooLarge):
-		status, e.Code, e.Error = http.StatusRequestEntityTooLarge, api.CodeTooLarge, fmt.Sprintf("the body is above %d bytes", MaxBody)
+		status, e.Code, e.Error = http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, fmt.Sprintf("the body is above %d bytes", MaxBody)
 	case errors.Is(err, http1.ErrLimit):
 		status, e.Error = http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the header is above %d bytes", maxHeaderBytes)
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -15,15 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/http1"
+	"example.com/contend/internal/nodeapi"
 )
 
 // newNode starts a node in this process that answers /health itself.
 func newNode(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != api.PathHealth {
+		if r.URL.Path != nodeapi.PathHealth {
 			h(w, r)
 		}
 	}))
@@ -60,7 +60,7 @@ func rawNode(t *testing.T, answer func(c net.Conn, r *http.Request)) (addr strin
 				if err != nil {
 					return
 				}
-				if r.URL.Path == api.PathHealth {
+				if r.URL.Path == nodeapi.PathHealth {
 					io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 					return
 				}
@@ -93,12 +93,12 @@ func call(t *testing.T, client *http.Client, method, url string, body io.Reader)
 	return resp, string(text)
 }
 
-// wantError checks that an answer is an api.Error with the status and code.
+// wantError checks that an answer is an nodeapi.Error with the status and code.
 func wantError(t *testing.T, resp *http.Response, body string, status int, code string) {
 	t.Helper()
-	var e api.Error
+	var e nodeapi.Error
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
-		t.Fatalf("%d %q is not an api.Error: %v", resp.StatusCode, body, err)
+		t.Fatalf("%d %q is not an nodeapi.Error: %v", resp.StatusCode, body, err)
 	}
 	if resp.StatusCode != status || e.Code != code || e.Error == "" {
 		t.Errorf("answer %d %s, want %d %s", resp.StatusCode, body, status, code)
@@ -150,14 +150,14 @@ func TestOneNode(t *testing.T) {
 func TestOneNodeAloneIsAsked(t *testing.T) {
 	_, url := serve(t, nil, deadAddr(t), newNode(t, said("n2")))
 	resp, body := call(t, webClient(t), "POST", url+"/app-1/api/increment", strings.NewReader("{}"))
-	wantError(t, resp, body, http.StatusServiceUnavailable, api.CodeNoNode)
+	wantError(t, resp, body, http.StatusServiceUnavailable, nodeapi.CodeNoNode)
 }
 
 func TestOtherPathsNameTheWay(t *testing.T) {
 	_, url := serve(t, nil, newNode(t, said("n1")))
 	for _, path := range []string{"/", "/metrics", "/lab/hold", "/app-7/api/write", "/apix", "/health/x"} {
 		resp, body := call(t, webClient(t), "GET", url+path, nil)
-		wantError(t, resp, body, http.StatusNotFound, api.CodeNotFound)
+		wantError(t, resp, body, http.StatusNotFound, nodeapi.CodeNotFound)
 		if !strings.Contains(body, "/app-1/") {
 			t.Errorf("%s: %s does not say where to go", path, body)
 		}
@@ -187,7 +187,7 @@ func TestAllDown(t *testing.T) {
 	client := webClient(t)
 	for range 3 { // the third finds all of them ejected
 		resp, body := call(t, client, "POST", url+"/api/increment", strings.NewReader("{}"))
-		wantError(t, resp, body, http.StatusServiceUnavailable, api.CodeNoNode)
+		wantError(t, resp, body, http.StatusServiceUnavailable, nodeapi.CodeNoNode)
 	}
 	// A node that comes back while it is ejected is used at once: it is all there is.
 	ln, err := net.Listen("tcp", b.nodes[1].Addr)
@@ -224,7 +224,7 @@ func TestSentAtMostOnce(t *testing.T) {
 	if seen != 1 {
 		t.Errorf("nodes saw the request %d times, want once", seen)
 	}
-	wantError(t, resp, body, http.StatusBadGateway, api.CodeNodeLost)
+	wantError(t, resp, body, http.StatusBadGateway, nodeapi.CodeNodeLost)
 	if !strings.Contains(body, `"container":"app-`) {
 		t.Errorf("%s does not name the node that had the request", body)
 	}
@@ -256,7 +256,7 @@ func TestBrokenAnswers(t *testing.T) {
 			addr, seen := rawNode(t, func(conn net.Conn, _ *http.Request) { io.WriteString(conn, c.answer) })
 			_, url := serve(t, nil, addr)
 			resp, body := call(t, webClient(t), "GET", url+"/api/counter", nil)
-			wantError(t, resp, body, http.StatusBadGateway, api.CodeNodeLost)
+			wantError(t, resp, body, http.StatusBadGateway, nodeapi.CodeNodeLost)
 			if seen.Load() != 1 {
 				t.Errorf("the node saw the GET %d times, want once", seen.Load())
 			}
@@ -270,7 +270,7 @@ func TestNodeTimeout(t *testing.T) {
 	_, url := serve(t, func(c *Config) { c.Timeout = 50 * time.Millisecond }, addr)
 	resp, body := call(t, webClient(t), "POST", url+"/api/increment", strings.NewReader("{}"))
 	close(release)
-	wantError(t, resp, body, http.StatusGatewayTimeout, api.CodeNodeTimeout)
+	wantError(t, resp, body, http.StatusGatewayTimeout, nodeapi.CodeNodeTimeout)
 	if seen.Load() != 1 {
 		t.Errorf("the node saw the request %d times, want once", seen.Load())
 	}
@@ -410,7 +410,7 @@ func TestBodyLimit(t *testing.T) {
 	}
 	for _, body := range []io.Reader{bytes.NewReader(above), struct{ io.Reader }{bytes.NewReader(above)}} {
 		resp, text := call(t, client, "POST", url+"/api/write", body)
-		wantError(t, resp, text, http.StatusRequestEntityTooLarge, api.CodeTooLarge)
+		wantError(t, resp, text, http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge)
 	}
 	if seen.Load() != 2 {
 		t.Errorf("the node saw %d requests, want the 2 within the limit", seen.Load())
@@ -424,13 +424,13 @@ func TestALabAnswersHeadIsToldAtOnce(t *testing.T) {
 	addr := newNode(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		if r.URL.Path == api.PathHold {
+		if r.URL.Path == nodeapi.PathHold {
 			<-release
 		}
 		io.WriteString(w, "given back")
 	})
 	_, url := serve(t, nil, addr)
-	resp, err := webClient(t).Post(url+"/app-1"+api.PathHold, "application/json", strings.NewReader("{}"))
+	resp, err := webClient(t).Post(url+"/app-1"+nodeapi.PathHold, "application/json", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +439,7 @@ func TestALabAnswersHeadIsToldAtOnce(t *testing.T) {
 	if body, err := io.ReadAll(resp.Body); string(body) != "given back" || err != nil {
 		t.Errorf("body %q, %v", body, err)
 	}
-	if resp, _ := call(t, webClient(t), "POST", url+"/app-1"+api.PathWrite, strings.NewReader("{}")); resp.ContentLength < 0 {
+	if resp, _ := call(t, webClient(t), "POST", url+"/app-1"+nodeapi.PathWrite, strings.NewReader("{}")); resp.ContentLength < 0 {
 		t.Error("an answer under /api/ was told before it was whole")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/testproc"
 )
 
@@ -127,7 +127,7 @@ func TestWriteIsSentToOneWriterOnce(t *testing.T) {
 		if seen := seen1.Load() + seen2.Load(); seen != want {
 			t.Errorf("careless %t: nodes saw the write %d times, want %d", careless, seen, want)
 		}
-		wantError(t, resp, body, http.StatusBadGateway, api.CodeNodeLost)
+		wantError(t, resp, body, http.StatusBadGateway, nodeapi.CodeNodeLost)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -25,7 +25,7 @@ func surged(calm time.Duration, answer func(due time.Duration) (history.Outcome,
 		outcome, wait := answer(due)
 		code := ""
 		if outcome != history.OK {
-			code = api.CodeBusy
+			code = nodeapi.CodeBusy
 		}
 		ops = append(ops, answered(1, outcome, code, due, wait)...)
 	}

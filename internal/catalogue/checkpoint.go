@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -55,7 +55,7 @@ func checkpointArms(o Options) []experiment.Arm {
 	one, other := actor{"A1", containerA.node}, actor{"A2", containerA.node}
 	turns := slices.Concat(batch(), reads(one))
 	for range batches - 2 {
-		turns = slices.Concat(turns, batch(), reads(other), []run.Step{one.does(api.DoCommit)})
+		turns = slices.Concat(turns, batch(), reads(other), []run.Step{one.does(nodeapi.DoCommit)})
 		one, other = other, one
 	}
 	arm := func(which string, expected outlook, s *run.Scene) experiment.Arm {
@@ -69,7 +69,7 @@ func checkpointArms(o Options) []experiment.Arm {
 		arm("one reader, who leaves", outlook{
 			holds: "wal-keeps-growing passive-stops-at-reader passive-keeps-the-size truncate-is-blocked truncate-empties",
 		}, scene("one reads, and leaves", batch(), reads(containerA), alone[len(batch()):],
-			checkpoints(), []run.Step{containerA.does(api.DoCommit)}, checkpoints())),
+			checkpoints(), []run.Step{containerA.does(nodeapi.DoCommit)}, checkpoints())),
 		arm("readers take turns", outlook{
 			holds:   "wal-keeps-growing passive-stops-at-reader truncate-is-blocked",
 			refuted: "truncate-empties",
@@ -87,22 +87,22 @@ const (
 
 // batch is how container B writes one more batch and looks at the WAL.
 func batch() []run.Step {
-	write := containerB.does(api.DoWriteRows)
+	write := containerB.does(nodeapi.DoWriteRows)
 	write.Value = batchRows
-	return []run.Step{write, containerB.does(api.DoWALSize)}
+	return []run.Step{write, containerB.does(nodeapi.DoWALSize)}
 }
 
 // checkpoints is how container C tries both modes, and looks at the WAL after each.
 func checkpoints() []run.Step {
 	return []run.Step{
-		containerC.asks(api.DoCheckpoint, string(store.CheckpointPassive)), containerC.does(api.DoWALSize),
-		containerC.asks(api.DoCheckpoint, string(store.CheckpointTruncate)), containerC.does(api.DoWALSize),
+		containerC.asks(nodeapi.DoCheckpoint, string(store.CheckpointPassive)), containerC.does(nodeapi.DoWALSize),
+		containerC.asks(nodeapi.DoCheckpoint, string(store.CheckpointTruncate)), containerC.does(nodeapi.DoWALSize),
 	}
 }
 
 // reads is how a reader takes its snapshot.
 func reads(reader actor) []run.Step {
-	return []run.Step{reader.does(api.DoBeginDeferred), reader.does(api.DoCountRows)}
+	return []run.Step{reader.does(nodeapi.DoBeginDeferred), reader.does(nodeapi.DoCountRows)}
 }
 
 // A frame is a page and its header (https://sqlite.org/fileformat2.html#the_write_ahead_log).
@@ -121,9 +121,9 @@ func growth(r *run.Recording) (all []walPoint) {
 	var rows int64
 	for _, e := range r.Steps {
 		switch {
-		case e.Do == api.DoWriteRows && e.Outcome == history.OK:
+		case e.Do == nodeapi.DoWriteRows && e.Outcome == history.OK:
 			rows += e.Value
-		case e.Do == api.DoWALSize && e.Session == containerB.session:
+		case e.Do == nodeapi.DoWALSize && e.Session == containerB.session:
 			all = append(all, walPoint{rows, e.Got.Int64})
 		}
 	}
@@ -141,9 +141,9 @@ func triesOf(r *run.Recording, mode store.CheckpointMode) (first, last tried) {
 	var size int64
 	for i, e := range r.Steps {
 		switch {
-		case e.Do == api.DoWALSize:
+		case e.Do == nodeapi.DoWALSize:
 			size = e.Got.Int64
-		case e.Do == api.DoCheckpoint && e.Name == string(mode):
+		case e.Do == nodeapi.DoCheckpoint && e.Name == string(mode):
 			last = tried{e, size, r.Steps[i+1].Got.Int64}
 			if first.Do == "" {
 				first = last
@@ -161,13 +161,13 @@ func snapshotFrames(r *run.Recording) (frames int64, anybody bool) {
 	began := map[string]int64{} // by session
 	for _, e := range r.Steps {
 		switch e.Do {
-		case api.DoWALSize:
+		case nodeapi.DoWALSize:
 			size = e.Got.Int64
-		case api.DoBeginDeferred:
+		case nodeapi.DoBeginDeferred:
 			began[e.Session] = framesIn(size)
-		case api.DoCommit:
+		case nodeapi.DoCommit:
 			delete(began, e.Session)
-		case api.DoCheckpoint:
+		case nodeapi.DoCheckpoint:
 			for _, n := range began {
 				if !anybody || n < frames {
 					frames, anybody = n, true

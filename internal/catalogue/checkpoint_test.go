@@ -6,8 +6,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -16,7 +16,7 @@ import (
 func wals(s *run.Scene, frames ...int64) []twist {
 	var all []twist
 	for i, step := range s.Steps {
-		if step.Do == api.DoWALSize {
+		if step.Do == nodeapi.DoWALSize {
 			var bytes int64 // an empty WAL has no header either
 			if n := frames[min(len(all), len(frames)-1)]; n > 0 {
 				bytes = walHeader + n*frameBytes
@@ -30,7 +30,7 @@ func wals(s *run.Scene, frames ...int64) []twist {
 // checkpointed is what came of the n-th checkpoint of a scene, from 1.
 func checkpointed(s *run.Scene, n int, blocked bool, moved, frames int64, after time.Duration) twist {
 	for i, step := range s.Steps {
-		if step.Do == api.DoCheckpoint {
+		if step.Do == nodeapi.DoCheckpoint {
 			if n--; n == 0 {
 				return twist{i + 1, func(e *run.StepEvent) {
 					e.Blocked, e.Checkpointed, e.Frames = blocked, history.Some(moved), history.Some(frames)

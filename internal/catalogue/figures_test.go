@@ -6,8 +6,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -34,8 +34,8 @@ func answered(n int, outcome history.Outcome, code string, due, wait time.Durati
 // crowdOf is a burst of which so many were ok, refused and left without an answer, after a second each.
 func crowdOf(ok, refused, unknown int) *run.Recording {
 	ops := answered(ok, history.OK, "", 0, time.Second)
-	ops = append(ops, answered(refused, history.Failed, api.CodeBusy, 0, time.Second)...)
-	return made(append(ops, answered(unknown, history.Unknown, api.CodeClientTimeout, 0, time.Second)...)...)
+	ops = append(ops, answered(refused, history.Failed, nodeapi.CodeBusy, 0, time.Second)...)
+	return made(append(ops, answered(unknown, history.Unknown, nodeapi.CodeClientTimeout, 0, time.Second)...)...)
 }
 
 // trialOf is the evidence of a trial with these repeats.
@@ -98,7 +98,7 @@ func TestFailuresLeaveRoomForWhatIsUnknown(t *testing.T) {
 		if got := failures(tt.r); got != tt.failed {
 			t.Errorf("%s: %s failed, want %s", tt.name, got, tt.failed)
 		}
-		if got := withCode(tt.r, api.CodeBusy); got != tt.busy {
+		if got := withCode(tt.r, nodeapi.CodeBusy); got != tt.busy {
 			t.Errorf("%s: %s were refused, want %s", tt.name, got, tt.busy)
 		}
 	}

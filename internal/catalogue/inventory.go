@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -74,10 +74,10 @@ const (
 )
 
 // looks is a look at the stock.
-func (a actor) looks() run.Step { return a.asks(api.DoReadStock, item) }
+func (a actor) looks() run.Step { return a.asks(nodeapi.DoReadStock, item) }
 
 // sells sets the stock to n less than what a has last read of it.
-func (a actor) sells(n int64) run.Step { return a.changes(api.DoSetStock, item, -n) }
+func (a actor) sells(n int64) run.Step { return a.changes(nodeapi.DoSetStock, item, -n) }
 
 // Where both sales are in the stock in the end, and where one of them is lost.
 var (
@@ -91,33 +91,33 @@ var sales = []play{
 	// To the letter: both look within a transaction, A commits, and B's snapshot is stale.
 	{"scene", store.Deferred, 5000, store.WAL, run.Begin{}, inOrder, scene("B's snapshot is stale",
 		line(fiftyInStock, containerC.looks()),
-		line(aLooks, containerA.does(api.DoBeginDeferred), containerA.looks()),
-		line(bLooks, containerB.does(api.DoBeginDeferred), containerB.looks()),
-		line(aSells, containerA.sells(10), containerA.does(api.DoCommit)),
+		line(aLooks, containerA.does(nodeapi.DoBeginDeferred), containerA.looks()),
+		line(bLooks, containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
+		line(aSells, containerA.sells(10), containerA.does(nodeapi.DoCommit)),
 		line(bIsRefused, containerB.sells(5)),
-		line(bRetries, containerB.does(api.DoRollback), containerB.does(api.DoBeginDeferred), containerB.looks()),
-		line(bSells, containerB.sells(5), containerB.does(api.DoCommit)),
+		line(bRetries, containerB.does(nodeapi.DoRollback), containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
+		line(bSells, containerB.sells(5), containerB.does(nodeapi.DoCommit)),
 		line(allIsWell, containerC.looks()),
 	)},
 	// The same in a rollback journal: A cannot commit before B, which has read, lets go.
 	// A's look waits for its own COMMIT, so that the COMMIT is done when B retries.
 	{"scene", store.Deferred, 5000, store.Delete, run.Begin{}, inOrder, scene("A's COMMIT waits for B",
 		line(fiftyInStock, containerC.looks()),
-		line(aLooks, containerA.does(api.DoBeginDeferred), containerA.looks()),
-		line(bLooks, containerB.does(api.DoBeginDeferred), containerB.looks()),
-		line(aSells, containerA.sells(10), apart(containerA.does(api.DoCommit))),
-		line(bIsRefused, containerB.sells(5), containerB.does(api.DoRollback), containerA.looks()),
-		line(bRetries, containerB.does(api.DoBeginDeferred), containerB.looks()),
-		line(bSells, containerB.sells(5), containerB.does(api.DoCommit)),
+		line(aLooks, containerA.does(nodeapi.DoBeginDeferred), containerA.looks()),
+		line(bLooks, containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
+		line(aSells, containerA.sells(10), apart(containerA.does(nodeapi.DoCommit))),
+		line(bIsRefused, containerB.sells(5), containerB.does(nodeapi.DoRollback), containerA.looks()),
+		line(bRetries, containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
+		line(bSells, containerB.sells(5), containerB.does(nodeapi.DoCommit)),
 		line(allIsWell, containerC.looks()),
 	)},
 	// Both take the write lock before they look, so B looks when A is done.
 	{"scene", store.Immediate, 5000, store.WAL, run.Begin{}, inOrderLate, scene("B waits at BEGIN before it looks",
 		line(fiftyInStock, containerC.looks()),
-		line(aLooks, containerA.does(api.DoBeginImmediate), containerA.looks()),
-		line(bLooks, apart(containerB.does(api.DoBeginImmediate))),
-		line(aSells, containerA.sells(10), containerA.does(api.DoCommit)),
-		line(bSells, containerB.looks(), containerB.sells(5), containerB.does(api.DoCommit)),
+		line(aLooks, containerA.does(nodeapi.DoBeginImmediate), containerA.looks()),
+		line(bLooks, apart(containerB.does(nodeapi.DoBeginImmediate))),
+		line(aSells, containerA.sells(10), containerA.does(nodeapi.DoCommit)),
+		line(bSells, containerB.looks(), containerB.sells(5), containerB.does(nodeapi.DoCommit)),
 		line(allIsWell, containerC.looks()),
 	)},
 	// Both look first, and only write in a transaction. B is not patient, is refused at
@@ -126,10 +126,10 @@ var sales = []play{
 		line(fiftyInStock, containerC.looks()),
 		line(aLooks, containerA.looks()),
 		line(bLooks, containerB.looks()),
-		line(aSells, containerA.does(api.DoBeginImmediate), containerA.sells(10)),
-		line(bIsRefused, containerB.does(api.DoBeginImmediate)),
-		line(bRetries, containerA.does(api.DoCommit), containerB.looks()),
-		line(bSells, containerB.does(api.DoBeginImmediate), containerB.sells(5), containerB.does(api.DoCommit)),
+		line(aSells, containerA.does(nodeapi.DoBeginImmediate), containerA.sells(10)),
+		line(bIsRefused, containerB.does(nodeapi.DoBeginImmediate)),
+		line(bRetries, containerA.does(nodeapi.DoCommit), containerB.looks()),
+		line(bSells, containerB.does(nodeapi.DoBeginImmediate), containerB.sells(5), containerB.does(nodeapi.DoCommit)),
 		line(allIsWell, containerC.looks()),
 	)},
 	// The same with patience. B waits until A is done, and then writes what it has made
@@ -138,8 +138,8 @@ var sales = []play{
 		line(fiftyInStock, containerC.looks()),
 		line(aLooks, containerA.looks()),
 		line(bLooks, containerB.looks()),
-		line(aSells, containerA.does(api.DoBeginImmediate), containerA.sells(10)),
-		line(bIsRefused, apart(containerB.does(api.DoBeginImmediate)), containerA.does(api.DoCommit), containerB.sells(5), containerB.does(api.DoCommit)),
+		line(aSells, containerA.does(nodeapi.DoBeginImmediate), containerA.sells(10)),
+		line(bIsRefused, apart(containerB.does(nodeapi.DoBeginImmediate)), containerA.does(nodeapi.DoCommit), containerB.sells(5), containerB.does(nodeapi.DoCommit)),
 		line(allIsWell, containerC.looks()),
 	)},
 	// Nobody holds a lock for longer than a statement, so nobody is refused.
@@ -180,7 +180,7 @@ func crowdArms(o Options) []experiment.Arm {
 // sold is how many pieces a scene's containers know to be sold.
 func sold(r *run.Recording) (n int64) {
 	for _, e := range committed(r.Steps) {
-		if e.Do == api.DoSetStock {
+		if e.Do == nodeapi.DoSetStock {
 			n -= e.Value
 		}
 	}
@@ -247,7 +247,7 @@ func salesVanish(r *run.Recording) experiment.Judgement {
 }
 
 func turnedAway(r *run.Recording) experiment.Judgement {
-	left, away := ofItem(r).Left, withCode(r, api.CodeBusy, api.CodeTimeout)
+	left, away := ofItem(r).Left, withCode(r, nodeapi.CodeBusy, nodeapi.CodeTimeout)
 	j := experiment.Judgement{
 		Measured: fmt.Sprintf("%s turned away, %d left", away, left.Int64),
 		Reason:   fmt.Sprintf("%s buyers were refused the lock, and %d pieces are left", away, left.Int64),

@@ -6,8 +6,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -30,14 +30,14 @@ func TestSaleJudgements(t *testing.T) {
 	}{
 		"as told":                 {stockIsWrong, sale(asTold, 35, stale), check.Refuted},
 		"one sale overwritten":    {stockIsWrong, sale(alone, 45), check.Holds},
-		"the second gave up":      {stockIsWrong, sale(asTold, 40, stale, refused(12, busySnapshot, 0), refused(13, api.CodeBusy, 0)), check.Refuted},
+		"the second gave up":      {stockIsWrong, sale(asTold, 40, stale, refused(12, busySnapshot, 0), refused(13, nodeapi.CodeBusy, 0)), check.Refuted},
 		"sold, and not booked":    {stockIsWrong, sale(asTold, 50, stale), check.Holds},
 		"in order":                {endsInOrder, sale(asTold, 35, stale), check.Holds},
-		"only one sale, in order": {endsInOrder, sale(asTold, 40, stale, refused(13, api.CodeBusy, 0)), check.Refuted},
+		"only one sale, in order": {endsInOrder, sale(asTold, 40, stale, refused(13, nodeapi.CodeBusy, 0)), check.Refuted},
 		"both sales, not both":    {endsInOrder, sale(alone, 45), check.Refuted},
 		"B refused":               {secondSaleRefused, sale(asTold, 35, stale), check.Holds},
-		"B late, refused":         {secondSaleRefused, sale(asTold, 40, refused(8, api.CodeTimeout, time.Second)), check.Holds},
-		"A refused":               {secondSaleRefused, sale(asTold, 40, refused(6, api.CodeBusy, 0)), check.Refuted},
+		"B late, refused":         {secondSaleRefused, sale(asTold, 40, refused(8, nodeapi.CodeTimeout, time.Second)), check.Holds},
+		"A refused":               {secondSaleRefused, sale(asTold, 40, refused(6, nodeapi.CodeBusy, 0)), check.Refuted},
 	} {
 		t.Run(name, func(t *testing.T) { wantVerdict(t, c.judge, c.of, c.want) })
 	}
@@ -67,8 +67,8 @@ func buyers(left int64, purchases ...history.Op) *run.Recording {
 }
 
 func TestCrowdJudgements(t *testing.T) {
-	busy, out := unbought(history.Failed, api.CodeBusy), unbought(history.Failed, api.CodeConflict)
-	lost := unbought(history.Unknown, api.CodeClientTimeout)
+	busy, out := unbought(history.Failed, nodeapi.CodeBusy), unbought(history.Failed, nodeapi.CodeConflict)
+	lost := unbought(history.Unknown, nodeapi.CodeClientTimeout)
 	unread := buyers(0, bought(1))
 	unread.Ops = unread.Ops[:2]
 	for name, c := range map[string]struct {

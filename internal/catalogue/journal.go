@@ -7,9 +7,9 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -257,7 +257,7 @@ func blocksNobody(r *run.Recording) experiment.Judgement {
 	var witness []check.Witness
 	for _, op := range r.ClientOps() {
 		count[op.Func]++
-		if op.Code != api.CodeBusy && op.Code != api.CodeTimeout {
+		if op.Code != nodeapi.CodeBusy && op.Code != nodeapi.CodeTimeout {
 			continue
 		}
 		if refused[op.Func]++; refused[op.Func] == 1 {

@@ -8,8 +8,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -88,7 +88,7 @@ func TestSideBySide(t *testing.T) {
 // mixed is a recording of reads and writes, of which so many were refused a lock.
 func mixed(reads, refusedReads, writes, refusedWrites int) *run.Recording {
 	of := func(function string, n, refused int) []history.Op {
-		ops := append(answered(n-refused, history.OK, "", 0, 10*ms), answered(refused, history.Failed, api.CodeBusy, 0, 20*ms)...)
+		ops := append(answered(n-refused, history.OK, "", 0, 10*ms), answered(refused, history.Failed, nodeapi.CodeBusy, 0, 20*ms)...)
 		for i := range ops {
 			ops[i].Func, ops[i].Node = function, "app-1"
 		}

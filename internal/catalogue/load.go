@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -178,7 +178,7 @@ func loadClaims(levels []int) []experiment.Claim {
 			"SQLITE_BUSY is frequent: at the highest level more than one request in ten ends with it, at once or after the whole busy_timeout.",
 			func(e *run.Evidence) experiment.Judgement {
 				return atLevel(int(e.Trials[len(e.Trials)-1].Level), func(r *run.Recording) experiment.Judgement {
-					n := withCode(r, api.CodeBusy, api.CodeTimeout)
+					n := withCode(r, nodeapi.CodeBusy, nodeapi.CodeTimeout)
 					return counted(r, n, "were refused", n.Above(ofHundred(r, 10)), "more than 10 %")
 				})(e)
 			}),
@@ -242,7 +242,7 @@ const timeoutWait = 5000
 
 func timesOut(r *run.Recording) experiment.Judgement {
 	mean, _ := meanWait.Of(r)
-	n := withCode(r, api.CodeTimeout, api.CodeClientTimeout)
+	n := withCode(r, nodeapi.CodeTimeout, nodeapi.CodeClientTimeout)
 	v := n.Above(ofHundred(r, 50))
 	if mean >= timeoutWait {
 		v = check.Holds

@@ -7,7 +7,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -96,7 +96,7 @@ func TestMeanWaitOfARow(t *testing.T) {
 func TestTheLastWaitIsATimeout(t *testing.T) {
 	waits := rowOf(t, 500).waits()
 	some := func(timedOut, ok int, wait time.Duration) *run.Recording {
-		ops := answered(timedOut, history.Failed, api.CodeTimeout, 0, wait)
+		ops := answered(timedOut, history.Failed, nodeapi.CodeTimeout, 0, wait)
 		return made(append(ops, answered(ok, history.OK, "", 0, wait)...)...)
 	}
 	for _, tt := range []struct {
@@ -107,8 +107,8 @@ func TestTheLastWaitIsATimeout(t *testing.T) {
 		{"long waits without one timeout", some(0, 500, 5*time.Second), check.Holds},
 		{"more than half time out", some(251, 249, time.Second), check.Holds},
 		{"half time out", some(250, 250, time.Second), check.Refuted},
-		{"a lost answer may be another", made(append(answered(250, history.Failed, api.CodeTimeout, 0, time.Second),
-			append(answered(1, history.Unknown, api.CodeConnLost, 0, time.Second), answered(249, history.OK, "", 0, time.Second)...)...)...), check.Inconclusive},
+		{"a lost answer may be another", made(append(answered(250, history.Failed, nodeapi.CodeTimeout, 0, time.Second),
+			append(answered(1, history.Unknown, nodeapi.CodeConnLost, 0, time.Second), answered(249, history.OK, "", 0, time.Second)...)...)...), check.Inconclusive},
 		{"cut short", cut(some(0, 100, 5*time.Second), 400), check.Inconclusive},
 	} {
 		if got := waits.Check(evidenceOf(trialOf("500 at once", 500, tt.r))); got.Verdict != tt.want {

@@ -7,9 +7,9 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 	"example.com/contend/internal/workload"
 )
 
@@ -87,7 +87,7 @@ func held(r *run.Recording) (from, to time.Duration, ok bool) {
 		return 0, 0, false
 	}
 	for _, a := range r.Attempts {
-		if a.Kind == trace.Hold && a.Locked != 0 && a.Ended-a.Locked >= hold.For.Nanoseconds() {
+		if a.Kind == locktrace.Hold && a.Locked != 0 && a.Ended-a.Locked >= hold.For.Nanoseconds() {
 			from = sinceStart(r, a.Locked)
 			return from, from + hold.For, true
 		}
@@ -113,7 +113,7 @@ func oneWriter(r *run.Recording) experiment.Judgement {
 	var witnesses []check.Witness
 	for _, a := range r.Attempts {
 		began, locked := sinceStart(r, a.Began), sinceStart(r, a.Locked)
-		if a.Kind == trace.Hold || began < from || began >= to {
+		if a.Kind == locktrace.Hold || began < from || began >= to {
 			continue
 		}
 		tried++
@@ -136,7 +136,7 @@ func oneWriter(r *run.Recording) experiment.Judgement {
 
 // intruder is the witness of an attempt that had the lock too early, with the
 // op that it belongs to.
-func intruder(r *run.Recording, a trace.Attempt, early time.Duration) check.Witness {
+func intruder(r *run.Recording, a locktrace.Attempt, early time.Duration) check.Witness {
 	w := check.Witness{
 		Anomaly: "two writers at once",
 		Reason:  fmt.Sprintf("%s had the write lock %s before %s was to give it back", a.Node, early.Round(time.Millisecond), r.Setup.Fault.(run.Hold).Node),

@@ -6,10 +6,10 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/locktrace"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 )
 
 // started is when the loads of these recordings began.
@@ -20,30 +20,30 @@ func instant(d time.Duration) int64 { return started.Add(d).UnixNano() }
 
 // holding is a recording of ops in which app-1 took the write lock just before
 // the load and gave it back 3 s later, with what else the nodes wrote down.
-func holding(attempts []trace.Attempt, ops ...history.Op) *run.Recording {
+func holding(attempts []locktrace.Attempt, ops ...history.Op) *run.Recording {
 	r := made(ops...)
 	r.Started = started
 	r.Setup.Fault = run.Hold{Node: "app-1", For: 3 * time.Second}
-	r.Attempts = append([]trace.Attempt{{
-		Node: "app-1", Kind: trace.Hold,
+	r.Attempts = append([]locktrace.Attempt{{
+		Node: "app-1", Kind: locktrace.Hold,
 		Began: instant(-20 * time.Millisecond), Locked: instant(-10 * time.Millisecond), Ended: instant(3 * time.Second),
 	}}, attempts...)
 	return r
 }
 
 // attempted is an attempt of app-2 to write; locked is 0 where it never had the lock.
-func attempted(began, locked, ended time.Duration) []trace.Attempt {
-	a := trace.Attempt{Node: "app-2", Kind: trace.Write, Began: instant(began), Ended: instant(ended)}
+func attempted(began, locked, ended time.Duration) []locktrace.Attempt {
+	a := locktrace.Attempt{Node: "app-2", Kind: locktrace.Write, Began: instant(began), Ended: instant(ended)}
 	if locked != 0 {
 		a.Locked = instant(locked)
 	}
-	return []trace.Attempt{a}
+	return []locktrace.Attempt{a}
 }
 
 func wrote(outcome history.Outcome, invoked, returned time.Duration) history.Op {
 	op := history.Op{Func: history.Write, Node: "app-2", Outcome: outcome, Intended: invoked, Invoked: invoked, Returned: returned}
 	if outcome == history.Failed {
-		op.Code = api.CodeBusy
+		op.Code = nodeapi.CodeBusy
 	}
 	return op
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -83,10 +83,10 @@ var (
 	writerB = payer{actor{"B2", containerB.node}, payerB.account, payerB.amount}
 )
 
-func (p payer) looks() run.Step  { return p.asks(api.DoReadBalance, p.account) }
-func (p payer) debits() run.Step { return p.changes(api.DoSetBalance, p.account, -p.amount) }
+func (p payer) looks() run.Step  { return p.asks(nodeapi.DoReadBalance, p.account) }
+func (p payer) debits() run.Step { return p.changes(nodeapi.DoSetBalance, p.account, -p.amount) }
 func (p payer) records() run.Step {
-	s := p.asks(api.DoRecordPayment, p.account)
+	s := p.asks(nodeapi.DoRecordPayment, p.account)
 	s.To, s.Value = "shop", p.amount
 	return s
 }
@@ -94,15 +94,15 @@ func (p payer) records() run.Step {
 // audit is how container C looks at what has become of both payments.
 func audit() []run.Step {
 	c := containerC
-	return line(bothFail, c.does(api.DoCountPayments), c.asks(api.DoReadBalance, payerA.account), c.asks(api.DoReadBalance, payerB.account))
+	return line(bothFail, c.does(nodeapi.DoCountPayments), c.asks(nodeapi.DoReadBalance, payerA.account), c.asks(nodeapi.DoReadBalance, payerB.account))
 }
 
 // paymentsMeet is how both payments come to meet. SQLite has one write lock for all
 // tables: A, who has it, waits for none of them, and B is refused its first write.
 func paymentsMeet() []run.Step {
 	return slices.Concat(
-		line(aBegins, payerA.does(api.DoBeginDeferred), payerA.looks(), payerA.debits()),
-		line(bBegins, payerB.does(api.DoBeginDeferred), payerB.looks()),
+		line(aBegins, payerA.does(nodeapi.DoBeginDeferred), payerA.looks(), payerA.debits()),
+		line(bBegins, payerB.does(nodeapi.DoBeginDeferred), payerB.looks()),
 		line(aWaits, payerA.records()),
 		line(bWaits, payerB.debits()),
 	)
@@ -113,9 +113,9 @@ func paymentsMeet() []run.Step {
 // mode it does not.
 var (
 	letsGo = scene("B rolls back", paymentsMeet(),
-		line(bothTimeOut, payerB.does(api.DoRollback), payerA.does(api.DoCommit)),
+		line(bothTimeOut, payerB.does(nodeapi.DoRollback), payerA.does(nodeapi.DoCommit)),
 		audit())
-	keepsOpen = line(bothTimeOut, apart(payerA.does(api.DoCommit)), later(payerB.debits())) // A's COMMIT is under way
+	keepsOpen = line(bothTimeOut, apart(payerA.does(nodeapi.DoCommit)), later(payerB.debits())) // A's COMMIT is under way
 )
 
 // payments play the scenario. Those that wait out a busy_timeout come first.
@@ -123,7 +123,7 @@ var payments = []play{
 	{which: "kept open", transaction: store.Deferred, journal: store.Delete,
 		expected: outlook{holds: "both-payments-fail", refuted: "wait-for-each-other both-time-out"},
 		scene: scene("B keeps its transaction open", paymentsMeet(), keepsOpen,
-			[]run.Step{payerA.does(api.DoRollback), payerB.does(api.DoRollback)}, audit())},
+			[]run.Step{payerA.does(nodeapi.DoRollback), payerB.does(nodeapi.DoRollback)}, audit())},
 	// Container B reads on one connection, has not closed its cursor, and begins to write
 	// on another. SQLite, which sees two strangers, lets both containers wait: B's second
 	// connection for A's write lock, and A's COMMIT for B's first connection. B's last look
@@ -131,15 +131,15 @@ var payments = []play{
 	{which: "two connections", transaction: store.Immediate, journal: store.Delete,
 		expected: outlook{holds: "wait-for-each-other both-time-out both-payments-fail", refuted: "begun-is-won"},
 		scene: scene("B reads on one connection and writes on another",
-			line(aBegins, payerA.does(api.DoBeginImmediate), payerA.looks(), payerA.debits()),
-			line(bBegins, readerB.does(api.DoBeginDeferred), readerB.looks()),
+			line(aBegins, payerA.does(nodeapi.DoBeginImmediate), payerA.looks(), payerA.debits()),
+			line(bBegins, readerB.does(nodeapi.DoBeginDeferred), readerB.looks()),
 			line(aWaits, payerA.records()),
-			line(bWaits, apart(writerB.does(api.DoBeginImmediate))),
-			line(bothTimeOut, apart(payerA.does(api.DoCommit)), writerB.looks(), payerA.does(api.DoRollback), readerB.does(api.DoRollback)),
+			line(bWaits, apart(writerB.does(nodeapi.DoBeginImmediate))),
+			line(bothTimeOut, apart(payerA.does(nodeapi.DoCommit)), writerB.looks(), payerA.does(nodeapi.DoRollback), readerB.does(nodeapi.DoRollback)),
 			audit())},
 	{which: "kept open", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{refuted: "wait-for-each-other both-time-out both-payments-fail"},
-		scene:    scene("B keeps its transaction open", paymentsMeet(), keepsOpen, []run.Step{payerB.does(api.DoRollback)}, audit())},
+		scene:    scene("B keeps its transaction open", paymentsMeet(), keepsOpen, []run.Step{payerB.does(nodeapi.DoRollback)}, audit())},
 	{which: "rolled back", transaction: store.Deferred, journal: store.Delete, scene: letsGo,
 		expected: outlook{holds: "no-remedy", refuted: "wait-for-each-other both-time-out both-payments-fail"}},
 	{which: "rolled back", transaction: store.Deferred, journal: store.WAL, scene: letsGo,
@@ -148,17 +148,17 @@ var payments = []play{
 	{which: "tried again", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{refuted: "wait-for-each-other both-time-out both-payments-fail no-remedy"},
 		scene: scene("B does it all again", paymentsMeet(),
-			line(bothTimeOut, payerB.does(api.DoRollback), payerA.does(api.DoCommit),
-				payerB.does(api.DoBeginDeferred), payerB.looks(), payerB.debits(), payerB.records(), payerB.does(api.DoCommit)),
+			line(bothTimeOut, payerB.does(nodeapi.DoRollback), payerA.does(nodeapi.DoCommit),
+				payerB.does(nodeapi.DoBeginDeferred), payerB.looks(), payerB.debits(), payerB.records(), payerB.does(nodeapi.DoCommit)),
 			audit())},
 	// Both take the write lock before they look, so B waits until A is done.
 	{which: "in turn", transaction: store.Immediate, journal: store.Delete,
 		expected: outlook{holds: "begun-is-won", refuted: "wait-for-each-other both-time-out both-payments-fail no-remedy"},
 		scene: scene("B waits at BEGIN",
-			line(aBegins, payerA.does(api.DoBeginImmediate), payerA.looks(), payerA.debits()),
-			line(bBegins, apart(payerB.does(api.DoBeginImmediate))),
-			line(aWaits, payerA.records(), payerA.does(api.DoCommit)),
-			line(bWaits, payerB.looks(), payerB.debits(), payerB.records(), payerB.does(api.DoCommit)),
+			line(aBegins, payerA.does(nodeapi.DoBeginImmediate), payerA.looks(), payerA.debits()),
+			line(bBegins, apart(payerB.does(nodeapi.DoBeginImmediate))),
+			line(aWaits, payerA.records(), payerA.does(nodeapi.DoCommit)),
+			line(bWaits, payerB.looks(), payerB.debits(), payerB.records(), payerB.does(nodeapi.DoCommit)),
 			audit())},
 }
 
@@ -209,7 +209,7 @@ var (
 func bothTimedOut(r *run.Recording) experiment.Judgement {
 	a, b := hardest(r, containerA.node), hardest(r, containerB.node)
 	return experiment.Judgement{
-		Verdict: ruled(a == api.CodeTimeout && b == api.CodeTimeout), Measured: fmt.Sprintf("A: %s; B: %s", a, b),
+		Verdict: ruled(a == nodeapi.CodeTimeout && b == nodeapi.CodeTimeout), Measured: fmt.Sprintf("A: %s; B: %s", a, b),
 		Reason: fmt.Sprintf("container A met %s, container B %s", a, b),
 	}
 }
@@ -219,7 +219,7 @@ func bothTimedOut(r *run.Recording) experiment.Judgement {
 func hardest(r *run.Recording, node string) string {
 	met := "no refusal"
 	for _, e := range r.Steps {
-		if e.Node == node && locked(e) && met != api.CodeTimeout {
+		if e.Node == node && locked(e) && met != nodeapi.CodeTimeout {
 			met = e.Code
 		}
 	}
@@ -229,7 +229,7 @@ func hardest(r *run.Recording, node string) string {
 // paid is how many of the payments are acknowledged.
 func paid(r *run.Recording) (n int) {
 	for _, e := range committed(r.Steps) {
-		if e.Do == api.DoRecordPayment {
+		if e.Do == nodeapi.DoRecordPayment {
 			n++
 		}
 	}
@@ -267,7 +267,7 @@ func waitForEachOther(r *run.Recording) experiment.Judgement {
 				first, last = f, e
 			}
 			overlap := e.Sent < f.Answered && f.Sent < e.Answered
-			if e.Node != f.Node && overlap && first.Code == api.CodeTimeout && last.Answered-last.Sent >= long {
+			if e.Node != f.Node && overlap && first.Code == nodeapi.CodeTimeout && last.Answered-last.Sent >= long {
 				return experiment.Judgement{
 					Verdict: check.Holds, Measured: fmt.Sprintf("%s and %s", e.Do, f.Do),
 					Reason: fmt.Sprintf("the %s of session %s and the %s of session %s were both waiting, for %s",
@@ -304,7 +304,7 @@ func booksAreWrong(r *run.Recording) experiment.Judgement {
 	}
 	want := map[string]int64{payerA.account: r.Setup.Begin.Balance, payerB.account: r.Setup.Begin.Balance}
 	for _, e := range committed(r.Steps) {
-		if e.Do == api.DoSetBalance {
+		if e.Do == nodeapi.DoSetBalance {
 			want[e.Name] += e.Value
 		}
 	}

@@ -6,8 +6,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
@@ -26,9 +26,9 @@ func TestPaymentJudgements(t *testing.T) {
 	const all = 100 * time.Millisecond
 	x := payment(Options{})
 	kept, inTurn, two := sceneOf(t, x, "DELETE/kept open"), sceneOf(t, x, "in turn"), sceneOf(t, x, "two connections")
-	atOnce := refused(7, api.CodeBusy, 0)
-	both := pay(two, 0, 100, 100, refused(7, api.CodeTimeout, all), refused(8, api.CodeTimeout, all))
-	one := pay(kept, 0, 100, 100, atOnce, refused(8, api.CodeTimeout, all), refused(9, api.CodeBusy, 0))
+	atOnce := refused(7, nodeapi.CodeBusy, 0)
+	both := pay(two, 0, 100, 100, refused(7, nodeapi.CodeTimeout, all), refused(8, nodeapi.CodeTimeout, all))
+	one := pay(kept, 0, 100, 100, atOnce, refused(8, nodeapi.CodeTimeout, all), refused(9, nodeapi.CodeBusy, 0))
 	done := pay(inTurn, 2, 90, 80, slow(4, 3*time.Millisecond))
 	for name, c := range map[string]struct {
 		judge func(*run.Recording) experiment.Judgement
@@ -36,17 +36,17 @@ func TestPaymentJudgements(t *testing.T) {
 		want  check.Verdict
 	}{
 		"both wait for each other":    {waitForEachOther, both, check.Holds},
-		"the first to give up frees":  {waitForEachOther, pay(two, 1, 90, 100, refused(7, api.CodeTimeout, all), slow(8, all)), check.Holds},
+		"the first to give up frees":  {waitForEachOther, pay(two, 1, 90, 100, refused(7, nodeapi.CodeTimeout, all), slow(8, all)), check.Holds},
 		"one waits for an idle one":   {waitForEachOther, one, check.Refuted},
 		"one waits its turn":          {waitForEachOther, done, check.Refuted},
-		"one after the other waits":   {waitForEachOther, pay(letsGo, 0, 100, 100, refused(7, api.CodeTimeout, 0), refused(9, api.CodeTimeout, 0)), check.Refuted},
-		"a wait beside a quick one":   {waitForEachOther, pay(two, 1, 90, 100, refused(7, api.CodeTimeout, 2*time.Millisecond)), check.Refuted},
+		"one after the other waits":   {waitForEachOther, pay(letsGo, 0, 100, 100, refused(7, nodeapi.CodeTimeout, 0), refused(9, nodeapi.CodeTimeout, 0)), check.Refuted},
+		"a wait beside a quick one":   {waitForEachOther, pay(two, 1, 90, 100, refused(7, nodeapi.CodeTimeout, 2*time.Millisecond)), check.Refuted},
 		"both time out":               {bothTimedOut, both, check.Holds},
 		"one refused at once":         {bothTimedOut, one, check.Refuted},
 		"nobody refused":              {bothTimedOut, done, check.Refuted},
 		"both fail":                   {bothFailed, both, check.Holds},
 		"one succeeds":                {bothFailed, pay(letsGo, 1, 90, 100, atOnce), check.Refuted},
-		"told so, and there":          {bothFailed, pay(two, 1, 90, 100, refused(7, api.CodeTimeout, all), refused(8, api.CodeTimeout, all)), check.Refuted},
+		"told so, and there":          {bothFailed, pay(two, 1, 90, 100, refused(7, nodeapi.CodeTimeout, all), refused(8, nodeapi.CodeTimeout, all)), check.Refuted},
 		"one only":                    {notBothPaid, pay(letsGo, 1, 90, 100, atOnce), check.Holds},
 		"both paid":                   {notBothPaid, done, check.Refuted},
 		"books in order":              {moneyIsWrong, done, check.Refuted},

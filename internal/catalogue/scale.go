@@ -8,10 +8,10 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
-	"example.com/contend/internal/trace"
 	"example.com/contend/internal/workload"
 )
 
@@ -104,7 +104,7 @@ func nodeCount(n int) string {
 var waitedForLock = experiment.Figure{Name: "writing time spent waiting for the lock", Unit: "%", Of: func(r *run.Recording) (percent float64, ok bool) {
 	var waited, all int64
 	for _, a := range r.Attempts {
-		if a.Kind != trace.Write {
+		if a.Kind != locktrace.Write {
 			continue
 		}
 		got := a.Locked

@@ -6,8 +6,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/trace"
 )
 
 // rates is a trial of n nodes whose repeats did so many a second.
@@ -56,9 +56,9 @@ func TestScaleClaims(t *testing.T) {
 // traced is a recording of writes that waited and worked for so long.
 func traced(waited, worked int64) *run.Recording {
 	r := made(answered(1, history.OK, "", 0, time.Second)...)
-	r.Attempts = []trace.Attempt{
-		{Kind: trace.Write, Began: 1000, Locked: 1000 + waited, Ended: 1000 + waited + worked},
-		{Kind: trace.ReadOnly, Began: 1000, Ended: 9000},
+	r.Attempts = []locktrace.Attempt{
+		{Kind: locktrace.Write, Began: 1000, Locked: 1000 + waited, Ended: 1000 + waited + worked},
+		{Kind: locktrace.ReadOnly, Began: 1000, Ended: 9000},
 	}
 	return r
 }

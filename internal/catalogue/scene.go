@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -120,7 +120,7 @@ func unplayed(r *run.Recording) string {
 }
 
 // locked reports whether e was refused for another's lock or for a stale snapshot.
-func locked(e run.StepEvent) bool { return e.Code == api.CodeBusy || e.Code == api.CodeTimeout }
+func locked(e run.StepEvent) bool { return e.Code == nodeapi.CodeBusy || e.Code == nodeapi.CodeTimeout }
 
 // transactions returns the steps of each transaction of session, from its BEGIN to what
 // ended it. Statements outside of one are left out.
@@ -150,13 +150,13 @@ func committed(events []run.StepEvent) []run.StepEvent {
 	open := map[string][]run.StepEvent{} // by session
 	for _, e := range events {
 		ok := e.Outcome == history.OK
-		if ok && (e.Wrote.Valid || e.Do == api.DoRecordPayment) {
+		if ok && (e.Wrote.Valid || e.Do == nodeapi.DoRecordPayment) {
 			open[e.Session] = append(open[e.Session], e)
 		}
 		if e.Open {
 			continue
 		}
-		if ok && e.Do != api.DoRollback {
+		if ok && e.Do != nodeapi.DoRollback {
 			done = append(done, open[e.Session]...)
 		}
 		delete(open, e.Session)

@@ -9,8 +9,8 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -24,9 +24,9 @@ type twist struct {
 // refused is a step that met code, at once or after so long.
 func refused(step int, code string, after time.Duration) twist {
 	return twist{step, func(e *run.StepEvent) {
-		e.Outcome, e.Code, e.Extended, e.Answered = history.Failed, api.CodeBusy, code, e.Sent+max(after, e.Answered-e.Sent)
-		if code == api.CodeTimeout {
-			e.Code, e.Extended = code, api.CodeBusy
+		e.Outcome, e.Code, e.Extended, e.Answered = history.Failed, nodeapi.CodeBusy, code, e.Sent+max(after, e.Answered-e.Sent)
+		if code == nodeapi.CodeTimeout {
+			e.Code, e.Extended = code, nodeapi.CodeBusy
 		}
 		e.Open = e.Open && !strings.HasPrefix(e.Do, "begin-")
 	}}
@@ -54,7 +54,7 @@ func staging(s *run.Scene, timeout store.Milliseconds, twists ...twist) *run.Rec
 		switch {
 		case strings.HasPrefix(step.Do, "begin-"):
 			e.Open = true
-		case step.Do == api.DoCommit || step.Do == api.DoRollback:
+		case step.Do == nodeapi.DoCommit || step.Do == nodeapi.DoRollback:
 			e.Open = false
 		case strings.HasPrefix(step.Do, "set-"):
 			e.Wrote = history.Some(step.Value)
@@ -160,36 +160,36 @@ func TestCommitted(t *testing.T) {
 	count := func(steps ...run.Step) int {
 		return len(committed(staging(scene("", steps), 100).Steps))
 	}
-	set := a.changes(api.DoSetCounter, counter, 1)
+	set := a.changes(nodeapi.DoSetCounter, counter, 1)
 	for name, c := range map[string]struct{ got, want int }{
-		"nothing":                    {count(a.does(api.DoBeginDeferred), a.does(api.DoCommit)), 0},
+		"nothing":                    {count(a.does(nodeapi.DoBeginDeferred), a.does(nodeapi.DoCommit)), 0},
 		"outside of a transaction":   {count(set, set), 2},
-		"committed":                  {count(a.does(api.DoBeginDeferred), set, set, a.does(api.DoCommit)), 2},
-		"rolled back":                {count(a.does(api.DoBeginDeferred), set, a.does(api.DoRollback), a.does(api.DoBeginDeferred), a.does(api.DoCommit)), 0},
-		"still open":                 {count(a.does(api.DoBeginDeferred), set), 0},
-		"another session's rollback": {count(a.does(api.DoBeginDeferred), set, b.does(api.DoBeginDeferred), b.does(api.DoRollback), a.does(api.DoCommit)), 1},
+		"committed":                  {count(a.does(nodeapi.DoBeginDeferred), set, set, a.does(nodeapi.DoCommit)), 2},
+		"rolled back":                {count(a.does(nodeapi.DoBeginDeferred), set, a.does(nodeapi.DoRollback), a.does(nodeapi.DoBeginDeferred), a.does(nodeapi.DoCommit)), 0},
+		"still open":                 {count(a.does(nodeapi.DoBeginDeferred), set), 0},
+		"another session's rollback": {count(a.does(nodeapi.DoBeginDeferred), set, b.does(nodeapi.DoBeginDeferred), b.does(nodeapi.DoRollback), a.does(nodeapi.DoCommit)), 1},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %d, want %d", name, c.got, c.want)
 		}
 	}
-	again := scene("", []run.Step{a.does(api.DoBeginDeferred), set, a.does(api.DoCommit), a.does(api.DoCommit)})
-	if n := len(committed(staging(again, 100, refused(3, api.CodeTimeout, 0)).Steps)); n != 1 {
+	again := scene("", []run.Step{a.does(nodeapi.DoBeginDeferred), set, a.does(nodeapi.DoCommit), a.does(nodeapi.DoCommit)})
+	if n := len(committed(staging(again, 100, refused(3, nodeapi.CodeTimeout, 0)).Steps)); n != 1 {
 		t.Errorf("a COMMIT that succeeds when it is tried again: %d, want 1", n)
 	}
-	if n := len(committed(staging(again, 100, refused(3, api.CodeTimeout, 0), refused(4, api.CodeTimeout, 0)).Steps)); n != 0 {
+	if n := len(committed(staging(again, 100, refused(3, nodeapi.CodeTimeout, 0), refused(4, nodeapi.CodeTimeout, 0)).Steps)); n != 0 {
 		t.Errorf("a COMMIT that is refused twice: %d, want 0", n)
 	}
 }
 
 func TestTransactions(t *testing.T) {
 	a, b := containerA, containerB
-	look := a.asks(api.DoReadCounter, counter)
+	look := a.asks(nodeapi.DoReadCounter, counter)
 	s := scene("", []run.Step{
-		look, a.does(api.DoBeginDeferred), b.does(api.DoBeginImmediate), look, a.does(api.DoRollback), look,
-		a.does(api.DoBeginImmediate), a.does(api.DoBeginImmediate), a.does(api.DoCommit), look,
+		look, a.does(nodeapi.DoBeginDeferred), b.does(nodeapi.DoBeginImmediate), look, a.does(nodeapi.DoRollback), look,
+		a.does(nodeapi.DoBeginImmediate), a.does(nodeapi.DoBeginImmediate), a.does(nodeapi.DoCommit), look,
 	})
-	all := transactions(staging(s, 100, refused(7, api.CodeBusy, 0)).Steps, "A")
+	all := transactions(staging(s, 100, refused(7, nodeapi.CodeBusy, 0)).Steps, "A")
 	if len(all) != 2 || len(all[0]) != 3 || len(all[1]) != 2 {
 		t.Errorf("%d transactions: %v", len(all), all)
 	}

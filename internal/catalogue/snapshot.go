@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -61,36 +61,36 @@ const (
 )
 
 // looksAtCounter reads the counter; adds sets it to one more than a has last read.
-func (a actor) looksAtCounter() run.Step { return a.asks(api.DoReadCounter, counter) }
-func (a actor) adds() run.Step           { return a.changes(api.DoSetCounter, counter, 1) }
+func (a actor) looksAtCounter() run.Step { return a.asks(nodeapi.DoReadCounter, counter) }
+func (a actor) adds() run.Step           { return a.changes(nodeapi.DoSetCounter, counter, 1) }
 
 // increment is a whole transaction.
 func (a actor) increment(begin string) []run.Step {
-	return []run.Step{a.does(begin), a.looksAtCounter(), a.adds(), a.does(api.DoCommit)}
+	return []run.Step{a.does(begin), a.looksAtCounter(), a.adds(), a.does(nodeapi.DoCommit)}
 }
 
 // readsAhead is how container A begins.
 func readsAhead() []run.Step {
-	return line(readsFirst, containerA.does(api.DoBeginDeferred), containerA.looksAtCounter())
+	return line(readsFirst, containerA.does(nodeapi.DoBeginDeferred), containerA.looksAtCounter())
 }
 
 // overtaken is how container A reads and B changes what it has read.
 func overtaken() []run.Step {
-	return slices.Concat(readsAhead(), line(updates, containerB.increment(api.DoBeginImmediate)...))
+	return slices.Concat(readsAhead(), line(updates, containerB.increment(nodeapi.DoBeginImmediate)...))
 }
 
 // givesUp is how container A, overtaken, wants to write and rolls back.
 func givesUp() []run.Step {
-	return line(triesTo, containerA.adds(), containerA.does(api.DoRollback))
+	return line(triesTo, containerA.adds(), containerA.does(nodeapi.DoRollback))
 }
 
 // hasLock is how container B writes and does not commit.
 func hasLock(further ...run.Step) []run.Step {
-	return line(updates, slices.Concat(containerB.increment(api.DoBeginImmediate)[:3], further)...)
+	return line(updates, slices.Concat(containerB.increment(nodeapi.DoBeginImmediate)[:3], further)...)
 }
 
 // blindWrite is a write of container A to what it has not read.
-var blindWrite = run.Step{Session: containerA.session, Node: containerA.node, Do: api.DoSetCounter, Name: counter, Value: 7}
+var blindWrite = run.Step{Session: containerA.session, Node: containerA.node, Do: nodeapi.DoSetCounter, Name: counter, Value: 7}
 
 // snapshots are the ways in which container B can meet A's transaction.
 var snapshots = []play{
@@ -98,11 +98,11 @@ var snapshots = []play{
 	{which: "statement again", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{holds: "refused-at-once busy-snapshot statement-again-is-refused", refuted: "begun-is-won"},
 		scene: scene("A retries the write", overtaken(),
-			line(triesTo, containerA.adds(), containerA.adds(), later(containerA.adds()), containerA.does(api.DoRollback)))},
+			line(triesTo, containerA.adds(), containerA.adds(), later(containerA.adds()), containerA.does(nodeapi.DoRollback)))},
 	// A does all of it again.
 	{which: "transaction again", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{holds: "refused-at-once busy-snapshot transaction-again-succeeds", refuted: "begun-is-won"},
-		scene:    scene("A retries it all", overtaken(), givesUp(), containerA.increment(api.DoBeginDeferred))},
+		scene:    scene("A retries it all", overtaken(), givesUp(), containerA.increment(nodeapi.DoBeginDeferred))},
 	// B comes in between again.
 	{which: "overtaken again", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{holds: "refused-at-once busy-snapshot", refuted: "transaction-again-succeeds begun-is-won"},
@@ -111,19 +111,19 @@ var snapshots = []play{
 	{which: "the other rolls back", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{holds: "refused-at-once", refuted: "busy-snapshot statement-again-is-refused begun-is-won"},
 		scene: scene("B rolls back", readsAhead(), hasLock(),
-			line(triesTo, containerA.adds(), containerB.does(api.DoRollback), containerA.adds(), containerA.does(api.DoCommit)))},
+			line(triesTo, containerA.adds(), containerB.does(nodeapi.DoRollback), containerA.adds(), containerA.does(nodeapi.DoCommit)))},
 	// A writes without having read, while B has the write lock. Without a snapshot to
 	// keep, waiting can help, and SQLite calls the busy handler.
 	{which: "write first", transaction: store.Deferred, journal: store.WAL,
 		expected: outlook{holds: "begun-is-won", refuted: "refused-at-once"},
-		scene: scene("A writes blind", []run.Step{containerA.does(api.DoBeginDeferred)}, containerB.increment(api.DoBeginImmediate)[:3],
-			[]run.Step{apart(blindWrite), later(containerB.does(api.DoCommit)), containerA.does(api.DoCommit)})},
+		scene: scene("A writes blind", []run.Step{containerA.does(nodeapi.DoBeginDeferred)}, containerB.increment(nodeapi.DoBeginImmediate)[:3],
+			[]run.Step{apart(blindWrite), later(containerB.does(nodeapi.DoCommit)), containerA.does(nodeapi.DoCommit)})},
 	// B waits at its BEGIN until A is done.
 	{transaction: store.Immediate, journal: store.WAL,
 		expected: outlook{holds: "begun-is-won", refuted: "refused-at-once"},
 		scene: scene("B waits its turn",
-			[]run.Step{containerA.does(api.DoBeginImmediate), containerA.looksAtCounter(), apart(containerB.does(api.DoBeginImmediate))},
-			containerA.increment(api.DoBeginImmediate)[2:], containerB.increment(api.DoBeginImmediate)[1:])},
+			[]run.Step{containerA.does(nodeapi.DoBeginImmediate), containerA.looksAtCounter(), apart(containerB.does(nodeapi.DoBeginImmediate))},
+			containerA.increment(nodeapi.DoBeginImmediate)[2:], containerB.increment(nodeapi.DoBeginImmediate)[1:])},
 	// In a rollback journal there is no snapshot, and B cannot commit while A reads. It
 	// waits until A, refused, lets go; B's last read waits for its COMMIT.
 	{transaction: store.Deferred, journal: store.Delete,
@@ -131,9 +131,9 @@ var snapshots = []play{
 			holds:   "refused-at-once statement-again-is-refused transaction-again-succeeds",
 			refuted: "busy-snapshot begun-is-won",
 		},
-		scene: scene("B's COMMIT waits", readsAhead(), hasLock(apart(containerB.does(api.DoCommit))),
-			line(triesTo, containerA.adds(), containerA.adds(), containerA.does(api.DoRollback), containerB.looksAtCounter()),
-			containerA.increment(api.DoBeginDeferred))},
+		scene: scene("B's COMMIT waits", readsAhead(), hasLock(apart(containerB.does(nodeapi.DoCommit))),
+			line(triesTo, containerA.adds(), containerA.adds(), containerA.does(nodeapi.DoRollback), containerB.looksAtCounter()),
+			containerA.increment(nodeapi.DoBeginDeferred))},
 }
 
 // attempts are the transactions of container A, which is the one to be overtaken.
@@ -143,7 +143,7 @@ func attempts(r *run.Recording) [][]run.StepEvent {
 
 // writes are the steps in which a transaction wants to write.
 func writes(transaction []run.StepEvent) []run.StepEvent {
-	return slices.DeleteFunc(slices.Clone(transaction), func(e run.StepEvent) bool { return e.Do != api.DoSetCounter })
+	return slices.DeleteFunc(slices.Clone(transaction), func(e run.StepEvent) bool { return e.Do != nodeapi.DoSetCounter })
 }
 
 // refusedAtOnce judges the first write. A refusal between a tenth and the whole

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -21,11 +21,11 @@ func TestSnapshotJudgements(t *testing.T) {
 	}{
 		"refused at once":       {refusedAtOnce, staging(statement, 1000, refused(7, busySnapshot, 99*ms)), check.Holds},
 		"refused after a while": {refusedAtOnce, staging(statement, 1000, refused(7, busySnapshot, 100*ms)), check.Inconclusive},
-		"refused after all":     {refusedAtOnce, staging(statement, 1000, refused(7, api.CodeTimeout, 1000*ms)), check.Refuted},
+		"refused after all":     {refusedAtOnce, staging(statement, 1000, refused(7, nodeapi.CodeTimeout, 1000*ms)), check.Refuted},
 		"not refused":           {refusedAtOnce, staging(statement, 1000), check.Refuted},
 
 		"stale":            {saysSnapshot, staging(statement, 1000, refused(7, busySnapshot, 0)), check.Holds},
-		"only busy":        {saysSnapshot, staging(statement, 1000, refused(7, api.CodeBusy, 0)), check.Refuted},
+		"only busy":        {saysSnapshot, staging(statement, 1000, refused(7, nodeapi.CodeBusy, 0)), check.Refuted},
 		"no code, no word": {saysSnapshot, staging(statement, 1000), check.Inconclusive},
 
 		"refused each time": {refusedAgain, staging(statement, 1000,
@@ -38,9 +38,9 @@ func TestSnapshotJudgements(t *testing.T) {
 		"not tried again": {throughAgain, staging(statement, 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
 
 		"begun and done":        {unrefusedSinceBegin, staging(turns, 1000), check.Holds},
-		"refused at BEGIN only": {unrefusedSinceBegin, staging(turns, 1000, refused(3, api.CodeTimeout, 1000*ms)), check.Holds},
-		"refused at COMMIT":     {unrefusedSinceBegin, staging(turns, 1000, refused(5, api.CodeTimeout, 1000*ms)), check.Refuted},
-		"nothing begun":         {unrefusedSinceBegin, staging(turns, 1000, refused(1, api.CodeBusy, 0), refused(3, api.CodeBusy, 0)), check.Inconclusive},
+		"refused at BEGIN only": {unrefusedSinceBegin, staging(turns, 1000, refused(3, nodeapi.CodeTimeout, 1000*ms)), check.Holds},
+		"refused at COMMIT":     {unrefusedSinceBegin, staging(turns, 1000, refused(5, nodeapi.CodeTimeout, 1000*ms)), check.Refuted},
+		"nothing begun":         {unrefusedSinceBegin, staging(turns, 1000, refused(1, nodeapi.CodeBusy, 0), refused(3, nodeapi.CodeBusy, 0)), check.Inconclusive},
 	} {
 		t.Run(name, func(t *testing.T) { wantVerdict(t, c.judge, c.of, c.want) })
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 )
 
@@ -64,7 +64,7 @@ func healthURL(given, port string) (string, error) {
 		if _, err := net.LookupPort("tcp", port); err != nil {
 			return "", usagef("PORT=%s: %w", port, err)
 		}
-		return "http://" + net.JoinHostPort("127.0.0.1", port) + api.PathHealth, nil
+		return "http://" + net.JoinHostPort("127.0.0.1", port) + nodeapi.PathHealth, nil
 	}
 	u, err := url.Parse(given)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

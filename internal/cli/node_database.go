@@ -11,18 +11,18 @@ import (
 	"strings"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/store/rqlite"
 	"example.com/contend/internal/store/sqlite"
-	"example.com/contend/internal/trace"
 )
 
 // A source opens databases for a node, its own and the lab's.
 type source struct {
 	metrics  *node.Metrics
-	attempts func(trace.Attempt) // nil: no trace
+	attempts func(locktrace.Attempt) // nil: no trace
 }
 
 // open opens the database at a path or URL by the driver that d names.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/contend/internal/trace"
+	"example.com/contend/internal/locktrace"
 )
 
 // traceInterval is the most that a node which is killed loses of its trace.
@@ -17,7 +17,7 @@ const traceInterval = 100 * time.Millisecond
 
 // openTrace returns what writes the attempts of node to the file at path, and
 // what writes out the rest and closes it. Without a path it writes nothing.
-func openTrace(path, node string) (write func(trace.Attempt), stop func() error, err error) {
+func openTrace(path, node string) (write func(locktrace.Attempt), stop func() error, err error) {
 	if path == "" {
 		return nil, func() error { return nil }, nil
 	}
@@ -28,7 +28,7 @@ func openTrace(path, node string) (write func(trace.Attempt), stop func() error,
 	if err := cutTornLine(f); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open trace: %w", err), f.Close())
 	}
-	w := trace.NewWriter(f, node)
+	w := locktrace.NewWriter(f, node)
 	ended := make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() { flushOften(w, ended) })
@@ -39,7 +39,7 @@ func openTrace(path, node string) (write func(trace.Attempt), stop func() error,
 	}, nil
 }
 
-func flushOften(w *trace.Writer, ended <-chan struct{}) {
+func flushOften(w *locktrace.Writer, ended <-chan struct{}) {
 	ticker := time.NewTicker(traceInterval)
 	defer ticker.Stop()
 	for {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/trace"
+	"example.com/contend/internal/locktrace"
 )
 
 // A node that is started again goes on where the one before it, killed in the
@@ -34,7 +34,7 @@ func TestTraceGoesOnAfterATornLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			write(trace.Attempt{Kind: trace.Hold, Began: 7})
+			write(locktrace.Attempt{Kind: locktrace.Hold, Began: 7})
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +43,7 @@ func TestTraceGoesOnAfterATornLine(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			all, err := trace.Read(f)
+			all, err := locktrace.Read(f)
 			if err != nil || len(all) != c.kept+1 || all[c.kept].Began != 7 {
 				t.Errorf("read %d attempts, %v; want %d and the new one", len(all), err, c.kept)
 			}

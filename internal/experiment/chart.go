@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"example.com/contend/history"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/trace"
 )
 
 // A Plot makes a chart of the evidence of an experiment's arms. It returns a
@@ -124,7 +124,7 @@ func lanes(r *run.Recording) []run.Lane {
 	}
 	since := func(t int64) float64 { return milliseconds(time.Duration(t - r.Started.UnixNano())) }
 	for _, a := range r.Attempts {
-		if a.Kind == trace.Hold {
+		if a.Kind == locktrace.Hold {
 			continue // the fault says it
 		}
 		attempt := run.LaneAttempt{Kind: a.Kind, Began: since(a.Began), Ended: since(a.Ended), Code: a.Code}

@@ -7,7 +7,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -29,7 +29,7 @@ func recording(final int64, outcomes ...history.Outcome) *run.Recording {
 			Attempts: 1, Returned: time.Duration(i+1) * time.Millisecond,
 		}
 		if outcome == history.Failed {
-			op.Code, op.Extended = api.CodeBusy, "SQLITE_BUSY_SNAPSHOT"
+			op.Code, op.Extended = nodeapi.CodeBusy, "SQLITE_BUSY_SNAPSHOT"
 		}
 		r.Ops = append(r.Ops, op)
 	}
@@ -142,12 +142,12 @@ func TestJudgeAgainstTheExpectation(t *testing.T) {
 
 func TestJudgeCounts(t *testing.T) {
 	r := recording(1, ok, failed, unknown)
-	r.Ops[3].Code = api.CodeClientTimeout
+	r.Ops[3].Code = nodeapi.CodeClientTimeout
 	result := judgeOne(nil, run.Either, r)
 	if want := (run.OpCounts{Total: 3, OK: 1, Failed: 1, Unknown: 1}); result.Ops != want {
 		t.Errorf("ops = %+v, want %+v: the recorder's own are not clients'", result.Ops, want)
 	}
-	if result.Codes[api.CodeBusy] != 1 || result.Codes[api.CodeClientTimeout] != 1 || result.Extended["SQLITE_BUSY_SNAPSHOT"] != 1 {
+	if result.Codes[nodeapi.CodeBusy] != 1 || result.Codes[nodeapi.CodeClientTimeout] != 1 || result.Extended["SQLITE_BUSY_SNAPSHOT"] != 1 {
 		t.Errorf("codes = %v, extended = %v", result.Codes, result.Extended)
 	}
 	if result.Latency.Count != 3 || result.Latency.Max != 3 {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/run"
 )
@@ -32,7 +32,7 @@ func beginCheckpoint(ctx context.Context, c run.Checkpoint, on cluster.Cluster) 
 		names = append(names, fmt.Sprintf("checkpointer-%d", i+1))
 	}
 	sessions := nodeclient.NewSessions(c.Sessions)
-	do := func(request api.SessionRequest) error {
+	do := func(request nodeapi.SessionRequest) error {
 		// Its answer is waited for also when ctx is done.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkpointPatience)
 		defer cancel()
@@ -42,15 +42,15 @@ func beginCheckpoint(ctx context.Context, c run.Checkpoint, on cluster.Cluster) 
 	each := func(do func(session string) error) error { return errors.Join(cluster.Each(names, do)...) }
 	end := func() error {
 		defer sessions.CloseIdle()
-		return each(func(name string) error { return do(api.SessionRequest{Session: name, Do: api.DoClose}) })
+		return each(func(name string) error { return do(nodeapi.SessionRequest{Session: name, Do: nodeapi.DoClose}) })
 	}
-	if err := each(func(name string) error { return do(api.SessionRequest{Session: name, Do: api.DoOpen}) }); err != nil {
+	if err := each(func(name string) error { return do(nodeapi.SessionRequest{Session: name, Do: nodeapi.DoOpen}) }); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", errors.Join(err, end()))
 	}
 	event := run.FaultEvent{Kind: run.KindCheckpoint, Node: c.Node, From: time.Now()}
 	return background(func() ([]run.FaultEvent, error) {
 		err := each(func(name string) error {
-			request := api.SessionRequest{Session: name, Do: api.DoCheckpoint, Name: string(c.Mode), Value: int64(c.Times)}
+			request := nodeapi.SessionRequest{Session: name, Do: nodeapi.DoCheckpoint, Name: string(c.Mode), Value: int64(c.Times)}
 			for ctx.Err() == nil {
 				if err := do(request); err != nil {
 					return err

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -85,7 +85,7 @@ func TestCheckpointThatCannotBegin(t *testing.T) {
 	}{
 		{"no such node", run.Checkpoint{Node: "app-9", Mode: store.CheckpointPassive, Sessions: 1}, `"app-9"`},
 		{"no session", run.Checkpoint{Node: "app-1", Mode: store.CheckpointPassive}, "at least 1 session"},
-		{"more sessions than a node opens", run.Checkpoint{Node: "app-1", Mode: store.CheckpointPassive, Sessions: 17}, api.CodeOverloaded},
+		{"more sessions than a node opens", run.Checkpoint{Node: "app-1", Mode: store.CheckpointPassive, Sessions: 17}, nodeapi.CodeOverloaded},
 	} {
 		if _, err := Begin(t.Context(), tt.c, target(c)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one with %q", tt.name, err, tt.want)

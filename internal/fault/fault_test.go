@@ -14,9 +14,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
@@ -54,7 +54,7 @@ func target(c cluster.Cluster) Target {
 // write asks a node for one row and returns the code of its refusal, empty where it took it.
 func write(t *testing.T, url string) string {
 	t.Helper()
-	answer, err := http.Post(url+api.PathWrite, "application/json", strings.NewReader(`{"data":"x"}`))
+	answer, err := http.Post(url+nodeapi.PathWrite, "application/json", strings.NewReader(`{"data":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func write(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var refusal api.Error
+	var refusal nodeapi.Error
 	if err := json.Unmarshal(body, &refusal); err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -82,8 +82,8 @@ func TestHold(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, node := range c.Nodes() {
-				if code := write(t, node.URL); code != api.CodeBusy {
-					t.Errorf("%s: a write while the lock was held ended with %q, want %s", node.Name, code, api.CodeBusy)
+				if code := write(t, node.URL); code != nodeapi.CodeBusy {
+					t.Errorf("%s: a write while the lock was held ended with %q, want %s", node.Name, code, nodeapi.CodeBusy)
 				}
 			}
 			heal(ErrOver) // the load is over, and the hold is not

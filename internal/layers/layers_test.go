@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/nodeclient"},
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
-	{"internal/tagged", "internal/proc", "internal/quiet", "internal/api", "internal/trace", "internal/chart", "internal/logs", "internal/http1", "history"},
+	{"internal/tagged", "internal/proc", "internal/quiet", "internal/nodeapi", "internal/locktrace", "internal/chart", "internal/logs", "internal/http1", "history"},
 	{"internal/units"},
 }
 
@@ -45,11 +45,11 @@ var pure = map[string][]string{
 	"internal/measure":    nil,
 	"internal/chart":      nil,
 	"internal/logs":       nil,
-	"internal/trace":      nil,
+	"internal/locktrace":  nil,
 	"internal/units":      nil,
 	"internal/store":      nil,
-	"internal/api":        {"net", "net/http"}, // status codes, and the request that a handler reads
-	"internal/run":        {"net", "net/http"}, // of internal/api; so in those below
+	"internal/nodeapi":    {"net", "net/http"}, // status codes, and the request that a handler reads
+	"internal/run":        {"net", "net/http"}, // of internal/nodeapi; so in those below
 	"internal/experiment": {"net", "net/http"},
 	"internal/catalogue":  {"net", "net/http"},
 	"internal/ladder":     {"net", "net/http"},

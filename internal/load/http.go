@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/http1"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/workload"
 )
 
@@ -105,10 +105,10 @@ func (c *HTTPClient) Close() error {
 const backToBack = time.Millisecond
 
 // Do sends call once and fills in its result. If no byte could be sent the op
-// is failed with [api.CodeConnRefused]. After that, anything but a
-// whole answer makes it unknown, with [api.CodeClientTimeout] after timeout or
-// at the end of ctx, [api.CodeBadAnswer] if the answer is not HTTP or is
-// larger than 1 MiB, and else [api.CodeConnLost].
+// is failed with [nodeapi.CodeConnRefused]. After that, anything but a
+// whole answer makes it unknown, with [nodeapi.CodeClientTimeout] after timeout or
+// at the end of ctx, [nodeapi.CodeBadAnswer] if the answer is not HTTP or is
+// larger than 1 MiB, and else [nodeapi.CodeConnLost].
 //
 // A server may close an idle connection at any time. So Do looks at the
 // connection first: to send and then see would make an unknown op of a call that
@@ -118,7 +118,7 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 		c.Close()
 	}
 	if err := c.Connect(ctx, now, timeout); err != nil {
-		call.Op.Outcome, call.Op.Code = history.Failed, api.CodeConnRefused
+		call.Op.Outcome, call.Op.Code = history.Failed, nodeapi.CodeConnRefused
 		return
 	}
 	c.conn.Until(now.Add(timeout))
@@ -133,9 +133,9 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 	switch {
 	case err == nil:
 		c.used = time.Now()
-		call.Answer(c.answer.Status, attempts(c.answer.Field(api.HeaderAttempts)), c.body)
+		call.Answer(c.answer.Status, attempts(c.answer.Field(nodeapi.HeaderAttempts)), c.body)
 	case sent == 0:
-		call.Op.Outcome, call.Op.Code = history.Failed, api.CodeConnRefused
+		call.Op.Outcome, call.Op.Code = history.Failed, nodeapi.CodeConnRefused
 	default:
 		call.Op.Outcome, call.Op.Code = history.Unknown, codeOf(err)
 	}
@@ -161,7 +161,7 @@ func (t *target) appendRequest(b []byte, call *workload.Call) []byte {
 	return append(b, call.Body...)
 }
 
-// attempts reads an [api.HeaderAttempts]; 0 if it is missing or no number.
+// attempts reads an [nodeapi.HeaderAttempts]; 0 if it is missing or no number.
 func attempts(header []byte) int {
 	if header == nil {
 		return 0 // the error of Atoi would be garbage in every call
@@ -174,9 +174,9 @@ func attempts(header []byte) int {
 func codeOf(err error) string {
 	switch {
 	case errors.Is(err, http1.ErrBad):
-		return api.CodeBadAnswer
+		return nodeapi.CodeBadAnswer
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed): // closed at the end of ctx
-		return api.CodeClientTimeout
+		return nodeapi.CodeClientTimeout
 	}
-	return api.CodeConnLost
+	return nodeapi.CodeConnLost
 }

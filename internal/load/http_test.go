@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
 )
@@ -81,7 +81,7 @@ func (s *site) serve(conn *net.TCPConn) {
 		if err != nil {
 			return
 		}
-		var body api.WriteRequest
+		var body nodeapi.WriteRequest
 		if json.NewDecoder(request.Body).Decode(&body) != nil {
 			return
 		}
@@ -234,27 +234,27 @@ func TestHTTPClient(t *testing.T) {
 			return say(conn, headOf("HTTP/1.1 503 Service Unavailable", fmt.Sprintf("Content-Length: %d", len(body)))+body)
 		}, history.Failed, "SQLITE_BUSY", 1},
 
-		{"closed without a word", func(*net.TCPConn, string) bool { return false }, history.Unknown, api.CodeConnLost, 2},
+		{"closed without a word", func(*net.TCPConn, string) bool { return false }, history.Unknown, nodeapi.CodeConnLost, 2},
 		{"reset without a word", func(conn *net.TCPConn, _ string) bool {
 			conn.SetLinger(0)
 			return false
-		}, history.Unknown, api.CodeConnLost, 2},
+		}, history.Unknown, nodeapi.CodeConnLost, 2},
 		{"closed in the head", func(conn *net.TCPConn, _ string) bool {
 			say(conn, "HTTP/1.1 200 OK\r\nContent-")
 			return false
-		}, history.Unknown, api.CodeConnLost, 2},
+		}, history.Unknown, nodeapi.CodeConnLost, 2},
 		{"closed in the body", func(conn *net.TCPConn, success string) bool {
 			say(conn, headOf("HTTP/1.1 200 OK", "Content-Length: 1000")+success)
 			return false
-		}, history.Unknown, api.CodeConnLost, 2},
-		{"garbage", func(conn *net.TCPConn, _ string) bool { return say(conn, "220 mail.example.com ESMTP\r\n") }, history.Unknown, api.CodeBadAnswer, 2},
-		{"not the contract's JSON", func(conn *net.TCPConn, _ string) bool { return plain(conn, "<html>") }, history.Unknown, api.CodeBadAnswer, 1},
+		}, history.Unknown, nodeapi.CodeConnLost, 2},
+		{"garbage", func(conn *net.TCPConn, _ string) bool { return say(conn, "220 mail.example.com ESMTP\r\n") }, history.Unknown, nodeapi.CodeBadAnswer, 2},
+		{"not the contract's JSON", func(conn *net.TCPConn, _ string) bool { return plain(conn, "<html>") }, history.Unknown, nodeapi.CodeBadAnswer, 1},
 		{"a body without end", func(conn *net.TCPConn, _ string) bool {
 			return say(conn, headOf("HTTP/1.1 200 OK", "Content-Length: 1048577"))
-		}, history.Unknown, api.CodeBadAnswer, 2},
+		}, history.Unknown, nodeapi.CodeBadAnswer, 2},
 		{"a head without end", func(conn *net.TCPConn, _ string) bool {
 			return say(conn, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100_000))
-		}, history.Unknown, api.CodeBadAnswer, 2},
+		}, history.Unknown, nodeapi.CodeBadAnswer, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			firstOver := make(chan struct{})
@@ -313,7 +313,7 @@ func TestHTTPClientTimeout(t *testing.T) {
 	if err := c.client.Connect(t.Context(), time.Now(), patient); err != nil {
 		t.Fatal(err)
 	}
-	c.want(hasty, history.Unknown, api.CodeClientTimeout)
+	c.want(hasty, history.Unknown, nodeapi.CodeClientTimeout)
 	close(thawed)
 	// The late answer to the first call must not be taken for the second's.
 	c.want(patient, history.OK, "")
@@ -340,7 +340,7 @@ func TestHTTPClientDeadlines(t *testing.T) {
 	c.client.conn.Until(time.Now().Add(hasty)) // or would be while the next one waits
 	time.Sleep(2 * hasty)
 	c.want(patient, history.OK, "")
-	c.want(hasty, history.Unknown, api.CodeClientTimeout)
+	c.want(hasty, history.Unknown, nodeapi.CodeClientTimeout)
 	if _, dialled := s.count(); dialled != 1 {
 		t.Errorf("%d connections, want 1", dialled)
 	}
@@ -356,10 +356,10 @@ func TestHTTPClientCancel(t *testing.T) {
 	})
 	t.Cleanup(func() { close(stalled) })
 	c := newCaller(t, s.url)
-	if op := c.do(ctx, patient); op.Outcome != history.Unknown || op.Code != api.CodeClientTimeout {
+	if op := c.do(ctx, patient); op.Outcome != history.Unknown || op.Code != nodeapi.CodeClientTimeout {
 		t.Errorf("cancelled in flight: %+v", op)
 	}
-	if op := c.do(ctx, patient); op.Outcome != history.Failed || op.Code != api.CodeConnRefused {
+	if op := c.do(ctx, patient); op.Outcome != history.Failed || op.Code != nodeapi.CodeConnRefused {
 		t.Errorf("cancelled before it was sent: %+v", op)
 	}
 	if calls, _ := s.count(); calls != 1 {
@@ -372,7 +372,7 @@ func TestHTTPClientRefused(t *testing.T) {
 	c := newCaller(t, s.url)
 	c.want(patient, history.OK, "")
 	s.stop()
-	c.want(patient, history.Failed, api.CodeConnRefused)
+	c.want(patient, history.Failed, nodeapi.CodeConnRefused)
 	if err := c.client.Connect(t.Context(), time.Now(), patient); err == nil {
 		t.Error("connected to nobody")
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store/sqlite"
 )
 
@@ -56,7 +56,7 @@ func post(b *testing.B, handler http.Handler) {
 	defer server.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		resp, err := server.Client().Post(server.URL+api.PathIncrement, asJSON, strings.NewReader(`{"key":"k"}`))
+		resp, err := server.Client().Post(server.URL+nodeapi.PathIncrement, asJSON, strings.NewReader(`{"key":"k"}`))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -123,7 +123,7 @@ func (n *Node) openForLab(x *exchange) answer {
 	case o != nil && want.back && o.name == "" && o.discipline == n.cfg.Discipline:
 		return n.openAnswer(o)
 	case o != nil && !want.back:
-		return refuse(http.StatusConflict, api.CodeConflict, o.path+" is open: close it first, with POST "+api.PathClose)
+		return refuse(http.StatusConflict, nodeapi.CodeConflict, o.path+" is open: close it first, with POST "+nodeapi.PathClose)
 	}
 	if err := n.release(x); err != nil {
 		return n.labAnswer(err)
@@ -134,7 +134,7 @@ func (n *Node) openForLab(x *exchange) answer {
 	}
 	if o, err = n.acquire(x.ctx, want); err != nil {
 		n.log.Error("the node stays closed", "error", err)
-		return refuse(http.StatusInternalServerError, api.CodeCannotOpen, err.Error())
+		return refuse(http.StatusInternalServerError, nodeapi.CodeCannotOpen, err.Error())
 	}
 	return n.openAnswer(o)
 }

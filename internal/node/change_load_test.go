@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -21,7 +21,7 @@ import (
 func journal(t *testing.T, url string) string {
 	t.Helper()
 	var settings SettingsResponse
-	must(t, json.Unmarshal([]byte(send(t, "GET", url+api.PathSettings, "").body), &settings))
+	must(t, json.Unmarshal([]byte(send(t, "GET", url+nodeapi.PathSettings, "").body), &settings))
 	return settings.Pragmas["journal_mode"]
 }
 
@@ -41,14 +41,14 @@ func TestTwoNodesSwitchTogether(t *testing.T) {
 	for i, mode := range []store.Journal{store.Delete, store.WAL, store.Delete, store.WAL, store.Delete} {
 		body := openingBody(t, "", quick(func(d *store.Discipline) { d.Journal = mode }))
 		if i > 0 {
-			together(nodes, func(n *process) { asks(t, n.url, api.PathClose, `{}`, 200) })
-			together(nodes, func(n *process) { asks(t, n.url, api.PathOpen, body, 200) })
+			together(nodes, func(n *process) { asks(t, n.url, nodeapi.PathClose, `{}`, 200) })
+			together(nodes, func(n *process) { asks(t, n.url, nodeapi.PathOpen, body, 200) })
 		}
 		for _, n := range nodes {
 			if got := journal(t, n.url); got != strings.ToLower(string(mode)) {
 				t.Errorf("after switch %d the journal is %s, want %s", i, got, mode)
 			}
-			asks(t, n.url, api.PathIncrement, `{"key":"k"}`, 200)
+			asks(t, n.url, nodeapi.PathIncrement, `{"key":"k"}`, 200)
 			counterIs(t, nodes[0].url, counted(i, n == nodes[1]))
 		}
 	}
@@ -85,19 +85,19 @@ func TestNothingAcknowledgedIsLostByCloseAndOpen(t *testing.T) {
 		for acknowledged.Load() < before+20 {
 			time.Sleep(time.Millisecond)
 		}
-		together(nodes, func(n *process) { asks(t, n.url, api.PathClose, `{}`, 200) })
+		together(nodes, func(n *process) { asks(t, n.url, nodeapi.PathClose, `{}`, 200) })
 		other := d
 		other.Journal = store.Journals[i%len(store.Journals)]
 		body := openingBody(t, fmt.Sprintf("lab-%d.db", i), other)
-		together(nodes, func(n *process) { asks(t, n.url, api.PathOpen, body, 200) })
+		together(nodes, func(n *process) { asks(t, n.url, nodeapi.PathOpen, body, 200) })
 	}
 	for _, n := range nodes {
-		asks(t, n.url, api.PathOpen, `{}`, 200)
+		asks(t, n.url, nodeapi.PathOpen, `{}`, 200)
 	}
 	over.Store(true)
 	load.Wait()
 	for _, n := range nodes {
-		asks(t, n.url, api.PathClose, `{}`, 200)
+		asks(t, n.url, nodeapi.PathClose, `{}`, 200)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
 	must(t, err)
@@ -118,11 +118,11 @@ func TestNothingAcknowledgedIsLostByCloseAndOpen(t *testing.T) {
 
 // incrementOnce counts what came of one increment.
 func incrementOnce(url string, acknowledged, refused, unknown *atomic.Int64) {
-	got, err := try("POST", url+api.PathIncrement, `{"key":"k"}`)
+	got, err := try("POST", url+nodeapi.PathIncrement, `{"key":"k"}`)
 	switch {
 	case err == nil && got.status == http.StatusOK:
 		acknowledged.Add(1)
-	case err == nil && strings.Contains(got.body, api.CodeClosed):
+	case err == nil && strings.Contains(got.body, nodeapi.CodeClosed):
 		refused.Add(1)
 		time.Sleep(time.Millisecond)
 	default:

@@ -12,14 +12,14 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 )
 
 // The rules of every request can be read off its tags.
 func TestTagsOfRequests(t *testing.T) {
 	requests := []any{
-		new(api.SessionRequest), new(resetCounter), new(resetStock), new(resetBalance), new(resetAll),
+		new(nodeapi.SessionRequest), new(resetCounter), new(resetStock), new(resetBalance), new(resetAll),
 	}
 	for _, op := range app.Operations {
 		requests = append(requests, op.New())
@@ -98,7 +98,7 @@ func TestDecode(t *testing.T) {
 		"SQL is only text":          {`{"item":"'; DROP TABLE inventory; --","quantity":3}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var r api.PurchaseRequest
+			var r nodeapi.PurchaseRequest
 			err := decode([]byte(c.body), &r)
 			var bad *invalid
 			switch {
@@ -127,7 +127,7 @@ func TestDecodeQuery(t *testing.T) {
 		"key=a;b":                               "query",
 		"key=" + strings.Repeat("x", maxName+1): "key",
 	} {
-		err := decodeQuery(query, new(api.IncrementRequest))
+		err := decodeQuery(query, new(nodeapi.IncrementRequest))
 		var bad *invalid
 		if (field == "") != (err == nil) || err != nil && (!errors.As(err, &bad) || bad.field != field) {
 			t.Errorf("query %q: error is %v, want one about %q", query, err, field)
@@ -181,7 +181,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var r api.PurchaseRequest
+		var r nodeapi.PurchaseRequest
 		err := decode(body, &r)
 		wantItem, wantQuantity, ok := obvious(body)
 		if (err == nil) != ok {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -60,16 +60,16 @@ const (
 
 var routes = func() map[string]route {
 	all := map[string]route{
-		api.PathHealth:   {http.MethodGet, true, ifOpen, (*Node).health},
-		api.PathMetrics:  {http.MethodGet, true, ifOpen, (*Node).metricsPage},
-		api.PathHold:     {http.MethodPost, false, toBeOpen, (*Node).hold},
-		api.PathCrash:    {http.MethodPost, false, toBeOpen, (*Node).crash},
-		api.PathReset:    {http.MethodPost, false, toBeOpen, (*Node).reset},
-		api.PathSession:  {http.MethodPost, false, toBeOpen, (*Node).session},
-		api.PathSettings: {http.MethodGet, false, toBeOpen, (*Node).settings},
-		api.PathFacts:    {http.MethodGet, false, toBeOpen, (*Node).facts},
-		api.PathClose:    {http.MethodPost, true, toChange, (*Node).closeForLab},
-		api.PathOpen:     {http.MethodPost, true, toChange, (*Node).openForLab},
+		nodeapi.PathHealth:   {http.MethodGet, true, ifOpen, (*Node).health},
+		nodeapi.PathMetrics:  {http.MethodGet, true, ifOpen, (*Node).metricsPage},
+		nodeapi.PathHold:     {http.MethodPost, false, toBeOpen, (*Node).hold},
+		nodeapi.PathCrash:    {http.MethodPost, false, toBeOpen, (*Node).crash},
+		nodeapi.PathReset:    {http.MethodPost, false, toBeOpen, (*Node).reset},
+		nodeapi.PathSession:  {http.MethodPost, false, toBeOpen, (*Node).session},
+		nodeapi.PathSettings: {http.MethodGet, false, toBeOpen, (*Node).settings},
+		nodeapi.PathFacts:    {http.MethodGet, false, toBeOpen, (*Node).facts},
+		nodeapi.PathClose:    {http.MethodPost, true, toChange, (*Node).closeForLab},
+		nodeapi.PathOpen:     {http.MethodPost, true, toChange, (*Node).openForLab},
 	}
 	for _, op := range app.Operations {
 		method := http.MethodPost
@@ -104,7 +104,7 @@ func (n *Node) operate(x *exchange, op app.Operation) answer {
 	return ok(attempts, call.Answer(n.cfg.Name, time.Since(x.start)))
 }
 
-// ServeHTTP answers one request as package api says.
+// ServeHTTP answers one request as package nodeapi says.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ctx: r.Context(), w: w, r: r, path: r.URL.Path, query: r.URL.RawQuery, start: time.Now()}
 	rt, known := routes[x.path]
@@ -138,7 +138,7 @@ func (n *Node) answer(x *exchange, rt route, known bool) answer {
 		case n.places <- struct{}{}:
 			defer func() { <-n.places }()
 		default:
-			return refuse(http.StatusServiceUnavailable, api.CodeOverloaded, "too many requests in flight")
+			return refuse(http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "too many requests in flight")
 		}
 	}
 	return n.work(x, rt)
@@ -172,9 +172,9 @@ func (n *Node) absence() answer {
 	n.gate.RLock()
 	defer n.gate.RUnlock()
 	if n.stopping {
-		return refuse(http.StatusServiceUnavailable, api.CodeStopping, "the node is stopping")
+		return refuse(http.StatusServiceUnavailable, nodeapi.CodeStopping, "the node is stopping")
 	}
-	return refuse(http.StatusServiceUnavailable, api.CodeClosed, "the node's database is "+api.ClosedByLab)
+	return refuse(http.StatusServiceUnavailable, nodeapi.CodeClosed, "the node's database is "+nodeapi.ClosedByLab)
 }
 
 // work runs the handler. A panic in it is an answer of 500, and the node lives:
@@ -188,7 +188,7 @@ func (n *Node) work(x *exchange, rt route) (a answer) {
 	defer func() {
 		if p := recover(); p != nil {
 			n.log.Error("panic", "path", x.path, "panic", p, "stack", string(debug.Stack()))
-			a = refuse(http.StatusInternalServerError, api.CodeInternal, "internal error")
+			a = refuse(http.StatusInternalServerError, nodeapi.CodeInternal, "internal error")
 		}
 	}()
 	return rt.handle(n, x)
@@ -203,18 +203,18 @@ var crossOrigin = http.NewCrossOriginProtection()
 func (n *Node) judge(x *exchange, rt route, known bool) (refused answer, ok bool) {
 	switch {
 	case !known:
-		return refuse(http.StatusNotFound, api.CodeNotFound, "no such path"), false
+		return refuse(http.StatusNotFound, nodeapi.CodeNotFound, "no such path"), false
 	case x.r.Method != rt.method && !(rt.method == http.MethodGet && x.r.Method == http.MethodHead):
 		x.w.Header().Set("Allow", strings.ReplaceAll(rt.method, http.MethodGet, "GET, HEAD"))
-		return refuse(http.StatusMethodNotAllowed, api.CodeMethodNotAllowed, "this path wants "+rt.method), false
+		return refuse(http.StatusMethodNotAllowed, nodeapi.CodeMethodNotAllowed, "this path wants "+rt.method), false
 	case strings.HasPrefix(x.path, "/lab/") && !n.cfg.Lab:
-		return refuse(http.StatusForbidden, api.CodeLabOnly, "the node was not started with --lab"), false
+		return refuse(http.StatusForbidden, nodeapi.CodeLabOnly, "the node was not started with --lab"), false
 	case crossOrigin.Check(x.r) != nil:
-		return refuse(http.StatusForbidden, api.CodeCrossOrigin, "a page from elsewhere may not write here"), false
+		return refuse(http.StatusForbidden, nodeapi.CodeCrossOrigin, "a page from elsewhere may not write here"), false
 	case rt.method == http.MethodPost && x.query != "":
 		return failure(&invalid{"query", "must be empty: this path takes a JSON body"}, 0), false
 	case rt.method == http.MethodPost && !acceptable(x.r.Header):
-		return refuse(http.StatusUnsupportedMediaType, api.CodeMediaType, "the body must be JSON in UTF-8, sent as application/json"), false
+		return refuse(http.StatusUnsupportedMediaType, nodeapi.CodeMediaType, "the body must be JSON in UTF-8, sent as application/json"), false
 	}
 	return answer{}, true
 }
@@ -246,7 +246,7 @@ func acceptable(h http.Header) bool {
 
 // readBody takes the whole body in, or returns the refusal.
 func (x *exchange) readBody() (refused answer, ok bool) {
-	tooLarge := refuse(http.StatusRequestEntityTooLarge, api.CodeTooLarge, "the body must be at most 64 KiB")
+	tooLarge := refuse(http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, "the body must be at most 64 KiB")
 	if x.r.ContentLength > maxBody {
 		return tooLarge, false
 	}

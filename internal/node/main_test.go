@@ -21,8 +21,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -197,7 +197,7 @@ func try(method, url, body string, header ...string) (reply, error) {
 	return reply{resp.StatusCode, resp.Header, string(text)}, err
 }
 
-func (r reply) failure(t *testing.T) (e api.Error) {
+func (r reply) failure(t *testing.T) (e nodeapi.Error) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.body), &e); err != nil {
 		t.Fatalf("answer %d is %q: %v", r.status, r.body, err)

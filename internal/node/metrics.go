@@ -12,7 +12,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/quiet"
 	"example.com/contend/internal/store"
 )
@@ -207,12 +207,12 @@ func (n *Node) metricsJSON(x *exchange) answer {
 // a busy cluster is. To call that ill health would have the node taken out of
 // service for the contention that it is there to show.
 func (n *Node) health(x *exchange) answer {
-	h := api.HealthResponse{
+	h := nodeapi.HealthResponse{
 		Status: "healthy", Container: n.cfg.Name, SQLite: n.cfg.SQLite, Engine: n.cfg.Engine, Lab: n.cfg.Lab,
 	}
 	h.DBPath, _ = n.lastPath()
 	if x.on == nil {
-		h.Status, h.Error = "unhealthy", api.ClosedByLab
+		h.Status, h.Error = "unhealthy", nodeapi.ClosedByLab
 		return answer{status: http.StatusServiceUnavailable, body: h}
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, probeWait)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // A sample is one line of the text format: a series and its value.
@@ -108,7 +108,7 @@ func TestMetricsText(t *testing.T) {
 		n.cfg.Name = "a \"quoted\" \\ name\nof two lines, \xff"
 		n.metrics.describe(n.cfg, n.on)
 	})
-	send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`)
+	send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 	send(t, "GET", s.url+"/made/up", "")
 	got := send(t, "GET", s.url+"/metrics?format=prometheus", "")
 	if kind := got.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
@@ -192,7 +192,7 @@ func TestMetricsCountTogether(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for i := range 100 {
-				m.answered(api.PathWrite, 200+i%3, 1, time.Millisecond)
+				m.answered(nodeapi.PathWrite, 200+i%3, 1, time.Millisecond)
 				m.refused("SQLITE_BUSY")
 				m.retries.Inc()
 			}
@@ -207,7 +207,7 @@ func TestMetricsCountTogether(t *testing.T) {
 // Once they are known, series are found without work for the collector.
 func TestCountingAllocatesNothing(t *testing.T) {
 	m := NewMetrics()
-	if n := testing.AllocsPerRun(100, func() { m.answered(api.PathWrite, 503, 2, time.Millisecond) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { m.answered(nodeapi.PathWrite, 503, 2, time.Millisecond) }); n > 0 {
 		t.Errorf("%v allocations for each request", n)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -50,7 +50,7 @@ func TestContract(t *testing.T) {
 				if got.status != c.status || !strings.Contains(got.body, c.want) {
 					t.Errorf("%s %s %s: %d %s, want %d %s", c.method, c.path, c.body, got.status, got.body, c.status, c.want)
 				}
-				if got.header.Get(api.HeaderAttempts) != "1" || got.header.Get("Content-Type") != asJSON {
+				if got.header.Get(nodeapi.HeaderAttempts) != "1" || got.header.Get("Content-Type") != asJSON {
 					t.Errorf("%s %s: headers are %v", c.method, c.path, got.header)
 				}
 			}
@@ -73,24 +73,24 @@ func TestRefusedRequestsChangeNothing(t *testing.T) {
 		status                          int
 		code, field                     string
 	}{
-		"no such path":             {"POST", "/api/decrement", good, asJSON, 404, api.CodeNotFound, ""},
-		"path below":               {"POST", "/api/increment/", good, asJSON, 404, api.CodeNotFound, ""},
-		"wrong method":             {"GET", "/api/increment", "", "", 405, api.CodeMethodNotAllowed, ""},
-		"wrong method for a query": {"DELETE", "/api/counter?key=k", "", "", 405, api.CodeMethodNotAllowed, ""},
-		"wrong media type":         {"POST", "/api/increment", good, "text/xml", 415, api.CodeMediaType, ""},
-		"malformed media type":     {"POST", "/api/increment", good, "application/", 415, api.CodeMediaType, ""},
-		"another charset":          {"POST", "/api/increment", good, "application/json; charset=latin1", 415, api.CodeMediaType, ""},
-		"too large a body":         {"POST", "/api/increment", `{"key":"` + strings.Repeat("x", maxBody) + `"}`, asJSON, 413, api.CodeTooLarge, ""},
-		"a query beside a body":    {"POST", "/api/increment?key=k", good, asJSON, 400, api.CodeInvalidArgument, "query"},
-		"empty key":                {"POST", "/api/increment", `{"key":""}`, asJSON, 400, api.CodeInvalidArgument, "key"},
-		"no body":                  {"POST", "/api/write", "", asJSON, 400, api.CodeInvalidArgument, "body"},
-		"too much data":            {"POST", "/api/write", `{"data":"` + strings.Repeat("x", 32<<10+1) + `"}`, asJSON, 400, api.CodeInvalidArgument, "data"},
-		"negative quantity":        {"POST", "/api/purchase", `{"item":"cup","quantity":-1}`, asJSON, 400, api.CodeInvalidArgument, "quantity"},
-		"transfer to oneself":      {"POST", "/api/transfer", `{"from":"a","to":"a","amount":1}`, asJSON, 400, api.CodeInvalidArgument, "to"},
-		"unknown parameter":        {"GET", "/api/counter?key=k&value=3", "", "", 400, api.CodeInvalidArgument, "value"},
-		"no parameter":             {"GET", "/api/counter", "", "", 400, api.CodeInvalidArgument, "key"},
-		"a total of something":     {"GET", "/api/total?key=k", "", "", 400, api.CodeInvalidArgument, "key"},
-		"unknown format":           {"GET", "/metrics?format=xml", "", "", 400, api.CodeInvalidArgument, "format"},
+		"no such path":             {"POST", "/api/decrement", good, asJSON, 404, nodeapi.CodeNotFound, ""},
+		"path below":               {"POST", "/api/increment/", good, asJSON, 404, nodeapi.CodeNotFound, ""},
+		"wrong method":             {"GET", "/api/increment", "", "", 405, nodeapi.CodeMethodNotAllowed, ""},
+		"wrong method for a query": {"DELETE", "/api/counter?key=k", "", "", 405, nodeapi.CodeMethodNotAllowed, ""},
+		"wrong media type":         {"POST", "/api/increment", good, "text/xml", 415, nodeapi.CodeMediaType, ""},
+		"malformed media type":     {"POST", "/api/increment", good, "application/", 415, nodeapi.CodeMediaType, ""},
+		"another charset":          {"POST", "/api/increment", good, "application/json; charset=latin1", 415, nodeapi.CodeMediaType, ""},
+		"too large a body":         {"POST", "/api/increment", `{"key":"` + strings.Repeat("x", maxBody) + `"}`, asJSON, 413, nodeapi.CodeTooLarge, ""},
+		"a query beside a body":    {"POST", "/api/increment?key=k", good, asJSON, 400, nodeapi.CodeInvalidArgument, "query"},
+		"empty key":                {"POST", "/api/increment", `{"key":""}`, asJSON, 400, nodeapi.CodeInvalidArgument, "key"},
+		"no body":                  {"POST", "/api/write", "", asJSON, 400, nodeapi.CodeInvalidArgument, "body"},
+		"too much data":            {"POST", "/api/write", `{"data":"` + strings.Repeat("x", 32<<10+1) + `"}`, asJSON, 400, nodeapi.CodeInvalidArgument, "data"},
+		"negative quantity":        {"POST", "/api/purchase", `{"item":"cup","quantity":-1}`, asJSON, 400, nodeapi.CodeInvalidArgument, "quantity"},
+		"transfer to oneself":      {"POST", "/api/transfer", `{"from":"a","to":"a","amount":1}`, asJSON, 400, nodeapi.CodeInvalidArgument, "to"},
+		"unknown parameter":        {"GET", "/api/counter?key=k&value=3", "", "", 400, nodeapi.CodeInvalidArgument, "value"},
+		"no parameter":             {"GET", "/api/counter", "", "", 400, nodeapi.CodeInvalidArgument, "key"},
+		"a total of something":     {"GET", "/api/total?key=k", "", "", 400, nodeapi.CodeInvalidArgument, "key"},
+		"unknown format":           {"GET", "/metrics?format=xml", "", "", 400, nodeapi.CodeInvalidArgument, "format"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := send(t, c.method, s.url+c.path, c.body, "Content-Type", c.contentType)
@@ -117,7 +117,7 @@ func TestBodiesThatAreJSONWhateverTheyAreCalled(t *testing.T) {
 		"text/plain;charset=UTF-8",          // fetch with a string, as in the seed's tests
 		"application/x-www-form-urlencoded", // curl -d
 	} {
-		if got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`, "Content-Type", contentType); got.status != 200 {
+		if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`, "Content-Type", contentType); got.status != 200 {
 			t.Errorf("%q: %d %s", contentType, got.status, got.body)
 		}
 	}
@@ -125,11 +125,11 @@ func TestBodiesThatAreJSONWhateverTheyAreCalled(t *testing.T) {
 
 func TestBrowsersAreKeptOutUnlessTheyAreAtHome(t *testing.T) {
 	s := serve(t, quick(nil), nil)
-	got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`, "Origin", "https://elsewhere.example")
-	if got.status != 403 || got.failure(t).Code != api.CodeCrossOrigin {
+	got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`, "Origin", "https://elsewhere.example")
+	if got.status != 403 || got.failure(t).Code != nodeapi.CodeCrossOrigin {
 		t.Errorf("from elsewhere: %d %s", got.status, got.body)
 	}
-	if got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`, "Origin", s.url); got.status != 200 {
+	if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`, "Origin", s.url); got.status != 200 {
 		t.Errorf("from home: %d %s", got.status, got.body)
 	}
 }
@@ -165,31 +165,31 @@ func TestRefusals(t *testing.T) {
 		code        string
 		attempts    string
 	}{
-		"at once":            {0, 0, api.CodeBusy, "1"},
-		"after busy_timeout": {30, 0, api.CodeTimeout, "1"},
-		"with every retry":   {0, 2, api.CodeBusy, "3"},
-		"patience and retry": {30, 1, api.CodeTimeout, "2"},
+		"at once":            {0, 0, nodeapi.CodeBusy, "1"},
+		"after busy_timeout": {30, 0, nodeapi.CodeTimeout, "1"},
+		"with every retry":   {0, 2, nodeapi.CodeBusy, "3"},
+		"patience and retry": {30, 1, nodeapi.CodeTimeout, "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, quick(func(d *store.Discipline) { d.BusyTimeout, d.Retries = c.busyTimeout, c.retries }), nil)
 			release := hold(t, s)
-			got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`)
+			got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 			e := got.failure(t)
 			if got.status != 503 || e.Code != c.code || e.Extended != "SQLITE_BUSY" || e.Error != "Database is busy" || e.Duration <= 0 {
 				t.Errorf("got %d %s, want 503 %s", got.status, got.body, c.code)
 			}
-			if got.header.Get(api.HeaderAttempts) != c.attempts {
-				t.Errorf("attempts are %s, want %s", got.header.Get(api.HeaderAttempts), c.attempts)
+			if got.header.Get(nodeapi.HeaderAttempts) != c.attempts {
+				t.Errorf("attempts are %s, want %s", got.header.Get(nodeapi.HeaderAttempts), c.attempts)
 			}
 			if n := strings.Count(s.log.String(), `"msg":"refused"`); fmt.Sprint(n) != c.attempts {
 				t.Errorf("%d refusals logged, want %s:\n%s", n, c.attempts, s.log)
 			}
 			release()
-			if got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`); got.status != 200 || !strings.Contains(got.body, `"value":1,`) {
+			if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`); got.status != 200 || !strings.Contains(got.body, `"value":1,`) {
 				t.Errorf("afterwards %d %s, want the first increment", got.status, got.body)
 			}
 			var m MetricsResponse
-			must(t, json.Unmarshal([]byte(send(t, "GET", s.url+api.PathMetrics, "").body), &m))
+			must(t, json.Unmarshal([]byte(send(t, "GET", s.url+nodeapi.PathMetrics, "").body), &m))
 			if fmt.Sprint(m.Refusals["SQLITE_BUSY"]) != c.attempts || m.Retries != int64(c.retries) || m.Requests != 2 {
 				t.Errorf("metrics are %+v", m)
 			}
@@ -209,10 +209,10 @@ func TestHalfATransferIsAnUnsureAnswer(t *testing.T) {
 	must(t, s.db.Reset(t.Context(), func(tx *app.Tx) error {
 		return errors.Join(tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
 	}))
-	got := send(t, "POST", s.url+api.PathTransfer, `{"from":"ann","to":"bob","amount":4}`)
+	got := send(t, "POST", s.url+nodeapi.PathTransfer, `{"from":"ann","to":"bob","amount":4}`)
 	e := got.failure(t)
-	if got.status != 500 || api.Certain(got.status) || e.Code != "SQLITE_BUSY" || got.header.Get(api.HeaderAttempts) != "1" {
-		t.Errorf("got %d %s after %s attempts, want an unsure 500 after one", got.status, got.body, got.header.Get(api.HeaderAttempts))
+	if got.status != 500 || nodeapi.Certain(got.status) || e.Code != "SQLITE_BUSY" || got.header.Get(nodeapi.HeaderAttempts) != "1" {
+		t.Errorf("got %d %s after %s attempts, want an unsure 500 after one", got.status, got.body, got.header.Get(nodeapi.HeaderAttempts))
 	}
 	release()
 	must(t, s.stop())
@@ -264,17 +264,17 @@ func (c *betweenConn) Run(statement int, args []any, row func([]any) error) erro
 
 func TestHealth(t *testing.T) {
 	s := serve(t, quick(func(d *store.Discipline) { d.Journal = store.Delete }), nil)
-	got := send(t, "GET", s.url+api.PathHealth, "")
+	got := send(t, "GET", s.url+nodeapi.PathHealth, "")
 	want := fmt.Sprintf(`{"status":"healthy","container":"app-1","dbPath":%q,"sqlite":%q,"lab":true}`, s.path, sqlite.Version())
 	if got.status != 200 || strings.TrimSpace(got.body) != want {
 		t.Errorf("got %d %s, want %s", got.status, got.body, want)
 	}
-	if got := send(t, "HEAD", s.url+api.PathHealth, ""); got.status != 200 || got.body != "" {
+	if got := send(t, "HEAD", s.url+nodeapi.PathHealth, ""); got.status != 200 || got.body != "" {
 		t.Errorf("HEAD: %d %q", got.status, got.body)
 	}
 	// A database that has become something else is ill health.
 	must(t, s.db.Close())
-	if got := send(t, "GET", s.url+api.PathHealth, ""); got.status != 503 || !strings.Contains(got.body, `"unhealthy"`) {
+	if got := send(t, "GET", s.url+nodeapi.PathHealth, ""); got.status != 503 || !strings.Contains(got.body, `"unhealthy"`) {
 		t.Errorf("closed: %d %s", got.status, got.body)
 	}
 }
@@ -284,14 +284,14 @@ func TestHealthAnswersWhileEveryConnectionIsBusy(t *testing.T) {
 	release := hold(t, s)
 	blocked := make(chan reply)
 	go func() {
-		r, _ := try("POST", s.url+api.PathIncrement, `{"key":"k"}`)
+		r, _ := try("POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 		blocked <- r
 	}()
 	awaitInFlight(t, s, 1)
-	if got := send(t, "GET", s.url+api.PathHealth, ""); got.status != 200 {
+	if got := send(t, "GET", s.url+nodeapi.PathHealth, ""); got.status != 200 {
 		t.Errorf("health is %d %s", got.status, got.body)
 	}
-	if got := send(t, "GET", s.url+api.PathMetrics, ""); got.status != 200 {
+	if got := send(t, "GET", s.url+nodeapi.PathMetrics, ""); got.status != 200 {
 		t.Errorf("metrics are %d %s", got.status, got.body)
 	}
 	release()
@@ -311,11 +311,11 @@ func awaitInFlight(t *testing.T, s *server, n int) {
 
 func TestMetricsForms(t *testing.T) {
 	s := serve(t, quick(nil), nil)
-	send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`)
-	send(t, "POST", s.url+api.PathIncrement, `{"key":""}`)
+	send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
+	send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":""}`)
 	send(t, "GET", s.url+"/made/up", "")
 	var m MetricsResponse
-	must(t, json.Unmarshal([]byte(send(t, "GET", s.url+api.PathMetrics, "").body), &m))
+	must(t, json.Unmarshal([]byte(send(t, "GET", s.url+nodeapi.PathMetrics, "").body), &m))
 	if m.Container != "app-1" || m.Database.TotalCounters != 1 || m.Uptime <= 0 || m.Requests != 3 || m.SQLite != sqlite.Version() || m.Discipline.Transaction != store.Immediate {
 		t.Errorf("metrics are %+v", m)
 	}
@@ -348,13 +348,13 @@ func TestOverload(t *testing.T) {
 	statuses := make(chan int)
 	for range 4 {
 		go func() {
-			r, _ := try("POST", s.url+api.PathIncrement, `{"key":"k"}`)
+			r, _ := try("POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 			statuses <- r.status
 		}()
 	}
 	awaitInFlight(t, s, 4)
-	got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`)
-	if got.status != 503 || got.failure(t).Code != api.CodeOverloaded || got.header.Get(api.HeaderAttempts) != "0" {
+	got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
+	if got.status != 503 || got.failure(t).Code != nodeapi.CodeOverloaded || got.header.Get(nodeapi.HeaderAttempts) != "0" {
 		t.Errorf("the fifth got %d %s", got.status, got.body)
 	}
 	release()
@@ -383,7 +383,7 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 		must(t, err)
 	}
 	for i := range 20 {
-		got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`)
+		got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 		if got.status != 200 {
 			t.Fatalf("request %d got %d %s", i, got.status, got.body)
 		}
@@ -396,7 +396,7 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 func TestSlowAnswerOutlivesTheReadTimeout(t *testing.T) {
 	s := serve(t, quick(nil), func(n *Node) { n.readTimeout = 50 * time.Millisecond })
 	start := time.Now()
-	got := send(t, "POST", s.url+api.PathHold, `{"ms":300}`)
+	got := send(t, "POST", s.url+nodeapi.PathHold, `{"ms":300}`)
 	if got.status != 200 || !strings.Contains(got.body, `"success":true`) {
 		t.Fatalf("got %d %q", got.status, got.body)
 	}
@@ -413,12 +413,12 @@ func TestPanicIsAnAnswer(t *testing.T) {
 		return errors.Join(tx.SetBalance("ann", 10), tx.SetBalance("bob", 0))
 	}))
 	for range 3 {
-		got := send(t, "POST", s.url+api.PathTransfer, `{"from":"ann","to":"bob","amount":4}`)
-		if got.status != 500 || got.failure(t).Code != api.CodeInternal {
+		got := send(t, "POST", s.url+nodeapi.PathTransfer, `{"from":"ann","to":"bob","amount":4}`)
+		if got.status != 500 || got.failure(t).Code != nodeapi.CodeInternal {
 			t.Errorf("got %d %s", got.status, got.body)
 		}
 	}
-	if got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`); got.status != 200 {
+	if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`); got.status != 200 {
 		t.Errorf("afterwards %d %s", got.status, got.body)
 	}
 	if !strings.Contains(s.log.String(), "on purpose") {
@@ -443,13 +443,13 @@ func TestLab(t *testing.T) {
 		`{}`:                                           400,
 		`[]`:                                           400,
 	} {
-		if got := send(t, "POST", s.url+api.PathReset, body); got.status != want {
+		if got := send(t, "POST", s.url+nodeapi.PathReset, body); got.status != want {
 			t.Errorf("reset %s: %d %s, want %d", body, got.status, got.body, want)
 		}
 	}
 	for path, bodies := range map[string][]string{
-		api.PathHold:  {`{}`, `{"ms":0}`, `{"ms":60001}`, `{"ms":"5"}`},
-		api.PathCrash: {`{}`, `{"after_ms":-1}`, `{"after_ms":60001}`},
+		nodeapi.PathHold:  {`{}`, `{"ms":0}`, `{"ms":60001}`, `{"ms":"5"}`},
+		nodeapi.PathCrash: {`{}`, `{"after_ms":-1}`, `{"after_ms":60001}`},
 	} {
 		for _, body := range bodies {
 			if got := send(t, "POST", s.url+path, body); got.status != 400 {
@@ -458,14 +458,14 @@ func TestLab(t *testing.T) {
 		}
 	}
 	var settings SettingsResponse
-	must(t, json.Unmarshal([]byte(send(t, "GET", s.url+api.PathSettings, "").body), &settings))
+	must(t, json.Unmarshal([]byte(send(t, "GET", s.url+nodeapi.PathSettings, "").body), &settings))
 	if settings.Pragmas["journal_mode"] != "wal" || settings.Pragmas["busy_timeout"] != "1234" || settings.Discipline.Journal != store.WAL {
 		t.Errorf("settings are %+v", settings)
 	}
 	if got := send(t, "POST", s.url+"/api/purchase", `{"item":"cup","quantity":1}`); !strings.Contains(got.body, `"left":6`) {
 		t.Errorf("purchase after reset: %s", got.body)
 	}
-	if got := send(t, "POST", s.url+api.PathReset, `{"clear":true}`); got.status != 200 {
+	if got := send(t, "POST", s.url+nodeapi.PathReset, `{"clear":true}`); got.status != 200 {
 		t.Errorf("clear: %d %s", got.status, got.body)
 	}
 	if got := send(t, "GET", s.url+"/api/counter?key=k", ""); !strings.Contains(got.body, `"value":0`) {
@@ -477,13 +477,13 @@ func TestLab(t *testing.T) {
 // it has been given back.
 func TestHoldTellsBothMoments(t *testing.T) {
 	s := serve(t, quick(func(d *store.Discipline) { d.BusyTimeout = 0 }), nil)
-	resp, err := client.Post(s.url+api.PathHold, asJSON, strings.NewReader(`{"ms":60000}`))
+	resp, err := client.Post(s.url+nodeapi.PathHold, asJSON, strings.NewReader(`{"ms":60000}`))
 	must(t, err)
-	if got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`); got.status != 503 {
+	if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`); got.status != 503 {
 		t.Errorf("while held: %d %s", got.status, got.body)
 	}
 	must(t, resp.Body.Close()) // the client goes away, and the hold with it
-	for send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`).status != 200 {
+	for send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`).status != 200 {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -491,11 +491,11 @@ func TestHoldTellsBothMoments(t *testing.T) {
 func TestLabIsClosedUnlessOpened(t *testing.T) {
 	s := serve(t, quick(nil), func(n *Node) { n.cfg.Lab = false })
 	for path, method := range map[string]string{
-		api.PathHold: "POST", api.PathCrash: "POST", api.PathReset: "POST", api.PathSettings: "GET",
-		api.PathFacts: "GET", api.PathClose: "POST", api.PathOpen: "POST",
+		nodeapi.PathHold: "POST", nodeapi.PathCrash: "POST", nodeapi.PathReset: "POST", nodeapi.PathSettings: "GET",
+		nodeapi.PathFacts: "GET", nodeapi.PathClose: "POST", nodeapi.PathOpen: "POST",
 	} {
 		got := send(t, method, s.url+path, `{}`)
-		if got.status != 403 || got.failure(t).Code != api.CodeLabOnly {
+		if got.status != 403 || got.failure(t).Code != nodeapi.CodeLabOnly {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
@@ -503,7 +503,7 @@ func TestLabIsClosedUnlessOpened(t *testing.T) {
 
 func TestStartLineTellsTheDiscipline(t *testing.T) {
 	s := serve(t, store.Green(), nil)
-	send(t, "GET", s.url+api.PathHealth, "")
+	send(t, "GET", s.url+nodeapi.PathHealth, "")
 	line, _, _ := strings.Cut(s.log.String(), "\n")
 	for _, want := range []string{
 		`"container":"app-1"`, s.addr, s.path, sqlite.Version(), `"driver":"modernc"`, `"journal":"WAL"`, `"synchronous":"FULL"`,

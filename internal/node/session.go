@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -22,9 +22,9 @@ func (n *Node) session(x *exchange) answer {
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, connectionWait)
 	defer cancel()
-	a := api.SessionResponse{Container: n.cfg.Name}
+	a := nodeapi.SessionResponse{Container: n.cfg.Name}
 	start := time.Now()
-	if r.Do == api.DoClose {
+	if r.Do == nodeapi.DoClose {
 		err = x.on.db.CloseSession(ctx, r.Session)
 		a.Waited = milliseconds(time.Since(start))
 		return n.sessionAnswer(x, a, err)
@@ -40,7 +40,7 @@ func (n *Node) session(x *exchange) answer {
 
 // decodeSession reads a request strictly: which fields it has to have hangs on
 // what it asks for.
-func decodeSession(body []byte) (r api.SessionRequest, act app.Act, err error) {
+func decodeSession(body []byte) (r nodeapi.SessionRequest, act app.Act, err error) {
 	if err := decode(body, &r); err != nil {
 		return r, act, err
 	}
@@ -67,7 +67,7 @@ func decodeSession(body []byte) (r api.SessionRequest, act app.Act, err error) {
 			return r, act, &invalid{f.name, f.wanted()}
 		}
 	}
-	if r.Do == api.DoCheckpoint && !slices.Contains(store.CheckpointModes, store.CheckpointMode(r.Name)) {
+	if r.Do == nodeapi.DoCheckpoint && !slices.Contains(store.CheckpointModes, store.CheckpointMode(r.Name)) {
 		return r, act, &invalid{"name", "must be PASSIVE, FULL, RESTART or TRUNCATE"}
 	}
 	return r, act, nil
@@ -75,7 +75,7 @@ func decodeSession(body []byte) (r api.SessionRequest, act app.Act, err error) {
 
 // sessionAnswer makes the answer. An error of the database has the same form as a
 // success.
-func (n *Node) sessionAnswer(x *exchange, a api.SessionResponse, err error) answer {
+func (n *Node) sessionAnswer(x *exchange, a nodeapi.SessionResponse, err error) answer {
 	var e *store.Error
 	if errors.Is(err, store.ErrClosed) {
 		return n.absence()

@@ -7,16 +7,16 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
 
 // ask sends one request to a session and returns the answer.
-func ask(t *testing.T, s *server, body string) (status int, a api.SessionResponse) {
+func ask(t *testing.T, s *server, body string) (status int, a nodeapi.SessionResponse) {
 	t.Helper()
-	got := send(t, "POST", s.url+api.PathSession, body)
+	got := send(t, "POST", s.url+nodeapi.PathSession, body)
 	if err := json.Unmarshal([]byte(got.body), &a); err != nil {
 		t.Fatalf("%s: %d %s", body, got.status, got.body)
 	}
@@ -64,7 +64,7 @@ func TestSessionContract(t *testing.T) {
 	}
 }
 
-func summary(a api.SessionResponse) string {
+func summary(a nodeapi.SessionResponse) string {
 	s := fmt.Sprint(a.Success)
 	if a.Value != nil {
 		s += fmt.Sprintf(" value=%d", *a.Value)
@@ -99,33 +99,33 @@ func TestSessionRequestsThatAreWrong(t *testing.T) {
 		{`{"session":"A","do":"checkpoint","name":"PASSIVE","value":-1}`, "value"},
 		{`{"session":"A","do":"checkpoint","name":"FULL); DROP TABLE data; --"}`, "name"},
 	} {
-		got := send(t, "POST", s.url+api.PathSession, c.body)
-		if e := got.failure(t); got.status != 400 || e.Code != api.CodeInvalidArgument || e.Field != c.field {
+		got := send(t, "POST", s.url+nodeapi.PathSession, c.body)
+		if e := got.failure(t); got.status != 400 || e.Code != nodeapi.CodeInvalidArgument || e.Field != c.field {
 			t.Errorf("%s: %d %s, want 400 about %q", c.body, got.status, got.body, c.field)
 		}
 	}
-	if got := send(t, "POST", s.url+api.PathSession, `{"session":"A","do":"read-stock","name":"pen"}`); got.status != 404 {
+	if got := send(t, "POST", s.url+nodeapi.PathSession, `{"session":"A","do":"read-stock","name":"pen"}`); got.status != 404 {
 		t.Errorf("no such item: %d %s", got.status, got.body)
 	}
 }
 
 func TestSessionsNeedTheLab(t *testing.T) {
 	s := serve(t, quick(nil), func(n *Node) { n.cfg.Lab = false })
-	got := send(t, "POST", s.url+api.PathSession, `{"session":"A","do":"open"}`)
-	if got.status != 403 || got.failure(t).Code != api.CodeLabOnly {
+	got := send(t, "POST", s.url+nodeapi.PathSession, `{"session":"A","do":"open"}`)
+	if got.status != 403 || got.failure(t).Code != nodeapi.CodeLabOnly {
 		t.Errorf("got %d %s, want 403", got.status, got.body)
 	}
 }
 
 func TestSessionRefusals(t *testing.T) {
-	for busyTimeout, code := range map[store.Milliseconds]string{0: api.CodeBusy, 30: api.CodeTimeout} {
+	for busyTimeout, code := range map[store.Milliseconds]string{0: nodeapi.CodeBusy, 30: nodeapi.CodeTimeout} {
 		s := serve(t, quick(func(d *store.Discipline) { d.BusyTimeout = busyTimeout }), nil)
 		ask(t, s, `{"session":"A","do":"begin-immediate"}`)
 		status, a := ask(t, s, `{"session":"B","do":"begin-immediate"}`)
 		if status != 503 || a.Code != code || a.Extended != "SQLITE_BUSY" || a.Open || a.Waited < float64(busyTimeout) {
 			t.Errorf("%d %+v, want 503 %s after %d ms", status, a, code, busyTimeout)
 		}
-		if got := send(t, "POST", s.url+api.PathIncrement, `{"key":"k"}`); got.status != 503 {
+		if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`); got.status != 503 {
 			t.Errorf("the application was not refused: %d %s", got.status, got.body)
 		}
 	}
@@ -136,8 +136,8 @@ func TestTooManySessions(t *testing.T) {
 	for i := range app.MaxSessions {
 		ask(t, s, fmt.Sprintf(`{"session":"%d","do":"open"}`, i))
 	}
-	got := send(t, "POST", s.url+api.PathSession, `{"session":"more","do":"open"}`)
-	if e := got.failure(t); got.status != 503 || e.Code != api.CodeOverloaded || !strings.Contains(e.Error, "too many sessions") {
+	got := send(t, "POST", s.url+nodeapi.PathSession, `{"session":"more","do":"open"}`)
+	if e := got.failure(t); got.status != 503 || e.Code != nodeapi.CodeOverloaded || !strings.Contains(e.Error, "too many sessions") {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 }
@@ -151,7 +151,7 @@ func TestForgottenSessionDoesNotHoldUpTheEnd(t *testing.T) {
 	ask(t, s, `{"session":"A","do":"set-counter","name":"k","value":100}`)
 	waiting := make(chan reply)
 	go func() {
-		r, _ := try("POST", s.url+api.PathIncrement, `{"key":"k"}`)
+		r, _ := try("POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 		waiting <- r
 	}()
 	awaitInFlight(t, s, 1)

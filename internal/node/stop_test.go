@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -62,7 +62,7 @@ func incrementUntilGone(url string, acknowledged, unknown *atomic.Int64) {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	for {
-		resp, err := client.Post(url+api.PathIncrement, asJSON, strings.NewReader(`{"key":"k"}`))
+		resp, err := client.Post(url+nodeapi.PathIncrement, asJSON, strings.NewReader(`{"key":"k"}`))
 		if err != nil {
 			if !strings.Contains(err.Error(), "connection refused") {
 				unknown.Add(1)
@@ -74,7 +74,7 @@ func incrementUntilGone(url string, acknowledged, unknown *atomic.Int64) {
 		switch {
 		case resp.StatusCode == http.StatusOK && err == nil:
 			acknowledged.Add(1)
-		case !api.Certain(resp.StatusCode):
+		case !nodeapi.Certain(resp.StatusCode):
 			unknown.Add(1)
 		}
 	}
@@ -86,7 +86,7 @@ func TestRequestThatComesTooLateIsRefused(t *testing.T) {
 	release := hold(t, s) // keeps one request in flight, and so the node
 	begun := make(chan reply)
 	go func() {
-		r, _ := try("POST", s.url+api.PathIncrement, `{"key":"k"}`)
+		r, _ := try("POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`)
 		begun <- r
 	}()
 	awaitInFlight(t, s, 1)
@@ -112,10 +112,10 @@ func TestRequestThatComesTooLateIsRefused(t *testing.T) {
 	must(t, err)
 	resp, err = http.ReadResponse(in, nil)
 	must(t, err)
-	var e api.Error
+	var e nodeapi.Error
 	must(t, json.NewDecoder(resp.Body).Decode(&e))
 	resp.Body.Close()
-	if resp.StatusCode != 503 || e.Code != api.CodeStopping || !resp.Close {
+	if resp.StatusCode != 503 || e.Code != nodeapi.CodeStopping || !resp.Close {
 		t.Errorf("got %d %+v, close %t; want 503 STOPPING and a closed connection", resp.StatusCode, e, resp.Close)
 	}
 	release()
@@ -136,11 +136,11 @@ func TestCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shared.db")
 	n := startProcess(t, "app-1", path, quick(func(d *store.Discipline) { d.Synchronous = store.Full }))
 	for range 3 {
-		if got := send(t, "POST", n.url+api.PathIncrement, `{"key":"k"}`); got.status != 200 {
+		if got := send(t, "POST", n.url+nodeapi.PathIncrement, `{"key":"k"}`); got.status != 200 {
 			t.Fatalf("got %d %s", got.status, got.body)
 		}
 	}
-	resp, err := client.Post(n.url+api.PathCrash, asJSON, strings.NewReader(`{"after_ms":1}`))
+	resp, err := client.Post(n.url+nodeapi.PathCrash, asJSON, strings.NewReader(`{"after_ms":1}`))
 	must(t, err)
 	if _, err := io.ReadAll(resp.Body); err == nil {
 		t.Error("the answer to a crash came to its end")

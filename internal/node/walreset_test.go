@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -34,9 +34,9 @@ func TestWALResetBugIsToldOf(t *testing.T) {
 			}
 			// It hangs on the mode, which the lab can change.
 			for _, mode := range []store.Journal{store.WAL, store.Truncate} {
-				asks(t, s.url, api.PathClose, `{}`, 200)
+				asks(t, s.url, nodeapi.PathClose, `{}`, 200)
 				before := len(warnings(s))
-				asks(t, s.url, api.PathOpen, openingBody(t, "", quick(func(d *store.Discipline) { d.Journal = mode })), 200)
+				asks(t, s.url, nodeapi.PathOpen, openingBody(t, "", quick(func(d *store.Discipline) { d.Journal = mode })), 200)
 				fixed, known := store.WALResetFixed(c.engine)
 				want := known && !fixed && mode == store.WAL
 				if warned := len(warnings(s)) > before; warned != want {
@@ -61,7 +61,7 @@ func warnings(s *server) (lines []string) {
 func tellsOfBug(t *testing.T, s *server, want bool) {
 	t.Helper()
 	var m MetricsResponse
-	must(t, json.Unmarshal([]byte(send(t, "GET", s.url+api.PathMetrics, "").body), &m))
+	must(t, json.Unmarshal([]byte(send(t, "GET", s.url+nodeapi.PathMetrics, "").body), &m))
 	gauge := map[bool]string{false: "\ncontend_wal_reset_bug 0\n", true: "\ncontend_wal_reset_bug 1\n"}[want]
 	page := send(t, "GET", s.url+"/metrics?format=prometheus", "").body
 	if m.WALResetBug != want || !strings.Contains(page, gauge) {

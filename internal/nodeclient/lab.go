@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -16,7 +16,7 @@ import (
 type Refusal struct {
 	Path   string // "/lab/open"
 	Status int    // HTTP's
-	Code   string // one of package api's; "" where the answer was not a node's
+	Code   string // one of package nodeapi's; "" where the answer was not a node's
 	Words  string // for people
 }
 
@@ -53,19 +53,19 @@ func post(ctx context.Context, node, path string, body map[string]any) error {
 
 // SetStock sets the stock of item, whatever it was.
 func SetStock(ctx context.Context, node, item string, stock int64) error {
-	return post(ctx, node, api.PathReset, map[string]any{"item": item, "stock": stock})
+	return post(ctx, node, nodeapi.PathReset, map[string]any{"item": item, "stock": stock})
 }
 
 // SetBalance sets the balance of account, whatever it was.
 func SetBalance(ctx context.Context, node, account string, balance int64) error {
-	return post(ctx, node, api.PathReset, map[string]any{"account": account, "balance": balance})
+	return post(ctx, node, nodeapi.PathReset, map[string]any{"account": account, "balance": balance})
 }
 
 // Hold has a node take the write lock and keep it for d. It returns when the
 // node holds the lock; wait returns when the node has released it. When ctx is
 // done the node releases it early.
 func Hold(ctx context.Context, node string, d time.Duration) (wait func() error, err error) {
-	resp, err := send(ctx, client, node+api.PathHold, map[string]any{"ms": d.Milliseconds()})
+	resp, err := send(ctx, client, node+nodeapi.PathHold, map[string]any{"ms": d.Milliseconds()})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func Hold(ctx context.Context, node string, d time.Duration) (wait func() error,
 // cache for the disk, and kill itself with SIGKILL after d, before any commit. It
 // returns when the node has written; until its end the node holds the write lock.
 func Crash(ctx context.Context, node string, d time.Duration) error {
-	resp, err := send(ctx, client, node+api.PathCrash, map[string]any{"after_ms": d.Milliseconds()})
+	resp, err := send(ctx, client, node+nodeapi.PathCrash, map[string]any{"after_ms": d.Milliseconds()})
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func Crash(ctx context.Context, node string, d time.Duration) error {
 
 // Facts returns what a node's database holds now. Other nodes may be using it.
 func Facts(ctx context.Context, node string) (facts store.Facts, err error) {
-	resp, err := send(ctx, client, node+api.PathFacts, nil)
+	resp, err := send(ctx, client, node+nodeapi.PathFacts, nil)
 	if err != nil {
 		return facts, err
 	}
@@ -98,13 +98,13 @@ func Facts(ctx context.Context, node string) (facts store.Facts, err error) {
 		return facts, err
 	}
 	if err := json.Unmarshal(body, &facts); err != nil {
-		return facts, fmt.Errorf("%s: not a node's answer: %w", api.PathFacts, err)
+		return facts, fmt.Errorf("%s: not a node's answer: %w", nodeapi.PathFacts, err)
 	}
 	return facts, nil
 }
 
 // Close has a node finish what it has begun, refuse what comes with
-// [api.CodeClosed], and close its database. With remove the node also removes
+// [nodeapi.CodeClosed], and close its database. With remove the node also removes
 // the files of the database that was open last, if the lab made it; of several
 // nodes on one database, close all before any removes it. Closing twice does no
 // harm.
@@ -113,7 +113,7 @@ func Close(ctx context.Context, node string, remove bool) error {
 	if remove {
 		body["remove"] = true
 	}
-	return post(ctx, node, api.PathClose, body)
+	return post(ctx, node, nodeapi.PathClose, body)
 }
 
 // Open has a node, closed before, open database under d: the name of a file like
@@ -128,5 +128,5 @@ func Open(ctx context.Context, node, database string, d *store.Discipline) error
 	if d != nil {
 		body["discipline"] = d
 	}
-	return post(ctx, node, api.PathOpen, body)
+	return post(ctx, node, nodeapi.PathOpen, body)
 }

@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -67,7 +67,7 @@ type Answer struct {
 	Status int // HTTP's
 	Body   []byte
 
-	// Of the [api.Error] in Body; "" where there is none.
+	// Of the [nodeapi.Error] in Body; "" where there is none.
 	Code      string
 	Reason    string // for people
 	Container string // the name of the node that answers
@@ -81,7 +81,7 @@ func read(resp *http.Response, limit int64) (*Answer, error) {
 		return nil, fmt.Errorf("%s %s: %w", resp.Request.Method, resp.Request.URL, err)
 	}
 	a := &Answer{URL: resp.Request.URL.String(), Status: resp.StatusCode, Body: body}
-	var e api.Error
+	var e nodeapi.Error
 	if json.Unmarshal(body, &e) == nil {
 		a.Code, a.Reason, a.Container = e.Code, e.Error, e.Container
 	}
@@ -102,14 +102,14 @@ func Get(ctx context.Context, url string, patience time.Duration) (*Answer, erro
 
 // Look reads the health of whatever is at base, within 5 s.
 func Look(ctx context.Context, base string) (*Answer, error) {
-	return Get(ctx, base+api.PathHealth, Patience)
+	return Get(ctx, base+nodeapi.PathHealth, Patience)
 }
 
 // Health is the health that a node on SQLite answered; nil where a does not
 // come from one. Balancers and other services have a /health too, but only a
 // node names itself, its database and its SQLite.
-func (a *Answer) Health() *api.HealthResponse {
-	var h api.HealthResponse
+func (a *Answer) Health() *nodeapi.HealthResponse {
+	var h nodeapi.HealthResponse
 	if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable ||
 		json.Unmarshal(a.Body, &h) != nil || h.Status != "healthy" && h.Status != "unhealthy" ||
 		h.Container == "" || h.DBPath == "" || h.SQLite == "" {
@@ -140,7 +140,7 @@ func Healthy(ctx context.Context, base string) (engine string, healthy bool) {
 	if err != nil {
 		return "", false
 	}
-	var h api.HealthResponse
+	var h nodeapi.HealthResponse
 	_ = json.Unmarshal(a.Body, &h) // a balancer's health need not be JSON
 	return cmp.Or(h.SQLite, h.Engine), a.Status == http.StatusOK
 }
@@ -174,7 +174,7 @@ func Discipline(ctx context.Context, node string) (store.Discipline, error) {
 	var m struct {
 		Discipline store.Discipline `json:"discipline"`
 	}
-	if err := insist(ctx, node+api.PathMetrics, &m); err != nil {
+	if err := insist(ctx, node+nodeapi.PathMetrics, &m); err != nil {
 		return m.Discipline, err
 	}
 	return m.Discipline, m.Discipline.Validate()
@@ -182,8 +182,8 @@ func Discipline(ctx context.Context, node string) (store.Discipline, error) {
 
 // Counter reads the counter key, which is 0 where nobody has incremented it.
 func Counter(ctx context.Context, node, key string) (int64, error) {
-	var c api.CounterResponse
-	err := insist(ctx, node+api.PathCounter+"?key="+url.QueryEscape(key), &c)
+	var c nodeapi.CounterResponse
+	err := insist(ctx, node+nodeapi.PathCounter+"?key="+url.QueryEscape(key), &c)
 	if err == nil && c.Key != key {
 		err = errors.New("the answer is about another counter")
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/node"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 )
@@ -55,9 +55,9 @@ func TestTheDatabaseOfARealNode(t *testing.T) {
 		if err := errors.Join(err, errLook); err != nil {
 			t.Fatalf("%s: %v", when, err)
 		}
-		want := api.HealthResponse{Status: status, Container: "app-1", DBPath: filepath.Join(dir, database), SQLite: sqlite.Version(), Lab: true}
+		want := nodeapi.HealthResponse{Status: status, Container: "app-1", DBPath: filepath.Join(dir, database), SQLite: sqlite.Version(), Lab: true}
 		if status == "unhealthy" {
-			want.Error = api.ClosedByLab
+			want.Error = nodeapi.ClosedByLab
 		}
 		if h := a.Health(); h == nil || *h != want {
 			t.Errorf("%s: %+v; want %+v", when, h, want)
@@ -72,11 +72,11 @@ func TestTheDatabaseOfARealNode(t *testing.T) {
 	is("at first", SetStock(ctx, url, "book", 50), "healthy", "shared.db", own)
 
 	var refusal *Refusal
-	if err := Open(ctx, url, "lab-1.db", &other); !errors.As(err, &refusal) || refusal.Code != api.CodeConflict || refusal.Status != http.StatusConflict {
+	if err := Open(ctx, url, "lab-1.db", &other); !errors.As(err, &refusal) || refusal.Code != nodeapi.CodeConflict || refusal.Status != http.StatusConflict {
 		t.Errorf("open while open: %v", err)
 	}
 	is("closed", errors.Join(Close(ctx, url, false), Close(ctx, url, true)), "unhealthy", "shared.db", own)
-	if _, err := Facts(ctx, url); !errors.As(err, &refusal) || refusal.Code != api.CodeClosed {
+	if _, err := Facts(ctx, url); !errors.As(err, &refusal) || refusal.Code != nodeapi.CodeClosed {
 		t.Errorf("facts while closed: %v", err)
 	}
 	if _, err := Counter(ctx, url, "k"); err == nil || !strings.Contains(err.Error(), "answered 503 CLOSED") {

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // Sessions is a client of lab sessions. Unlike the rest of the package it keeps
@@ -23,25 +23,25 @@ func NewSessions(atOnce int) *Sessions {
 }
 
 // CloseIdle closes the connections that no request uses. It closes no session:
-// that is [api.DoClose].
+// that is [nodeapi.DoClose].
 func (s *Sessions) CloseIdle() { s.client.CloseIdleConnections() }
 
 // A Reply is the database's answer to a session's request, a success or a refusal.
 type Reply struct {
-	api.SessionResponse
+	nodeapi.SessionResponse
 	Outcome history.Outcome
 }
 
 // Do sends request to node and returns the reply, or an error where the request
 // never came to the database. It calls sent, which may be nil, when the request
 // has been written to the connection.
-func (s *Sessions) Do(ctx context.Context, node string, request api.SessionRequest, sent func()) (Reply, error) {
+func (s *Sessions) Do(ctx context.Context, node string, request nodeapi.SessionRequest, sent func()) (Reply, error) {
 	if sent != nil {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			WroteRequest: func(httptrace.WroteRequestInfo) { sent() },
 		})
 	}
-	resp, err := send(ctx, s.client, node+api.PathSession, request)
+	resp, err := send(ctx, s.client, node+nodeapi.PathSession, request)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -64,7 +64,7 @@ func understand(status int, body []byte) (Reply, error) {
 		r.Outcome = history.OK
 	case status == http.StatusOK || !strings.HasPrefix(r.Code, "SQLITE_"):
 		return r, fmt.Errorf("answer %d: %s: %s", status, r.Code, r.Error)
-	case api.Certain(status):
+	case nodeapi.Certain(status):
 		r.Outcome = history.Failed
 	}
 	return r, nil

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 func TestUnderstand(t *testing.T) {
@@ -45,7 +45,7 @@ func FuzzUnderstand(f *testing.F) {
 		switch {
 		case err != nil && r.Outcome != history.Unknown,
 			r.Outcome == history.OK && (status != 200 || !json.Valid(body) || !r.Success),
-			r.Outcome == history.Failed && !api.Certain(status):
+			r.Outcome == history.Failed && !nodeapi.Certain(status):
 			t.Fatalf("%d %q: %+v, %v", status, body, r, err)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"example.com/contend/check"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/units"
 )
@@ -225,10 +225,10 @@ func trialOf(e entry) *run.TrialResult { return cmp.Or(e.trial, &run.TrialResult
 // countColumns are filled by every trial that sends requests.
 var countColumns = []column[entry]{
 	counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }),
-	counting("busy", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[api.CodeBusy])) }),
-	counting("time"+softHyphen+"out", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[api.CodeTimeout])) }),
+	counting("busy", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeBusy])) }),
+	counting("time"+softHyphen+"out", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeTimeout])) }),
 	counting("other", "", func(t *run.TrialResult) string {
-		return units.Count(int64(t.Ops.Total - t.Ops.OK - t.Codes[api.CodeBusy] - t.Codes[api.CodeTimeout]))
+		return units.Count(int64(t.Ops.Total - t.Ops.OK - t.Codes[nodeapi.CodeBusy] - t.Codes[nodeapi.CodeTimeout]))
 	}),
 	{head{Name: "lost", Number: true}, func(e entry) cell {
 		lost := trialOf(e).Lost

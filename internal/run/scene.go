@@ -17,7 +17,7 @@ type Scene struct {
 type Step struct {
 	Session string `json:"session"`         // "A"; it is open before the scene starts
 	Node    string `json:"node"`            // the node of the session: "app-1"
-	Do      string `json:"do"`              // one of package api's Do constants
+	Do      string `json:"do"`              // one of package nodeapi's Do constants
 	Name    string `json:"name,omitempty"`  // the counter, item or account
 	To      string `json:"to,omitempty"`    // of a payment
 	Value   int64  `json:"value,omitempty"` // what a step writes

@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/trace"
+	"example.com/contend/internal/locktrace"
 )
 
 // Names of a recording's files within its directory.
@@ -57,8 +57,8 @@ func loadHistory(fsys fs.FS, name string) ([]history.Op, error) {
 
 // LoadTraces reads what the nodes wrote of their attempts into dir, a path of fsys, in
 // the order in which the attempts began.
-func LoadTraces(fsys fs.FS, dir string) ([]trace.Attempt, error) {
-	var all []trace.Attempt
+func LoadTraces(fsys fs.FS, dir string) ([]locktrace.Attempt, error) {
+	var all []locktrace.Attempt
 	for _, pattern := range []string{TraceFiles, "*/" + TraceFiles} {
 		names, err := fs.Glob(fsys, path.Join(dir, pattern))
 		if err != nil {
@@ -69,7 +69,7 @@ func LoadTraces(fsys fs.FS, dir string) ([]trace.Attempt, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read trace: %w", err)
 			}
-			attempts, err := trace.Read(f)
+			attempts, err := locktrace.Read(f)
 			f.Close() // it was only read
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
@@ -77,6 +77,6 @@ func LoadTraces(fsys fs.FS, dir string) ([]trace.Attempt, error) {
 			all = append(all, attempts...)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b trace.Attempt) int { return cmp.Compare(a.Began, b.Began) })
+	slices.SortStableFunc(all, func(a, b locktrace.Attempt) int { return cmp.Compare(a.Began, b.Began) })
 	return all, nil
 }

@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/run"
 )
@@ -83,7 +83,7 @@ func (p *player) open(ctx context.Context, s *run.Scene) error {
 		}
 		a := &actor{session: step.Session, node: step.Node, idle: make(chan struct{}), read: map[string]int64{}}
 		close(a.idle)
-		if _, err := p.do(ctx, a, api.SessionRequest{Do: api.DoOpen}, nil); err != nil {
+		if _, err := p.do(ctx, a, nodeapi.SessionRequest{Do: nodeapi.DoOpen}, nil); err != nil {
 			return fmt.Errorf("open session %s: %w", a.session, err)
 		}
 		p.actors[step.Session] = a
@@ -97,7 +97,7 @@ func (p *player) close(ctx context.Context) error {
 	defer cancel()
 	// One error is enough.
 	return cmp.Or(cluster.Each(slices.Collect(maps.Values(p.actors)), func(a *actor) error {
-		if _, err := p.do(ctx, a, api.SessionRequest{Do: api.DoClose}, nil); err != nil {
+		if _, err := p.do(ctx, a, nodeapi.SessionRequest{Do: nodeapi.DoClose}, nil); err != nil {
 			return fmt.Errorf("close session %s: %w", a.session, err)
 		}
 		return nil
@@ -105,7 +105,7 @@ func (p *player) close(ctx context.Context) error {
 }
 
 // do sends a request to a's session; see [nodeclient.Sessions.Do].
-func (p *player) do(ctx context.Context, a *actor, request api.SessionRequest, sent func()) (nodeclient.Reply, error) {
+func (p *player) do(ctx context.Context, a *actor, request nodeapi.SessionRequest, sent func()) (nodeclient.Reply, error) {
 	request.Session = a.session
 	return p.sessions.Do(ctx, p.base+"/"+a.node, request, sent)
 }
@@ -149,7 +149,7 @@ func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *ru
 	defer left()
 	e.Step, e.Sent = *step, time.Since(p.start)
 	defer func() { e.Answered = time.Since(p.start) }()
-	request := api.SessionRequest{Do: step.Do, Name: step.Name, To: step.To, Value: step.Value}
+	request := nodeapi.SessionRequest{Do: step.Do, Name: step.Name, To: step.To, Value: step.Value}
 	if thing, sets := strings.CutPrefix(step.Do, "set-"); sets {
 		before, known := a.read[thing+" "+step.Name]
 		if step.Relative && !known {
@@ -166,7 +166,7 @@ func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *ru
 	case err == nil:
 		take(e, answer)
 	case ctx.Err() != nil:
-		e.Code = api.CodeClientTimeout
+		e.Code = nodeapi.CodeClientTimeout
 	default:
 		p.stop(fmt.Errorf("step %d, %s of session %s: %w", i+1, step.Do, step.Session, err))
 	}

@@ -14,9 +14,9 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/scene"
 	"example.com/contend/internal/store"
@@ -48,7 +48,7 @@ func stage(t *testing.T, journal store.Journal, busyTimeout store.Milliseconds) 
 		http.DefaultClient.CloseIdleConnections()
 		goleak.VerifyNone(t)
 	})
-	resp, err := http.Post(c.Nodes()[0].URL+api.PathReset, "application/json", strings.NewReader(`{"item":"cup","stock":10}`))
+	resp, err := http.Post(c.Nodes()[0].URL+nodeapi.PathReset, "application/json", strings.NewReader(`{"item":"cup","stock":10}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,11 +114,11 @@ func took(e run.StepEvent) time.Duration { return e.Answered - e.Sent }
 func TestDeferredTransactionsInARollbackJournal(t *testing.T) {
 	c := stage(t, store.Delete, 300)
 	events := play(t, c,
-		on("A", api.DoBeginDeferred), on("B", api.DoBeginDeferred),
-		cup("A", api.DoReadStock, 0), cup("B", api.DoReadStock, 0),
-		cup("A", api.DoSetStock, 9), cup("B", api.DoSetStock, 8),
-		on("A", api.DoCommit), on("B", api.DoRollback), on("A", api.DoCommit),
-		cup("B", api.DoReadStock, 0),
+		on("A", nodeapi.DoBeginDeferred), on("B", nodeapi.DoBeginDeferred),
+		cup("A", nodeapi.DoReadStock, 0), cup("B", nodeapi.DoReadStock, 0),
+		cup("A", nodeapi.DoSetStock, 9), cup("B", nodeapi.DoSetStock, 8),
+		on("A", nodeapi.DoCommit), on("B", nodeapi.DoRollback), on("A", nodeapi.DoCommit),
+		cup("B", nodeapi.DoReadStock, 0),
 	)
 	wantTold(t, events,
 		"A begin-deferred: ok, open", "B begin-deferred: ok, open",
@@ -138,10 +138,10 @@ func TestDeferredTransactionsInARollbackJournal(t *testing.T) {
 func TestStaleSnapshotInWAL(t *testing.T) {
 	c := stage(t, store.WAL, 300)
 	wantTold(t, play(t, c,
-		on("A", api.DoBeginDeferred), cup("A", api.DoReadStock, 0),
-		on("B", api.DoBeginImmediate), cup("B", api.DoSetStock, 9), on("B", api.DoCommit),
-		cup("A", api.DoReadStock, 0), cup("A", api.DoSetStock, 8), on("A", api.DoRollback),
-		cup("A", api.DoReadStock, 0),
+		on("A", nodeapi.DoBeginDeferred), cup("A", nodeapi.DoReadStock, 0),
+		on("B", nodeapi.DoBeginImmediate), cup("B", nodeapi.DoSetStock, 9), on("B", nodeapi.DoCommit),
+		cup("A", nodeapi.DoReadStock, 0), cup("A", nodeapi.DoSetStock, 8), on("A", nodeapi.DoRollback),
+		cup("A", nodeapi.DoReadStock, 0),
 	),
 		"A begin-deferred: ok, open", "A read-stock: ok 10, open",
 		"B begin-immediate: ok, open", "B set-stock: ok 9, open", "B commit: ok",
@@ -155,17 +155,17 @@ func TestStaleSnapshotInWAL(t *testing.T) {
 // "Avoiding Excessively Large WAL Files").
 func TestReaderBlocksCheckpoint(t *testing.T) {
 	c := stage(t, store.WAL, 300)
-	count, write := on("A", api.DoCountRows), on("B", api.DoWriteRows)
+	count, write := on("A", nodeapi.DoCountRows), on("B", nodeapi.DoWriteRows)
 	write.Value = 50
 	checkpoint := func(mode string) run.Step {
-		s := on("B", api.DoCheckpoint)
+		s := on("B", nodeapi.DoCheckpoint)
 		s.Name = mode
 		return s
 	}
 	events := play(t, c,
-		write, checkpoint("TRUNCATE"), on("A", api.DoBeginDeferred), count,
-		write, on("B", api.DoWALSize), checkpoint("PASSIVE"), write, checkpoint("PASSIVE"), checkpoint("TRUNCATE"), on("B", api.DoWALSize), count,
-		on("A", api.DoRollback), checkpoint("TRUNCATE"), on("B", api.DoWALSize), count,
+		write, checkpoint("TRUNCATE"), on("A", nodeapi.DoBeginDeferred), count,
+		write, on("B", nodeapi.DoWALSize), checkpoint("PASSIVE"), write, checkpoint("PASSIVE"), checkpoint("TRUNCATE"), on("B", nodeapi.DoWALSize), count,
+		on("A", nodeapi.DoRollback), checkpoint("TRUNCATE"), on("B", nodeapi.DoWALSize), count,
 	)
 	for i, e := range events {
 		if e.Outcome != history.OK {
@@ -195,11 +195,11 @@ func TestReaderBlocksCheckpoint(t *testing.T) {
 func TestRelativeAndApart(t *testing.T) {
 	c := stage(t, store.WAL, 10_000)
 	sell := func(session string) run.Step {
-		s := cup(session, api.DoSetStock, -1)
+		s := cup(session, nodeapi.DoSetStock, -1)
 		s.Relative = true
 		return s
 	}
-	events := play(t, c, cup("A", api.DoReadStock, 0), cup("B", api.DoReadStock, 0), sell("A"), sell("B"), cup("A", api.DoReadStock, 0))
+	events := play(t, c, cup("A", nodeapi.DoReadStock, 0), cup("B", nodeapi.DoReadStock, 0), sell("A"), sell("B"), cup("A", nodeapi.DoReadStock, 0))
 	for _, i := range []int{2, 3} {
 		if events[i].Wrote != history.Some(9) {
 			t.Errorf("step %d wrote %v, want 9", i+1, events[i].Wrote)
@@ -209,9 +209,9 @@ func TestRelativeAndApart(t *testing.T) {
 		t.Errorf("%v left after two sales of 10", events[4].Got)
 	}
 
-	apart, late := on("B", api.DoBeginImmediate), on("A", api.DoCommit)
+	apart, late := on("B", nodeapi.DoBeginImmediate), on("A", nodeapi.DoCommit)
 	apart.Apart, late.After = true, 50*time.Millisecond
-	events = play(t, c, on("A", api.DoBeginImmediate), apart, late, on("B", api.DoRollback), sell("A"))
+	events = play(t, c, on("A", nodeapi.DoBeginImmediate), apart, late, on("B", nodeapi.DoRollback), sell("A"))
 	wantTold(t, events,
 		"A begin-immediate: ok, open", "B begin-immediate: ok, open", "A commit: ok", "B rollback: ok",
 		"A set-stock: failed NOT_READ/") // nothing was sent
@@ -229,16 +229,16 @@ func TestExclusiveBarsReadersInARollbackJournalOnly(t *testing.T) {
 	} {
 		t.Run(string(journal), func(t *testing.T) {
 			c := stage(t, journal, 100)
-			wantTold(t, play(t, c, on("A", api.DoBeginExclusive), cup("B", api.DoReadStock, 0)), "A begin-exclusive: ok, open", want)
+			wantTold(t, play(t, c, on("A", nodeapi.DoBeginExclusive), cup("B", nodeapi.DoReadStock, 0)), "A begin-exclusive: ok, open", want)
 		})
 	}
 }
 
 func TestWhatCannotBePlayed(t *testing.T) {
 	c := stage(t, store.WAL, 300)
-	lock := on("A", api.DoBeginImmediate)
-	nowhere := run.Step{Session: "C", Node: "app-9", Do: api.DoBeginDeferred}
-	moved := on("A", api.DoCommit)
+	lock := on("A", nodeapi.DoBeginImmediate)
+	nowhere := run.Step{Session: "C", Node: "app-9", Do: nodeapi.DoBeginDeferred}
+	moved := on("A", nodeapi.DoCommit)
 	moved.Node = "app-2"
 	for name, c2 := range map[string]struct {
 		step   run.Step
@@ -246,12 +246,12 @@ func TestWhatCannotBePlayed(t *testing.T) {
 		says   string
 	}{
 		"no such statement": {on("B", "drop"), 2, "step 2, drop of session B: answer 400: INVALID_ARGUMENT"},
-		"no such item":      {run.Step{Session: "B", Node: "app-2", Do: api.DoReadStock, Name: "pen"}, 2, "answer 404: NOT_FOUND"},
+		"no such item":      {run.Step{Session: "B", Node: "app-2", Do: nodeapi.DoReadStock, Name: "pen"}, 2, "answer 404: NOT_FOUND"},
 		"no such node":      {nowhere, 0, "open session C: answer 404"},
 		"another node":      {moved, 0, "session A lives on app-1, not on app-2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, err := scene.Play(t.Context(), c.URL(), &run.Scene{Name: "x", Steps: []run.Step{lock, c2.step, on("A", api.DoCommit)}})
+			events, err := scene.Play(t.Context(), c.URL(), &run.Scene{Name: "x", Steps: []run.Step{lock, c2.step, on("A", nodeapi.DoCommit)}})
 			if err == nil || !strings.Contains(err.Error(), c2.says) || len(events) != c2.events {
 				t.Errorf("%d events and %v, want %d and %q", len(events), err, c2.events, c2.says)
 			}
@@ -264,7 +264,7 @@ func TestPlayEndsWithItsContext(t *testing.T) {
 	c := stage(t, store.WAL, 60_000)
 	enough := errors.New("seen enough")
 	ctx, stop := context.WithCancelCause(t.Context())
-	blocked, never := on("B", api.DoBeginImmediate), on("A", api.DoCommit)
+	blocked, never := on("B", nodeapi.DoBeginImmediate), on("A", nodeapi.DoCommit)
 	blocked.Apart = true
 	never.After = time.Hour
 	go func() {
@@ -272,20 +272,20 @@ func TestPlayEndsWithItsContext(t *testing.T) {
 		stop(enough)
 	}()
 	events, err := scene.Play(ctx, c.URL(), &run.Scene{Name: "x", Steps: []run.Step{
-		on("A", api.DoBeginImmediate), cup("B", api.DoReadStock, 0), blocked, never,
+		on("A", nodeapi.DoBeginImmediate), cup("B", nodeapi.DoReadStock, 0), blocked, never,
 	}})
 	if !errors.Is(err, enough) {
 		t.Errorf("error is %v, want the cause", err)
 	}
 	wantTold(t, events, "A begin-immediate: ok, open", "B read-stock: ok 10", "B begin-immediate: unknown CLIENT_TIMEOUT/")
-	wantTold(t, play(t, c, on("B", api.DoBeginImmediate)), "B begin-immediate: ok, open")
+	wantTold(t, play(t, c, on("B", nodeapi.DoBeginImmediate)), "B begin-immediate: ok, open")
 }
 
 // awaitInFlight waits until node has been at work on another request than its
 // own for many looks in a row: one that waits for a lock.
 func awaitInFlight(node string) {
 	for seen := 0; seen < 20; {
-		resp, err := http.Get(node + api.PathMetrics + "?format=prometheus")
+		resp, err := http.Get(node + nodeapi.PathMetrics + "?format=prometheus")
 		if err != nil {
 			return
 		}

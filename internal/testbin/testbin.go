@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/docker"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"go.uber.org/goleak"
 )
@@ -81,7 +81,7 @@ func Spec(t testing.TB, binary string) cluster.Spec {
 // node that answered.
 func Increment(t testing.TB, url string) (status int, container string) {
 	t.Helper()
-	resp, err := http.Post(url+api.PathIncrement, "application/json", strings.NewReader(`{"key":"k"}`))
+	resp, err := http.Post(url+nodeapi.PathIncrement, "application/json", strings.NewReader(`{"key":"k"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

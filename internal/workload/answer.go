@@ -7,17 +7,17 @@ import (
 	"strconv"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // Answer fills in what an HTTP answer says of the call's op: Outcome,
 // Status, Attempts, and as far as the body tells them Value, Node, Code and
-// Extended. Attempts is the value of [api.HeaderAttempts], 0 where it is
+// Extended. Attempts is the value of [nodeapi.HeaderAttempts], 0 where it is
 // missing.
 //
 // Only status 200 with the contract's JSON is OK; a body that is cut, garbled
-// or speaks of something else is unknown with [api.CodeBadAnswer]. A status
-// that is [api.Certain] is failed whatever the body; where that names no code,
+// or speaks of something else is unknown with [nodeapi.CodeBadAnswer]. A status
+// that is [nodeapi.Certain] is failed whatever the body; where that names no code,
 // the code is "HTTP_" and the status. Everything else is unknown.
 func (c *Call) Answer(status, attempts int, body []byte) {
 	op := &c.Op
@@ -30,18 +30,18 @@ func (c *Call) Answer(status, attempts int, body []byte) {
 		if err == nil && a.confirms(op) {
 			op.Outcome, op.Value = history.OK, a.result(op.Func)
 		} else {
-			op.Code = api.CodeBadAnswer
+			op.Code = nodeapi.CodeBadAnswer
 		}
 		return
 	}
 	op.Code, op.Extended = a.Code, a.Extended
-	if api.Certain(status) {
+	if nodeapi.Certain(status) {
 		op.Outcome = history.Failed
 		if op.Code == "" {
 			op.Code = "HTTP_" + strconv.Itoa(status)
 		}
 	} else if op.Code == "" {
-		op.Code = api.CodeBadAnswer
+		op.Code = nodeapi.CodeBadAnswer
 	}
 }
 

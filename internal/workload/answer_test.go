@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 var (
@@ -27,7 +27,7 @@ func TestAnswer(t *testing.T) {
 		Code, Extended string
 	}
 	const busy = `{"error":"database is locked","code":"SQLITE_BUSY","extended":"SQLITE_BUSY_SNAPSHOT","container":"app-3","duration":0.25}` + "\n"
-	bad := result{Code: api.CodeBadAnswer}
+	bad := result{Code: nodeapi.CodeBadAnswer}
 	for _, test := range []struct {
 		name   string
 		call   Call
@@ -54,7 +54,7 @@ func TestAnswer(t *testing.T) {
 		{"an internal error proves nothing", increment, 500, `{"error":"disk I/O error","code":"SQLITE_IOERR","extended":"SQLITE_IOERR_WRITE","container":"app-2","duration":1}`,
 			result{history.Unknown, history.Value{}, "app-2", "SQLITE_IOERR", "SQLITE_IOERR_WRITE"}},
 		{"a lost node", increment, 502, `{"error":"lost","code":"NODE_LOST","duration":1}`, result{history.Unknown, history.Value{}, "app-2", "NODE_LOST", ""}},
-		{"a gateway that is not ours", increment, 504, `<html>`, result{history.Unknown, history.Value{}, "app-2", api.CodeBadAnswer, ""}},
+		{"a gateway that is not ours", increment, 504, `<html>`, result{history.Unknown, history.Value{}, "app-2", nodeapi.CodeBadAnswer, ""}},
 		{"another success status", write, 201, `{"success":true,"id":12}`, bad},
 		{"a redirect", write, 302, ``, bad},
 
@@ -93,13 +93,13 @@ func TestAnswer(t *testing.T) {
 // still read right, but slowly.
 func TestScanTakesWhatANodeWrites(t *testing.T) {
 	for _, answer := range []any{
-		api.IncrementResponse{Success: true, Value: -7, Container: "app-1"},
-		api.WriteResponse{Success: true, ID: 12, Duration: 0.125, Container: "app-1"},
-		api.CounterResponse{Key: "counter", Value: 3},
-		api.PurchaseResponse{Success: true, Item: "book", Left: 4, Container: "app-1"},
-		api.TotalResponse{Total: 1000, Accounts: 10},
-		api.TransferResponse{Success: true, From: "a", To: "b", Amount: 5, Container: "app-1"},
-		api.Error{Error: "database is locked", Code: api.CodeBusy, Extended: "SQLITE_BUSY", Container: "app-1", Duration: 12},
+		nodeapi.IncrementResponse{Success: true, Value: -7, Container: "app-1"},
+		nodeapi.WriteResponse{Success: true, ID: 12, Duration: 0.125, Container: "app-1"},
+		nodeapi.CounterResponse{Key: "counter", Value: 3},
+		nodeapi.PurchaseResponse{Success: true, Item: "book", Left: 4, Container: "app-1"},
+		nodeapi.TotalResponse{Total: 1000, Accounts: 10},
+		nodeapi.TransferResponse{Success: true, From: "a", To: "b", Amount: 5, Container: "app-1"},
+		nodeapi.Error{Error: "database is locked", Code: nodeapi.CodeBusy, Extended: "SQLITE_BUSY", Container: "app-1", Duration: 12},
 	} {
 		body, err := json.Marshal(answer)
 		if err != nil {
@@ -154,7 +154,7 @@ func FuzzAnswer(f *testing.F) {
 			call.Answer(status, 0, body)
 			op := call.Op
 			ok, failed := op.Outcome == history.OK, op.Outcome == history.Failed
-			if ok && (status != 200 || !json.Valid(body)) || failed != api.Certain(status) || ok != (op.Code == "") {
+			if ok && (status != 200 || !json.Valid(body)) || failed != nodeapi.Certain(status) || ok != (op.Code == "") {
 				t.Fatalf("%s, %d %q: %+v", call.Op.Func, status, body, op)
 			}
 			if op.Value.Valid && !ok {

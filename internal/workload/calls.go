@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // Increment adds one with every call: to the counter Key or, with Keys above 0,
@@ -35,9 +35,9 @@ func Counter(key string, i int) string { return key + "-" + strconv.Itoa(i+1) }
 func (w Increment) Call(process, _ int, rng *rand.Rand) Call {
 	op := history.Op{Func: history.Increment, Key: counter(w.Key, w.Keys, rng), Node: node(1, w.Nodes, process)}
 	if body, ok := plainBody("key", op.Key); ok {
-		return Call{Op: op, Method: http.MethodPost, Path: address(op.Node, api.PathIncrement), Body: body}
+		return Call{Op: op, Method: http.MethodPost, Path: address(op.Node, nodeapi.PathIncrement), Body: body}
 	}
-	return post(op, api.PathIncrement, api.IncrementRequest{Key: op.Key})
+	return post(op, nodeapi.PathIncrement, nodeapi.IncrementRequest{Key: op.Key})
 }
 
 // String says what is asked: "increment one counter".
@@ -55,7 +55,7 @@ type Read struct {
 // there are several.
 func (w Read) Call(process, _ int, rng *rand.Rand) Call {
 	op := history.Op{Func: history.Read, Key: counter(w.Key, w.Keys, rng), Node: node(1, w.Nodes, process)}
-	path := address(op.Node, api.PathCounter) + "?key=" + url.QueryEscape(op.Key)
+	path := address(op.Node, nodeapi.PathCounter) + "?key=" + url.QueryEscape(op.Key)
 	return Call{Op: op, Method: http.MethodGet, Path: path}
 }
 
@@ -78,7 +78,7 @@ func (w Write) Call(process, n int, rng *rand.Rand) Call {
 		data += tagEnd + letters(w.Size, rng)
 	}
 	op := history.Op{Func: history.Write, Key: tag, Node: node(max(w.First, 1), w.Nodes, process)}
-	return post(op, api.PathWrite, api.WriteRequest{Data: data})
+	return post(op, nodeapi.PathWrite, nodeapi.WriteRequest{Data: data})
 }
 
 // String says what is asked, with the payload's size.
@@ -107,7 +107,7 @@ type Purchase struct {
 // Call returns the purchase that process sends next.
 func (w Purchase) Call(process, _ int, _ *rand.Rand) Call {
 	op := history.Op{Func: history.Purchase, Key: w.Item, Amount: w.Quantity, Node: node(1, w.Nodes, process)}
-	return post(op, api.PathPurchase, api.PurchaseRequest{Item: w.Item, Quantity: w.Quantity})
+	return post(op, nodeapi.PathPurchase, nodeapi.PurchaseRequest{Item: w.Item, Quantity: w.Quantity})
 }
 
 // String says what is asked.
@@ -135,7 +135,7 @@ func (w Transfer) Call(process, _ int, rng *rand.Rand) Call {
 		Func: history.Transfer, Node: node(1, w.Nodes, process),
 		Key: Account(from), To: Account(to), Amount: 1 + rng.Int64N(max(w.Max, 1)),
 	}
-	return post(op, api.PathTransfer, api.TransferRequest{From: op.Key, To: op.To, Amount: op.Amount})
+	return post(op, nodeapi.PathTransfer, nodeapi.TransferRequest{From: op.Key, To: op.To, Amount: op.Amount})
 }
 
 // String says what is asked.
@@ -152,7 +152,7 @@ const balances = "balances"
 // Call returns the total that process asks for next.
 func (w Total) Call(process, _ int, _ *rand.Rand) Call {
 	op := history.Op{Func: history.Total, Key: balances, Node: node(1, w.Nodes, process)}
-	return Call{Op: op, Method: http.MethodGet, Path: address(op.Node, api.PathTotal)}
+	return Call{Op: op, Method: http.MethodGet, Path: address(op.Node, nodeapi.PathTotal)}
 }
 
 // String says what is asked.

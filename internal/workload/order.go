@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 )
 
 // Reserve orders Quantity pieces of Item with every call.
@@ -19,7 +19,7 @@ type Reserve struct {
 // Call returns the reservation that process sends next.
 func (w Reserve) Call(process, _ int, _ *rand.Rand) Call {
 	op := history.Op{Func: history.Reserve, Key: w.Item, Amount: w.Quantity, Node: node(1, w.Nodes, process)}
-	return post(op, api.PathReserve, api.ReserveRequest{Item: w.Item, Quantity: w.Quantity})
+	return post(op, nodeapi.PathReserve, nodeapi.ReserveRequest{Item: w.Item, Quantity: w.Quantity})
 }
 
 // String says what the clients do.
@@ -36,7 +36,7 @@ type Cancel struct {
 func (w Cancel) Call(process, _ int, rng *rand.Rand) Call {
 	order := 1 + rng.Int64N(int64(w.Orders))
 	op := history.Op{Func: history.Cancel, Key: strconv.FormatInt(order, 10), Node: node(1, w.Nodes, process)}
-	return post(op, api.PathCancel, api.CancelRequest{Order: order})
+	return post(op, nodeapi.PathCancel, nodeapi.CancelRequest{Order: order})
 }
 
 // String says what the clients do.

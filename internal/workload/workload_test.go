@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/history"
-	"example.com/contend/internal/api"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/workload"
 )
 
@@ -142,7 +142,7 @@ func TestWriteTags(t *testing.T) {
 			rng := seeded(uint64(process))
 			for n := range 20 {
 				call := w.Call(process, n, rng)
-				var request api.WriteRequest
+				var request nodeapi.WriteRequest
 				if err := json.Unmarshal(call.Body, &request); err != nil {
 					t.Fatal(err)
 				}

@@ -14,15 +14,15 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/docker"
+	"example.com/contend/internal/locktrace"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
 	"example.com/contend/internal/testbin"
-	"example.com/contend/internal/trace"
 )
 
 var binary string
@@ -151,7 +151,7 @@ func TestContainersShareOneDatabaseBehindNginx(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		attempts, err := trace.Read(f)
+		attempts, err := locktrace.Read(f)
 		f.Close()
 		if err != nil || len(attempts) == 0 || attempts[0].Node != node.Name {
 			t.Errorf("%s traced %+v, %v", node.Name, attempts, err)
@@ -250,7 +250,7 @@ func TestInspectWhileAllContainersAreDead(t *testing.T) {
 	c := startContainers(t, s)
 	var acknowledged int64
 	write(t, c, &acknowledged)
-	resp, err := http.Post(c.Nodes()[1].URL+api.PathCrash, "application/json", strings.NewReader(`{"after_ms":60000}`))
+	resp, err := http.Post(c.Nodes()[1].URL+nodeapi.PathCrash, "application/json", strings.NewReader(`{"after_ms":60000}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func write(t *testing.T, c cluster.Cluster, acknowledged *int64) {
 	t.Helper()
 	for i := range 40 {
 		node := c.Nodes()[i%len(c.Nodes())]
-		resp, err := http.Post(node.URL+api.PathWrite, "application/json", strings.NewReader(`{"data":"a row"}`))
+		resp, err := http.Post(node.URL+nodeapi.PathWrite, "application/json", strings.NewReader(`{"data":"a row"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/locktrace"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
-	"example.com/contend/internal/trace"
 )
 
 // All four nodes are killed in the midst of writing, the database is read while
@@ -86,7 +86,7 @@ func killAll(t *testing.T, c *Cluster, unfinished bool) {
 	if !unfinished {
 		return
 	}
-	resp, err := http.Post(c.Nodes()[2].URL+api.PathCrash, "application/json", strings.NewReader(`{"after_ms":0}`))
+	resp, err := http.Post(c.Nodes()[2].URL+nodeapi.PathCrash, "application/json", strings.NewReader(`{"after_ms":0}`))
 	if err != nil {
 		t.Error(err)
 		return
@@ -116,7 +116,7 @@ func write(t *testing.T, c cluster.Cluster, acknowledged *atomic.Int64, then fun
 	for _, node := range c.Nodes() {
 		clients.Go(func() {
 			for !over.Load() {
-				resp, err := http.Post(node.URL+api.PathWrite, "application/json", strings.NewReader(`{"data":"a row"}`))
+				resp, err := http.Post(node.URL+nodeapi.PathWrite, "application/json", strings.NewReader(`{"data":"a row"}`))
 				if err != nil {
 					return
 				}
@@ -148,13 +148,13 @@ func wantTraces(t *testing.T, c cluster.Cluster) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		attempts, err := trace.Read(f)
+		attempts, err := locktrace.Read(f)
 		f.Close()
 		if err != nil || len(attempts) == 0 {
 			t.Errorf("%s: %d attempts, %v", node.Name, len(attempts), err)
 		}
 		for _, a := range attempts {
-			if a.Node != node.Name || a.Kind != trace.Write || a.Ended < a.Began || a.Code == "" && a.Locked < a.Began {
+			if a.Node != node.Name || a.Kind != locktrace.Write || a.Ended < a.Began || a.Code == "" && a.Locked < a.Began {
 				t.Errorf("%s told of %+v", node.Name, a)
 			}
 		}

@@ -15,9 +15,9 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/balance"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 )
 
@@ -198,7 +198,7 @@ func behindBalancer(ctx context.Context, base string) (*Nodes, error) {
 func balanced(ctx context.Context, nodes []*node, base string) error {
 	const rounds = 4
 	for range rounds * len(nodes) {
-		a, err := nodeclient.Get(ctx, base+api.PathCounter, nodeclient.Patience)
+		a, err := nodeclient.Get(ctx, base+nodeapi.PathCounter, nodeclient.Patience)
 		if err != nil {
 			return err
 		}
@@ -279,15 +279,17 @@ func (n *node) look(ctx context.Context) error {
 
 // advice is how a node gets its own database back by hand.
 func (n *node) advice() string {
-	return fmt.Sprintf("curl -d '{}' %s%s", n.url, api.PathOpen)
+	return fmt.Sprintf("curl -d '{}' %s%s", n.url, nodeapi.PathOpen)
 }
 
 // borrowed reports whether a node has a database open that a recording made.
-func borrowed(h *api.HealthResponse) bool { return strings.HasPrefix(path.Base(h.DBPath), labPrefix) }
+func borrowed(h *nodeapi.HealthResponse) bool {
+	return strings.HasPrefix(path.Base(h.DBPath), labPrefix)
+}
 
 // down reports whether a balancer answered that it does not reach the node asked for.
 func down(a *nodeclient.Answer) bool {
-	return a.Code == api.CodeNoNode || a.Code == api.CodeNodeLost || a.Code == api.CodeNodeTimeout
+	return a.Code == nodeapi.CodeNoNode || a.Code == nodeapi.CodeNodeLost || a.Code == nodeapi.CodeNodeTimeout
 }
 
 // absent reports whether there is no such node: none of that name, or a page of

@@ -17,9 +17,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/testbin"
 )
@@ -191,7 +191,7 @@ func TestURLsThatCannotBe(t *testing.T) {
 func TestServersThatAreNoNodes(t *testing.T) {
 	c := others(t, 2, true)
 	health := func(container string) string {
-		data, _ := json.Marshal(api.HealthResponse{Status: "healthy", Container: container, DBPath: "/data/shared.db", SQLite: "3.54.1"})
+		data, _ := json.Marshal(nodeapi.HealthResponse{Status: "healthy", Container: container, DBPath: "/data/shared.db", SQLite: "3.54.1"})
 		return string(data)
 	}
 	var turn atomic.Int64

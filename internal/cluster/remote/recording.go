@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/store"
 )
@@ -195,7 +195,7 @@ func (c *fresh) Inspect(context.Context) (store.Facts, error) {
 // A sight is a node's health at one moment, or why there was none.
 type sight struct {
 	*node
-	health *api.HealthResponse // nil where there is none
+	health *nodeapi.HealthResponse // nil where there is none
 	err    error
 }
 

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/contend/internal/api"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -285,7 +285,7 @@ func TestNodesThatWereNotGivenBack(t *testing.T) {
 func followAdvice(t *testing.T, c *local.Cluster) {
 	t.Helper()
 	for _, n := range c.Nodes() {
-		resp, err := http.Post(n.URL+api.PathOpen, "application/x-www-form-urlencoded", strings.NewReader("{}"))
+		resp, err := http.Post(n.URL+nodeapi.PathOpen, "application/x-www-form-urlencoded", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
-	"example.com/contend/internal/trace"
 )
 
 func TestEveryStyleDoesEverything(t *testing.T) {
@@ -233,10 +233,10 @@ func TestLab(t *testing.T) {
 }
 
 func TestTrace(t *testing.T) {
-	var seen []trace.Attempt
+	var seen []locktrace.Attempt
 	d := discipline(store.ForUpdate)
 	d.BusyTimeout = 20
-	db := open(t, fresh(t), d, app.Options{Trace: func(a trace.Attempt) { seen = append(seen, a) }})
+	db := open(t, fresh(t), d, app.Options{Trace: func(a locktrace.Attempt) { seen = append(seen, a) }})
 	must(t, increment(db, store.ForUpdate))
 	must(t, db.Update(t.Context(), func(tx *app.Tx) error { // seen after the one within it
 		_, err := tx.Counter("k")
@@ -248,13 +248,13 @@ func TestTrace(t *testing.T) {
 		t.Fatalf("seen %d attempts, want 4", len(seen))
 	}
 	done, refused, read := seen[0], seen[1], seen[3]
-	if done.Kind != trace.Write || done.Code != "" || done.Began > done.Locked || done.Locked == 0 || done.Locked > done.Ended {
+	if done.Kind != locktrace.Write || done.Code != "" || done.Began > done.Locked || done.Locked == 0 || done.Locked > done.Ended {
 		t.Errorf("an increment is %+v", done)
 	}
 	if refused.Locked != 0 || refused.Code != "55P03" {
 		t.Errorf("a refused one is %+v", refused)
 	}
-	if read.Kind != trace.ReadOnly || read.Locked != 0 {
+	if read.Kind != locktrace.ReadOnly || read.Locked != 0 {
 		t.Errorf("a read is %+v", read)
 	}
 }

@@ -8,9 +8,9 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster/server"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/rqlite"
-	"example.com/contend/internal/trace"
 )
 
 func must(t *testing.T, err error) {
@@ -148,8 +148,8 @@ func checkFacts(t *testing.T, db *app.DB, name string, counter int64) {
 
 func TestViewOnlyReads(t *testing.T) {
 	s := cluster(t)
-	var told []trace.Attempt
-	db, _ := open(t, s, store.Atomic, app.Options{Trace: func(a trace.Attempt) { told = append(told, a) }})
+	var told []locktrace.Attempt
+	db, _ := open(t, s, store.Atomic, app.Options{Trace: func(a locktrace.Attempt) { told = append(told, a) }})
 	err := db.View(t.Context(), func(tx *app.Tx) error { return tx.SetCounter("k", 1) })
 	if err == nil || !strings.Contains(err.Error(), "write inside View") {
 		t.Errorf("error is %v", err)
@@ -158,7 +158,7 @@ func TestViewOnlyReads(t *testing.T) {
 	if err := db.Update(t.Context(), func(tx *app.Tx) error { return errors.Join(tx.SetCounter("k", 2), mine) }); !errors.Is(err, mine) {
 		t.Errorf("error is %v, want the application's own", err)
 	}
-	if len(told) != 2 || told[0].Kind != trace.ReadOnly || told[0].Locked != 0 || told[1].Kind != trace.Write || told[1].Locked < told[1].Began {
+	if len(told) != 2 || told[0].Kind != locktrace.ReadOnly || told[0].Locked != 0 || told[1].Kind != locktrace.Write || told[1].Locked < told[1].Began {
 		t.Errorf("the trace is %+v", told)
 	}
 }

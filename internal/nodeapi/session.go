@@ -1,4 +1,4 @@
-package api
+package nodeapi
 
 // What a lab session can do, the values of [SessionRequest.Do]. No
 // text of a request reaches SQL: each names a statement that the node has.

@@ -1,11 +1,11 @@
-// Package trace holds attempts to lock the database: when each began to wait for
+// Package locktrace holds attempts to lock the database: when each began to wait for
 // the write lock, when it had it, and when it was over. A node that traces writes
 // one line an attempt, as JSON; the recorder reads the lines when the nodes have
 // ended, and sets them beside what the clients saw.
 //
 // Clients know when they sent a request and when the answer came. Only the node
 // knows how much of that was waiting for a lock and how much was holding it.
-package trace
+package locktrace
 
 import (
 	"bufio"
