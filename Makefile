@@ -16,7 +16,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test validate check tools bench-tools bench fuzz readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs validate check tools bench-tools bench fuzz readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -53,8 +53,8 @@ check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags bench ./bench
-	CGO_ENABLED=1 $(GO) vet -tags cgo_sqlite ./internal/store/sqlite/... ./internal/app
-	$(GO) vet -tags no_ncruces ./internal/store/sqlite ./internal/app
+	CGO_ENABLED=1 $(GO) vet -tags cgo_sqlite ./internal/store/sqlite/...
+	$(GO) vet -tags no_ncruces ./internal/store/sqlite
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags bench ./bench
 	CGO_ENABLED=1 $(STATICCHECK) -tags cgo_sqlite ./internal/store/sqlite/...
@@ -62,19 +62,29 @@ check:
 	cd exhibits/wal-reset && sh ../../scripts/tidy.sh
 	cd deploy/validate && sh ../../scripts/tidy.sh
 
-# Race tests of every package, and of the store on C's SQLite; then the whole lab once,
-# its JSON read by a program that is not ours, its databases by a SQLite that is not ours,
-# its page by a browser; the ladder of fixes, with PostgreSQL and without;
-# then the real Dockerfile, the real compose file with nginx, experiments in containers,
-# what we deploy read by the libraries of what it is deployed to, and an old SQLite.
+# Two lanes run side by side, because one computes and the other mostly waits. Each prints
+# the output of a line when the line is over; if one fails, the other still runs to its end.
+#   test-code: race tests of every package, the store on C's SQLite, and
+#   experiments in containers, after the tests whose containers they would count as theirs.
+#   test-runs: the whole lab once, its JSON read by a program that is not ours, its databases
+#   by a SQLite that is not ours, its page by a browser; the ladder of fixes, with PostgreSQL
+#   and without; the real Dockerfile, the real compose file with nginx; what we deploy read by
+#   the libraries of what it is deployed to; an old SQLite.
 test: tools check build images
-	$(GO) test -race ./...
-	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -tags cgo_sqlite ./internal/store/sqlite ./internal/app
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=line test-code test-runs
+
+# Without vet, which check has run, and without symbol tables, which half of a link is spent on.
+# Packages that wait for containers come first.
+test-code:
+	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 ./internal/cluster/... ./...
+	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -vet=off -tags cgo_sqlite ./internal/store/sqlite ./internal/app
+	sh scripts/containers-test.sh $(BIN)
+
+test-runs:
 	sh scripts/lab-test.sh $(BIN)
 	sh scripts/compare-test.sh $(BIN)
 	sh scripts/compose-test.sh
-	sh scripts/containers-test.sh $(BIN)
-	$(MAKE) validate
+	cd deploy/validate && $(GO) vet ./... && CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -vet=off ./...
 	sh scripts/wal-reset.sh $(BIN)
 
 validate:

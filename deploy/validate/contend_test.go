@@ -20,12 +20,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// contend is the real program, built once: it is what knows its own flags.
+// contend is the real program, which knows its own flags. It is built once, or
+// is that which CONTEND_BIN names.
 var contend string
 
 func TestMain(m *testing.M) { os.Exit(withContend(m.Run)) }
 
 func withContend(run func() int) int {
+	if contend = os.Getenv("CONTEND_BIN"); contend != "" {
+		return run()
+	}
 	dir, err := os.MkdirTemp("", "contend-validate-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

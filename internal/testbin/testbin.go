@@ -21,11 +21,21 @@ import (
 )
 
 // Main builds contend once for a package's tests, puts its path into *binary,
-// runs the tests and removes it. It returns the tests' exit code, and 1 where
-// contend does not build.
+// runs the tests and removes it. Where the variable CONTEND_BIN names a static
+// contend, that one is taken instead: `make test` builds it once for all packages.
+// Main returns the tests' exit code, and 1 where there is no contend.
 //
 //	func TestMain(m *testing.M) { os.Exit(testbin.Main(&binary, m.Run)) }
 func Main(binary *string, run func() int) int {
+	if built := os.Getenv("CONTEND_BIN"); built != "" {
+		// Go forgets the cached result of a test when a file has changed that it looked at.
+		if _, err := os.Stat(built); err != nil {
+			fmt.Fprintln(os.Stderr, "testbin: CONTEND_BIN:", err)
+			return 1
+		}
+		*binary = built
+		return run()
+	}
 	dir, err := os.MkdirTemp("", "contend-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testbin:", err)
