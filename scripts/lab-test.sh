@@ -56,7 +56,7 @@ holds() { # holds SENTENCE JQ-EXPRESSION
 	say "$1"
 }
 arms='[.experiments[] | select(.name == "lost-update").arms[]]'
-holds "the document has schema 1 and hundreds of findings" '.schema == 1 and .summary.as_expected > 500'
+holds "the document has schema 2 and hundreds of findings" '.schema == 2 and .summary.as_expected > 500'
 holds "every experiment has arms and a chart" \
 	'.experiments | length == 14 and all((.arms | length > 0) and (.charts | length > 0))'
 holds "no acknowledged row is lost by SIGKILL, with crashes in every arm" \
