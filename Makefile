@@ -76,7 +76,7 @@ test: tools check build images
 # Without vet, which check has run, and without symbol tables, which half of a link is spent on.
 # Packages that wait for containers come first.
 test-code:
-	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 ./internal/cluster/... ./...
+	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 -timeout 20m ./internal/cluster/... ./...
 	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -vet=off -tags cgo_sqlite ./internal/store/sqlite ./internal/app
 	sh scripts/containers-test.sh $(BIN)
 

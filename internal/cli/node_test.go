@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,12 +166,18 @@ func TestNodeWithAQueueOnPostgreSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ready.Close()
+	// The node closes the descriptor that it announces on: a copy, which is nobody else's.
+	fd, err := syscall.Dup(int(announced.Fd()))
+	announced.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan string)
 	go func() {
 		code, _, errs := runLine(ctx, "node", "--driver", "pgx", "--writer", "queue", "--pool", "2", "--listen", "127.0.0.1:0",
-			"--ready-fd", strconv.Itoa(int(announced.Fd())))
+			"--ready-fd", strconv.Itoa(fd))
 		ended <- fmt.Sprintf("exit %d: %s", code, errs)
 	}()
 	address, err := bufio.NewReader(ready).ReadString('\n')
