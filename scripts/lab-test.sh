@@ -84,8 +84,9 @@ while read -r recording final; do
 done <"$runs/finals"
 say "sqlite3 agrees with the final value of $(wc -l <"$runs/finals") databases"
 
-"$contend" report "$whole" >"$runs/first"
-"$contend" report "$whole" >"$runs/second"
+# It exits as the run did: with 1 after a surprise that did not come again.
+"$contend" report "$whole" >"$runs/first" || true
+"$contend" report "$whole" >"$runs/second" || true
 cmp "$runs/first" "$runs/second"
 say "the stored run draws the same again"
 "$contend" report --html "$whole" | cmp - "$whole/report.html"
