@@ -94,7 +94,7 @@ tools:
 	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl gcc:gcc nginx:nginx-light pg_lsclusters:postgresql "chromium:chromium fonts-liberation"
 
 bench-tools:
-	sh scripts/need.sh jq:jq wrk:wrk hey:hey nginx:nginx-light
+	sh scripts/need.sh jq:jq strace:strace wrk:wrk hey:hey nginx:nginx-light
 
 bench: bench-tools
 	$(GO) test -tags bench -count=1 -v -timeout 20m ./bench
