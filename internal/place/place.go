@@ -172,7 +172,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) (place record.Place
 	if err != nil {
 		return place, err
 	}
-	on := compose.Containers{Docker: d, Images: map[string]string{}, Nginx: cmp.Or(o.Nginx, deploy.Default().Nginx)}
+	on := compose.Containers{Docker: d, Images: map[string]string{}, Nginx: cmp.Or(o.Nginx, deploy.NginxImage)}
 	if err := d.Ensure(ctx, on.Nginx); err != nil {
 		return place, err
 	}

@@ -33,19 +33,14 @@ func newStack(spec cluster.Spec, on Containers) (deploy.Stack, error) {
 	if image == "" {
 		return deploy.Stack{}, fmt.Errorf("there is no image of the build %q", spec.Build)
 	}
-	stack := deploy.Stack{
-		Image:     image,
-		Nginx:     on.Nginx,
-		NginxConf: "./" + nginxFile,
-		Listen:    cmp.Or(spec.Listen, cluster.AnyPort),
-	}.WithNodes(spec.Nodes)
+	stack := deploy.Stack{Image: image, Nginx: on.Nginx, Listen: cmp.Or(spec.Listen, cluster.AnyPort), Nodes: deploy.Nodes(spec.Nodes)}
 	for i := range stack.Nodes {
 		n := &stack.Nodes[i]
 		volumes, writable, err := volumes(spec.Mount, i)
 		if err != nil {
 			return deploy.Stack{}, err
 		}
-		n.DBPath, n.Volumes, n.Writable = dataDir+"/"+cluster.Database, volumes, writable
+		n.Volumes, n.Writable = volumes, writable
 		n.Args = append([]string{"--listen", fmt.Sprintf("%s:%d", anyHost, n.Port)}, spec.Flags(i)...)
 		if spec.Trace {
 			n.Args = append(n.Args, "--trace", dataDir+"/"+cluster.TraceFile(n.Name))
