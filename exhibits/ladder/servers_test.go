@@ -3,6 +3,7 @@ package ladder_test
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func startPostgres(t *testing.T) string {
 // startRqlite starts three nodes and returns the URL of the first.
 func startRqlite(t *testing.T) string {
 	t.Helper()
-	rqlited, err := server.FindRqlite()
+	rqlited, err := exec.LookPath("rqlited")
 	if err != nil {
 		t.Skip(err)
 	}

@@ -134,7 +134,7 @@ func leaveOut(s streams, all []experiment.Experiment, places *place.Places, quie
 // openPlaces finds out whether everything can be run where it is asked for,
 // before anything is kept of the run.
 func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, error) {
-	if err := place.Check(o.on); err != nil {
+	if _, err := place.URLs(o.on); err != nil {
 		return nil, usagef("--on: %w", err)
 	}
 	inContainers := slices.Contains(o.on, place.Compose)

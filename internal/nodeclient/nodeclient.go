@@ -30,7 +30,7 @@ const Patience = 5 * time.Second
 const (
 	busyPatience = 10 * time.Second // for a read that SQLite refuses again and again
 	busyPause    = 50 * time.Millisecond
-	maxAnswer    = 16 << 10 // bytes: far more than health, metrics or a counter have
+	maxAnswer    = 8 << 20 // bytes: far more than the longest, the status of rqlite, has
 )
 
 // client opens a connection for each request: the node may have been killed
@@ -88,7 +88,7 @@ func read(resp *http.Response, limit int64) (*Answer, error) {
 	return a, nil
 }
 
-// Get reads the first 16 KiB of what a server answers at url within patience,
+// Get reads the first 8 MiB of what a server answers at url within patience,
 // whatever it is.
 func Get(ctx context.Context, url string, patience time.Duration) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -44,85 +45,62 @@ type Options struct {
 
 // Places are where a run is to take place.
 type Places struct {
-	All   []record.Place
-	close []func() error
+	All []record.Place
+	closers
+}
+
+// closers give back what was opened, the last first.
+type closers []func() error
+
+// Close gives back what is held.
+func (c *closers) Close() error {
+	var errs []error
+	for _, end := range slices.Backward(*c) {
+		errs = append(errs, end())
+	}
+	*c = nil
+	return errors.Join(errs...)
 }
 
 // Open makes the places that words name: "processes", "compose" (which has
-// processes beside it, to compare with, unless o says otherwise), or URLs. It
-// finds out whether they can be used: that there is a Docker engine, that nodes
-// answer. The caller closes the places.
-func Open(ctx context.Context, words []string, o Options) (p *Places, err error) {
-	kinds, urls, err := sort(words, o.Alone)
+// processes beside it, to compare with, unless o says otherwise), or URLs, which
+// together are one place. It finds out whether they can be used: that there is a
+// Docker engine, that nodes answer. The caller closes the places.
+func Open(ctx context.Context, words []string, o Options) (*Places, error) {
+	urls, err := URLs(words)
 	if err != nil {
 		return nil, err
 	}
-	p = &Places{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.Close())
-		}
-	}()
-	for _, kind := range kinds {
-		var place record.Place
-		switch kind {
-		case run.Processes:
-			place = processes(o)
-		case Compose:
-			place, err = p.openCompose(ctx, o)
-		default:
-			place, err = p.openRemote(ctx, urls)
-		}
-		if err != nil {
-			return p, err
-		}
-		p.All = append(p.All, place)
+	p := &Places{}
+	inContainers := slices.Contains(words, Compose)
+	if slices.Contains(words, run.Processes) || inContainers && !o.Alone {
+		p.All = append(p.All, processes(o))
+	}
+	if inContainers {
+		err = p.openCompose(ctx, o)
+	}
+	if err == nil && len(urls) > 0 {
+		err = p.openRemote(ctx, urls)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-// Check returns an error that names the first word which is no place.
-func Check(words []string) error {
-	_, _, err := sort(words, false)
-	return err
-}
-
-// Close gives back what the places hold, the last opened first.
-func (p *Places) Close() error {
-	var errs []error
-	for _, end := range slices.Backward(p.close) {
-		errs = append(errs, end())
-	}
-	p.close = nil
-	return errors.Join(errs...)
-}
-
-// given stands for all URLs together, which are one place.
-const given = "given"
-
-// sort tells the words apart and puts them in the order of the report.
-func sort(words []string, alone bool) (kinds, urls []string, err error) {
-	named := map[string]bool{}
+// URLs returns the words that are URLs of nodes. The error names the first word that
+// is no place.
+func URLs(words []string) (urls []string, err error) {
 	for _, word := range words {
 		switch {
 		case word == run.Processes, word == Compose:
-			named[word] = true
 		case strings.Contains(word, "://"):
-			named[given] = true
 			urls = append(urls, word)
 		default:
-			return nil, nil, fmt.Errorf("%q is none of processes, compose or a URL such as http://127.0.0.1:8080", word)
+			return nil, fmt.Errorf("%q is none of processes, compose or a URL such as http://127.0.0.1:8080", word)
 		}
 	}
-	if named[Compose] && !alone {
-		named[run.Processes] = true
-	}
-	for _, kind := range []string{run.Processes, Compose, given} {
-		if named[kind] {
-			kinds = append(kinds, kind)
-		}
-	}
-	return kinds, urls, nil
+	return urls, nil
 }
 
 // unknownBuild says why a setup that wants another build of the node cannot be
@@ -160,35 +138,28 @@ func processes(o Options) record.Place {
 	}
 }
 
-// composeOverhead is about how long it takes to bring containers up and down
-// around a recording; measured.
-const composeOverhead = 3 * time.Second
-
 // openCompose finds Docker and makes sure that there is an image for every build of
 // the node: one is made of its program, and removed when the places are closed,
 // unless it was there before or o names it.
-func (p *Places) openCompose(ctx context.Context, o Options) (place record.Place, err error) {
+func (p *Places) openCompose(ctx context.Context, o Options) error {
 	d, err := docker.Find(ctx)
 	if err != nil {
-		return place, err
+		return err
 	}
 	on := compose.Containers{Docker: d, Images: map[string]string{}, Nginx: cmp.Or(o.Nginx, deploy.NginxImage)}
 	if err := d.Ensure(ctx, on.Nginx); err != nil {
-		return place, err
+		return err
 	}
-	programs := maps.Clone(o.Builds)
-	if programs == nil {
-		programs = map[string]string{}
-	}
-	if programs[""], err = (cluster.Spec{}).Program(); err != nil {
-		return place, err
-	}
+	programs := map[string]string{}
+	maps.Copy(programs, o.Builds)
 	if o.Image != "" {
-		delete(programs, "")
-		if err := d.Ensure(ctx, o.Image); err != nil {
-			return place, err
-		}
 		on.Images[""] = o.Image
+		err = d.Ensure(ctx, o.Image)
+	} else {
+		programs[""], err = os.Executable()
+	}
+	if err != nil {
+		return err
 	}
 	for build, program := range programs {
 		if program == "" {
@@ -196,25 +167,26 @@ func (p *Places) openCompose(ctx context.Context, o Options) (place record.Place
 		}
 		tag, built, err := d.Image(ctx, program)
 		if err != nil {
-			return place, err
+			return err
 		}
 		on.Images[build] = tag
 		if built {
-			p.close = append(p.close, func() error {
+			p.closers = append(p.closers, func() error {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 				defer cancel()
 				return d.RemoveImage(ctx, tag)
 			})
 		}
 	}
-	return record.Place{
+	p.All = append(p.All, record.Place{
 		Name: Compose,
 		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			return started(compose.Start(ctx, spec, on))
 		},
 		Refuse:   func(s *run.Setup) string { return unknownBuild(o, s) },
-		Overhead: composeOverhead,
-	}, nil
+		Overhead: 3 * time.Second, // to bring containers up and down; measured
+	})
+	return nil
 }
 
 // giveBackPatience is how long nodes that were borrowed may take to have their
@@ -222,37 +194,33 @@ func (p *Places) openCompose(ctx context.Context, o Options) (place record.Place
 const giveBackPatience = 30 * time.Second
 
 // openRemote finds the nodes behind urls.
-func (p *Places) openRemote(ctx context.Context, urls []string) (place record.Place, err error) {
+func (p *Places) openRemote(ctx context.Context, urls []string) error {
 	nodes, err := remote.Discover(ctx, urls)
 	if err != nil {
-		return place, err
+		return err
 	}
-	p.close = append(p.close, func() error {
+	p.closers = append(p.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), giveBackPatience)
 		defer cancel()
 		return nodes.Close(ctx)
 	})
-	return record.Place{
-		Name:   nodes.URL(),
-		Start:  nodes.Start,
-		Refuse: func(s *run.Setup) string { return refuse(nodes, s) },
-		Single: true,
-	}, nil
-}
-
-// refuse says why s cannot be recorded on nodes that somebody else started.
-func refuse(nodes *remote.Nodes, s *run.Setup) string {
-	if s.Fault != nil && run.Kills(s.Fault) {
-		return "nodes would be killed, and contend kills no node that it did not start"
-	}
-	if _, holds := s.Fault.(run.Hold); holds && s.Traced {
-		return "needs traces of the nodes' attempts, which contend can read only from nodes that it starts"
-	}
-	if why := nodes.Refuse(record.Spec(s, "", 0)); why != "" {
-		return why
-	}
-	if _, counted := workload.Counters(s.Workload); !nodes.Lab && !counted {
-		return "needs /lab/facts to read the database: start the nodes with --lab"
-	}
-	return ""
+	p.All = append(p.All, record.Place{
+		Name: nodes.URL(), Start: nodes.Start, Single: true,
+		Refuse: func(s *run.Setup) string {
+			if s.Fault != nil && run.Kills(s.Fault) {
+				return "nodes would be killed, and contend kills no node that it did not start"
+			}
+			if _, holds := s.Fault.(run.Hold); holds && s.Traced {
+				return "needs traces of the nodes' attempts, which contend can read only from nodes that it starts"
+			}
+			if why := nodes.Refuse(record.Spec(s, "", 0)); why != "" {
+				return why
+			}
+			if _, counted := workload.Counters(s.Workload); !nodes.Lab && !counted {
+				return "needs /lab/facts to read the database: start the nodes with --lab"
+			}
+			return ""
+		},
+	})
+	return nil
 }

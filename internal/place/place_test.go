@@ -9,34 +9,18 @@ import (
 	"example.com/contend/internal/run"
 )
 
-func TestSort(t *testing.T) {
-	for _, tt := range []struct {
-		words       []string
-		alone       bool
-		kinds, urls []string
-		wrong       string
-	}{
-		{words: []string{"processes"}, kinds: []string{"processes"}},
-		{words: []string{"compose"}, kinds: []string{"processes", "compose"}},
-		{words: []string{"compose"}, alone: true, kinds: []string{"compose"}},
-		{words: []string{"compose", "processes"}, alone: true, kinds: []string{"processes", "compose"}},
-		{
-			words: []string{"http://a:1", "compose", "http://b:2"}, alone: true,
-			kinds: []string{"compose", given}, urls: []string{"http://a:1", "http://b:2"},
-		},
-		{words: []string{"docker"}, wrong: `"docker" is none of processes, compose or a URL`},
-		{words: []string{"127.0.0.1:8080"}, wrong: "such as http://127.0.0.1:8080"},
-		{words: []string{""}, wrong: `"" is none`},
+func TestURLs(t *testing.T) {
+	urls, err := URLs([]string{"http://a:1", "compose", "http://b:2", "processes"})
+	if want := []string{"http://a:1", "http://b:2"}; err != nil || !slices.Equal(urls, want) {
+		t.Errorf("%q, %v; want %q", urls, err, want)
+	}
+	for word, wrong := range map[string]string{
+		"docker":         `"docker" is none of processes, compose or a URL`,
+		"127.0.0.1:8080": "such as http://127.0.0.1:8080",
+		"":               `"" is none`,
 	} {
-		kinds, urls, err := sort(tt.words, tt.alone)
-		if tt.wrong != "" {
-			if err == nil || !strings.Contains(err.Error(), tt.wrong) {
-				t.Errorf("%q: error %v, want one that says %q", tt.words, err, tt.wrong)
-			}
-			continue
-		}
-		if err != nil || !slices.Equal(kinds, tt.kinds) || !slices.Equal(urls, tt.urls) {
-			t.Errorf("%q: %q and %q, %v; want %q and %q", tt.words, kinds, urls, err, tt.kinds, tt.urls)
+		if _, err := URLs([]string{"processes", word}); err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%q: error %v, want one that says %q", word, err, wrong)
 		}
 	}
 }
@@ -65,10 +49,8 @@ func TestProcessesRunAllButMountsAndOtherBuilds(t *testing.T) {
 	}
 }
 
-// A place that cannot be opened leaves nothing open.
 func TestOpenSaysWhatIsNotThere(t *testing.T) {
-	p, err := Open(t.Context(), []string{run.Processes, "http://127.0.0.1:1"}, Options{})
-	if err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1") || len(p.close) > 0 {
-		t.Errorf("error %v with %d things left open; want one that names the URL, and none", err, len(p.close))
+	if p, err := Open(t.Context(), []string{run.Processes, "http://127.0.0.1:1"}, Options{}); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1") {
+		t.Errorf("%v, error %v; want one that names the URL", p, err)
 	}
 }

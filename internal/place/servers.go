@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/server"
@@ -23,8 +22,7 @@ type ServerOptions struct {
 	Postgres string   // URL of one that somebody else started, or of another engine that speaks its protocol; empty: none
 	Rqlite   []string // URLs of a cluster that somebody else started; empty: three nodes are, if there is an rqlited
 
-	// Say reports progress to people who wait; may be nil.
-	Say func(string)
+	Say func(string) // reports progress to people who wait
 }
 
 // Servers are the database servers of a comparison.
@@ -32,9 +30,8 @@ type Servers struct {
 	All     []run.Server
 	Missing []run.Missing
 
-	dir      string
 	services map[string]cluster.Server
-	close    []func() error
+	closers
 }
 
 // A service is a server with its name and version, and what it was set to.
@@ -50,32 +47,24 @@ type service interface {
 // the rest goes on; one that was named and does not answer is an error. What it
 // opened is to be closed.
 func OpenServers(ctx context.Context, o ServerOptions) (s *Servers, err error) {
-	if o.Say == nil {
-		o.Say = func(string) {}
-	}
-	s = &Servers{All: []run.Server{}, Missing: []run.Missing{}, dir: o.Dir, services: map[string]cluster.Server{}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+	s = &Servers{All: []run.Server{}, Missing: []run.Missing{}, services: map[string]cluster.Server{}}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return s, err
+		return nil, err
 	}
-	if err := s.startPostgres(ctx, o); err != nil {
-		return s, err
+	s.closers = closers{func() error { return os.Remove(o.Dir) }}
+	for _, open := range []func(context.Context, ServerOptions) error{s.startPostgres, s.usePostgres, s.openRqlite} {
+		if err := open(ctx, o); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
-	if err := s.usePostgres(ctx, o); err != nil {
-		return s, err
-	}
-	return s, s.openRqlite(ctx, o)
+	return s, nil
 }
 
 func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
 	if !ladder.Wants(o.Rungs, ladder.Postgres) {
 		return nil
 	}
-	if _, err := server.FindPostgres(); errors.Is(err, server.ErrNoPostgres) {
+	if _, err := server.FindPostgres(); err != nil {
 		s.miss(ladder.Postgres, "there is no PostgreSQL to start on the PATH or in /usr/lib/postgresql", "apt-get install postgresql (Debian, Ubuntu), dnf install postgresql-server (Fedora), brew install postgresql (macOS), or --postgres URL")
 		return nil
 	}
@@ -109,7 +98,7 @@ func (s *Servers) openRqlite(ctx context.Context, o ServerOptions) error {
 	if !ladder.Wants(o.Rungs, ladder.Rqlite) {
 		return nil
 	}
-	program, err := server.FindRqlite()
+	program, err := exec.LookPath("rqlited")
 	if err != nil {
 		s.miss(ladder.Rqlite, "there is no rqlited on the PATH", "install it (https://rqlite.io/docs/install-rqlite/), or --rqlite URL")
 		return nil
@@ -129,7 +118,7 @@ func (s *Servers) add(ctx context.Context, name string, server service, given bo
 		return err
 	}
 	s.services[name] = server
-	s.close = append(s.close, server.Close)
+	s.closers = append(s.closers, server.Close)
 	s.All = append(s.All, run.Server{Name: name, Label: server.Label(), Says: server.Says(), Given: given})
 	return nil
 }
@@ -153,18 +142,4 @@ func (s *Servers) Place() record.Place {
 		return ""
 	}
 	return p
-}
-
-// Close ends every server that was started, the last first, and leaves the
-// others as they were found.
-func (s *Servers) Close() error {
-	var errs []error
-	for _, end := range slices.Backward(s.close) {
-		errs = append(errs, end())
-	}
-	s.close = nil
-	if err := os.Remove(s.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func must(t *testing.T, err error) {
 // the tests, so they also skip in CI where nobody has installed it.
 func binary(t *testing.T) string {
 	t.Helper()
-	bin, err := FindRqlite()
+	bin, err := exec.LookPath("rqlited")
 	if err != nil {
 		t.Skip(err)
 	}

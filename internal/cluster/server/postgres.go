@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -45,40 +44,34 @@ var ErrNoPostgres = errors.New("no initdb and postgres on PATH or in /usr/lib/po
 // PATH, or the newest version in /usr/lib/postgresql, where Debian keeps them
 // off PATH. Where there is none, it returns [ErrNoPostgres].
 func FindPostgres() (bin string, err error) {
+	var bins []string
 	if initdb, err := exec.LookPath("initdb"); err == nil {
-		if full, err := filepath.Abs(initdb); err == nil && complete(filepath.Dir(full)) {
-			return filepath.Dir(full), nil
-		}
+		bins = append(bins, filepath.Dir(initdb))
 	}
-	return findIn("/usr/lib/postgresql")
+	return firstOf(append(bins, installed("/usr/lib/postgresql")...))
 }
 
-// findIn looks for DIR/VERSION/bin.
-func findIn(dir string) (string, error) {
+// installed returns every DIR/VERSION/bin, the newest version first: 15, then 9.6.
+func installed(dir string) []string {
 	bins, _ := filepath.Glob(filepath.Join(dir, "*", "bin")) // the pattern is well formed
+	version := func(bin string) float64 {
+		v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(bin)), 64) // what is no number is the oldest
+		return v
+	}
 	slices.SortFunc(bins, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
+	return bins
+}
+
+// firstOf returns the first directory that has both programs.
+func firstOf(bins []string) (string, error) {
 	for _, bin := range bins {
-		if complete(bin) {
+		_, errInitdb := exec.LookPath(filepath.Join(bin, "initdb"))
+		_, errPostgres := exec.LookPath(filepath.Join(bin, "postgres"))
+		if errInitdb == nil && errPostgres == nil {
 			return bin, nil
 		}
 	}
 	return "", ErrNoPostgres
-}
-
-// version reads the VERSION of DIR/VERSION/bin: 15, or 9.6.
-func version(bin string) float64 {
-	v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(bin)), 64) // what is no number is the oldest
-	return v
-}
-
-func complete(bin string) bool {
-	for _, program := range []string{"initdb", "postgres"} {
-		info, err := os.Stat(filepath.Join(bin, program))
-		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // UsePostgres returns the server at url, which somebody else has started:
@@ -116,7 +109,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	}
 	// SIGINT rolls back what is open and does not wait for clients
 	// (https://www.postgresql.org/docs/current/server-shutdown.html).
-	s := &Postgres{private: &private{dir: in.dir, signal: os.Interrupt, clean: func() { removeSegment(in.data()) }}}
+	s := &Postgres{private: &private{dir: in.dir, signal: os.Interrupt, clean: func() { in.removeSegment() }}}
 	s.victim = func(context.Context) (*daemon, error) { return s.daemons[0], nil }
 	if err := s.start(ctx, in); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", errors.Join(err, s.Close()))
@@ -128,9 +121,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 func (s *Postgres) start(ctx context.Context, in installation) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	random := make([]byte, 16)
-	rand.Read(random) // it never fails
-	password := hex.EncodeToString(random)
+	password := rand.Text()
 	err := in.initdb(ctx, password)
 	// Between asking for a free port and taking it, another program may take it.
 	for range portTries {
@@ -174,18 +165,11 @@ const schemaPrefix = "contend_"
 // URL may hold a password: hand it to a process by its environment, since every
 // user of a machine can read command lines.
 func (s *Postgres) Fresh(ctx context.Context) (string, error) {
-	random := make([]byte, 8)
-	rand.Read(random) // it never fails
-	schema := schemaPrefix + hex.EncodeToString(random)
+	schema := schemaPrefix + strings.ToLower(rand.Text())
 	if err := pgstore.MakeSchema(ctx, s.url, schema); err != nil {
 		return "", err
 	}
-	return withSchema(s.url, schema)
-}
-
-// withSchema returns base with a search_path of schema alone.
-func withSchema(base, schema string) (string, error) {
-	u, err := url.Parse(base)
+	u, err := url.Parse(s.url)
 	if err != nil {
 		return "", errors.New("the server's URL cannot be parsed") // the reason would show the password
 	}
@@ -271,4 +255,20 @@ func (in installation) settings(addr string) []string {
 		args = append(args, "-c", setting)
 	}
 	return args
+}
+
+// removeSegment removes the System V shared memory that a server which was
+// killed has left: 56 bytes, which keep two servers from one cluster
+// (https://www.postgresql.org/docs/current/kernel-resources.html#SYSVIPC). A
+// server that was stopped has removed it, and its postmaster.pid, where the
+// seventh line is the segment's key and id. What cannot be removed does no harm.
+func (in installation) removeSegment() {
+	text, _ := os.ReadFile(filepath.Join(in.data(), "postmaster.pid"))
+	const line = 7
+	if lines := strings.Split(string(text), "\n"); len(lines) >= line {
+		if fields := strings.Fields(lines[line-1]); len(fields) == 2 {
+			// It goes once the last process that was killed has let go of it.
+			_ = exec.Command("ipcrm", "-m", fields[1]).Run()
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -37,10 +38,8 @@ func makeDir(dir string, owner *syscall.Credential) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(parent); err != nil {
+	if _, err := os.ReadDir(parent); err != nil { // it is to be there, and a directory
 		return "", err
-	} else if !info.IsDir() {
-		return "", fmt.Errorf("%s is not a directory", dir)
 	}
 	if !reachable(parent, owner) {
 		if parent = os.TempDir(); !reachable(parent, owner) {
@@ -65,38 +64,13 @@ func give(path string, owner *syscall.Credential) error {
 	return os.Chown(path, int(owner.Uid), int(owner.Gid))
 }
 
-// reachable reports whether owner may go through every directory down to path,
-// by their modes alone.
+// reachable reports whether owner may go to the directory at path: whether a
+// program of owner's can start there.
 func reachable(path string, owner *syscall.Credential) bool {
 	if owner == nil {
 		return true // it is we, and have been here
 	}
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return false
-	}
-	for {
-		info, err := os.Stat(path)
-		if err != nil || !enterable(info, owner) {
-			return false
-		}
-		if path == filepath.Dir(path) {
-			return true
-		}
-		path = filepath.Dir(path)
-	}
-}
-
-func enterable(info os.FileInfo, owner *syscall.Credential) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch mode := info.Mode(); {
-	case !ok:
-		return false
-	case stat.Uid == owner.Uid:
-		return mode&0o100 != 0
-	case stat.Gid == owner.Gid:
-		return mode&0o010 != 0
-	default:
-		return mode&0o001 != 0
-	}
+	cmd := exec.Command("true")
+	cmd.Dir, cmd.SysProcAttr = path, &syscall.SysProcAttr{Credential: owner}
+	return cmd.Run() == nil
 }

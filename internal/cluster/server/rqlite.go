@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +18,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/nodeclient"
 	"example.com/contend/internal/store"
 	client "example.com/contend/internal/store/rqlite"
 )
@@ -30,15 +29,6 @@ const size = 3
 
 // leadPatience bounds how long there may be no leader.
 const leadPatience = 20 * time.Second
-
-// FindRqlite returns the path of rqlited on PATH, or an error that says what to do.
-func FindRqlite() (path string, err error) {
-	path, err = exec.LookPath("rqlited")
-	if err != nil {
-		return "", fmt.Errorf("find rqlite: %w; install it (https://rqlite.io/docs/install-rqlite/), or give a cluster that runs with --rqlite URL", err)
-	}
-	return path, nil
-}
 
 // A Rqlite is an rqlite cluster. Its methods may be called by any goroutine.
 type Rqlite struct {
@@ -227,37 +217,16 @@ func patiently(ctx context.Context, fn func() error) error {
 // askPatience bounds one question to one node about itself.
 const askPatience = 5 * time.Second
 
-// maxStatus bounds an answer, in bytes.
-const maxStatus = 8 << 20
-
-// web is for questions about the nodes. It keeps no connection: they are rare,
-// and a node that was killed leaves none behind.
-var web = &http.Client{Transport: &http.Transport{
-	DisableKeepAlives: true,
-	DialContext:       (&net.Dialer{Timeout: time.Second}).DialContext,
-}}
-
 // get reads what a node answers, which has to be a success.
 func get(ctx context.Context, host, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
+	a, err := nodeclient.Get(ctx, "http://"+host+path, askPatience)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := web.Do(req)
-	if err != nil {
-		return nil, err
+	if a.Status != http.StatusOK {
+		return nil, a.Unlike()
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
-	if err != nil {
-		return nil, fmt.Errorf("%s%s: %w", host, path, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s%s: HTTP status %d: %.200s", host, path, resp.StatusCode, strings.TrimSpace(string(body)))
-	}
-	return body, nil
+	return a.Body, nil
 }
 
 // ask asks the nodes one after the other until one answers, and decodes the answer.
@@ -302,30 +271,21 @@ func (s *Rqlite) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	leader := "no leader"
+	for _, n := range nodes {
+		if n.Leader {
+			leader = "leader " + n.ID
+		}
+	}
+	synchronous := "unknown"
+	if i, err := strconv.Atoi(status.Store.SQLite3.Pragmas.RW.Synchronous); err == nil && i >= 0 && i < len(store.Synchronouses) {
+		synchronous = string(store.Synchronouses[i])
+	}
 	s.label = "rqlite " + strings.TrimPrefix(status.Build.Version, "v")
 	s.says = fmt.Sprintf("(SQLite %s), %d nodes, %s; a write is acknowledged when a majority has synced it to its Raft log "+
 		"(SQLite itself runs with synchronous=%s), and reads are %s unless the URL says otherwise",
-		status.Store.SQLite3.Version, len(nodes), led(nodes), synchronous(status.Store.SQLite3.Pragmas.RW.Synchronous), client.Weak)
+		status.Store.SQLite3.Version, len(nodes), leader, synchronous, client.Weak)
 	return nil
-}
-
-// led says who leads.
-func led(nodes []member) string {
-	for _, n := range nodes {
-		if n.Leader {
-			return "leader " + n.ID
-		}
-	}
-	return "no leader"
-}
-
-// synchronous names the setting that PRAGMA synchronous gives as a number.
-func synchronous(number string) string {
-	i := slices.Index([]string{"0", "1", "2", "3"}, number)
-	if i < 0 {
-		return "unknown"
-	}
-	return string(store.Synchronouses[i])
 }
 
 // A member is a node of the cluster, as /nodes has it.

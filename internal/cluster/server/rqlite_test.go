@@ -18,14 +18,6 @@ import (
 	client "example.com/contend/internal/store/rqlite"
 )
 
-func TestFindRqliteSaysWhatToDo(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	_, err := FindRqlite()
-	if err == nil || !strings.Contains(err.Error(), "https://rqlite.io/docs/install-rqlite/") || !strings.Contains(err.Error(), "--rqlite") {
-		t.Errorf("error is %v", err)
-	}
-}
-
 func TestStartRqliteRefusesADirectoryThatHoldsSomething(t *testing.T) {
 	dir := t.TempDir()
 	kept := filepath.Join(dir, "kept")

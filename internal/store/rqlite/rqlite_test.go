@@ -2,6 +2,7 @@ package rqlite_test
 
 import (
 	"errors"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func must(t *testing.T, err error) {
 // tests, so they also skip in CI where nobody has installed it.
 func cluster(t *testing.T) *server.Rqlite {
 	t.Helper()
-	bin, err := server.FindRqlite()
+	bin, err := exec.LookPath("rqlited")
 	if err != nil {
 		t.Skip(err)
 	}
