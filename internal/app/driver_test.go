@@ -27,7 +27,7 @@ var (
 func isOneOfMany() bool { return os.Getenv(driverEnv)+os.Getenv(busyEnv) != "" }
 
 // TestEveryDriver runs all tests of this package once more for each further
-// driver and busy policy, in a process of its own. To run one of them:
+// driver and busy policy, in a process of its own, side by side. To run one of them:
 //
 //	CONTEND_SQLITE_TEST_DRIVER=ncruces CONTEND_SQLITE_TEST_BUSY=random go test -count=1 -run TestHold
 func TestEveryDriver(t *testing.T) {
@@ -40,6 +40,7 @@ func TestEveryDriver(t *testing.T) {
 				continue
 			}
 			t.Run(name+"/"+string(busy), func(t *testing.T) {
+				t.Parallel() // most of it waits for locks and children
 				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v")
 				cmd.Env = append(os.Environ(), driverEnv+"="+name, busyEnv+"="+string(busy))
 				if out, err := cmd.CombinedOutput(); err != nil {
