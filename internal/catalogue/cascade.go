@@ -189,11 +189,9 @@ func twice(f experiment.Figure, least float64, what string) func(*run.Evidence) 
 		if without.Count == 0 || with.Count == 0 {
 			return notBothRecorded
 		}
-		return experiment.Judgement{
-			Verdict:  ruled(with.Median >= 2*without.Median && with.Median-without.Median >= least),
-			Measured: fmt.Sprintf("%.0f with retries, %.0f without", with.Median, without.Median),
-			Reason:   fmt.Sprintf("%.0f %s with retries and %.0f without; the claim wants twice as many, and at least %g more", with.Median, what, without.Median, least),
-		}
+		return judged(ruled(with.Median >= 2*without.Median && with.Median-without.Median >= least),
+			fmt.Sprintf("%.0f with retries, %.0f without", with.Median, without.Median),
+			"%.0f %s with retries and %.0f without; the claim wants twice as many, and at least %g more", with.Median, what, without.Median, least)
 	}
 }
 
@@ -213,11 +211,8 @@ func retriesStop(e *run.Evidence) experiment.Judgement {
 	}
 	stopped, how := stops(with[0])
 	alsoStopped, alsoHow := stops(without[0])
-	j := experiment.Judgement{
-		Verdict:  check.Merge(stopped, alsoStopped.Not()),
-		Measured: "with retries " + how,
-		Reason:   fmt.Sprintf("with retries: %s; without: %s; the claim wants %s of silence, or %s to recover, with retries only", how, alsoHow, stopSilence, stopDown),
-	}
+	j := judged(check.Merge(stopped, alsoStopped.Not()), "with retries "+how,
+		"with retries: %s; without: %s; the claim wants %s of silence, or %s to recover, with retries only", how, alsoHow, stopSilence, stopDown)
 	// A machine that is busy with something else may not recover in a short calm,
 	// retries or none: then chance decides.
 	j.Noise = j.Verdict == check.Inconclusive

@@ -73,20 +73,16 @@ func Choose(asked run.Asked) ([]experiment.Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, pattern := range asked.Arms {
-		any := false
-		for i := range chosen {
-			for k := range chosen[i].Arms {
-				ok, err := experiment.Matches([]string{pattern}, chosen[i].Arms[k].Name)
-				if err != nil {
-					return nil, fmt.Errorf("--arm %w", err)
-				}
-				any = any || ok
-			}
+	var names []string
+	for _, x := range chosen {
+		for _, arm := range x.Arms {
+			names = append(names, arm.Name)
 		}
-		if !any {
-			return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them", pattern)
-		}
+	}
+	if pattern, err := experiment.Unmatched(asked.Arms, names); err != nil {
+		return nil, fmt.Errorf("--arm %w", err)
+	} else if pattern != "" {
+		return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them", pattern)
 	}
 	for i := range chosen {
 		chosen[i].Arms = slices.DeleteFunc(chosen[i].Arms, func(a experiment.Arm) bool {

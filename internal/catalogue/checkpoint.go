@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
@@ -188,26 +189,20 @@ func keepsGrowing(r *run.Recording) experiment.Judgement {
 			grew++
 		}
 	}
-	return experiment.Judgement{
-		Verdict:  ruled(grew == len(sizes)-1 && framesIn(last.bytes) > 2*autoPages),
-		Measured: fmt.Sprintf("%s after %d rows", mebibytes(last.bytes), last.rows),
-		Reason:   fmt.Sprintf("the file grew with %d of %d further batches, to %s", grew, len(sizes)-1, mebibytes(last.bytes)),
-	}
+	return judged(ruled(grew == len(sizes)-1 && framesIn(last.bytes) > 2*autoPages),
+		fmt.Sprintf("%s after %d rows", mebibytes(last.bytes), last.rows),
+		"the file grew with %d of %d further batches, to %s", grew, len(sizes)-1, mebibytes(last.bytes))
 }
 
 func passiveStops(r *run.Recording) experiment.Judgement {
 	c, _ := triesOf(r, store.CheckpointPassive)
 	frames, moved := c.Frames.Int64, c.Checkpointed.Int64
 	limit, anybody := snapshotFrames(r)
-	j := experiment.Judgement{
-		Verdict:  ruled(anybody && moved < frames && moved <= limit),
-		Measured: fmt.Sprintf("%d of %d frames moved", moved, frames),
+	measured := fmt.Sprintf("%d of %d frames moved", moved, frames)
+	if !anybody {
+		return judged(check.Refuted, measured, "%s, and nobody was reading", measured)
 	}
-	j.Reason = j.Measured + ", and nobody was reading"
-	if anybody {
-		j.Reason = fmt.Sprintf("%s; the oldest reader's snapshot ends at frame %d", j.Measured, limit)
-	}
-	return j
+	return judged(ruled(moved < frames && moved <= limit), measured, "%s; the oldest reader's snapshot ends at frame %d", measured, limit)
 }
 
 // passiveKeepsSize judges the last PASSIVE checkpoint, if nobody kept it from moving everything.
@@ -215,12 +210,10 @@ func passiveKeepsSize(r *run.Recording) experiment.Judgement {
 	_, c := triesOf(r, store.CheckpointPassive)
 	measured := fmt.Sprintf("%s before, %s after", mebibytes(c.before), mebibytes(c.after))
 	if c.Checkpointed != c.Frames {
-		return experiment.Judgement{Measured: measured, Reason: fmt.Sprintf("it moved only %d of %d frames", c.Checkpointed.Int64, c.Frames.Int64)}
+		return judged(check.Inconclusive, measured, "it moved only %d of %d frames", c.Checkpointed.Int64, c.Frames.Int64)
 	}
-	return experiment.Judgement{
-		Verdict: ruled(c.before == c.after), Measured: measured,
-		Reason: fmt.Sprintf("with all %d frames moved, the file had %s before and %s after", c.Frames.Int64, mebibytes(c.before), mebibytes(c.after)),
-	}
+	return judged(ruled(c.before == c.after), measured, "with all %d frames moved, the file had %s before and %s after",
+		c.Frames.Int64, mebibytes(c.before), mebibytes(c.after))
 }
 
 func truncateBlocked(r *run.Recording) experiment.Judgement {
@@ -230,20 +223,15 @@ func truncateBlocked(r *run.Recording) experiment.Judgement {
 	if c.Blocked {
 		came = "blocked"
 	}
-	return experiment.Judgement{
-		Verdict:  ruled(c.Blocked && c.Answered-c.Sent >= timeout.Duration() && c.after == c.before),
-		Measured: fmt.Sprintf("%s after %s", came, took(c.StepEvent)),
-		Reason: fmt.Sprintf("with a busy_timeout of %d ms it was %s after %s, and the file of %s has %s",
-			timeout, came, took(c.StepEvent), mebibytes(c.before), mebibytes(c.after)),
-	}
+	return judged(ruled(c.Blocked && c.Answered-c.Sent >= timeout.Duration() && c.after == c.before),
+		fmt.Sprintf("%s after %s", came, took(c.StepEvent)),
+		"with a busy_timeout of %d ms it was %s after %s, and the file of %s has %s", timeout, came, took(c.StepEvent), mebibytes(c.before), mebibytes(c.after))
 }
 
 func truncateEmpties(r *run.Recording) experiment.Judgement {
 	_, c := triesOf(r, store.CheckpointTruncate)
-	return experiment.Judgement{
-		Verdict: ruled(c.after == 0), Measured: fmt.Sprintf("%d bytes", c.after),
-		Reason: fmt.Sprintf("the file had %s before the last TRUNCATE and %d bytes after it", mebibytes(c.before), c.after),
-	}
+	return judged(ruled(c.after == 0), fmt.Sprintf("%d bytes", c.after),
+		"the file had %s before the last TRUNCATE and %d bytes after it", mebibytes(c.before), c.after)
 }
 
 func mebibytes(n int64) string { return measure.Number(float64(n)/(1<<20)) + " MiB" }
@@ -256,15 +244,10 @@ func walPlot(arms []run.Evidence) run.Chart {
 		X: run.Axis{Label: "rows of 2 KiB written"}, Y: run.Axis{Label: "size of the WAL", Unit: "MiB"},
 	}
 	for i := range arms {
-		s := run.Series{Name: arms[i].Arm}
-		for r := range arms[i].All {
+		if r := arms[i].First(); r != nil {
 			for _, p := range growth(r) {
-				s.Points = append(s.Points, exact(float64(p.rows), float64(p.bytes)/(1<<20), 1))
+				c.Add(arms[i].Arm, exact(float64(p.rows), float64(p.bytes)/(1<<20), 1))
 			}
-			break
-		}
-		if len(s.Points) > 0 {
-			c.Series = append(c.Series, s)
 		}
 	}
 	return c

@@ -57,6 +57,11 @@ func ruled(holds bool) check.Verdict {
 	return check.Refuted
 }
 
+// judged returns a judgement with what was measured and a reason, made of format and args.
+func judged(v check.Verdict, measured, format string, args ...any) experiment.Judgement {
+	return experiment.Judgement{Verdict: v, Measured: measured, Reason: fmt.Sprintf(format, args...)}
+}
+
 // undecided is a judgement that decides nothing, and why.
 func undecided(format string, args ...any) experiment.Judgement {
 	return experiment.Judgement{Reason: fmt.Sprintf(format, args...)}
@@ -64,15 +69,11 @@ func undecided(format string, args ...any) experiment.Judgement {
 
 // counted judges a claim on how many of the load's requests met an end.
 func counted(r *run.Recording, n check.Range, end string, v check.Verdict, wanted string) experiment.Judgement {
-	return experiment.Judgement{
-		Verdict:  v,
-		Measured: fmt.Sprintf("%s %s", n, end),
-		Reason:   fmt.Sprintf("%s of %d %s; the claim wants %s", n, r.Setup.Load.Requests, end, wanted),
-	}
+	return judged(v, fmt.Sprintf("%s %s", n, end), "%s of %d %s; the claim wants %s", n, r.Setup.Load.Requests, end, wanted)
 }
 
-// whole takes the verdict from a judgement on a load that was cut short: the
-// requests that were never sent could have made any difference.
+// whole returns j undecided where the load was cut short: the requests that were
+// never sent could have made any difference.
 func whole(r *run.Recording, j experiment.Judgement) experiment.Judgement {
 	if r.Unsent > 0 {
 		j.Verdict, j.Noise = check.Inconclusive, false
@@ -91,6 +92,11 @@ func atLevel(level int, judge func(*run.Recording) experiment.Judgement) func(*r
 		}
 		return undecided("there is no trial with %d", level)
 	}
+}
+
+// single is an arm with one trial.
+func single(name string, expected outlook, s run.Setup) experiment.Arm {
+	return experiment.Arm{Name: name, Expect: expected.expect(), Trials: experiment.Single(s)}
 }
 
 // pick returns whole or, of a quick run, quick.

@@ -17,7 +17,19 @@ import (
 // chance says when each dies once; here all die together, again and again, and chance
 // says when.
 func crash(o Options) experiment.Experiment {
-	arms := crashArms(o)
+	var arms []experiment.Arm // the two journals, each as careful and as careless as it can be; of a quick run the most at risk
+	for _, synchronous := range pick(o, []store.Synchronous{store.Off, store.Normal, store.Full}, []store.Synchronous{store.Off}) {
+		for _, j := range []store.Journal{store.Delete, store.WAL} {
+			d := quiet(store.Separate, 1000, j)
+			d.Synchronous, d.Pool = synchronous, 8
+			expected := outlook{holds: "ok-before data-safe all-or-nothing", refuted: "damaged-after writes-lost"}
+			arms = append(arms, single(fmt.Sprintf("%s/%s", j, synchronous), expected, run.Setup{
+				Nodes: nodes, Discipline: d, Workload: workload.Write{}, Fault: run.Crash{Within: 400 * time.Millisecond},
+				// An open load: while no node lives, clients do not ask more often.
+				Load: run.Load{Arrival: run.Open, Clients: 32, Rate: 150, Duration: pick(o, 2*time.Second, 1200*time.Millisecond), Timeout: 5 * time.Second},
+			}))
+		}
+	}
 	return experiment.Experiment{
 		Name:     "crash",
 		Question: "When every node is killed with SIGKILL in the midst of writing, again and again (no power loss: the page cache survives), is the file damaged, and is an acknowledged write lost?",
@@ -52,27 +64,6 @@ var crashClaims = []experiment.Claim{
 	claim("all-or-nothing", sqlite("atomiccommit.html"),
 		"Commit is atomic: of a transaction that a crash cut off, and of a write that was refused, nothing is there afterwards.",
 		experiment.Each(allOrNothing)),
-}
-
-// crashArms are the two journals, each as careful and as careless as it can be.
-// A quick run has of each only what is most at risk.
-func crashArms(o Options) (arms []experiment.Arm) {
-	for _, synchronous := range pick(o, []store.Synchronous{store.Off, store.Normal, store.Full}, []store.Synchronous{store.Off}) {
-		for _, j := range []store.Journal{store.Delete, store.WAL} {
-			d := quiet(store.Separate, 1000, j)
-			d.Synchronous, d.Pool = synchronous, 8
-			arms = append(arms, experiment.Arm{
-				Name: fmt.Sprintf("%s/%s", j, synchronous),
-				Trials: experiment.Single(run.Setup{
-					Nodes: nodes, Discipline: d, Workload: workload.Write{}, Fault: run.Crash{Within: 400 * time.Millisecond},
-					// An open load: while no node lives, clients do not ask more often.
-					Load: run.Load{Arrival: run.Open, Clients: 32, Rate: 150, Duration: pick(o, 2*time.Second, 1200*time.Millisecond), Timeout: 5 * time.Second},
-				}),
-				Expect: outlook{holds: "ok-before data-safe all-or-nothing", refuted: "damaged-after writes-lost"}.expect(),
-			})
-		}
-	}
-	return arms
 }
 
 // crashes is how often all nodes were killed.
@@ -129,10 +120,7 @@ func okBefore(r *run.Recording) experiment.Judgement {
 	if before == nil {
 		return undecided("nobody looked at the database before the load began")
 	}
-	return experiment.Judgement{
-		Verdict: ruled(before.Integrity == "ok"), Measured: before.Integrity,
-		Reason: fmt.Sprintf("before the load began, integrity_check said %q", before.Integrity),
-	}
+	return judged(ruled(before.Integrity == "ok"), before.Integrity, "before the load began, integrity_check said %q", before.Integrity)
 }
 
 // damage returns the results of integrity_check after crashes and in the end
@@ -157,15 +145,11 @@ func damagedAfter(r *run.Recording) experiment.Judgement {
 	if checks == 0 {
 		return neverCrashed
 	}
-	j := experiment.Judgement{
-		Verdict:  ruled(len(found) > 0),
-		Measured: fmt.Sprintf("damaged in %d of %d checks", len(found), checks),
-		Reason:   fmt.Sprintf("integrity_check was asked %d times, after every crash and in the end, and always said ok", checks),
-	}
+	measured := fmt.Sprintf("damaged in %d of %d checks", len(found), checks)
 	if len(found) > 0 {
-		j.Reason = fmt.Sprintf("integrity_check found damage in %d of %d checks: %s", len(found), checks, found[0])
+		return judged(check.Holds, measured, "integrity_check found damage in %d of %d checks: %s", len(found), checks, found[0])
 	}
-	return j
+	return judged(check.Refuted, measured, "integrity_check was asked %d times, after every crash and in the end, and always said ok", checks)
 }
 
 func writesLost(r *run.Recording) experiment.Judgement {
@@ -187,8 +171,7 @@ func dataSafe(r *run.Recording) experiment.Judgement {
 	return experiment.Judgement{
 		Verdict:  check.Merge(s.Verdict, ruled(len(found) == 0)),
 		Measured: fmt.Sprintf("%s of %d lost, damaged in %d of %d checks", s.Lost, s.Acknowledged, len(found), checks),
-		Reason:   s.Reason,
-		Witness:  s.Witnesses,
+		Reason:   s.Reason, Witness: s.Witnesses,
 	}
 }
 
@@ -205,10 +188,8 @@ func allOrNothing(r *run.Recording) experiment.Judgement {
 		}
 	}
 	stray := s.Resurrected + s.Unexpected + s.Duplicated
-	j := experiment.Judgement{
-		Measured: fmt.Sprintf("%d rows that must not be there", stray),
-		Reason:   fmt.Sprintf("%d of %d crashes left a journal to recover from; %d rows of what was cut off or refused were found", cut, len(after), stray),
-	}
+	j := judged(check.Inconclusive, fmt.Sprintf("%d rows that must not be there", stray),
+		"%d of %d crashes left a journal to recover from; %d rows of what was cut off or refused were found", cut, len(after), stray)
 	switch {
 	case stray > 0:
 		j.Verdict, j.Witness = check.Refuted, s.Witnesses
@@ -230,41 +211,31 @@ func survivalPlot(arm string) experiment.Plot {
 			X:    run.Axis{Label: "time", Unit: "ms"}, Y: run.Axis{Label: "writes"},
 		}
 		for i := range arms {
-			if arms[i].Arm != arm {
+			r := arms[i].First()
+			if r == nil || arms[i].Arm != arm {
 				continue
 			}
-			for r := range arms[i].All {
-				found := run.Series{Name: "found after a crash"}
-				_, after := looks(r)
-				for _, look := range after {
-					found.Points = append(found.Points, countAt(look.From.Sub(r.Started), int(look.Rows)))
+			var times []time.Duration // of the acknowledgements, of which about 100 are drawn
+			for _, op := range r.ClientOps() {
+				if op.Func == history.Write && op.Outcome == history.OK {
+					times = append(times, op.Returned)
 				}
-				c.Series, c.Marks = []run.Series{acknowledgedOver(r), found}, deaths(r)
-				break
 			}
+			slices.Sort(times)
+			step := max(len(times)/100, 1)
+			for i, t := range times {
+				if i%step == 0 || i == len(times)-1 {
+					c.Add("acknowledged", countAt(t, i+1))
+				}
+			}
+			_, after := looks(r)
+			for _, look := range after {
+				c.Add("found after a crash", countAt(look.From.Sub(r.Started), int(look.Rows)))
+			}
+			c.Marks = deaths(r)
 		}
 		return c
 	}
-}
-
-// acknowledgedOver counts the acknowledged writes at the times at which their clients
-// learned of them, in about 100 steps.
-func acknowledgedOver(r *run.Recording) run.Series {
-	s := run.Series{Name: "acknowledged"}
-	var times []time.Duration
-	for _, op := range r.ClientOps() {
-		if op.Func == history.Write && op.Outcome == history.OK {
-			times = append(times, op.Returned)
-		}
-	}
-	slices.Sort(times)
-	step := max(len(times)/100, 1)
-	for i, t := range times {
-		if i%step == 0 || i == len(times)-1 {
-			s.Points = append(s.Points, countAt(t, i+1))
-		}
-	}
-	return s
 }
 
 // countAt is the point of a count at a time, in ms.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
@@ -41,6 +42,23 @@ func waitFigure(name string, of func(measure.Summary) float64) experiment.Figure
 	return experiment.Figure{Name: name, Unit: "ms", Of: func(r *run.Recording) (ms float64, ok bool) {
 		s := measure.Latency(r.Ops)
 		return of(s), s.Count > 0
+	}}
+}
+
+// rateOf is how many of the ops that match succeed a second while the load lasts. What is done
+// after its end does not count, for then fewer and fewer clients are left to contend.
+func rateOf(name string, match func(*history.Op) bool) experiment.Figure {
+	return experiment.Figure{Name: name, Unit: "1/s", Of: func(r *run.Recording) (perSecond float64, ok bool) {
+		n, lasts := 0, r.Setup.Load.Duration
+		for _, op := range r.ClientOps() {
+			if match(&op) {
+				ok = true
+				if op.Outcome == history.OK && op.Returned <= lasts {
+					n++
+				}
+			}
+		}
+		return float64(n) / lasts.Seconds(), ok
 	}}
 }
 
@@ -109,16 +127,10 @@ func figureBars(title string, y run.Axis, match func(*run.Evidence) bool, figure
 		arms = slices.DeleteFunc(slices.Clone(arms), func(e run.Evidence) bool { return !match(&e) })
 		c := run.Chart{Kind: run.ChartBars, Title: title, Y: y}
 		for _, f := range figures {
-			s := run.Series{Name: f.Name}
 			for i := range arms {
-				if spread := arms[i].Trials[0].Spread(f.Of); spread.Count > 0 {
-					s.Points = append(s.Points, run.Point{
-						X: float64(i + 1), Y: spread.Median, Low: spread.Min, High: spread.Max, Count: spread.Count, Label: arms[i].Arm,
-					})
+				if s := arms[i].Trials[0].Spread(f.Of); s.Count > 0 {
+					c.Add(f.Name, run.Point{X: float64(i + 1), Y: s.Median, Low: s.Min, High: s.Max, Count: s.Count, Label: arms[i].Arm})
 				}
-			}
-			if len(s.Points) > 0 {
-				c.Series = append(c.Series, s)
 			}
 		}
 		return c

@@ -22,7 +22,7 @@ func sale(s *run.Scene, left int64, twists ...twist) *run.Recording {
 func TestSaleJudgements(t *testing.T) {
 	x := inventory(Options{})
 	asTold, alone := sceneOf(t, x, "deferred/5000/WAL/scene"), sceneOf(t, x, "without a transaction")
-	stale := refused(8, busySnapshot, 0)
+	stale := refused(8, "SQLITE_BUSY_SNAPSHOT", 0)
 	for name, c := range map[string]struct {
 		judge func(*run.Recording) experiment.Judgement
 		of    *run.Recording
@@ -30,7 +30,7 @@ func TestSaleJudgements(t *testing.T) {
 	}{
 		"as told":                 {stockIsWrong, sale(asTold, 35, stale), check.Refuted},
 		"one sale overwritten":    {stockIsWrong, sale(alone, 45), check.Holds},
-		"the second gave up":      {stockIsWrong, sale(asTold, 40, stale, refused(12, busySnapshot, 0), refused(13, nodeapi.CodeBusy, 0)), check.Refuted},
+		"the second gave up":      {stockIsWrong, sale(asTold, 40, stale, refused(12, "SQLITE_BUSY_SNAPSHOT", 0), refused(13, nodeapi.CodeBusy, 0)), check.Refuted},
 		"sold, and not booked":    {stockIsWrong, sale(asTold, 50, stale), check.Holds},
 		"in order":                {endsInOrder, sale(asTold, 35, stale), check.Holds},
 		"only one sale, in order": {endsInOrder, sale(asTold, 40, stale, refused(13, nodeapi.CodeBusy, 0)), check.Refuted},
@@ -105,7 +105,7 @@ func TestPiecesOversold(t *testing.T) {
 			t.Errorf("%s: %g, %t; want %g", f.Name, n, ok, want)
 		}
 	}
-	if n, ok := piecesSold.Of(sale(sceneOf(t, inventory(Options{}), "deferred/5000/WAL/scene"), 35, refused(8, busySnapshot, 0))); !ok || n != 15 {
+	if n, ok := piecesSold.Of(sale(sceneOf(t, inventory(Options{}), "deferred/5000/WAL/scene"), 35, refused(8, "SQLITE_BUSY_SNAPSHOT", 0))); !ok || n != 15 {
 		t.Errorf("a scene sold %g, %t; want 15", n, ok)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/measure"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -124,19 +123,7 @@ var succeeded = experiment.Figure{Name: "succeeded", Of: func(r *run.Recording) 
 	return float64(r.Counts().OK), r.Told()
 }}
 
-// readRate is how many reads succeed while the load lasts.
-var readRate = experiment.Figure{Name: "reads that succeed", Unit: "1/s", Of: func(r *run.Recording) (perSecond float64, ok bool) {
-	n, lasts := 0, r.Setup.Load.Duration
-	for _, op := range r.ClientOps() {
-		if op.Func == history.Read {
-			ok = true
-			if op.Outcome == history.OK && op.Returned <= lasts {
-				n++
-			}
-		}
-	}
-	return float64(n) / lasts.Seconds(), ok
-}}
+var readRate = rateOf("reads that succeed", func(op *history.Op) bool { return op.Func == history.Read })
 
 // longestRead is the longest wait for the answer to a read, whatever it was.
 var longestRead = experiment.Figure{Name: "longest read", Unit: "ms", Of: func(r *run.Recording) (ms float64, ok bool) {
@@ -176,15 +163,11 @@ func compared(judge func(journals) check.Verdict, figures ...experiment.Figure) 
 
 // side puts the figure of the two modes side by side, with their ratio.
 func (j journals) side(f experiment.Figure) string {
-	spread := func(of func(pair) *run.Recording) measure.Spread {
-		var t run.TrialEvidence
-		for _, p := range j {
-			t.Recordings = append(t.Recordings, of(p))
-		}
-		return t.Spread(f.Of)
+	var base, other run.TrialEvidence
+	for _, p := range j {
+		base.Recordings, other.Recordings = append(base.Recordings, p.base), append(other.Recordings, p.other)
 	}
-	text := fmt.Sprintf("%s in DELETE %s, in WAL %s", f.Name,
-		spread(func(p pair) *run.Recording { return p.base }), spread(func(p pair) *run.Recording { return p.other }))
+	text := fmt.Sprintf("%s in DELETE %s, in WAL %s", f.Name, base.Spread(f.Of), other.Spread(f.Of))
 	if f.Unit != "" {
 		text += " " + f.Unit
 	}

@@ -199,19 +199,14 @@ func loadClaims(levels []int) []experiment.Claim {
 // factor of two in failures per success, which treats 5 % and 95 % alike; as
 // requests are whole, the bounds are rounded outward.
 func (row tableRow) errors() experiment.Claim {
-	low, high := row.bounds()
+	odds, n := row.percent/(100-row.percent), float64(row.level)
+	low, high := int64(math.Floor(n*odds/(2+odds))), int64(math.Ceil(n*2*odds/(1+2*odds)))
 	text := fmt.Sprintf("Of %d simultaneous requests %g %% fail: %d to %d of them, which is within a factor of two in failures per success.",
 		row.level, row.percent, low, high)
 	return claim(fmt.Sprintf("error-rate-%d", row.level), row.from, text, atLevel(row.level, func(r *run.Recording) experiment.Judgement {
 		n := failures(r)
 		return counted(r, n, "failed", check.Merge(n.Above(low-1), n.Below(high+1)), fmt.Sprintf("%d to %d", low, high))
 	}))
-}
-
-// bounds is between how many failures the claimed rate lies.
-func (row tableRow) bounds() (low, high int64) {
-	odds, n := row.percent/(100-row.percent), float64(row.level)
-	return int64(math.Floor(n * odds / (2 + odds))), int64(math.Ceil(n * 2 * odds / (1 + 2*odds)))
 }
 
 // waits is the claim that the mean wait is so long.
@@ -230,14 +225,11 @@ func (row tableRow) waits() experiment.Claim {
 // meanAbout judges the claim that the mean wait is within a factor of two of ms.
 func meanAbout(r *run.Recording, ms float64) experiment.Judgement {
 	mean, _ := meanWait.Of(r)
-	return whole(r, experiment.Judgement{
-		Verdict:  ruled(mean >= ms/2 && mean <= ms*2),
-		Measured: fmt.Sprintf("mean wait %.0f ms", mean),
-		Reason:   fmt.Sprintf("clients waited %.0f ms on average; the claim wants %g to %g", mean, ms/2, ms*2),
-	})
+	return whole(r, judged(ruled(mean >= ms/2 && mean <= ms*2), fmt.Sprintf("mean wait %.0f ms", mean),
+		"clients waited %.0f ms on average; the claim wants %g to %g", mean, ms/2, ms*2))
 }
 
-// timeoutWait is the source's busy_timeout in ms.
+// timeoutWait is the source's busy_timeout, in ms.
 const timeoutWait = 5000
 
 func timesOut(r *run.Recording) experiment.Judgement {
@@ -247,12 +239,9 @@ func timesOut(r *run.Recording) experiment.Judgement {
 	if mean >= timeoutWait {
 		v = check.Holds
 	}
-	return whole(r, experiment.Judgement{
-		Verdict:  v,
-		Measured: fmt.Sprintf("mean wait %.0f ms, %s timed out", mean, n),
-		Reason: fmt.Sprintf("clients waited %.0f ms on average, and %s of %d requests ended in a timeout; the claim wants %d ms or more than half",
-			mean, n, r.Setup.Load.Requests, timeoutWait),
-	})
+	return whole(r, judged(v, fmt.Sprintf("mean wait %.0f ms, %s timed out", mean, n),
+		"clients waited %.0f ms on average, and %s of %d requests ended in a timeout; the claim wants %d ms or more than half",
+		mean, n, r.Setup.Load.Requests, timeoutWait))
 }
 
 // rises judges the claim that the error rate is higher at each level than at
@@ -264,8 +253,14 @@ func rises(e *run.Evidence) experiment.Judgement {
 	for i := range e.Trials {
 		now := shareFailed(&e.Trials[i])
 		measured = append(measured, now.String())
-		step := now.above(before)
-		if i > 0 && step != check.Holds && check.Merge(j.Verdict, step) != j.Verdict {
+		step := check.Inconclusive
+		switch {
+		case now.min > before.max:
+			step = check.Holds
+		case now.max <= before.min:
+			step = check.Refuted
+		}
+		if i > 0 && check.Merge(j.Verdict, step) != j.Verdict {
 			j.Verdict = step
 			j.Reason = fmt.Sprintf("%s fail with %s, and %s with %s", before, e.Trials[i-1].Name, now, e.Trials[i].Name)
 		}
@@ -283,18 +278,6 @@ func (s share) String() string {
 		return fmt.Sprintf("%.3g %%", 100*s.min)
 	}
 	return fmt.Sprintf("%.3g–%.3g %%", 100*s.min, 100*s.max)
-}
-
-// above judges the claim that s is greater than t.
-func (s share) above(t share) check.Verdict {
-	switch {
-	case s.min > t.max:
-		return check.Holds
-	case s.max <= t.min:
-		return check.Refuted
-	default:
-		return check.Inconclusive
-	}
 }
 
 // shareFailed is the error rate in the trial's first recording; where there is

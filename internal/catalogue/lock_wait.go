@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/contend/check"
@@ -58,14 +59,10 @@ func holdArms(o Options) (arms []experiment.Arm) {
 			for _, journal := range []store.Journal{store.Delete, store.WAL} {
 				d := quiet(store.Separate, timeout, journal)
 				d.Pool = 4 // of ten writers no node has more
-				arm := experiment.Arm{
-					Name: fmt.Sprintf("hold-%s/%d/%s", hold, timeout, journal),
-					Trials: experiment.Single(run.Setup{
-						Nodes: nodes, Discipline: d, Traced: true, Load: burst(10),
-						Workload: workload.Write{First: 2, Nodes: nodes - 1}, Fault: run.Hold{Node: "app-1", For: hold},
-					}),
-					Expect: outlook{holds: "one-writer wait-or-error"}.expect(),
-				}
+				arm := single(fmt.Sprintf("hold-%s/%d/%s", hold, timeout, journal), outlook{holds: "one-writer wait-or-error"}, run.Setup{
+					Nodes: nodes, Discipline: d, Traced: true, Load: burst(10),
+					Workload: workload.Write{First: 2, Nodes: nodes - 1}, Fault: run.Hold{Node: "app-1", For: hold},
+				})
 				arm.Expect["mean-over-2s"] = expectThat(timeout > 0)
 				arm.Expect["max-over-5s"] = expectThat(timeout > 0 && hold > 3*time.Second)
 				if timeout == 0 && journal == store.Delete && hold <= 3*time.Second {
@@ -102,8 +99,8 @@ func sinceStart(r *run.Recording, t int64) time.Duration {
 
 var notHeld = undecided("no node is known to have held the lock for as long as it was told to")
 
-// oneWriter looks at the nodes' traces for an attempt that had the write lock
-// while the fault's node certainly had it.
+// oneWriter looks at the nodes' traces for an attempt that had the write lock while the
+// fault's node certainly had it. Its witness is the op that the attempt belongs to.
 func oneWriter(r *run.Recording) experiment.Judgement {
 	from, to, ok := held(r)
 	if !ok {
@@ -118,36 +115,25 @@ func oneWriter(r *run.Recording) experiment.Judgement {
 		}
 		tried++
 		if a.Locked != 0 && locked < to {
-			witnesses = append(witnesses, intruder(r, a, to-locked))
+			w := check.Witness{
+				Anomaly: "two writers at once",
+				Reason:  fmt.Sprintf("%s had the write lock %s before %s was to give it back", a.Node, (to - locked).Round(time.Millisecond), r.Setup.Fault.(run.Hold).Node),
+			}
+			ops := r.ClientOps()
+			if i := slices.IndexFunc(ops, func(op history.Op) bool { return op.Node == a.Node && op.Invoked <= began && op.Returned >= locked }); i >= 0 {
+				w.Ops = ops[i : i+1]
+			}
+			witnesses = append(witnesses, w)
 		}
 	}
+	measured := fmt.Sprintf("%d of %d got the lock meanwhile", len(witnesses), tried)
 	if tried == 0 {
-		j := undecided("nobody tried to write while the lock was held")
-		j.Measured = "0 of 0 got the lock meanwhile"
-		return j
+		return judged(check.Inconclusive, measured, "nobody tried to write while the lock was held")
 	}
-	return experiment.Judgement{
-		Verdict:  ruled(len(witnesses) == 0),
-		Measured: fmt.Sprintf("%d of %d got the lock meanwhile", len(witnesses), tried),
-		Reason:   fmt.Sprintf("%d attempts began while the lock was held for %s, and %d got it before that was over", tried, to-from, len(witnesses)),
-		Witness:  witnesses,
-	}
-}
-
-// intruder is the witness of an attempt that had the lock too early, with the
-// op that it belongs to.
-func intruder(r *run.Recording, a locktrace.Attempt, early time.Duration) check.Witness {
-	w := check.Witness{
-		Anomaly: "two writers at once",
-		Reason:  fmt.Sprintf("%s had the write lock %s before %s was to give it back", a.Node, early.Round(time.Millisecond), r.Setup.Fault.(run.Hold).Node),
-	}
-	for _, op := range r.ClientOps() {
-		if op.Node == a.Node && op.Invoked <= sinceStart(r, a.Began) && op.Returned >= sinceStart(r, a.Locked) {
-			w.Ops = []history.Op{op}
-			break
-		}
-	}
-	return w
+	j := judged(ruled(len(witnesses) == 0), measured,
+		"%d attempts began while the lock was held for %s, and %d got it before that was over", tried, to-from, len(witnesses))
+	j.Witness = witnesses
+	return j
 }
 
 // waitedOrFailed looks at the history for a write that was acknowledged
@@ -176,12 +162,9 @@ func waitedOrFailed(r *run.Recording) experiment.Judgement {
 			unknown++
 		}
 	}
-	j := experiment.Judgement{
-		Verdict:  check.Holds,
-		Measured: fmt.Sprintf("%d waited, %d failed", waited, failed),
-		Reason:   fmt.Sprintf("of the writes that met the lock %d waited for its end and succeeded, %d failed", waited, failed),
-		Witness:  served,
-	}
+	j := judged(check.Holds, fmt.Sprintf("%d waited, %d failed", waited, failed),
+		"of the writes that met the lock %d waited for its end and succeeded, %d failed", waited, failed)
+	j.Witness = served
 	switch {
 	case len(served) > 0:
 		j.Verdict, j.Reason = check.Refuted, fmt.Sprintf("%d writes were acknowledged while the lock was held", len(served))
@@ -198,12 +181,9 @@ func defaultPatience(r *run.Recording) experiment.Judgement {
 		return undecided("the database could not be read")
 	}
 	have := r.Facts.DefaultBusyTimeout
-	return experiment.Judgement{
-		Verdict:  ruled(have == 5000),
-		Measured: fmt.Sprintf("%d ms", have),
-		Reason: fmt.Sprintf("PRAGMA busy_timeout of a fresh connection reads %d (%s, driver %s); where it is 5000, a driver has set it, as mattn/go-sqlite3 and Python's sqlite3 do",
-			have, r.Facts.Engine, r.Setup.Discipline.Driver),
-	}
+	return judged(ruled(have == 5000), fmt.Sprintf("%d ms", have),
+		"PRAGMA busy_timeout of a fresh connection reads %d (%s, driver %s); where it is 5000, a driver has set it, as mattn/go-sqlite3 and Python's sqlite3 do",
+		have, r.Facts.Engine, r.Setup.Discipline.Driver)
 }
 
 // waitedLonger returns a check of a wait against a limit. A client that gave up
@@ -213,10 +193,8 @@ func waitedLonger(which string, of experiment.Figure, limit time.Duration) func(
 	return experiment.Each(func(r *run.Recording) experiment.Judgement {
 		n := r.Counts()
 		wait, _ := of.Of(r) // ms
-		j := experiment.Judgement{
-			Measured: fmt.Sprintf("%.3g s %s", wait/1000, which),
-			Reason:   fmt.Sprintf("the %d writers waited %.4g s %s; %d succeeded", n.Total, wait/1000, which, n.OK),
-		}
+		j := judged(check.Inconclusive, fmt.Sprintf("%.3g s %s", wait/1000, which),
+			"the %d writers waited %.4g s %s; %d succeeded", n.Total, wait/1000, which, n.OK)
 		switch longer := wait > float64(limit.Milliseconds()); {
 		case r.Unsent > 0:
 			j.Reason += fmt.Sprintf(", and %d were not sent", r.Unsent)

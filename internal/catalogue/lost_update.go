@@ -19,12 +19,9 @@ func lostUpdate(o Options) experiment.Experiment {
 				"Two containers read the same value, both write its successor, and one acknowledged increment is lost.",
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					lost := r.Lost()
-					return experiment.Judgement{
-						Verdict:  lost.Above(0),
-						Measured: fmt.Sprintf("%s lost", lost),
-						Reason:   fmt.Sprintf("%d were acknowledged and the counter says %s: %s lost", r.Counts().OK, r.Final(), lost),
-						Witness:  r.LostWitnesses(),
-					}
+					j := judged(lost.Above(0), fmt.Sprintf("%s lost", lost), "%d were acknowledged and the counter says %s: %s lost", r.Counts().OK, r.Final(), lost)
+					j.Witness = r.LostWitnesses()
+					return j
 				})),
 			claim("final-below-100", source(150, "Lost updateにより100未満になることを確認"),
 				"After 100 increments the counter is below 100.",
@@ -62,10 +59,6 @@ var lostShare = experiment.Figure{Name: "lost of acknowledged", Unit: "%", Of: f
 
 // ended judges a claim about the counter's final value.
 func ended(r *run.Recording, v check.Verdict, wanted string) experiment.Judgement {
-	return experiment.Judgement{
-		Verdict:  v,
-		Measured: fmt.Sprintf("final %s", r.Final()),
-		Reason: fmt.Sprintf("the counter is %s after %d acknowledged increments; the claim wants %s",
-			r.Final(), r.Counts().OK, wanted),
-	}
+	return judged(v, fmt.Sprintf("final %s", r.Final()),
+		"the counter is %s after %d acknowledged increments; the claim wants %s", r.Final(), r.Counts().OK, wanted)
 }

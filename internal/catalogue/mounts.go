@@ -77,15 +77,9 @@ const mountWrites = 200
 func mountArm(name string, m run.Mount, j store.Journal, expected outlook) experiment.Arm {
 	d := quiet(store.Immediate, 5000, j)
 	d.Pool = 4
-	return experiment.Arm{
-		Name: fmt.Sprintf("%s/%s", name, j),
-		Trials: experiment.Single(run.Setup{
-			Nodes: nodes, Discipline: d, Mount: m,
-			Load:     sequence(nodes, mountWrites),
-			Workload: workload.Write{Nodes: nodes},
-		}),
-		Expect: expected.expect(),
-	}
+	return single(fmt.Sprintf("%s/%s", name, j), expected, run.Setup{
+		Nodes: nodes, Discipline: d, Mount: m, Load: sequence(nodes, mountWrites), Workload: workload.Write{Nodes: nodes},
+	})
 }
 
 // killedArm has one node die while it writes. Its rollback journal is where it
@@ -135,11 +129,9 @@ func seen(r *run.Recording) (least, most int64, ok bool) {
 
 func rowsLost(r *run.Recording) experiment.Judgement {
 	rows := r.Rows()
-	j := experiment.Judgement{
-		Measured: fmt.Sprintf("%s of %d lost", rows.Lost, rows.Acknowledged),
-		Reason:   fmt.Sprintf("of %d acknowledged writes %s are not in the database, and %d requests were refused", rows.Acknowledged, rows.Lost, r.Counts().Failed),
-		Witness:  rows.Witnesses,
-	}
+	j := judged(check.Inconclusive, fmt.Sprintf("%s of %d lost", rows.Lost, rows.Acknowledged),
+		"of %d acknowledged writes %s are not in the database, and %d requests were refused", rows.Acknowledged, rows.Lost, r.Counts().Failed)
+	j.Witness = rows.Witnesses
 	if rows.Found.Valid && rows.Acknowledged > 0 {
 		j.Verdict = rows.Lost.Above(0)
 	}
@@ -161,16 +153,10 @@ func viewsDiffer(r *run.Recording) experiment.Judgement {
 		contents[strings.Join(all, "\n")] = true
 	}
 	if n := len(contents); n > 1 {
-		return experiment.Judgement{
-			Verdict:  check.Holds,
-			Measured: fmt.Sprintf("%d contents", n),
-			Reason:   fmt.Sprintf("the %d nodes have %d different contents when all have ended, of %d to %d rows", r.Setup.Nodes, n, least, most),
-		}
+		return judged(check.Holds, fmt.Sprintf("%d contents", n),
+			"the %d nodes have %d different contents when all have ended, of %d to %d rows", r.Setup.Nodes, n, least, most)
 	}
-	return experiment.Judgement{
-		Verdict: check.Refuted, Measured: "1 content",
-		Reason: fmt.Sprintf("all nodes have the same %d rows when all have ended", most),
-	}
+	return judged(check.Refuted, "1 content", "all nodes have the same %d rows when all have ended", most)
 }
 
 func okMeansAll(r *run.Recording) experiment.Judgement {
@@ -178,15 +164,12 @@ func okMeansAll(r *run.Recording) experiment.Judgement {
 	if r.Facts == nil || r.Facts.Integrity == "" || !rows.Found.Valid {
 		return undecided("the database could not be read")
 	}
-	j := experiment.Judgement{
-		Verdict:  check.Holds,
-		Measured: fmt.Sprintf("%q with %s lost", r.Facts.Integrity, rows.Lost),
-		Reason:   fmt.Sprintf("integrity_check said %q while %s of %d acknowledged writes were missing", r.Facts.Integrity, rows.Lost, rows.Acknowledged),
-	}
+	v := check.Holds
 	if r.Facts.Integrity == "ok" {
-		j.Verdict = rows.Lost.Above(0).Not()
+		v = rows.Lost.Above(0).Not()
 	}
-	return j
+	return judged(v, fmt.Sprintf("%q with %s lost", r.Facts.Integrity, rows.Lost),
+		"integrity_check said %q while %s of %d acknowledged writes were missing", r.Facts.Integrity, rows.Lost, rows.Acknowledged)
 }
 
 // mountPlot sets what was acknowledged beside what each node finds in the end, in the
@@ -197,25 +180,22 @@ func mountPlot(arms []run.Evidence) run.Chart {
 		Y: run.Axis{Label: "rows"},
 	}
 	for i := range arms {
-		add := func(series int, name string, n int64) {
-			for len(c.Series) <= series {
-				c.Series = append(c.Series, run.Series{Name: name})
-			}
+		add := func(name string, n int64) {
 			p := exact(float64(i), float64(n), 1)
 			p.Label = arms[i].Arm
-			c.Series[series].Points = append(c.Series[series].Points, p)
+			c.Add(name, p)
 		}
 		for r := range arms[i].All {
 			if r.Facts == nil {
 				continue
 			}
-			add(0, "acknowledged", r.Rows().Acknowledged)
+			add("acknowledged", r.Rows().Acknowledged)
 			for k := range r.Setup.Nodes {
 				records := r.Facts.Records
 				if k < len(r.Views) {
 					records = r.Views[k].Records
 				}
-				add(k+1, fmt.Sprintf("app-%d", k+1), records)
+				add(fmt.Sprintf("app-%d", k+1), records)
 			}
 			break
 		}

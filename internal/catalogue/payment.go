@@ -167,18 +167,13 @@ var payments = []play{
 func transferArms(o Options) (arms []experiment.Arm) {
 	const accounts, clients = 10, 16
 	for _, t := range []store.Transaction{store.Separate, store.Deferred, store.Immediate} {
-		arms = append(arms, experiment.Arm{
-			Name: string(t) + "/5000/WAL/transfers",
-			Trials: experiment.Single(run.Setup{
-				Nodes: nodes, Discipline: quiet(t, 5000, store.WAL), Load: sequence(clients, pick(o, 320, 80)),
-				Begin: run.Begin{Accounts: accounts, Balance: 1000},
-				Workload: workload.Mix{
-					A: workload.Transfer{Accounts: accounts, Max: 100, Nodes: nodes},
-					B: workload.Total{Nodes: nodes}, Share: 20,
-				},
-			}),
-			Expect: map[string]run.Expectation{"money-is-wrong": expectThat(t == store.Separate)},
+		arm := single(string(t)+"/5000/WAL/transfers", outlook{}, run.Setup{
+			Nodes: nodes, Discipline: quiet(t, 5000, store.WAL), Load: sequence(clients, pick(o, 320, 80)),
+			Begin:    run.Begin{Accounts: accounts, Balance: 1000},
+			Workload: workload.Mix{A: workload.Transfer{Accounts: accounts, Max: 100, Nodes: nodes}, B: workload.Total{Nodes: nodes}, Share: 20},
 		})
+		arm.Expect["money-is-wrong"] = expectThat(t == store.Separate)
+		arms = append(arms, arm)
 	}
 	return arms
 }
@@ -208,10 +203,7 @@ var (
 // whole busy_timeout.
 func bothTimedOut(r *run.Recording) experiment.Judgement {
 	a, b := hardest(r, containerA.node), hardest(r, containerB.node)
-	return experiment.Judgement{
-		Verdict: ruled(a == nodeapi.CodeTimeout && b == nodeapi.CodeTimeout), Measured: fmt.Sprintf("A: %s; B: %s", a, b),
-		Reason: fmt.Sprintf("container A met %s, container B %s", a, b),
-	}
+	return judged(ruled(a == nodeapi.CodeTimeout && b == nodeapi.CodeTimeout), fmt.Sprintf("A: %s; B: %s", a, b), "container A met %s, container B %s", a, b)
 }
 
 // hardest is the worst that a container met: a refusal after its whole
@@ -244,10 +236,8 @@ func notBothPaid(r *run.Recording) experiment.Judgement { return ofPayments(r, p
 
 // ofPayments judges a claim that is true or false, and says what was paid.
 func ofPayments(r *run.Recording, holds bool) experiment.Judgement {
-	return experiment.Judgement{
-		Verdict: ruled(holds), Measured: fmt.Sprintf("%d of 2 payments succeed", paid(r)),
-		Reason: fmt.Sprintf("%d of 2 payments were acknowledged, and the history has %d", paid(r), r.Facts.Payments),
-	}
+	return judged(ruled(holds), fmt.Sprintf("%d of 2 payments succeed", paid(r)),
+		"%d of 2 payments were acknowledged, and the history has %d", paid(r), r.Facts.Payments)
 }
 
 // waitForEachOther judges whether two containers ever had statements under way
@@ -268,18 +258,12 @@ func waitForEachOther(r *run.Recording) experiment.Judgement {
 			}
 			overlap := e.Sent < f.Answered && f.Sent < e.Answered
 			if e.Node != f.Node && overlap && first.Code == nodeapi.CodeTimeout && last.Answered-last.Sent >= long {
-				return experiment.Judgement{
-					Verdict: check.Holds, Measured: fmt.Sprintf("%s and %s", e.Do, f.Do),
-					Reason: fmt.Sprintf("the %s of session %s and the %s of session %s were both waiting, for %s",
-						e.Do, e.Session, f.Do, f.Session, inMilliseconds(first.Answered-max(e.Sent, f.Sent))),
-				}
+				return judged(check.Holds, fmt.Sprintf("%s and %s", e.Do, f.Do), "the %s of session %s and the %s of session %s were both waiting, for %s",
+					e.Do, e.Session, f.Do, f.Session, inMilliseconds(first.Answered-max(e.Sent, f.Sent)))
 			}
 		}
 	}
-	return experiment.Judgement{
-		Verdict: check.Refuted, Measured: "one waits at most",
-		Reason: "no two statements of different containers were waiting at the same time",
-	}
+	return judged(check.Refuted, "one waits at most", "no two statements of different containers were waiting at the same time")
 }
 
 // moneyIsWrong judges a scene by what its containers know, and a load by
@@ -311,9 +295,6 @@ func booksAreWrong(r *run.Recording) experiment.Judgement {
 	a, _ := r.FinalRead(payerA.account)
 	b, _ := r.FinalRead(payerB.account)
 	have := fmt.Sprintf("%d payments, balances %d and %d", r.Facts.Payments, a, b)
-	return experiment.Judgement{
-		Verdict:  ruled(int64(paid(r)) != r.Facts.Payments || a != want[payerA.account] || b != want[payerB.account]),
-		Measured: have,
-		Reason:   fmt.Sprintf("%d payments were acknowledged, and the database holds %s", paid(r), have),
-	}
+	return judged(ruled(int64(paid(r)) != r.Facts.Payments || a != want[payerA.account] || b != want[payerB.account]), have,
+		"%d payments were acknowledged, and the database holds %s", paid(r), have)
 }

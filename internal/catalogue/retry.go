@@ -2,12 +2,14 @@ package catalogue
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 )
 
 // retryMeans is the mean response that the source claims, by the number of retries.
@@ -113,31 +115,25 @@ func retryArms(o Options) (arms []experiment.Arm) {
 }
 
 func retried(n int) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no retries"
-	case 1:
-		return "1 retry"
-	default:
-		return fmt.Sprintf("%d retries", n)
 	}
+	return units.PluralOf(n, "retry", "retries")
 }
 
 // quadruples judges how the mean wait grows from each trial to the next.
 func quadruples(e *run.Evidence) experiment.Judgement {
-	j := experiment.Judgement{Verdict: check.Holds}
+	v := check.Holds
+	var factors []string
 	for i := 1; i < len(e.Trials); i++ {
 		before, now := e.Trials[i-1].Spread(meanWait.Of), e.Trials[i].Spread(meanWait.Of)
 		if before.Count == 0 || now.Count == 0 {
 			return undecided("not every number of retries was recorded")
 		}
 		factor := now.Median / before.Median
-		j.Verdict = check.Merge(j.Verdict, ruled(factor >= 2 && factor <= 8))
-		if i > 1 {
-			j.Measured += ", "
-		}
-		j.Measured += fmt.Sprintf("× %.3g", factor)
+		v = check.Merge(v, ruled(factor >= 2 && factor <= 8))
+		factors = append(factors, fmt.Sprintf("× %.3g", factor))
 	}
-	j.Reason = fmt.Sprintf("from one retry to the next the mean wait becomes %s; the claim wants × 2 to × 8 each time", j.Measured)
-	return j
+	measured := strings.Join(factors, ", ")
+	return judged(v, measured, "from one retry to the next the mean wait becomes %s; the claim wants × 2 to × 8 each time", measured)
 }

@@ -12,6 +12,7 @@ import (
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 	"example.com/contend/internal/workload"
 )
 
@@ -82,7 +83,7 @@ func scaleArm(o Options, name string, journal store.Journal, of func(nodes int) 
 	arm := experiment.Arm{Name: name, Repeats: pick(o, 3, 2), Expect: expected.expect()}
 	for _, n := range pick(o, []int{1, 2, 4, 8}, []int{1, 4, 8}) {
 		arm.Trials = append(arm.Trials, experiment.Trial{
-			Name: nodeCount(n), Level: float64(n),
+			Name: units.Plural(n, "node"), Level: float64(n),
 			Setup: run.Setup{
 				Nodes: n, Discipline: d, Workload: of(n), Traced: !reads,
 				Load: run.Load{Arrival: run.Closed, Clients: 16, Duration: pick(o, 250*time.Millisecond, 150*time.Millisecond), Timeout: patience},
@@ -90,13 +91,6 @@ func scaleArm(o Options, name string, journal store.Journal, of func(nodes int) 
 		})
 	}
 	return arm
-}
-
-func nodeCount(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return fmt.Sprintf("%d nodes", n)
 }
 
 // waitedForLock is the part of the time of all writes, from the first wish for
@@ -116,29 +110,16 @@ var waitedForLock = experiment.Figure{Name: "writing time spent waiting for the 
 	return 100 * float64(waited) / float64(all), all > 0
 }}
 
-// doneRate is the throughput while the load lasts. What is done after its end
-// does not count, for then fewer and fewer clients are left to contend.
-var doneRate = experiment.Figure{Name: "throughput while the load lasts", Unit: "1/s", Of: func(r *run.Recording) (perSecond float64, ok bool) {
-	lasts, n := r.Setup.Load.Duration, 0
-	for _, op := range r.ClientOps() {
-		if op.Outcome == history.OK && op.Returned <= lasts {
-			n++
-		}
-	}
-	return float64(n) / lasts.Seconds(), r.Told()
-}}
+var doneRate = rateOf("throughput while the load lasts", func(*history.Op) bool { return true })
 
 // lockIsBottleneck judges by the nodes' traces of each write.
 func lockIsBottleneck(e *run.Evidence) experiment.Judgement {
-	one, eight := e.Trial(nodeCount(1)).Spread(waitedForLock.Of), e.Trial(nodeCount(8)).Spread(waitedForLock.Of)
+	one, eight := e.Trial("1 node").Spread(waitedForLock.Of), e.Trial("8 nodes").Spread(waitedForLock.Of)
 	if eight.Count == 0 {
 		return undecided("no write of eight nodes was traced")
 	}
-	return experiment.Judgement{
-		Verdict:  ruled(eight.Min > 50),
-		Measured: fmt.Sprintf("8 nodes: %s %%", eight),
-		Reason:   fmt.Sprintf("with eight nodes %s %% of the writing time is spent waiting for the lock, with one %s %%; the claim wants more than 50 %% in every repeat", eight, one),
-	}
+	return judged(ruled(eight.Min > 50), fmt.Sprintf("8 nodes: %s %%", eight),
+		"with eight nodes %s %% of the writing time is spent waiting for the lock, with one %s %%; the claim wants more than 50 %% in every repeat", eight, one)
 }
 
 // A difference is what would set n nodes apart from one: a ratio of their
@@ -222,12 +203,9 @@ func unless(f experiment.Figure, counts []int, apart ...difference) func(*run.Ev
 // besideOne returns the ratios of a figure with n nodes to that with one, each of
 // the same repeat, and a judgement that says so and decides nothing.
 func besideOne(e *run.Evidence, f experiment.Figure, n int) (measure.Spread, experiment.Judgement) {
-	s := ratios(pairs(e.Trial(nodeCount(1)), e.Trial(nodeCount(n))), f)
+	s := ratios(pairs(e.Trial("1 node"), e.Trial(fmt.Sprintf("%d nodes", n))), f)
 	if s.Count == 0 {
 		return s, undecided("one node and %d were not both recorded", n)
 	}
-	return s, experiment.Judgement{
-		Measured: fmt.Sprintf("%d nodes: %s ×", n, s),
-		Reason:   fmt.Sprintf("with %s the %s is %s times that with one", nodeCount(n), f.Name, s),
-	}
+	return s, judged(check.Inconclusive, fmt.Sprintf("%d nodes: %s ×", n, s), "with %d nodes the %s is %s times that with one", n, f.Name, s)
 }

@@ -8,6 +8,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 )
 
 // rates is a trial of n nodes whose repeats did so many a second.
@@ -20,7 +21,7 @@ func rates(n int, perSecond ...int) run.TrialEvidence {
 		r.Setup.Load = run.Load{Arrival: run.Closed, Clients: 16, Duration: time.Second}
 		all = append(all, r)
 	}
-	return trialOf(nodeCount(n), float64(n), all...)
+	return trialOf(units.Plural(n, "node"), float64(n), all...)
 }
 
 func TestScaleClaims(t *testing.T) {

@@ -81,9 +81,7 @@ func (p play) arm() experiment.Arm {
 	}
 	d := quiet(p.transaction, p.timeout, p.journal)
 	d.Pool = 1 // the sessions bring connections of their own: a node needs one beside them
-	return experiment.Arm{Name: name, Expect: p.expected.expect(), Trials: experiment.Single(run.Setup{
-		Nodes: 3, Discipline: d, Begin: p.begin, Scene: p.scene, Traced: true,
-	})}
+	return single(name, p.expected, run.Setup{Nodes: 3, Discipline: d, Begin: p.begin, Scene: p.scene, Traced: true})
 }
 
 // isPlayed reports whether a scene is played in an arm.

@@ -151,28 +151,24 @@ func writes(transaction []run.StepEvent) []run.StepEvent {
 func refusedAtOnce(r *run.Recording) experiment.Judgement {
 	e, timeout := writes(attempts(r)[0])[0], r.Setup.Discipline.BusyTimeout.Duration()
 	waited := e.Answered - e.Sent
-	j := experiment.Judgement{
-		Measured: fmt.Sprintf("%s after %s", came(e), took(e)),
-		Reason:   fmt.Sprintf("with a busy_timeout of %s, the write was answered %s after %s", inMilliseconds(timeout), came(e), took(e)),
-	}
+	v := check.Inconclusive
 	switch {
 	case !locked(e) || waited >= timeout:
-		j.Verdict = check.Refuted
+		v = check.Refuted
 	case waited < timeout/10:
-		j.Verdict = check.Holds
+		v = check.Holds
 	}
-	return j
+	return judged(v, fmt.Sprintf("%s after %s", came(e), took(e)),
+		"with a busy_timeout of %s, the write was answered %s after %s", inMilliseconds(timeout), came(e), took(e))
 }
-
-const busySnapshot = "SQLITE_BUSY_SNAPSHOT"
 
 // saysSnapshot judges the code of the first write.
 func saysSnapshot(r *run.Recording) experiment.Judgement {
 	e := writes(attempts(r)[0])[0]
 	if !locked(e) {
-		return experiment.Judgement{Measured: came(e), Reason: "the write was not refused, so no code says why"}
+		return judged(check.Inconclusive, came(e), "the write was not refused, so no code says why")
 	}
-	return experiment.Judgement{Verdict: ruled(e.Extended == busySnapshot), Measured: came(e), Reason: "the write was answered " + came(e)}
+	return judged(ruled(e.Extended == "SQLITE_BUSY_SNAPSHOT"), came(e), "the write was answered %s", came(e))
 }
 
 // refusedAgain judges the writes that follow the first in its transaction.
@@ -184,14 +180,12 @@ func refusedAgain(r *run.Recording) experiment.Judgement {
 			refused++
 		}
 	}
-	j := experiment.Judgement{
-		Measured: fmt.Sprintf("%d of %d further tries refused", refused, len(again)),
-		Reason:   fmt.Sprintf("of %d further tries in the same transaction, %d were refused", len(again), refused),
-	}
+	v := check.Inconclusive
 	if len(again) > 0 {
-		j.Verdict = ruled(refused == len(again))
+		v = ruled(refused == len(again))
 	}
-	return j
+	return judged(v, fmt.Sprintf("%d of %d further tries refused", refused, len(again)),
+		"of %d further tries in the same transaction, %d were refused", len(again), refused)
 }
 
 // throughAgain judges the last transaction, if it is not the only one.
@@ -202,15 +196,9 @@ func throughAgain(r *run.Recording) experiment.Judgement {
 	}
 	write := writes(all[len(all)-1])[0]
 	if slices.ContainsFunc(committed(r.Steps), func(e run.StepEvent) bool { return e.Session == write.Session }) {
-		return experiment.Judgement{
-			Verdict: check.Holds, Measured: came(write),
-			Reason: fmt.Sprintf("begun %d times, the transaction was committed", len(all)),
-		}
+		return judged(check.Holds, came(write), "begun %d times, the transaction was committed", len(all))
 	}
-	return experiment.Judgement{
-		Verdict: check.Refuted, Measured: came(write),
-		Reason: fmt.Sprintf("begun %d times, the transaction was last answered %s", len(all), came(write)),
-	}
+	return judged(check.Refuted, came(write), "begun %d times, the transaction was last answered %s", len(all), came(write))
 }
 
 // unrefusedSinceBegin judges every transaction of a scene.
@@ -221,19 +209,13 @@ func unrefusedSinceBegin(r *run.Recording) experiment.Judgement {
 			begun++
 			if i := slices.IndexFunc(transaction, locked); i >= 0 {
 				e := transaction[i]
-				return experiment.Judgement{
-					Verdict: check.Refuted, Measured: fmt.Sprintf("%s: %s", e.Do, came(e)),
-					Reason: fmt.Sprintf("the %s of container %s was answered %s, in a transaction that had begun with %s",
-						e.Do, e.Session, came(e), transaction[0].Do),
-				}
+				return judged(check.Refuted, fmt.Sprintf("%s: %s", e.Do, came(e)),
+					"the %s of container %s was answered %s, in a transaction that had begun with %s", e.Do, e.Session, came(e), transaction[0].Do)
 			}
 		}
 	}
 	if begun == 0 {
 		return undecided("no BEGIN succeeded")
 	}
-	return experiment.Judgement{
-		Verdict: check.Holds, Measured: fmt.Sprintf("nothing refused in %d transactions", begun),
-		Reason: fmt.Sprintf("%d transactions began, and nothing in them was refused", begun),
-	}
+	return judged(check.Holds, fmt.Sprintf("nothing refused in %d transactions", begun), "%d transactions began, and nothing in them was refused", begun)
 }

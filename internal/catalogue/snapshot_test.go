@@ -19,23 +19,23 @@ func TestSnapshotJudgements(t *testing.T) {
 		of    *run.Recording
 		want  check.Verdict
 	}{
-		"refused at once":       {refusedAtOnce, staging(statement, 1000, refused(7, busySnapshot, 99*ms)), check.Holds},
-		"refused after a while": {refusedAtOnce, staging(statement, 1000, refused(7, busySnapshot, 100*ms)), check.Inconclusive},
+		"refused at once":       {refusedAtOnce, staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 99*ms)), check.Holds},
+		"refused after a while": {refusedAtOnce, staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 100*ms)), check.Inconclusive},
 		"refused after all":     {refusedAtOnce, staging(statement, 1000, refused(7, nodeapi.CodeTimeout, 1000*ms)), check.Refuted},
 		"not refused":           {refusedAtOnce, staging(statement, 1000), check.Refuted},
 
-		"stale":            {saysSnapshot, staging(statement, 1000, refused(7, busySnapshot, 0)), check.Holds},
+		"stale":            {saysSnapshot, staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0)), check.Holds},
 		"only busy":        {saysSnapshot, staging(statement, 1000, refused(7, nodeapi.CodeBusy, 0)), check.Refuted},
 		"no code, no word": {saysSnapshot, staging(statement, 1000), check.Inconclusive},
 
 		"refused each time": {refusedAgain, staging(statement, 1000,
-			refused(7, busySnapshot, 0), refused(8, busySnapshot, 0), refused(9, busySnapshot, 0)), check.Holds},
-		"the third time": {refusedAgain, staging(statement, 1000, refused(7, busySnapshot, 0), refused(8, busySnapshot, 0)), check.Refuted},
-		"never again":    {refusedAgain, staging(transaction, 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
+			refused(7, "SQLITE_BUSY_SNAPSHOT", 0), refused(8, "SQLITE_BUSY_SNAPSHOT", 0), refused(9, "SQLITE_BUSY_SNAPSHOT", 0)), check.Holds},
+		"the third time": {refusedAgain, staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0), refused(8, "SQLITE_BUSY_SNAPSHOT", 0)), check.Refuted},
+		"never again":    {refusedAgain, staging(transaction, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0)), check.Inconclusive},
 
-		"through":         {throughAgain, staging(transaction, 1000, refused(7, busySnapshot, 0)), check.Holds},
-		"refused again":   {throughAgain, staging(twice, 1000, refused(7, busySnapshot, 0), refused(15, busySnapshot, 0)), check.Refuted},
-		"not tried again": {throughAgain, staging(statement, 1000, refused(7, busySnapshot, 0)), check.Inconclusive},
+		"through":         {throughAgain, staging(transaction, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0)), check.Holds},
+		"refused again":   {throughAgain, staging(twice, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0), refused(15, "SQLITE_BUSY_SNAPSHOT", 0)), check.Refuted},
+		"not tried again": {throughAgain, staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0)), check.Inconclusive},
 
 		"begun and done":        {unrefusedSinceBegin, staging(turns, 1000), check.Holds},
 		"refused at BEGIN only": {unrefusedSinceBegin, staging(turns, 1000, refused(3, nodeapi.CodeTimeout, 1000*ms)), check.Holds},

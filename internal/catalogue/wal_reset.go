@@ -69,13 +69,12 @@ func walResetArms(o Options) []experiment.Arm {
 	// An arm that is asked for by hand is not made quick: it would show nothing.
 	old := setup
 	old.Build, old.Load.Duration = OldEngine, 2*time.Second
-	return []experiment.Arm{{
-		Name: "this engine", Trials: experiment.Single(setup), Repeats: pick(o, 3, 1),
-		Expect: outlook{holds: "fix-suffices", refuted: "writes-vanish"}.expect(),
-	}, {
-		Name: "3.51.2", Trials: experiment.Single(old), Repeats: 3,
-		Expect: outlook{holds: "writes-vanish", refuted: "integrity-tells"}.expect(),
-	}}
+	arms := []experiment.Arm{
+		single("this engine", outlook{holds: "fix-suffices", refuted: "writes-vanish"}, setup),
+		single("3.51.2", outlook{holds: "writes-vanish", refuted: "integrity-tells"}, old),
+	}
+	arms[0].Repeats, arms[1].Repeats = pick(o, 3, 1), 3
+	return arms
 }
 
 var walResetClaims = []experiment.Claim{
@@ -188,7 +187,7 @@ func writesVanish(e *run.Evidence) experiment.Judgement {
 
 // wrongEngine is a judgement that decides nothing: a node ran an engine which says.
 func wrongEngine(e run.Engine, says string) experiment.Judgement {
-	return experiment.Judgement{Measured: e.Version, Reason: fmt.Sprintf("a node ran %s, which %s", e, says)}
+	return judged(check.Inconclusive, e.Version, "a node ran %s, which %s", e, says)
 }
 
 // fixSuffices is the opposite, of engines that have the fix.
@@ -211,27 +210,23 @@ func fixSuffices(e *run.Evidence) experiment.Judgement {
 // damageTold looks at the recordings in which writes have certainly vanished.
 // One in which integrity_check says ok refutes the claim.
 func damageTold(e *run.Evidence) experiment.Judgement {
-	vanished, silent := 0, 0
-	var measured []string
+	silent := 0
+	var vanished []string // a recording each
 	for r := range e.All {
 		h := harmOf(r)
 		if h.lost.Min == 0 || h.integrity == "" {
 			continue
 		}
-		vanished++
+		vanished = append(vanished, h.String())
 		if h.integrity == "ok" {
 			silent++
 		}
-		measured = append(measured, h.String())
 	}
-	if vanished == 0 {
+	if len(vanished) == 0 {
 		return undecided("no recording is known to have lost a write, so integrity_check was not put to the test")
 	}
-	return experiment.Judgement{
-		Verdict:  ruled(silent == 0),
-		Measured: fmt.Sprintf("ok in %d of %d", silent, vanished),
-		Reason:   fmt.Sprintf("of %d recordings that lost writes, integrity_check said ok in %d: %s", vanished, silent, strings.Join(measured, "; ")),
-	}
+	return judged(ruled(silent == 0), fmt.Sprintf("ok in %d of %d", silent, len(vanished)),
+		"of %d recordings that lost writes, integrity_check said ok in %d: %s", len(vanished), silent, strings.Join(vanished, "; "))
 }
 
 // firstVanished is when the first of the writes that are gone had been acknowledged.
@@ -284,13 +279,12 @@ func vanishedPlot(arms []run.Evidence) run.Chart {
 			if !r.Told() || r.Facts == nil {
 				continue
 			}
-			s := run.Series{Name: fmt.Sprintf("%s, no. %d", arms[i].Arm, n), Points: []run.Point{countAt(0, 0)}}
-			times := gone(r)
+			name, times := fmt.Sprintf("%s, no. %d", arms[i].Arm, n), gone(r)
+			c.Add(name, countAt(0, 0))
 			for k, t := range times {
-				s.Points = append(s.Points, countAt(t, k+1))
+				c.Add(name, countAt(t, k+1))
 			}
-			s.Points = append(s.Points, countAt(time.Duration(r.Seconds*float64(time.Second)), len(times)))
-			c.Series = append(c.Series, s)
+			c.Add(name, countAt(time.Duration(r.Seconds*float64(time.Second)), len(times)))
 		}
 	}
 	return c

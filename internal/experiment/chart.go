@@ -32,8 +32,11 @@ func LevelPlot(title string, x, y run.Axis, f Figure, claimed ...run.Series) Plo
 	return func(arms []run.Evidence) run.Chart {
 		c := run.Chart{Kind: run.ChartLines, Title: title, X: x, Y: y}
 		for i := range arms {
-			if s := levels(&arms[i], f); len(s.Points) > 0 {
-				c.Series = append(c.Series, s)
+			for k := range arms[i].Trials {
+				t := &arms[i].Trials[k]
+				if spread := t.Spread(f.Of); spread.Count > 0 {
+					c.Add(arms[i].Arm, pointOf(t.Level, spread))
+				}
 			}
 		}
 		if len(c.Series) > 0 {
@@ -43,24 +46,12 @@ func LevelPlot(title string, x, y run.Axis, f Figure, claimed ...run.Series) Plo
 	}
 }
 
-func levels(arm *run.Evidence, f Figure) run.Series {
-	s := run.Series{Name: arm.Arm}
-	for i := range arm.Trials {
-		t := &arm.Trials[i]
-		if spread := t.Spread(f.Of); spread.Count > 0 {
-			s.Points = append(s.Points, pointOf(t.Level, spread))
-		}
-	}
-	return s
-}
-
 func pointOf(x float64, s measure.Spread) run.Point {
 	return run.Point{X: x, Y: s.Median, Low: s.Min, High: s.Max, Count: s.Count}
 }
 
-// WaitsPlot returns a plot of how long clients waited in the arms that match,
-// whatever came of their requests: for each wait, the share of requests that
-// were over by then. A nil match takes every arm.
+// WaitsPlot returns a plot of how long clients waited in the arms that match, whatever came
+// of their requests: the share that was over by then, as at most 100 points. A nil match takes every arm.
 func WaitsPlot(title string, match func(*run.Evidence) bool, marks ...run.Mark) Plot {
 	return func(arms []run.Evidence) run.Chart {
 		c := run.Chart{
@@ -75,21 +66,12 @@ func WaitsPlot(title string, match func(*run.Evidence) bool, marks ...run.Mark) 
 			for r := range arms[i].All {
 				ops = append(ops, r.ClientOps()...)
 			}
-			if len(ops) > 0 {
-				c.Series = append(c.Series, run.Series{Name: arms[i].Arm, Points: waits(ops)})
+			for _, step := range measure.Cumulative(ops, 100) {
+				c.Add(arms[i].Arm, run.Point{X: step.Milliseconds, Y: step.Share, Low: step.Share, High: step.Share, Count: len(ops)})
 			}
 		}
 		return c
 	}
-}
-
-// waits returns the distribution of latencies as at most 100 points.
-func waits(ops []history.Op) []run.Point {
-	var points []run.Point
-	for _, step := range measure.Cumulative(ops, 100) {
-		points = append(points, run.Point{X: step.Milliseconds, Y: step.Share, Low: step.Share, High: step.Share, Count: len(ops)})
-	}
-	return points
 }
 
 // LanesPlot returns a plot of who had the write lock when, in the first
@@ -101,12 +83,8 @@ func LanesPlot(title, arm string) Plot {
 			Note: "In " + arm + ". An attempt waits from its first statement until it has the write lock, if it ever has.",
 		}
 		for i := range arms {
-			if arms[i].Arm != arm {
-				continue
-			}
-			for r := range arms[i].All {
+			if r := arms[i].First(); r != nil && arms[i].Arm == arm {
 				c.Lanes = lanes(r)
-				break
 			}
 		}
 		return c
@@ -156,7 +134,6 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 func BarsPlot(title string, y run.Axis, f Figure, match func(*run.Evidence) bool) Plot {
 	return func(arms []run.Evidence) run.Chart {
 		c := run.Chart{Kind: run.ChartBars, Title: title, Y: y}
-		place := map[string]int{} // of a series, by the trial's name
 		group := 0
 		for i := range arms {
 			if match != nil && !match(&arms[i]) {
@@ -164,19 +141,11 @@ func BarsPlot(title string, y run.Axis, f Figure, match func(*run.Evidence) bool
 			}
 			for j := range arms[i].Trials {
 				t := &arms[i].Trials[j]
-				spread := t.Spread(f.Of)
-				if spread.Count == 0 {
-					continue
+				if spread := t.Spread(f.Of); spread.Count > 0 {
+					p := pointOf(float64(group), spread)
+					p.Label = arms[i].Arm
+					c.Add(t.Name, p)
 				}
-				at, seen := place[t.Name]
-				if !seen {
-					at = len(c.Series)
-					place[t.Name] = at
-					c.Series = append(c.Series, run.Series{Name: t.Name})
-				}
-				p := pointOf(float64(group), spread)
-				p.Label = arms[i].Arm
-				c.Series[at].Points = append(c.Series[at].Points, p)
 			}
 			group++
 		}

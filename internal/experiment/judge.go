@@ -23,10 +23,17 @@ func Judge(x *Experiment, arms []run.Evidence) run.Result {
 		at := slices.IndexFunc(x.Arms, func(a Arm) bool { return a.Name == arms[i].Arm })
 		result.Arms = append(result.Arms, judgeArm(x, &x.Arms[at], &arms[i]))
 	}
+	var places []string
+	for _, e := range arms {
+		if !slices.Contains(places, e.Place) {
+			places = append(places, e.Place)
+		}
+	}
 	for _, plot := range x.Plots {
-		for _, here := range byPlace(arms) {
+		for _, place := range places { // a picture is of one place
+			here := slices.DeleteFunc(slices.Clone(arms), func(e run.Evidence) bool { return e.Place != place })
 			if c := plot(here); len(c.Series)+len(c.Lanes) > 0 {
-				c.Place = here[0].Place
+				c.Place = place
 				result.Charts = append(result.Charts, c)
 			}
 		}
@@ -66,22 +73,6 @@ func (all Recordings) Judge(doc *run.Run, experiments []Experiment) {
 		}
 	}
 	Conclude(doc, results)
-}
-
-// byPlace parts evidence by where it was recorded: a picture is of one place.
-func byPlace(arms []run.Evidence) [][]run.Evidence {
-	var parts [][]run.Evidence
-	at := map[string]int{}
-	for _, e := range arms {
-		i, known := at[e.Place]
-		if !known {
-			i = len(parts)
-			at[e.Place] = i
-			parts = append(parts, nil)
-		}
-		parts[i] = append(parts[i], e)
-	}
-	return parts
 }
 
 func judgeArm(x *Experiment, arm *Arm, e *run.Evidence) run.ArmResult {
@@ -159,23 +150,14 @@ func add(t *run.Totals, r *run.Recording) {
 	}
 	t.Attempts += attempts
 	t.Error = cmp.Or(t.Error, r.Err)
-	if r.Facts != nil {
-		addFacts(t, r)
-	}
-}
-
-// addFacts adds what the database says. The worst integrity is the one to tell.
-func addFacts(t *run.Totals, r *run.Recording) {
-	if t.Integrity == "" || t.Integrity == "ok" {
+	if r.Facts != nil && (t.Integrity == "" || t.Integrity == "ok") { // the worst is the one to tell
 		t.Integrity = r.Facts.Integrity
 	}
-	account, known := r.Account()
-	if !known {
-		return
+	if account, known := r.Account(); known {
+		t.Final = sum(t.Final, account.Final)
+		t.Lost = sum(t.Lost, account.Lost.Min)
+		t.LostMax = sum(t.LostMax, account.Lost.Max)
 	}
-	t.Final = sum(t.Final, account.Final)
-	t.Lost = sum(t.Lost, account.Lost.Min)
-	t.LostMax = sum(t.LostMax, account.Lost.Max)
 }
 
 func sum(a *int64, b int64) *int64 {
@@ -222,20 +204,16 @@ func silent(e *run.Evidence) string {
 	return why
 }
 
-// steps tells of a script's events.
+// steps turns the events of a scene into the steps of the document.
 func steps(r *run.Recording) []run.StepResult {
 	var all []run.StepResult
 	for _, event := range r.Steps {
-		step := run.StepResult{
+		all = append(all, run.StepResult{
 			Session: event.Session, Node: event.Node, Do: event.Do, Name: event.Name, To: event.To, Say: event.Say,
-			Got: optional(event.Got), Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
+			Wrote: optional(event.Wrote), Got: optional(event.Got), Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
 			Open: event.Open, Sent: milliseconds(event.Sent), Answered: milliseconds(event.Answered),
 			Blocked: event.Blocked, Frames: optional(event.Frames), Checkpointed: optional(event.Checkpointed),
-		}
-		if event.Wrote.Valid {
-			step.Wrote = optional(event.Wrote)
-		}
-		all = append(all, step)
+		})
 	}
 	return all
 }
@@ -247,7 +225,7 @@ func optional(v history.Value) *int64 {
 	return &v.Int64
 }
 
-// faults tells of what went wrong on purpose.
+// faults turns the events of faults into those of the document, in ms from the load's start.
 func faults(r *run.Recording) []run.FaultResult {
 	var all []run.FaultResult
 	for _, event := range r.Faults {

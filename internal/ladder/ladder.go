@@ -175,18 +175,12 @@ func validateRungs(o run.Ladder) error {
 	for _, name := range []string{Postgres, Given, Rqlite} {
 		known = append(known, Of(name)...)
 	}
-	for _, pattern := range o.Rungs {
-		hit := false
-		for _, name := range known {
-			ok, err := experiment.Matches([]string{pattern}, name)
-			if err != nil {
-				return fmt.Errorf("rung %w", err)
-			}
-			hit = hit || ok
-		}
-		if !hit {
-			return fmt.Errorf("rung %q is none of %s", pattern, strings.Join(known, ", "))
-		}
+	pattern, err := experiment.Unmatched(o.Rungs, known)
+	switch {
+	case err != nil:
+		return fmt.Errorf("rung %w", err)
+	case pattern != "":
+		return fmt.Errorf("rung %q is none of %s", pattern, strings.Join(known, ", "))
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package run
 
+import "slices"
+
 // A Chart is a picture as data: every number that it shows. Package report
 // draws it.
 type Chart struct {
@@ -12,6 +14,16 @@ type Chart struct {
 	Series []Series `json:"series"`
 	Lanes  []Lane   `json:"lanes"`
 	Marks  []Mark   `json:"marks"`
+}
+
+// Add appends p to the series called name, which is new where the chart has none.
+func (c *Chart) Add(name string, p Point) {
+	i := slices.IndexFunc(c.Series, func(s Series) bool { return s.Name == name })
+	if i < 0 {
+		i = len(c.Series)
+		c.Series = append(c.Series, Series{Name: name})
+	}
+	c.Series[i].Points = append(c.Series[i].Points, p)
 }
 
 // Kinds of charts.

@@ -29,6 +29,14 @@ func (e *Evidence) All(yield func(*Recording) bool) {
 	}
 }
 
+// First returns the first recording of the arm, nil where there is none.
+func (e *Evidence) First() *Recording {
+	for r := range e.All {
+		return r
+	}
+	return nil
+}
+
 // Trial returns the evidence of the trial called name, empty where there is none.
 func (e *Evidence) Trial(name string) *TrialEvidence {
 	for i := range e.Trials {
