@@ -1,76 +1,77 @@
 package chart
 
-import "example.com/contend/internal/units"
+import (
+	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
+)
 
-// An Axis is one direction of a chart.
-type Axis struct {
-	Title string // what is measured: "refused requests"
-	Scale Scale
-	Unit  Unit
-	Names []string // of the values 0, 1, 2, … of an Ordinal axis
+// An axis is one direction of a chart.
+type axis struct {
+	title string // what is measured: "refused requests"
+	kind
+	unit
 }
 
-// A Unit is what a value counts, and so how it is written.
-type Unit int
+// axisOf names the unit in the title where the numbers do not carry it.
+func axisOf(a run.Axis) axis {
+	drawn := axis{title: a.Label}
+	if a.Log {
+		drawn.kind = log
+	}
+	switch {
+	case a.Percent:
+		drawn.unit = share
+	case a.Unit == "ms":
+		drawn.unit = milliseconds
+	case a.Unit != "":
+		drawn.title += ", " + a.Unit
+	}
+	return drawn
+}
+
+// A unit is what a value counts, and so how it is written.
+type unit int
 
 const (
-	// Number is a plain number: 12,500.
-	Number Unit = iota
-	// Share is a part of a whole, from 0 to 1, written in percent: 26.5 %. A
-	// linear axis of shares always reaches from 0 to 100 %.
-	Share
-	// Milliseconds is a time, written in the unit that suits it: 850 µs, 12 ms, 5.03 s.
-	Milliseconds
+	number       unit = iota // 12,500
+	share                    // from 0 to 1, written in percent: 26.5 %; a linear axis of shares reaches from 0 to 100 %
+	milliseconds             // 850 µs, 12 ms, 5.03 s
 )
 
 // format writes a value with its unit. 0 ms is "0", as at the start of an axis.
-func (u Unit) format(v float64) string {
+func (u unit) format(v float64) string {
 	switch {
-	case u == Share:
+	case u == share:
 		return units.Percent(v)
-	case u == Milliseconds && v != 0:
+	case u == milliseconds && v != 0:
 		return units.Milliseconds(v)
 	}
 	return units.Number(v)
 }
 
 // scale returns the scale of the axis for some values.
-func (a Axis) scale(values []float64, round bool) scale {
-	if a.Unit == Share && a.Scale == Linear {
+func (a axis) scale(values []float64, round bool) scale {
+	if a.unit == share && a.kind == linear {
 		values = append(values, 0, 1)
 	}
-	return newScale(a.Scale, values, round)
+	return newScale(a.kind, values, round)
 }
 
-// format writes a value of the axis.
-func (a Axis) format(v float64) string {
-	if i := int(v); a.Scale == Ordinal && i >= 0 && i < len(a.Names) && float64(i) == v {
-		return a.Names[i]
-	}
-	return a.Unit.format(v)
-}
+// hasSpread reports whether there is a spread from Low to High; not for a NaN.
+func hasSpread(p run.Point) bool { return p.High > p.Low }
 
-// hasSpread reports whether there is a spread from low to high; not for a NaN.
-func hasSpread(low, high float64) bool { return high > low }
-
-// says is a value in a tooltip, with its spread: "mean wait: 12 ms (9 ms to 15 ms)".
-func (a Axis) says(v, low, high float64) string {
-	text := a.Title + ": " + a.format(v)
-	if hasSpread(low, high) {
-		text += " (" + a.format(low) + " to " + a.format(high) + ")"
+// says is the value of a point in a tooltip, with its spread: "mean wait: 12 ms (9 ms to 15 ms)".
+func (a axis) says(p run.Point) string {
+	text := a.title + ": " + a.format(p.Y)
+	if hasSpread(p) {
+		text += " (" + a.format(p.Low) + " to " + a.format(p.High) + ")"
 	}
 	return text
 }
 
-// A Span is a time or a range that has a name: a fault, an overload. It is
-// shaded, with its label above the plot; where To is From or less it is a line.
-type Span struct {
-	From, To float64
-	Label    string
-}
-
-// isLine reports whether the span marks one value.
-func (s Span) isLine() bool { return !(s.To > s.From) }
+// isLine reports whether a mark is of one value. It is drawn as a line, any other as a
+// shaded range, each with its label above the plot.
+func isLine(m run.Mark) bool { return !(m.To > m.From) }
 
 // A frame is the area of the data with its axes.
 type frame struct {
@@ -87,8 +88,8 @@ const (
 )
 
 // newFrame lays out the axes over a plot of some height, with room at its right
-// and, above it, for the title of the y axis and the labels of the spans.
-func newFrame(s size, x, y scale, yAxis Axis, height, room float64, spans []Span) frame {
+// and, above it, for the title of the y axis and the labels of the marks.
+func newFrame(s size, x, y scale, yAxis axis, height, room float64, marks []run.Mark) frame {
 	f := frame{size: s, right: s.width - room}
 	f.y = y.over(height, 0)
 	f.left = tickGap + margin
@@ -96,14 +97,14 @@ func newFrame(s size, x, y scale, yAxis Axis, height, room float64, spans []Span
 		f.left = max(f.left, textWidth(yAxis.format(v))+tickGap)
 	}
 	f.x = x.over(f.left, f.right)
-	_, rows := f.spanRows(spans)
+	_, rows := f.markRows(marks)
 	f.top = lineHeight*float64(len(f.yTitle(yAxis))+rows) + 16
 	f.bottom = f.top + height
 	f.y = y.over(f.bottom, f.top)
 	return f
 }
 
-func (f frame) yTitle(y Axis) []string { return wrap(y.Title, f.width-margin) }
+func (f frame) yTitle(y axis) []string { return wrap(y.title, f.width-margin) }
 
 func (f frame) yTicks() []float64 {
 	return f.y.ticks(func(ticks []float64) bool {
@@ -116,7 +117,7 @@ func (f frame) yTicks() []float64 {
 	})
 }
 
-func (f frame) xTicks(x Axis) []float64 {
+func (f frame) xTicks(x axis) []float64 {
 	return f.x.ticks(func(ticks []float64) bool {
 		end := 0.0
 		for _, v := range ticks {
@@ -130,33 +131,33 @@ func (f frame) xTicks(x Axis) []float64 {
 	})
 }
 
-// spanRows returns where the label of each span goes, and how many rows they take.
-func (f frame) spanRows(spans []Span) (rows []int, count int) {
+// markRows returns where the label of each mark goes, and how many rows they take.
+func (f frame) markRows(marks []run.Mark) (rows []int, count int) {
 	var places []interval
-	for _, s := range spans {
-		places = append(places, f.spanLabel(s))
+	for _, m := range marks {
+		places = append(places, f.markLabel(m))
 	}
 	return packed(places, 10)
 }
 
-// spanLabel returns the stretch that the label of a span takes: over the middle
-// of the span, moved to lie within the picture.
-func (f frame) spanLabel(s Span) interval {
-	width := textWidth(s.Label)
-	from, to := f.spanEdges(s)
+// markLabel returns the stretch that the label of a mark takes: over the middle
+// of it, moved to lie within the picture.
+func (f frame) markLabel(m run.Mark) interval {
+	width := textWidth(m.Label)
+	from, to := f.markEdges(m)
 	start := min(max((from+to-width)/2, f.left), f.width-margin-width)
 	return interval{start, start + width}
 }
 
-func (f frame) spanEdges(s Span) (from, to float64) {
-	if s.isLine() {
-		return f.x.at(s.From), f.x.at(s.From)
+func (f frame) markEdges(m run.Mark) (from, to float64) {
+	if isLine(m) {
+		return f.x.at(m.From), f.x.at(m.From)
 	}
-	return f.x.at(s.From), f.x.at(s.To)
+	return f.x.at(m.From), f.x.at(m.To)
 }
 
 // drawXGrid draws a line up from each tick of the x axis.
-func (f frame) drawXGrid(p *pen, x Axis) {
+func (f frame) drawXGrid(p *pen, x axis) {
 	for _, v := range f.xTicks(x) {
 		p.line("grid", f.x.at(v), f.top, f.x.at(v), f.bottom)
 	}
@@ -168,7 +169,7 @@ func (f frame) drawNothing(p *pen) {
 }
 
 // drawYAxis draws the title, the grid and the labels of the y axis.
-func (f frame) drawYAxis(p *pen, y Axis) {
+func (f frame) drawYAxis(p *pen, y axis) {
 	p.lines("axis-title", "start", 0, lineHeight-2, f.yTitle(y))
 	for _, v := range f.yTicks() {
 		at := f.y.at(v)
@@ -179,7 +180,7 @@ func (f frame) drawYAxis(p *pen, y Axis) {
 
 // drawXAxis draws the ground line, the labels and the title of the x axis, and
 // returns the height of the picture.
-func (f frame) drawXAxis(p *pen, x Axis) float64 {
+func (f frame) drawXAxis(p *pen, x axis) float64 {
 	p.line("ground", f.left, f.bottom, f.right, f.bottom)
 	for _, v := range f.xTicks(x) {
 		at := f.x.at(v)
@@ -187,29 +188,29 @@ func (f frame) drawXAxis(p *pen, x Axis) float64 {
 		p.text("tick", "middle", at, f.bottom+4+lineHeight, x.format(v))
 	}
 	end := f.bottom + 4 + lineHeight
-	if x.Title == "" {
+	if x.title == "" {
 		return end + margin
 	}
-	title := wrap(x.Title, f.width-f.left-margin)
+	title := wrap(x.title, f.width-f.left-margin)
 	middle := min((f.left+f.right)/2, f.width-widest(title)/2)
 	p.lines("axis-title", "middle", middle, end+lineHeight+3, title)
 	return end + 3 + lineHeight*float64(len(title)) + margin
 }
 
-// drawSpans draws the shaded ranges and the marked values, and their labels.
-func (f frame) drawSpans(p *pen, spans []Span) {
-	rows, _ := f.spanRows(spans)
-	for i, s := range spans {
-		from, to := f.spanEdges(s)
+// drawMarks draws the shaded ranges and the marked values, and their labels.
+func (f frame) drawMarks(p *pen, marks []run.Mark) {
+	rows, _ := f.markRows(marks)
+	for i, m := range marks {
+		from, to := f.markEdges(m)
 		// The first row is the lowest: its labels are next to the plot.
 		y := f.top - 9 - lineHeight*float64(rows[i])
-		if s.isLine() {
+		if isLine(m) {
 			p.line("mark", from, y+3, from, f.bottom)
 		} else {
 			p.rect("span", from, f.top, to-from, f.bottom-f.top)
 			p.line("span-edge", from, f.top, max(to, from+1), f.top)
 		}
-		label := f.spanLabel(s)
-		p.text("span-label", "start", label.from, y, s.Label)
+		label := f.markLabel(m)
+		p.text("span-label", "start", label.from, y, m.Label)
 	}
 }

@@ -1,28 +1,64 @@
 package chart
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 
-// Bars compares values: horizontal bars in groups, each with its name at its
+	"example.com/contend/internal/run"
+)
+
+// bars compares values: horizontal bars in groups, each with its name at its
 // left and its value at its right.
-type Bars struct {
-	Title, Note string
-	Value       Axis // always linear, from 0: the length of a bar is its value
-	Groups      []Group
+type bars struct {
+	value  axis // always linear, from 0: the length of a bar is its value
+	groups []group
 }
 
-// A Group is bars that belong together. Without a name it has no heading.
-type Group struct {
-	Name string
-	Bars []Bar
+// A group is bars that belong together. Without a name it has no heading.
+type group struct {
+	name string
+	bars []bar
 }
 
-// A Bar is a value, with its spread from Low to High where High is above Low.
-// Bars of one name look the same in all groups.
-type Bar struct {
-	Name             string
-	Value, Low, High float64
-	Label            string // stands for the value: "25 of 100"
-	Text             string // is added to its tooltip
+// A bar is a point of the series of its name. Bars of one name look the same in all groups.
+type bar struct {
+	name string
+	run.Point
+}
+
+// groups turns series of bars into groups of them, by their place. Groups of one bar
+// each, all of one name, become one group whose bars have the groups' names: the
+// chart's title says what they have in common.
+func groups(all []run.Series) []group {
+	at := map[float64]*group{}
+	var places []float64
+	for _, s := range all {
+		for _, p := range s.Points {
+			g := at[p.X]
+			if g == nil {
+				g = &group{}
+				at[p.X], places = g, append(places, p.X)
+			}
+			g.name = cmp.Or(g.name, p.Label)
+			g.bars = append(g.bars, bar{s.Name, p})
+		}
+	}
+	slices.Sort(places)
+	var drawn []group
+	var one group
+	for _, x := range places {
+		g := *at[x]
+		drawn = append(drawn, g)
+		if g.name != "" && len(g.bars) == 1 && g.bars[0].name == drawn[0].bars[0].name {
+			one.bars = append(one.bars, bar{g.name, g.bars[0].Point})
+		}
+	}
+	if len(drawn) > 1 && len(one.bars) == len(drawn) {
+		return []group{one}
+	}
+	return drawn
 }
 
 const (
@@ -32,48 +68,43 @@ const (
 	groupGap    = 12.0
 )
 
-func (c Bars) caption() caption {
+func (c bars) summary() string {
 	var b strings.Builder
-	b.WriteString(c.Value.Title + ".")
-	for _, g := range c.Groups {
-		for _, bar := range g.Bars {
+	b.WriteString(c.value.title + ".")
+	for _, g := range c.groups {
+		for _, bar := range g.bars {
 			b.WriteString(" " + bar.fullName(g) + ": " + c.label(bar) + ".")
 		}
 	}
-	return caption{c.Title, c.Note, b.String()}
+	return b.String()
 }
 
 // fullName is the name with that of its group.
-func (b Bar) fullName(g Group) string { return strings.TrimPrefix(g.Name+", ", ", ") + b.Name }
+func (b bar) fullName(g group) string { return strings.TrimPrefix(g.name+", ", ", ") + b.name }
 
-func (c Bars) label(b Bar) string {
-	if b.Label != "" {
-		return b.Label
-	}
-	return c.Value.Unit.format(b.Value)
-}
+func (c bars) label(b bar) string { return cmp.Or(b.Shown, c.value.format(b.Y)) }
 
-func (c Bars) draw(s size) picture {
+func (c bars) draw(s size) picture {
 	f := c.frame(s)
 	var p pen
 	if f.bottom <= f.top {
 		f.bottom += 2 * barHeight
 		f.drawNothing(&p)
 	}
-	f.drawXGrid(&p, c.Value)
-	height := f.drawXAxis(&p, c.Value)
+	f.drawXGrid(&p, c.value)
+	height := f.drawXAxis(&p, c.value)
 	y := f.top
 	styles := c.styles()
-	for i, g := range c.Groups {
+	for i, g := range c.groups {
 		if i > 0 {
 			y += groupGap
 		}
-		if g.Name != "" {
-			p.text("group", "start", 0, y+lineHeight, g.Name)
+		if g.name != "" {
+			p.text("group", "start", 0, y+lineHeight, g.name)
 			y += headingRoom
 		}
-		for _, bar := range g.Bars {
-			p.begin("g", "class", styles[bar.Name].class+" point")
+		for _, bar := range g.bars {
+			p.begin("g", "class", styles[bar.name].class+" point")
 			c.drawBar(&p, f, g, bar, y+(f.pitch(bar)-barHeight)/2)
 			p.end("g")
 			y += f.pitch(bar)
@@ -84,20 +115,20 @@ func (c Bars) draw(s size) picture {
 
 // frame leaves room for the longest name at the left, and for the longest label
 // at the right of the longest bar.
-func (c Bars) frame(s size) frame {
+func (c bars) frame(s size) frame {
 	f := frame{size: s, top: 4, bottom: 4, left: margin, right: s.width - margin}
 	var values []float64
 	room := 0.0
-	for i, g := range c.Groups {
+	for i, g := range c.groups {
 		if i > 0 {
 			f.bottom += groupGap
 		}
-		if g.Name != "" {
+		if g.name != "" {
 			f.bottom += headingRoom
 		}
-		for _, b := range g.Bars {
-			values = append(values, b.Value)
-			if hasSpread(b.Low, b.High) {
+		for _, b := range g.bars {
+			values = append(values, b.Y)
+			if hasSpread(b.Point) {
 				values = append(values, b.High)
 			}
 			f.left = max(f.left, widest(f.barName(b))+tickGap)
@@ -106,32 +137,31 @@ func (c Bars) frame(s size) frame {
 		}
 	}
 	f.right -= min(room+tickGap, s.width/3)
-	axis := Axis{Unit: c.Value.Unit}
-	f.x = axis.scale(values, false).over(f.left, f.right)
+	f.x = axis{unit: c.value.unit}.scale(values, false).over(f.left, f.right)
 	return f
 }
 
 // barName returns the lines of a bar's name, for which there is more room than
 // beside a curve.
-func (f frame) barName(b Bar) []string { return shortened(b.Name, 1.3*f.label, 3) }
+func (f frame) barName(b bar) []string { return shortened(b.name, 1.3*f.label, 3) }
 
 // pitch returns how much of the height a bar takes, with the gap to the next.
-func (f frame) pitch(b Bar) float64 {
+func (f frame) pitch(b bar) float64 {
 	return max(barHeight, lineHeight*float64(len(f.barName(b)))) + barGap
 }
 
 // styles gives each name of a bar a style, in the order of first appearance.
 // Bars of one name only, or all of different names, are of one colour.
-func (c Bars) styles() map[string]style {
+func (c bars) styles() map[string]style {
 	styles := map[string]style{}
-	for _, g := range c.Groups {
-		for _, b := range g.Bars {
-			if _, known := styles[b.Name]; !known {
-				styles[b.Name] = styleOf(len(styles))
+	for _, g := range c.groups {
+		for _, b := range g.bars {
+			if _, known := styles[b.name]; !known {
+				styles[b.name] = styleOf(len(styles))
 			}
 		}
 	}
-	if len(c.Groups) == 1 {
+	if len(c.groups) == 1 {
 		for name := range styles {
 			styles[name] = styleOf(0)
 		}
@@ -139,20 +169,26 @@ func (c Bars) styles() map[string]style {
 	return styles
 }
 
-func (c Bars) drawBar(p *pen, f frame, g Group, b Bar, y float64) {
-	title := b.fullName(g) + "\n" + c.Value.says(b.Value, b.Low, b.High)
-	p.tagged("title", strings.TrimSuffix(title+"\n"+b.Text, "\n"))
+func (c bars) drawBar(p *pen, f frame, g group, b bar, y float64) {
+	words := []string{b.fullName(g), c.value.says(b.Point)}
+	if b.Count > 1 {
+		words = append(words, fmt.Sprintf("n=%d", b.Count))
+	}
+	if b.Tip != "" {
+		words = append(words, b.Tip)
+	}
+	p.tagged("title", strings.Join(words, "\n"))
 	base := y + barHeight/2 + 4.5
 	name := f.barName(b)
 	p.lines("label", "end", f.left-tickGap, base-lineHeight*float64(len(name)-1)/2, name)
-	if !Linear.holds(b.Value) {
+	if !linear.holds(b.Y) {
 		p.text("tick", "start", f.x.at(0)+tickGap, base, c.label(b))
 		return
 	}
-	zero, end := f.x.at(0), f.x.at(b.Value)
+	zero, end := f.x.at(0), f.x.at(b.Y)
 	p.rect("bar", min(zero, end), y, max(end-zero, zero-end), barHeight)
 	outer := max(zero, end)
-	if hasSpread(b.Low, b.High) {
+	if hasSpread(b.Point) {
 		low, high, middle := f.x.at(b.Low), f.x.at(b.High), y+barHeight/2
 		p.line("bar-whisker", low, middle, high, middle)
 		p.line("bar-whisker", low, middle-4, low, middle+4)

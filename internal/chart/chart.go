@@ -11,17 +11,18 @@
 // reads no clock.
 package chart
 
-import "strings"
+import (
+	"math"
+	"strings"
 
-// A Chart is a [Lines], a [Distribution], a [Bars] or a [Lanes].
-type Chart interface {
-	caption() caption
+	"example.com/contend/internal/run"
+)
+
+// A drawing is one kind of chart.
+type drawing interface {
+	summary() string // tells a reader who cannot see the picture what it shows
 	draw(size) picture
 }
-
-// A caption is the words around a picture. Summary tells a reader who cannot
-// see the picture what it shows.
-type caption struct{ title, note, summary string }
 
 // A picture is the inside of an <svg>, as wide as the size it was drawn for.
 type picture struct {
@@ -42,23 +43,61 @@ var (
 	narrow = size{class: "chart-narrow", width: 380, plot: 230, label: 104}
 )
 
-// Figure returns a chart as one <figure>. The page must hold [CSS] once.
-func Figure(c Chart) string {
-	words := c.caption()
+// Figure returns c as one <figure>, "" where its kind is not known: a newer contend
+// may have stored it. The title names the place, unless that is processes. The page
+// must hold [CSS] once.
+func Figure(c *run.Chart) string {
+	title := c.Title
+	if c.Place != "" && c.Place != run.Processes {
+		title += ", on " + c.Place
+	}
+	switch c.Kind {
+	case run.ChartLines, run.ChartTime:
+		x := axisOf(c.X)
+		if c.Kind == run.ChartLines && !c.X.Log && fewLevels(c.Series) {
+			x.kind = ordinal
+		}
+		return figure(title, c.Note, lines{c, x, axisOf(c.Y)})
+	case run.ChartWaits:
+		return figure(title, c.Note, distribution{c})
+	case run.ChartBars:
+		return figure(title, c.Note, bars{axisOf(c.Y), groups(c.Series)})
+	case run.ChartLanes:
+		return figure(title, c.Note, lanes{c})
+	}
+	return ""
+}
+
+// fewLevels reports whether the levels are a few whole numbers, between which there is nothing.
+func fewLevels(all []run.Series) bool {
+	const few = 8
+	levels := map[float64]bool{}
+	for _, s := range all {
+		for _, p := range s.Points {
+			if p.X != math.Trunc(p.X) {
+				return false
+			}
+			levels[p.X] = true
+		}
+	}
+	return len(levels) <= few
+}
+
+func figure(title, note string, c drawing) string {
 	var p pen
 	p.begin("figure", "class", "chart")
-	p.tagged("figcaption", words.title)
+	p.tagged("figcaption", title)
 	for _, s := range []size{wide, narrow} {
 		drawn := c.draw(s)
 		p.begin("svg", "class", s.class, "viewBox", "0 0 "+num(s.width)+" "+num(drawn.height),
-			"role", "img", "aria-label", words.title)
-		p.tagged("title", words.title)
-		p.tagged("desc", words.summary)
+			"role", "img", "aria-label", title)
+		p.tagged("title", title)
+		p.tagged("desc", c.summary())
 		p.WriteString(drawn.body)
 		p.end("svg")
 	}
-	if words.note != "" {
-		p.tagged("p", words.note)
+	if note != "" {
+		p.tagged("p", note)
 	}
 	p.end("figure")
 	return strings.TrimLeft(p.String(), "\n")

@@ -59,13 +59,3 @@ func TestStylesDiffer(t *testing.T) {
 		}
 	}
 }
-
-func TestCumulated(t *testing.T) {
-	got := Cumulated([]Bucket{{1, 2}, {2, 0}, {5, -3}, {10, 1}}, 4)
-	if len(got) != 2 || got[0] != (Step{1, .5}) || got[1] != (Step{10, .75}) {
-		t.Errorf("got %v", got)
-	}
-	if got := Cumulated([]Bucket{{1, 4}}, 0); len(got) != 1 || got[0].Share != 1 {
-		t.Errorf("a total below the sum: got %v", got)
-	}
-}

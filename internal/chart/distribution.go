@@ -3,166 +3,127 @@ package chart
 import (
 	"slices"
 	"strings"
+
+	"example.com/contend/internal/run"
 )
 
-// Distribution shows, for several arms, which share of the waits was over
-// within a time, on a logarithmic axis of time.
-type Distribution struct {
-	Title, Note string
-	X, Y        string // what is timed and what is counted: "wait", "requests served"
-	Curves      []Curve
-	Spans       []Span // in ms, such as a busy_timeout
-}
-
-// A Curve is the distribution of one arm: steps with ascending times and shares.
-type Curve struct {
-	Name  string
-	Steps []Step
-}
-
-// A Step says that a share of all, from 0 to 1, was over within a time. The
-// last share is below 1 where some were never over.
-type Step struct{ Milliseconds, Share float64 }
-
-// A Bucket says how many waits ended by a time and after that of the bucket before.
-type Bucket struct {
-	Milliseconds float64 // the upper bound
-	Count        int64
-}
-
-// Cumulated returns the steps of a histogram whose buckets ascend. Of total waits,
-// those in no bucket were never over; a total below the sum of the buckets counts
-// as that sum.
-func Cumulated(buckets []Bucket, total int64) []Step {
-	var sum int64
-	for _, b := range buckets {
-		sum += max(b.Count, 0)
-	}
-	total = max(total, sum)
-	var steps []Step
-	var so int64
-	for _, b := range buckets {
-		if b.Count <= 0 {
-			continue
-		}
-		so += b.Count
-		steps = append(steps, Step{b.Milliseconds, float64(so) / float64(total)})
-	}
-	return steps
-}
+// distribution shows, for several arms, which share of the waits was over within a
+// time, on a logarithmic axis of time. The points of each series ascend: X is the time
+// in ms, and Y the share of all, from 0 to 1, that was over by then. The last share is
+// below 1 where some were never over.
+type distribution struct{ *run.Chart }
 
 // marked are the shares at which a curve carries its marker and says its time.
 var marked = []float64{0.5, 0.9, 0.99, 1}
 
 // within returns the time within which a share was over; false where it never was.
-func (c Curve) within(share float64) (ms float64, ok bool) {
-	i := slices.IndexFunc(c.Steps, func(s Step) bool { return s.Share >= share-slack })
+func within(c run.Series, share float64) (ms float64, ok bool) {
+	i := slices.IndexFunc(c.Points, func(p run.Point) bool { return p.Y >= share-slack })
 	if i < 0 {
 		return 0, false
 	}
-	return c.Steps[i].Milliseconds, true
+	return c.Points[i].X, true
 }
 
-// says tells the marked times: "50 % within 12 ms, 90 % within 80 ms".
-func (c Curve) says() string {
+// timesOf tells the marked times: "50 % within 12 ms, 90 % within 80 ms".
+func timesOf(c run.Series) string {
 	var parts []string
-	for _, share := range marked {
-		if ms, ok := c.within(share); ok {
-			parts = append(parts, Share.format(share)+" within "+Milliseconds.format(ms))
+	for _, part := range marked {
+		if ms, ok := within(c, part); ok {
+			parts = append(parts, share.format(part)+" within "+milliseconds.format(ms))
 		}
 	}
-	if n := len(c.Steps); n > 0 && c.Steps[n-1].Share < 1-slack {
-		parts = append(parts, Share.format(1-c.Steps[n-1].Share)+" never")
+	if n := len(c.Points); n > 0 && c.Points[n-1].Y < 1-slack {
+		parts = append(parts, share.format(1-c.Points[n-1].Y)+" never")
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (d Distribution) caption() caption {
-	text := d.Y + ", cumulated over " + d.X + "."
-	for _, c := range d.Curves {
-		text += " " + c.Name + ": " + c.says() + "."
+func (d distribution) summary() string {
+	text := d.Y.Label + ", cumulated over " + d.X.Label + "."
+	for _, c := range d.Series {
+		text += " " + c.Name + ": " + timesOf(c) + "."
 	}
-	return caption{d.Title, d.Note, text}
+	return text
 }
 
-func (d Distribution) draw(s size) picture {
-	x, y := Axis{Title: d.X, Scale: Log, Unit: Milliseconds}, Axis{Title: d.Y, Unit: Share}
+func (d distribution) draw(s size) picture {
+	x, y := axis{d.X.Label, log, milliseconds}, axis{d.Y.Label, linear, share}
 	var times []float64
-	for _, span := range d.Spans {
-		times = append(times, span.From)
+	for _, mark := range d.Marks {
+		times = append(times, mark.From)
 	}
-	for _, c := range d.Curves {
-		for _, step := range c.held() {
-			times = append(times, step.Milliseconds)
+	for _, c := range d.Series {
+		for _, p := range held(c) {
+			times = append(times, p.X)
 		}
 	}
-	f := newFrame(s, x.scale(times, false), y.scale(nil, true), y, s.plot, 2*margin, d.Spans)
+	f := newFrame(s, x.scale(times, false), y.scale(nil, true), y, s.plot, 2*margin, d.Marks)
 	names, inside := d.namesInside(f)
 	var labels endLabels
 	if !inside {
 		// At the right of the plot. No line joins them to their curves: where these
 		// end says nothing, as most end at 100 %.
-		for i, c := range d.Curves {
+		for i, c := range d.Series {
 			labels = append(labels, endLabel{style: styleOf(i), name: c.Name, lines: shortened(c.Name, s.label, 3)})
 		}
-		f = newFrame(s, x.scale(times, false), y.scale(nil, true), y, labels.height(s.plot), labels.room(), d.Spans)
+		f = newFrame(s, x.scale(times, false), y.scale(nil, true), y, labels.height(s.plot), labels.room(), d.Marks)
 	}
 
 	var p pen
-	f.drawSpans(&p, d.Spans)
+	f.drawMarks(&p, d.Marks)
 	f.drawYAxis(&p, y)
 	height := f.drawXAxis(&p, x)
 	if len(times) == 0 {
 		f.drawNothing(&p)
 	}
-	for i, c := range d.Curves {
+	for i, c := range d.Series {
 		p.begin("g", "class", styleOf(i).class)
-		c.draw(&p, f, styleOf(i))
+		drawCurve(&p, f, c, styleOf(i))
 		p.end("g")
 	}
 	for i, at := range names {
 		p.begin("g", "class", styleOf(i).class)
-		p.text("label halo named", "start", at.left, at.bottom-3, d.Curves[i].Name)
+		p.text("label halo named", "start", at.left, at.bottom-3, d.Series[i].Name)
 		p.end("g")
 	}
 	labels.draw(&p, f)
 	return picture{p.String(), height}
 }
 
-// held returns the steps that the axes can hold.
-func (c Curve) held() []Step {
-	return slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool {
-		return !Log.holds(s.Milliseconds) || !(s.Share >= 0 && s.Share <= 1+slack)
+// held returns the points that the axes can hold.
+func held(c run.Series) []run.Point {
+	return slices.DeleteFunc(slices.Clone(c.Points), func(p run.Point) bool {
+		return !log.holds(p.X) || !(p.Y >= 0 && p.Y <= 1+slack)
 	})
 }
 
-// spots returns the corners of the curve: it rises at the time of each step.
-func (c Curve) spots(f frame) []spot {
-	steps := c.held()
-	if len(steps) == 0 {
-		return nil
+// corners returns those of the curve: it rises at the time of each point.
+func corners(c run.Series, f frame) []spot {
+	var all []spot
+	before := f.bottom
+	for _, p := range held(c) {
+		x, y := f.x.at(p.X), f.y.at(p.Y)
+		all = append(all, spot{x, before}, spot{x, y})
+		before = y
 	}
-	spots := []spot{{f.x.at(steps[0].Milliseconds), f.bottom}}
-	for _, s := range steps {
-		spots = append(spots, spot{f.x.at(s.Milliseconds), f.y.at(s.Share)})
-	}
-	return staircase(spots)
+	return all
 }
 
-func (c Curve) draw(p *pen, f frame, st style) {
-	spots := c.spots(f)
+func drawCurve(p *pen, f frame, c run.Series, st style) {
+	spots := corners(c, f)
 	if len(spots) == 0 {
 		return
 	}
 	p.curve(st, polyline(spots))
 	for _, share := range marked {
-		ms, ok := c.within(share)
-		if !ok || !Log.holds(ms) {
+		ms, ok := within(c, share)
+		if !ok || !log.holds(ms) {
 			continue
 		}
 		at := spot{f.x.at(ms), f.y.at(share)}
 		p.begin("g", "class", "point")
-		p.tagged("title", c.Name+"\n"+c.says())
+		p.tagged("title", c.Name+"\n"+timesOf(c))
 		p.marker(st, at, 4)
 		p.hit(at, 11)
 		p.end("g")
@@ -178,20 +139,23 @@ func (b box) meets(o box) bool {
 
 // namesInside looks for a place beside each curve where its name meets no curve
 // and no other name. It returns false when a name has no such place.
-func (d Distribution) namesInside(f frame) ([]box, bool) {
+func (d distribution) namesInside(f frame) ([]box, bool) {
 	var taken []box
-	for _, s := range d.Spans {
-		from, to := f.spanEdges(s)
-		if s.isLine() {
+	for _, m := range d.Marks {
+		if from, to := f.markEdges(m); isLine(m) {
 			taken = append(taken, box{from - 2, f.top, to + 2, f.bottom})
 		}
 	}
-	for _, c := range d.Curves {
-		taken = append(taken, segments(c.spots(f))...)
+	for _, c := range d.Series {
+		spots := corners(c, f)
+		for i := 1; i < len(spots); i++ { // the lines between them, with room for markers
+			a, b := spots[i-1], spots[i]
+			taken = append(taken, box{min(a.x, b.x) - 4, min(a.y, b.y) - 4, max(a.x, b.x) + 4, max(a.y, b.y) + 4})
+		}
 	}
 	var names []box
-	for _, c := range d.Curves {
-		place, ok := c.place(f, taken)
+	for _, c := range d.Series {
+		place, ok := placeBeside(c, f, taken)
 		if !ok {
 			return nil, false
 		}
@@ -200,22 +164,12 @@ func (d Distribution) namesInside(f frame) ([]box, bool) {
 	return names, true
 }
 
-// segments returns the boxes of the lines between spots, with room for markers.
-func segments(spots []spot) []box {
-	var boxes []box
-	for i := 1; i < len(spots); i++ {
-		a, b := spots[i-1], spots[i]
-		boxes = append(boxes, box{min(a.x, b.x) - 4, min(a.y, b.y) - 4, max(a.x, b.x) + 4, max(a.y, b.y) + 4})
-	}
-	return boxes
-}
-
-// place returns the free place nearest to half way up the curve, at its left or right.
-func (c Curve) place(f frame, taken []box) (box, bool) {
+// placeBeside returns the free place nearest to half way up the curve, at its left or right.
+func placeBeside(c run.Series, f frame, taken []box) (box, bool) {
 	width := textWidth(c.Name)
 	for _, offset := range []float64{0, .08, -.08, .16, -.16, .24, -.24, .32, -.32, .4, -.4} {
-		ms, ok := c.within(0.5 + offset)
-		if !ok || !Log.holds(ms) {
+		ms, ok := within(c, 0.5+offset)
+		if !ok || !log.holds(ms) {
 			continue
 		}
 		x, y := f.x.at(ms), f.y.at(0.5+offset)

@@ -3,11 +3,14 @@ package chart
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 	"testing"
+
+	"example.com/contend/internal/run"
 )
 
 // A written text is one <text> of a picture, with the room it takes.
@@ -85,7 +88,7 @@ func (w written) placed(anchor string) written {
 func TestTextsHaveRoom(t *testing.T) {
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) {
-			pictures := parse(t, Figure(s.chart))
+			pictures := parse(t, Figure(&s.chart))
 			if len(pictures) != 2 {
 				t.Fatalf("%d pictures, want a wide and a narrow one", len(pictures))
 			}
@@ -107,36 +110,34 @@ func TestTextsHaveRoom(t *testing.T) {
 
 func TestTextIsEscaped(t *testing.T) {
 	const bad = "<script>alert(1)</script> & \"quoted\" '\x00\xff"
-	point := []Point{{X: 1, Y: 1, Text: bad}, {X: 2, Y: 2}}
-	spans := []Span{{From: 1, To: 2, Label: bad}}
-	for _, c := range []Chart{
-		Lines{Title: bad, Note: bad, X: Axis{Title: bad, Scale: Ordinal, Names: []string{bad, bad}}, Y: Axis{Title: bad},
-			Series: []Series{{Name: bad, Points: point}}, Spans: spans},
-		Distribution{Title: bad, Note: bad, X: bad, Y: bad, Curves: []Curve{{bad, []Step{{1, .5}, {2, 1}}}}, Spans: spans},
-		Bars{Title: bad, Note: bad, Value: Axis{Title: bad}, Groups: []Group{{bad, []Bar{{Name: bad, Value: 1, Label: bad, Text: bad}}}}},
-		Lanes{Title: bad, Note: bad, Lanes: []Lane{{bad, []Attempt{{Ended: 3, Text: bad}}, spans}}, Spans: spans},
-	} {
-		got := Figure(c)
+	series := []run.Series{{Name: bad, Points: []run.Point{{X: 1, Y: 1, Label: bad, Shown: bad, Tip: bad}, {X: 2, Y: 2}}}}
+	marks := []run.Mark{{From: 1, To: 2, Label: bad}}
+	axis := run.Axis{Label: bad, Unit: bad}
+	for _, kind := range kinds {
+		got := Figure(&run.Chart{Kind: kind, Title: bad, Place: bad, Note: bad, X: axis, Y: axis, Series: series, Marks: marks,
+			Lanes: []run.Lane{{Node: bad, Attempts: []run.LaneAttempt{{Kind: bad, Ended: 3, Code: bad}}, Faults: marks}}})
 		parse(t, got)
 		for _, never := range []string{"<script", `& "`, "\x00", "\xff"} {
 			if strings.Contains(got, never) {
-				t.Errorf("%T: %q is not escaped", c, never)
+				t.Errorf("%s: %q is not escaped", kind, never)
 			}
 		}
 	}
 }
 
+var kinds = []string{run.ChartLines, run.ChartTime, run.ChartWaits, run.ChartBars, run.ChartLanes}
+
 // fuzzed returns one chart of each kind and scale made of a few numbers.
-func fuzzed(a, b, c float64, scale Scale, unit Unit) []Chart {
-	axis := Axis{Title: "t", Scale: scale, Unit: unit, Names: []string{"n"}}
-	points := []Point{{X: a, Y: b, Low: c, High: a}, {X: b, Y: c}, {X: c, Y: a, Low: a, High: b}}
-	spans := []Span{{From: a, To: b, Label: "s"}, {From: c, Label: "line"}}
-	return []Chart{
-		Lines{Title: "t", X: axis, Y: axis, Series: []Series{{Name: "x", Points: points}, {Name: "one", Points: points[:1]}, {Name: "none"}}, Spans: spans},
-		Lines{Title: "t", X: axis, Y: axis, Series: []Series{{Name: "equal", Steps: true, Points: []Point{points[0], points[0]}}}},
-		Distribution{Title: "t", Curves: []Curve{{"x", []Step{{a, b}, {b, c}, {c, 1}}}, {"none", nil}}, Spans: spans},
-		Bars{Title: "t", Value: axis, Groups: []Group{{"g", []Bar{{Name: "x", Value: a, Low: b, High: c}, {Value: b}}}, {}}},
-		Lanes{Title: "t", Lanes: []Lane{{"n", []Attempt{{Began: a, Locked: b, Ended: c, Held: true}, {Began: b, Ended: c, Refused: true}}, spans}, {}}, Spans: spans},
+func fuzzed(a, b, c float64, k kind, u unit) []drawing {
+	axis := axis{"t", k, u}
+	points := []run.Point{{X: a, Y: b, Low: c, High: a}, {X: b, Y: c}, {X: c, Y: a, Low: a, High: b}}
+	marks := []run.Mark{{From: a, To: b, Label: "s"}, {From: c, Label: "line"}}
+	series := []run.Series{{Name: "x", Points: points}, {Name: "one", Points: points[:1]}, {Name: "equal", Points: []run.Point{points[0], points[0]}}, {Name: "none"}}
+	all := &run.Chart{Series: series, Marks: marks, Lanes: []run.Lane{
+		{Node: "n", Attempts: []run.LaneAttempt{{Began: a, Locked: &b, Ended: c}, {Began: b, Ended: c, Code: "SQLITE_BUSY"}}, Faults: marks}, {}}}
+	return []drawing{
+		lines{all, axis, axis}, lines{&run.Chart{Series: series[2:3]}, axis, axis}, distribution{all}, lanes{all},
+		bars{axis, []group{{"g", []bar{{"x", points[0]}, {"", points[1]}}}, {}}},
 	}
 }
 
@@ -149,8 +150,8 @@ func FuzzNumbers(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, a, b, c float64, choice byte) {
-		for _, chart := range fuzzed(a, b, c, Scale(choice%3), Unit(choice/3%3)) {
-			got := Figure(chart)
+		for _, chart := range fuzzed(a, b, c, kind(choice%3), unit(choice/3%3)) {
+			got := figure("t", "", chart)
 			parse(t, got)
 			for _, never := range []string{"NaN", "Inf"} {
 				if strings.Contains(got, never) {
@@ -162,16 +163,53 @@ func FuzzNumbers(f *testing.F) {
 }
 
 func TestNothingToDraw(t *testing.T) {
-	for _, c := range []Chart{Lines{}, Distribution{}, Bars{}, Lanes{}} {
-		parse(t, Figure(c))
+	for _, kind := range kinds {
+		parse(t, Figure(&run.Chart{Kind: kind}))
+	}
+	if got := Figure(&run.Chart{Kind: "of a newer contend"}); got != "" {
+		t.Errorf("a kind that is not known: %s", got)
 	}
 }
 
 func TestSameDataSameBytes(t *testing.T) {
 	again := samples()
 	for i, s := range samples() {
-		if Figure(s.chart) != Figure(again[i].chart) {
+		if Figure(&s.chart) != Figure(&again[i].chart) {
 			t.Errorf("%s differs from itself", s.name)
+		}
+	}
+}
+
+// Groups of one bar each say the same name again and again.
+func TestBarsOfOneNameAreOneGroup(t *testing.T) {
+	series := func(name string, labels ...string) run.Series {
+		s := run.Series{Name: name}
+		for i, label := range labels {
+			s.Points = append(s.Points, run.Point{X: float64(i), Y: float64(i + 1), Label: label})
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		name string
+		all  []run.Series
+		want string
+	}{
+		{"one name", []run.Series{series("10 clients", "red", "queue")}, "[: red 1 queue 2]"},
+		{"two names", []run.Series{series("a", "red"), series("b", "red")}, "[red: a 1 b 1]"},
+		{"one group", []run.Series{series("a", "red")}, "[red: a 1]"},
+		{"a group without a name", []run.Series{series("a", "red", "")}, "[red: a 1][: a 2]"},
+		{"nothing", nil, ""},
+	} {
+		got := ""
+		for _, g := range groups(tt.all) {
+			got += "[" + g.name + ":"
+			for _, b := range g.bars {
+				got += fmt.Sprintf(" %s %g", b.name, b.Y)
+			}
+			got += "]"
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }

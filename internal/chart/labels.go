@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"example.com/contend/internal/run"
 )
 
 // The text of a chart, in the units of its viewBox. CSS sets the same sizes.
@@ -158,8 +160,8 @@ type endLabel struct {
 	style
 	name  string
 	lines []string
-	end   Point // the last point
-	ends  bool  // there is one
+	end   run.Point // the last point
+	ends  bool      // there is one
 }
 
 // glyph is the room for the marker before a name.

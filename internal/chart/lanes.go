@@ -1,63 +1,42 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+
+	"example.com/contend/internal/run"
 )
 
-// Lanes shows who was served when: a lane for each node, a bar for each attempt
-// to lock the database. Attempts that overlap lie in rows under each other.
-type Lanes struct {
-	Title, Note string
-	Lanes       []Lane
-	Spans       []Span // faults that concern all lanes, in ms
-}
-
-// A Lane is what one node did. Its spans, in ms, are faults of that node.
-type Lane struct {
-	Name     string
-	Attempts []Attempt
-	Spans    []Span
-}
-
-// An Attempt waited for the lock from Began and, if it got it, held it from
-// Locked to Ended. All are ms from the start of the recording.
-type Attempt struct {
-	Began, Locked, Ended float64
-	Held                 bool   // it got the lock, at Locked
-	Refused              bool   // it was refused, at Ended
-	Text                 string // is added to its tooltip: a code, a client
-}
+// lanes shows who was served when: a lane for each node, a bar for each attempt to lock
+// the database. Attempts that overlap lie in rows under each other.
+type lanes struct{ *run.Chart }
 
 // drawable is false for attempts whose times cannot be.
-func (a Attempt) drawable() bool {
-	return Linear.holds(a.Began) && Linear.holds(a.Ended) && a.Ended >= a.Began &&
-		(!a.Held || a.Locked >= a.Began && a.Locked <= a.Ended)
+func drawable(a run.LaneAttempt) bool {
+	return linear.holds(a.Began) && linear.holds(a.Ended) && a.Ended >= a.Began &&
+		(a.Locked == nil || *a.Locked >= a.Began && *a.Locked <= a.Ended)
 }
 
 // waited returns when the wait was over.
-func (a Attempt) waited() float64 {
-	if a.Held {
-		return a.Locked
-	}
-	return a.Ended
-}
+func waited(a run.LaneAttempt) float64 { return *cmp.Or(a.Locked, &a.Ended) }
 
-func (c Lanes) caption() caption {
+func (c lanes) summary() string {
 	text := "Attempts to lock the database over time, by node."
 	for _, l := range c.Lanes {
 		held, refused := 0, 0
 		for _, a := range l.Attempts {
-			if a.Held {
+			if a.Locked != nil {
 				held++
 			}
-			if a.Refused {
+			if a.Code != "" {
 				refused++
 			}
 		}
-		text += fmt.Sprintf(" %s: %d attempts, %d got the lock, %d refused.", l.Name, len(l.Attempts), held, refused)
+		text += fmt.Sprintf(" %s: %d attempts, %d got the lock, %d refused.", l.Node, len(l.Attempts), held, refused)
 	}
-	return caption{c.Title, c.Note, text}
+	return text
 }
 
 // Sizes within the lanes. Rows share the usual room, each between the two
@@ -72,17 +51,13 @@ const (
 
 // A track is a lane with its place in the picture.
 type track struct {
-	Lane
+	run.Lane
 	rows        []int // of each attempt
 	top, bottom float64
 	first       float64 // the top of the first row
 }
 
-func (c Lanes) draw(s size) picture {
-	c.Lanes = slices.Clone(c.Lanes)
-	for i, l := range c.Lanes {
-		c.Lanes[i].Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a Attempt) bool { return !a.drawable() })
-	}
+func (c lanes) draw(s size) picture {
 	f := c.frame(s)
 	tracks, pitch := c.tracks(f)
 	f.bottom = f.top
@@ -94,40 +69,43 @@ func (c Lanes) draw(s size) picture {
 	for _, t := range tracks {
 		p.rect("lane", f.left, t.top, f.right-f.left, t.bottom-t.top)
 	}
-	axis := Axis{Unit: Milliseconds, Title: "time"}
-	f.drawXGrid(&p, axis)
-	f.drawSpans(&p, c.Spans)
+	x := axis{"time", linear, milliseconds}
+	f.drawXGrid(&p, x)
+	f.drawMarks(&p, c.Marks)
 	for _, t := range tracks {
 		t.draw(&p, f, pitch)
 	}
-	height := c.drawKey(&p, f, f.drawXAxis(&p, axis))
+	height := c.drawKey(&p, f, f.drawXAxis(&p, x))
 	return picture{p.String(), height}
 }
 
-func (c Lanes) frame(s size) frame {
+func (c lanes) frame(s size) frame {
 	times := []float64{0}
 	left := 14.0
 	for _, l := range c.Lanes {
-		left = max(left, widest(shortened(l.Name, s.label, 1))+tickGap)
+		left = max(left, widest(shortened(l.Node, s.label, 1))+tickGap)
 		for _, a := range l.Attempts {
-			times = append(times, a.Began, a.Ended)
+			if drawable(a) {
+				times = append(times, a.Began, a.Ended)
+			}
 		}
-		for _, span := range l.Spans {
-			times = append(times, span.From, span.To)
+		for _, fault := range l.Faults {
+			times = append(times, fault.From, fault.To)
 		}
 	}
 	f := frame{size: s, left: left, right: s.width - 3*margin}
-	f.x = newScale(Linear, times, false).over(f.left, f.right)
-	_, rows := f.spanRows(c.Spans)
+	f.x = newScale(linear, times, false).over(f.left, f.right)
+	_, rows := f.markRows(c.Marks)
 	f.top = margin + (lineHeight+1)*float64(rows)
 	return f
 }
 
 // tracks places the lanes under each other and chooses the pitch of their rows.
-func (c Lanes) tracks(f frame) (tracks []track, pitch float64) {
+func (c lanes) tracks(f frame) (tracks []track, pitch float64) {
 	var counts []int
 	all := 0
 	for _, l := range c.Lanes {
+		l.Attempts = slices.DeleteFunc(slices.Clone(l.Attempts), func(a run.LaneAttempt) bool { return !drawable(a) })
 		var stretches []interval
 		for _, a := range l.Attempts {
 			stretches = append(stretches, interval{f.x.at(a.Began), f.x.at(a.Ended)})
@@ -142,7 +120,7 @@ func (c Lanes) tracks(f frame) (tracks []track, pitch float64) {
 	for i := range tracks {
 		t := &tracks[i]
 		t.top, t.first = y, y+lanePad
-		if len(t.Spans) > 0 {
+		if len(t.Faults) > 0 {
 			t.first += lineHeight
 		}
 		t.bottom = max(t.first+pitch*float64(counts[i])+lanePad, t.top+lineHeight+2*lanePad)
@@ -153,40 +131,34 @@ func (c Lanes) tracks(f frame) (tracks []track, pitch float64) {
 
 func (t track) draw(p *pen, f frame, pitch float64) {
 	p.begin("g")
-	for _, name := range shortened(t.Name, f.label, 1) {
+	for _, name := range shortened(t.Node, f.label, 1) {
 		p.text("label", "end", f.left-tickGap, (t.top+t.bottom)/2+4.5, name)
 	}
-	for _, s := range t.Spans {
-		t.drawSpan(p, f, s)
+	for _, fault := range t.Faults { // the label is in the free row at the top
+		from, to := f.markEdges(fault)
+		p.rect("fault", from, t.top, max(to-from, 2), t.bottom-t.top)
+		p.text("span-label", "start", f.markLabel(fault).from, t.top+lineHeight-1, fault.Label)
 	}
 	for i, a := range t.Attempts {
 		p.begin("g", "class", "point")
-		p.tagged("title", a.says(t.Name))
-		a.draw(p, f, t.first+pitch*float64(t.rows[i]), pitch)
+		p.tagged("title", attemptSays(a, t.Node))
+		p.attempt(f, a, t.first+pitch*float64(t.rows[i]), pitch)
 		p.end("g")
 	}
 	p.end("g")
 }
 
-// drawSpan shades the lane and writes the label in the free row at its top.
-func (t track) drawSpan(p *pen, f frame, s Span) {
-	from, to := f.spanEdges(s)
-	p.rect("fault", from, t.top, max(to-from, 2), t.bottom-t.top)
-	label := f.spanLabel(s)
-	p.text("span-label", "start", label.from, t.top+lineHeight-1, s.Label)
-}
-
-func (a Attempt) draw(p *pen, f frame, y, pitch float64) {
-	began, waited, ended := f.x.at(a.Began), f.x.at(a.waited()), f.x.at(a.Ended)
+func (p *pen) attempt(f frame, a run.LaneAttempt, y, pitch float64) {
+	began, locked, ended := f.x.at(a.Began), f.x.at(waited(a)), f.x.at(a.Ended)
 	height := pitch - min(1, pitch/4)
 	p.rect("hit", began-2, y, ended-began+4, pitch)
 	// The wait is the thinner bar, so that the two differ without colour, too.
 	thin := max(height*0.45, 1.2)
-	p.rect("wait", began, y+(height-thin)/2, waited-began, thin)
-	if a.Held {
-		p.rect("hold", waited, y, max(ended-waited, 1.5), height)
+	p.rect("wait", began, y+(height-thin)/2, locked-began, thin)
+	if a.Locked != nil {
+		p.rect("hold", locked, y, max(ended-locked, 1.5), height)
 	}
-	if a.Refused {
+	if a.Code != "" {
 		p.refusal(spot{ended, y + height/2}, min(max(height/2, 2), 4))
 	}
 }
@@ -197,18 +169,15 @@ func (p *pen) refusal(at spot, r float64) {
 		polyline([]spot{{at.x - r, at.y + r}, {at.x + r, at.y - r}}))
 }
 
-func (a Attempt) says(node string) string {
-	text := node + ": began at " + Milliseconds.format(a.Began) + ", waited " + Milliseconds.format(a.waited()-a.Began)
+func attemptSays(a run.LaneAttempt, node string) string {
+	text := node + ": began at " + milliseconds.format(a.Began) + ", waited " + milliseconds.format(waited(a)-a.Began)
 	switch {
-	case a.Held:
-		text += ", held the lock " + Milliseconds.format(a.Ended-a.Locked)
-	case a.Refused:
+	case a.Locked != nil:
+		text += ", held the lock " + milliseconds.format(a.Ended-*a.Locked)
+	case a.Code != "":
 		text += ", then was refused"
 	}
-	if a.Text != "" {
-		text += "\n" + a.Text
-	}
-	return text
+	return strings.TrimSpace(text + "\n" + strings.TrimSpace(a.Kind+" "+a.Code))
 }
 
 // A sign is an entry of the key under the lanes: what is drawn, and what it means.
@@ -221,13 +190,13 @@ const signWidth = 22.0
 
 // drawKey explains the signs that occur, in as many lines as it takes, and
 // returns the new height of the picture.
-func (c Lanes) drawKey(p *pen, f frame, height float64) float64 {
+func (c lanes) drawKey(p *pen, f frame, height float64) float64 {
 	signs := []sign{
 		{"waits", func(at spot) { p.rect("wait", at.x, at.y-2.5, 16, 5) }},
 		{"holds the lock", func(at spot) { p.rect("hold", at.x, at.y-5, 16, 10) }},
 		{"is refused", func(at spot) { p.refusal(spot{at.x + 8, at.y}, 4) }},
 	}
-	if slices.ContainsFunc(c.Lanes, func(l Lane) bool { return len(l.Spans) > 0 }) {
+	if slices.ContainsFunc(c.Lanes, func(l run.Lane) bool { return len(l.Faults) > 0 }) {
 		signs = append(signs, sign{"fault", func(at spot) { p.rect("fault", at.x, at.y-6, 16, 12) }})
 	}
 	x, y := f.left, height+lineHeight

@@ -4,32 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"example.com/contend/internal/run"
 )
 
-// Lines shows how something changes with something else, one curve a series.
-type Lines struct {
-	Title, Note string
-	X, Y        Axis
-	Series      []Series
-	Spans       []Span // along x
-}
-
-// A Series is a curve. Its points are joined in the order given.
-type Series struct {
-	Name   string
-	Points []Point
-	// Claimed marks a curve that somebody wrote down and nobody measured: it is
-	// drawn hollow and in a neutral colour.
-	Claimed bool
-	// Steps says that a value holds until the next point.
-	Steps bool
-}
-
-// A Point is a value, with its spread from Low to High where High is above Low.
-// Text is added to its tooltip.
-type Point struct {
-	X, Y, Low, High float64
-	Text            string
+// lines shows how something changes with something else, one curve a series. A claimed
+// one is drawn hollow and in a neutral colour.
+type lines struct {
+	*run.Chart
+	x, y axis
 }
 
 // fewPoints is the most points of a series that are marked one by one. With
@@ -39,24 +22,24 @@ const fewPoints = 30
 // describedPoints is the most points of a series that the description lists.
 const describedPoints = 12
 
-func (c Lines) caption() caption {
+func (c lines) summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s against %s.", c.Y.Title, c.X.Title)
+	fmt.Fprintf(&b, "%s against %s.", c.y.title, c.x.title)
 	for _, s := range c.Series {
 		points := s.Points
 		if len(points) > describedPoints {
-			points = []Point{points[0], points[len(points)-1]}
+			points = []run.Point{points[0], points[len(points)-1]}
 		}
 		var values []string
 		for _, p := range points {
-			values = append(values, c.Y.format(p.Y)+" at "+c.X.format(p.X))
+			values = append(values, c.y.format(p.Y)+" at "+c.x.format(p.X))
 		}
 		fmt.Fprintf(&b, " %s: %s.", s.Name, strings.Join(values, ", "))
 	}
-	return caption{c.Title, c.Note, b.String()}
+	return b.String()
 }
 
-func (c Lines) draw(s size) picture {
+func (c lines) draw(s size) picture {
 	var xs, ys []float64
 	for _, series := range c.Series {
 		for _, p := range series.Points {
@@ -64,18 +47,18 @@ func (c Lines) draw(s size) picture {
 				continue
 			}
 			xs, ys = append(xs, p.X), append(ys, p.Y)
-			if hasSpread(p.Low, p.High) {
+			if hasSpread(p) {
 				ys = append(ys, p.Low, p.High)
 			}
 		}
 	}
 	labels := c.labels(s)
-	f := newFrame(s, c.X.scale(xs, false), c.Y.scale(ys, true), c.Y, labels.height(s.plot), labels.room(), c.Spans)
+	f := newFrame(s, c.x.scale(xs, false), c.y.scale(ys, true), c.y, labels.height(s.plot), labels.room(), c.Marks)
 
 	var p pen
-	f.drawSpans(&p, c.Spans)
-	f.drawYAxis(&p, c.Y)
-	height := f.drawXAxis(&p, c.X)
+	f.drawMarks(&p, c.Marks)
+	f.drawYAxis(&p, c.y)
+	height := f.drawXAxis(&p, c.x)
 	if len(ys) == 0 {
 		f.drawNothing(&p)
 		return picture{p.String(), height}
@@ -89,11 +72,11 @@ func (c Lines) draw(s size) picture {
 	return picture{p.String(), height}
 }
 
-func (c Lines) holds(p Point) bool { return c.X.Scale.holds(p.X) && c.Y.Scale.holds(p.Y) }
+func (c lines) holds(p run.Point) bool { return c.x.holds(p.X) && c.y.holds(p.Y) }
 
 // labels returns the label of each series, with its style. Claimed series take no
 // colour from the others.
-func (c Lines) labels(s size) endLabels {
+func (c lines) labels(s size) endLabels {
 	var labels endLabels
 	measured := 0
 	for _, series := range c.Series {
@@ -113,19 +96,19 @@ func (c Lines) labels(s size) endLabels {
 	return labels
 }
 
-func (c Lines) drawSeries(p *pen, f frame, s Series, st style) {
+func (c lines) drawSeries(p *pen, f frame, s run.Series, st style) {
 	few := len(s.Points) <= fewPoints
 	for points := s.Points; len(points) > 0; {
 		// A run ends at a point that the axes cannot hold.
-		n := slices.IndexFunc(points, func(p Point) bool { return !c.holds(p) })
+		n := slices.IndexFunc(points, func(p run.Point) bool { return !c.holds(p) })
 		switch n {
 		case -1:
-			c.drawRun(p, f, s, st, points, few)
+			c.drawRun(p, f, st, points, few)
 			points = nil
 		case 0:
 			points = points[1:]
 		default:
-			c.drawRun(p, f, s, st, points[:n], few)
+			c.drawRun(p, f, st, points[:n], few)
 			points = points[n:]
 		}
 	}
@@ -135,8 +118,16 @@ func (c Lines) drawSeries(p *pen, f frame, s Series, st style) {
 		}
 		at := spot{f.x.at(point.X), f.y.at(point.Y)}
 		p.begin("g", "class", "point")
-		title := s.Name + "\n" + c.X.Title + ": " + c.X.format(point.X) + "\n" + c.Y.says(point.Y, point.Low, point.High)
-		p.tagged("title", strings.TrimSuffix(title+"\n"+point.Text, "\n"))
+		words := []string{s.Name, c.x.title + ": " + c.x.format(point.X), c.y.says(point)}
+		switch {
+		case point.Count > 1 && point.Label != "": // of how many values it is the middle
+			words = append(words, fmt.Sprintf("%s, n=%d", point.Label, point.Count))
+		case point.Count > 1:
+			words = append(words, fmt.Sprintf("n=%d", point.Count))
+		case point.Label != "":
+			words = append(words, point.Label)
+		}
+		p.tagged("title", strings.Join(words, "\n"))
 		if few {
 			p.marker(st, at, 4)
 			p.hit(at, 11)
@@ -149,12 +140,12 @@ func (c Lines) drawSeries(p *pen, f frame, s Series, st style) {
 
 // drawRun draws points that are joined, with their spread: as whiskers where
 // they are few, else as a band.
-func (c Lines) drawRun(p *pen, f frame, s Series, st style, points []Point, few bool) {
+func (c lines) drawRun(p *pen, f frame, st style, points []run.Point, few bool) {
 	var spots, upper, lower []spot
 	for _, point := range points {
 		x := f.x.at(point.X)
 		spots = append(spots, spot{x, f.y.at(point.Y)})
-		if !hasSpread(point.Low, point.High) {
+		if !hasSpread(point) {
 			continue
 		}
 		low, high := f.y.at(point.Low), f.y.at(point.High)
@@ -168,9 +159,6 @@ func (c Lines) drawRun(p *pen, f frame, s Series, st style, points []Point, few 
 	if !few && len(upper) > 0 {
 		slices.Reverse(lower)
 		p.empty("path", "class", "band", "d", polyline(append(upper, lower...))+"z")
-	}
-	if s.Steps {
-		spots = staircase(spots)
 	}
 	p.curve(st, polyline(spots))
 }

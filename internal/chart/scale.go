@@ -5,19 +5,16 @@ import (
 	"slices"
 )
 
-// A Scale says how values become places along an axis.
-type Scale int
+// A kind of scale says how values become places along an axis.
+type kind int
 
 const (
-	// Linear starts at 0, unless there are values below.
-	Linear Scale = iota
-	// Log is logarithmic, to base 10. It holds only values above 0.
-	Log
-	// Ordinal puts each value that occurs at the same distance from the last.
-	Ordinal
+	linear  kind = iota // starts at 0, unless there are values below
+	log                 // to base 10; it holds only values above 0
+	ordinal             // puts each value that occurs at the same distance from the last
 )
 
-// The largest and, for Log, the smallest value that a scale holds. Values
+// The largest and, for log, the smallest value that a scale holds. Values
 // outside are mistakes, and would break the arithmetic.
 const (
 	limit  = 1e15
@@ -26,15 +23,15 @@ const (
 
 // A scale maps the values from low to high to the places from start to end.
 type scale struct {
-	kind       Scale
+	kind
 	low, high  float64
-	steps      []float64 // of an Ordinal, ascending; low and high are indices
+	steps      []float64 // of an ordinal, ascending; low and high are indices
 	start, end float64
 }
 
 // holds reports whether a value has a place.
-func (k Scale) holds(v float64) bool {
-	if k == Log {
+func (k kind) holds(v float64) bool {
+	if k == log {
 		return v >= lowest && v <= limit
 	}
 	return math.Abs(v) <= limit // false for NaN
@@ -42,16 +39,16 @@ func (k Scale) holds(v float64) bool {
 
 // newScale returns a scale that reaches over all values that it holds. A round
 // one begins and ends at a tick.
-func newScale(kind Scale, values []float64, round bool) scale {
-	held := slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return !kind.holds(v) })
-	s := scale{kind: kind}
-	switch kind {
-	case Ordinal:
+func newScale(k kind, values []float64, round bool) scale {
+	held := slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return !k.holds(v) })
+	s := scale{kind: k}
+	switch k {
+	case ordinal:
 		slices.Sort(held)
 		s.steps = slices.Compact(held)
 		// Half a step of air on both sides: no point lies on the frame.
 		s.low, s.high = -0.5, max(float64(len(s.steps)), 1)-0.5
-	case Log:
+	case log:
 		s.low, s.high = 1, 10
 		if len(held) > 0 {
 			s.low, s.high = niceDown(slices.Min(held)), niceUp(slices.Max(held))
@@ -84,13 +81,13 @@ func (s scale) over(start, end float64) scale {
 func (s scale) at(v float64) float64 {
 	low, high := s.low, s.high
 	switch s.kind {
-	case Ordinal:
+	case ordinal:
 		i, found := slices.BinarySearch(s.steps, v)
 		v = float64(i)
 		if !found {
 			v -= 0.5
 		}
-	case Log:
+	case log:
 		v, low, high = math.Log10(max(v, lowest)), math.Log10(low), math.Log10(high)
 	}
 	return s.start + (s.end-s.start)*min(max((v-low)/(high-low), 0), 1)
@@ -101,9 +98,9 @@ func (s scale) at(v float64) float64 {
 func (s scale) ticks(fits func([]float64) bool) []float64 {
 	var sets [][]float64
 	switch s.kind {
-	case Ordinal:
+	case ordinal:
 		sets = thinned(s.steps)
-	case Log:
+	case log:
 		sets = s.decades()
 	default:
 		for _, n := range []float64{10, 8, 6, 5, 4, 3, 2, 1} {

@@ -101,16 +101,3 @@ func polyline(spots []spot) string {
 	}
 	return d.String()
 }
-
-// staircase returns spots with a corner between each two: the value of a spot
-// holds until the next.
-func staircase(spots []spot) []spot {
-	var corners []spot
-	for i, s := range spots {
-		if i > 0 {
-			corners = append(corners, spot{s.x, spots[i-1].y})
-		}
-		corners = append(corners, s)
-	}
-	return corners
-}

@@ -20,14 +20,14 @@ var layers = [][]string{
 	{"internal/cli"},
 	{"internal/archive", "internal/place"},
 	{"internal/report", "internal/catalogue", "internal/ladder", "internal/record"},
-	{"internal/experiment", "internal/fault", "internal/scene"},
+	{"internal/experiment", "internal/chart", "internal/fault", "internal/scene"},
 	{"internal/cluster/remote", "internal/cluster/compose", "internal/cluster/server"},
 	{"internal/cluster/local"},
 	{"internal/cluster"},
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/nodeclient"},
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
-	{"internal/tagged", "internal/proc", "internal/quiet", "internal/nodeapi", "internal/locktrace", "internal/chart", "internal/logs", "internal/http1", "history"},
+	{"internal/tagged", "internal/proc", "internal/quiet", "internal/nodeapi", "internal/locktrace", "internal/logs", "internal/http1", "history"},
 	{"internal/units"},
 }
 
@@ -43,13 +43,13 @@ var pure = map[string][]string{
 	"check":               nil,
 	"history":             nil,
 	"internal/measure":    nil,
-	"internal/chart":      nil,
 	"internal/logs":       nil,
 	"internal/locktrace":  nil,
 	"internal/units":      nil,
 	"internal/store":      nil,
 	"internal/nodeapi":    {"net", "net/http"}, // status codes, and the request that a handler reads
 	"internal/run":        {"net", "net/http"}, // of internal/nodeapi; so in those below
+	"internal/chart":      {"net", "net/http"},
 	"internal/experiment": {"net", "net/http"},
 	"internal/catalogue":  {"net", "net/http"},
 	"internal/ladder":     {"net", "net/http"},

@@ -67,15 +67,15 @@ func newLadder(c *run.Comparison) *ladder {
 			l.Workloads = append(l.Workloads, named{name, workloadTable(c, name, levels)})
 		}
 	}
-	var bars []chart.Bar
+	highestRates := run.Chart{Kind: run.ChartBars, Title: "The highest rate of writes that met the target", Y: run.Axis{Label: "writes a second"}}
 	for i := range c.Rungs {
 		if r := &c.Rungs[i]; len(r.Rates) > 0 {
-			bars = append(bars, chart.Bar{Name: r.Name, Value: r.Highest, Label: highest(r), Text: units.Plural(len(r.Rates), "rate") + " tried"})
+			bar := run.Point{Y: r.Highest, Shown: highest(r), Tip: units.Plural(len(r.Rates), "rate") + " tried"}
+			highestRates.Series = append(highestRates.Series, run.Series{Name: r.Name, Points: []run.Point{bar}})
 		}
 	}
-	if len(bars) > 0 {
-		l.Charts = append(l.Charts, template.HTML(chart.Figure(chart.Bars{Title: "The highest rate of writes that met the target",
-			Value: chart.Axis{Title: "writes a second"}, Groups: []chart.Group{{Bars: bars}}})))
+	if len(highestRates.Series) > 0 {
+		l.Charts = append(l.Charts, template.HTML(chart.Figure(&highestRates)))
 	}
 	return l
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/contend/internal/chart"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 )
@@ -213,35 +212,6 @@ func TestRungsOfServers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got.Rows); diff != "" {
 		t.Errorf("rows differ (-want +got):\n%s", diff)
-	}
-}
-
-// Groups of one bar each say the same name again and again.
-func TestBarsOfOneNameAreOneGroup(t *testing.T) {
-	series := func(name string, labels ...string) run.Series {
-		s := run.Series{Name: name}
-		for i, label := range labels {
-			s.Points = append(s.Points, run.Point{X: float64(i), Y: float64(i + 1), Label: label})
-		}
-		return s
-	}
-	for _, tt := range []struct {
-		name string
-		all  []run.Series
-		want []chart.Group
-	}{
-		{"one name", []run.Series{series("10 clients", "red", "queue")},
-			[]chart.Group{{Bars: []chart.Bar{{Name: "red", Value: 1}, {Name: "queue", Value: 2}}}}},
-		{"two names", []run.Series{series("a", "red"), series("b", "red")},
-			[]chart.Group{{Name: "red", Bars: []chart.Bar{{Name: "a", Value: 1}, {Name: "b", Value: 1}}}}},
-		{"one group", []run.Series{series("a", "red")}, []chart.Group{{Name: "red", Bars: []chart.Bar{{Name: "a", Value: 1}}}}},
-		{"a group without a name", []run.Series{series("a", "red", "")},
-			[]chart.Group{{Name: "red", Bars: []chart.Bar{{Name: "a", Value: 1}}}, {Bars: []chart.Bar{{Name: "a", Value: 2}}}}},
-		{"nothing", nil, nil},
-	} {
-		if diff := cmp.Diff(tt.want, groups(tt.all)); diff != "" {
-			t.Errorf("%s: groups differ (-want +got):\n%s", tt.name, diff)
-		}
 	}
 }
 

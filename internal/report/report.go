@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/contend/internal/chart"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/units"
@@ -130,8 +131,10 @@ func newSection(doc *run.Run, result *run.Result, anchors *anchors) section {
 		all[i].Anchor = anchors.of(result.Name + "-" + all[i].ID)
 	}
 	s.ChartsID = anchors.of(result.Name + "-charts")
-	for _, figure := range pictures(result.Charts) {
-		s.Charts = append(s.Charts, template.HTML(figure))
+	for i := range result.Charts {
+		if figure := chart.Figure(&result.Charts[i]); figure != "" {
+			s.Charts = append(s.Charts, template.HTML(figure))
+		}
 	}
 	return s
 }

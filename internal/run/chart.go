@@ -59,6 +59,9 @@ type Point struct {
 	High  float64 `json:"high"`
 	Count int     `json:"count"`
 	Label string  `json:"label,omitempty"`
+
+	// Of bars that are drawn and not stored: what stands for the value, and a line for its tooltip.
+	Shown, Tip string `json:"-"`
 }
 
 // A Lane is what one node did.
