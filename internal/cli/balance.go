@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"log/slog"
 	"strings"
 
@@ -10,17 +9,9 @@ import (
 	"example.com/contend/internal/balance"
 )
 
-// balanceOptions are the flags of `contend balance` that do not go into its Config.
-type balanceOptions struct {
-	listen      string
-	allowRemote bool
-	nodes       []string // NAME=HOST:PORT
-	readyFD     int
-}
-
 func newBalanceCommand(s streams) *cobra.Command {
-	var o balanceOptions
 	var cfg balance.Config
+	var nodes []string // NAME=HOST:PORT
 	cmd := &cobra.Command{
 		Use:   "balance --node NAME=HOST:PORT…",
 		Short: "Load-balance requests over nodes",
@@ -47,55 +38,38 @@ flight and exits 0.`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 picks a free port")
-	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
-	flags.StringArrayVar(&o.nodes, "node", nil, "a node, as `NAME=HOST:PORT` (repeatable)")
+	at := listenFlags(flags, "127.0.0.1:8080")
+	flags.StringArrayVar(&nodes, "node", nil, "a node, as `NAME=HOST:PORT` (repeatable)")
 	flags.DurationVar(&cfg.CheckInterval, "check-interval", balance.DefaultCheckInterval, "interval between health checks of a node")
 	flags.DurationVar(&cfg.EjectFor, "eject-for", balance.DefaultEjectFor, "how long to skip a node that refused a connection")
 	flags.DurationVar(&cfg.Timeout, "timeout", balance.DefaultTimeout, "time limit for the answer of a node")
 	flags.BoolVar(&cfg.SingleWriter, "single-writer", false, "send writes under /api/ to one node, and reads to all nodes")
-	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once it is listened on")
-	_ = flags.MarkHidden("ready-fd")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
-		return serveBalance(cmd.Context(), s, o, cfg)
+		if len(nodes) == 0 {
+			return usagef("no node given: add --node NAME=HOST:PORT for each node")
+		}
+		for _, node := range nodes {
+			name, addr, ok := strings.Cut(node, "=")
+			if !ok {
+				return usagef("--node %q is not NAME=HOST:PORT", node)
+			}
+			cfg.Nodes = append(cfg.Nodes, balance.Node{Name: name, Addr: addr})
+		}
+		cfg.Logger = slog.New(slog.NewJSONHandler(s.err, nil))
+		b, err := balance.New(cfg)
+		if err != nil {
+			return usagef("%w", err)
+		}
+		ln, err := at.listen()
+		if err != nil {
+			return err
+		}
+		// From here on the kernel accepts connections, and Serve finds them waiting.
+		if err := at.announce(ln); err != nil {
+			ln.Close()
+			return err
+		}
+		return b.Serve(cmd.Context(), ln)
 	})
 	return cmd
-}
-
-func serveBalance(ctx context.Context, s streams, o balanceOptions, cfg balance.Config) error {
-	var err error
-	if cfg.Nodes, err = parseNodes(o.nodes); err != nil {
-		return err
-	}
-	cfg.Logger = slog.New(slog.NewJSONHandler(s.err, nil))
-	b, err := balance.New(cfg)
-	if err != nil {
-		return usagef("%w", err)
-	}
-	ln, err := listen(o.listen, o.allowRemote)
-	if err != nil {
-		return err
-	}
-	// From here on the kernel accepts connections, and Serve finds them waiting.
-	if err := announce(o.readyFD, ln.Addr()); err != nil {
-		ln.Close()
-		return err
-	}
-	return b.Serve(ctx, ln)
-}
-
-// parseNodes reads the values of --node.
-func parseNodes(values []string) ([]balance.Node, error) {
-	if len(values) == 0 {
-		return nil, usagef("no node given: add --node NAME=HOST:PORT for each node")
-	}
-	nodes := make([]balance.Node, len(values))
-	for i, v := range values {
-		name, addr, ok := strings.Cut(v, "=")
-		if !ok {
-			return nil, usagef("--node %q is not NAME=HOST:PORT", v)
-		}
-		nodes[i] = balance.Node{Name: name, Addr: addr}
-	}
-	return nodes, nil
 }

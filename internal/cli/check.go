@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"example.com/contend/check"
 	"example.com/contend/history"
@@ -165,3 +166,23 @@ func interruptible(ctx context.Context, in io.Reader) io.Reader {
 type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// awaitReadable returns when reading f would not block, or ctx is done. A
+// terminal or a pipe on standard input cannot be closed under a read that
+// waits, hence the short waits.
+func awaitReadable(ctx context.Context, f *os.File) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return // let the read say why
+	}
+	for ctx.Err() == nil {
+		var n int
+		var pollErr error
+		err := conn.Control(func(fd uintptr) {
+			n, pollErr = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
+		})
+		if err != nil || n != 0 || pollErr != nil && pollErr != unix.EINTR {
+			return
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/experiment"
@@ -30,18 +29,8 @@ type compareOptions struct {
 	keep     keepOptions
 }
 
-// Defaults of `contend compare`, and what --quick makes of them.
-var (
-	allClients   = []int{1, 10, 100, 500}
-	quickClients = []int{10}
-)
-
-const (
-	defaultRate  = 200
-	defaultSteps = 6
-	quickSteps   = 2
-	quickLasts   = 600 * time.Millisecond
-)
+// quickly is what --quick makes of the flags that are not on the command line.
+var quickly = map[string]string{"workload": ladder.Workloads()[0], "clients": "10", "for": "600ms", "steps": "2"}
 
 const compareHelp = `Compare runs the same workloads on every rung of a ladder: one SQLite file with
 busy_timeout 0, with busy_timeout 5000, in WAL mode, with BEGIN IMMEDIATE, a fair busy
@@ -82,11 +71,11 @@ func newCompareCommand(s streams) *cobra.Command {
 	flags.BoolVar(&o.ladder.Quick, "quick", false, "one workload, 10 clients, short loads: every rung within a minute")
 	flags.StringSliceVar(&o.ladder.Rungs, "rung", nil, "only rungs matching this `GLOB` prefix: queue, \"postgres/*\" (repeatable)")
 	flags.StringSliceVar(&o.ladder.Workloads, "workload", ladder.Workloads(), "workloads to run; the rate search uses the first")
-	flags.IntSliceVar(&o.ladder.Clients, "clients", allClients, "numbers of clients in a closed loop")
+	flags.IntSliceVar(&o.ladder.Clients, "clients", []int{1, 10, 100, 500}, "numbers of clients in a closed loop")
 	flags.DurationVar(&o.ladder.Lasts, "for", time.Second, "duration of each load")
-	flags.Float64Var(&o.ladder.Rate, "rate", defaultRate, "target writes/s for the advice (0 = off)")
+	flags.Float64Var(&o.ladder.Rate, "rate", 200, "target writes/s for the advice (0 = off)")
 	flags.StringVar(&o.ladder.Expect, "expect", ladder.DefaultExpect, "target latency and share of errors")
-	flags.IntVar(&o.ladder.Steps, "steps", defaultSteps, "loads in the search for the highest rate that meets --expect (0 = off)")
+	flags.IntVar(&o.ladder.Steps, "steps", 6, "loads in the search for the highest rate that meets --expect (0 = off)")
 	flags.IntVar(&o.ladder.Nodes, "nodes", 4, "number of nodes")
 	flags.StringVar(&o.ladder.Driver, "driver", store.Modernc, "SQLite driver of the nodes: "+strings.Join(sqlite.Drivers(), ", "))
 	flags.Int64Var(&think, "think", 0, "pause between the read and the write, in `ms`")
@@ -99,30 +88,16 @@ func newCompareCommand(s streams) *cobra.Command {
 		}
 		o.ladder.Think, o.ladder.Mixed = store.Milliseconds(think), sqlite.Drivers()
 		o.ladder.Decides = flags.Changed("expect")
-		o.smaller(flags)
+		for name, value := range quickly {
+			if flag := flags.Lookup(name); o.ladder.Quick && !flag.Changed {
+				if err := flag.Value.Set(value); err != nil {
+					return err
+				}
+			}
+		}
 		return compare(cmd.Context(), s, o, commandLine(cmd, nil))
 	})
 	return cmd
-}
-
-// smaller makes the comparison quick where that was asked for, and leaves alone what
-// stands on the command line.
-func (o *compareOptions) smaller(flags *pflag.FlagSet) {
-	if !o.ladder.Quick {
-		return
-	}
-	if !flags.Changed("workload") {
-		o.ladder.Workloads = o.ladder.Workloads[:1]
-	}
-	if !flags.Changed("clients") {
-		o.ladder.Clients = quickClients
-	}
-	if !flags.Changed("for") {
-		o.ladder.Lasts = quickLasts
-	}
-	if !flags.Changed("steps") {
-		o.ladder.Steps = quickSteps
-	}
 }
 
 func compare(ctx context.Context, s streams, o compareOptions, command []string) (err error) {
@@ -155,16 +130,11 @@ func compare(ctx context.Context, s streams, o compareOptions, command []string)
 		return usagef("%w", err)
 	}
 	if len(x.Arms) == 0 {
-		return nothingToCompare(servers)
+		var why []string
+		for _, m := range servers.Missing {
+			why = append(why, m.Why)
+		}
+		return hinted(errors.New("no rung can be run: "+strings.Join(why, "; ")), servers.Missing[0].Hint)
 	}
 	return o.keep.record(ctx, s, dir, []record.Place{servers.Place()}, []experiment.Experiment{x}, run.Asked{Ladder: &o.ladder}, command, color)
-}
-
-// nothingToCompare says why no rung could be run.
-func nothingToCompare(servers *place.Servers) error {
-	var why []string
-	for _, m := range servers.Missing {
-		why = append(why, m.Why)
-	}
-	return hinted(errors.New("no rung can be run: "+strings.Join(why, "; ")), servers.Missing[0].Hint)
 }

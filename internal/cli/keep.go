@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/report"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/store/sqlite"
 )
 
 // keepOptions are the flags of every verb that makes a run, keeps and shows it.
@@ -54,7 +56,8 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 	shown.close()
 
 	doc := &run.Run{
-		Schema: run.Schema, Contend: versions(), Machine: machine(dir), Asked: asked,
+		Schema: run.Schema, Machine: machine(dir),
+		Contend: run.Versions{Version: contendVersion(), Go: runtime.Version(), SQLite: sqlite.Version()}, Asked: asked,
 		Command: append(command, "--seed", strconv.FormatUint(o.seed, 10)),
 		Seed:    o.seed, Started: started.UTC().Truncate(time.Second),
 		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
@@ -132,4 +135,41 @@ func interruptedBy(ctx context.Context, err error) error {
 		return err
 	}
 	return &exitError{code: exitInterrupted, err: err}
+}
+
+// verdict is the error of a verb that has shown doc, the same whether it was just made
+// or is drawn again: nil when all was as expected. The error has words where stdout
+// does not say why.
+//
+// Interrupted comes first: arms are missing, so no other code would tell the
+// whole. A surprise comes before an arm that could not run, because it stands
+// whatever that arm would have shown, and is what one runs contend for. An
+// arm that could not run comes before an inconclusive finding, because it is
+// the reason of inconclusive findings of its own, and the one to mend first.
+func verdict(doc *run.Run) error {
+	ran, broke := len(doc.Experiments) == 0, false
+	var needs []string
+	for _, result := range doc.Experiments {
+		for i := range result.Arms {
+			ran, broke = true, broke || result.Arms[i].Error != ""
+		}
+		for _, skipped := range result.Skipped {
+			needs = append(needs, fmt.Sprintf("%s (%s)", result.Name, skipped.Reason))
+		}
+	}
+	c := doc.Comparison
+	unmet := c != nil && c.Decides && !c.Met // a target was given, and no rung meets it
+	switch s := run.Summarize(doc.Experiments); {
+	case doc.Interrupted:
+		return &exitError{code: exitInterrupted}
+	case s.Surprises > 0, unmet:
+		return &exitError{code: exitSurprise}
+	case !ran:
+		return fmt.Errorf("nothing to run: %s", strings.Join(needs, "; "))
+	case broke:
+		return errors.New("some arms could not run: the report says which and why")
+	case s.Inconclusive > 0:
+		return &exitError{code: exitInconclusive}
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"example.com/contend/internal/catalogue"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/run"
 )
 
 func newListCommand(s streams) *cobra.Command {
@@ -28,7 +27,7 @@ their sources, and its arms with the verdict that each claim is expected to get.
 				return usagef("%w", err)
 			}
 			if asJSON {
-				return listJSON(s.out, experiments)
+				return printJSON(s.out, listing{1, experiments})
 			}
 			listText(s.out, experiments, arms)
 			return nil
@@ -77,41 +76,8 @@ func listArms(w io.Writer, x experiment.Experiment) {
 	}
 }
 
-// The document of `contend list --json`.
-type (
-	listing struct {
-		Schema      int                `json:"schema"`
-		Experiments []listedExperiment `json:"experiments"`
-	}
-	listedExperiment struct {
-		Name     string        `json:"name"`
-		Question string        `json:"question"`
-		Claims   []listedClaim `json:"claims"`
-		Arms     []listedArm   `json:"arms"`
-	}
-	listedClaim struct {
-		Claim  string `json:"claim"`
-		Text   string `json:"text"`
-		TextJA string `json:"text_ja"`
-		Source string `json:"source"`
-	}
-	listedArm struct {
-		Name     string                     `json:"name"`
-		Expected map[string]run.Expectation `json:"expected"`
-	}
-)
-
-func listJSON(w io.Writer, experiments []experiment.Experiment) error {
-	doc := listing{Schema: 1}
-	for _, x := range experiments {
-		listed := listedExperiment{Name: x.Name, Question: x.Question}
-		for _, claim := range x.Claims {
-			listed.Claims = append(listed.Claims, listedClaim{claim.ID, claim.Text, claim.TextJA, claim.Source})
-		}
-		for _, arm := range x.Arms {
-			listed.Arms = append(listed.Arms, listedArm{arm.Name, arm.Expect})
-		}
-		doc.Experiments = append(doc.Experiments, listed)
-	}
-	return printJSON(w, doc)
+// A listing is the document of `contend list --json`.
+type listing struct {
+	Schema      int                     `json:"schema"`
+	Experiments []experiment.Experiment `json:"experiments"`
 }

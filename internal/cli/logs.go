@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -123,7 +125,14 @@ func logFiles(args []string, glob string) ([]string, error) {
 		recordings, err := os.ReadDir(filepath.Join(arg, recordingsDir))
 		switch isRun := err == nil; {
 		case isRun:
-			found, err = logsOfRun(arg, recordings, glob)
+			found, err = logsOf(arg, filepath.Join(recordingsDir, cmp.Or(glob, "*")))
+			if len(found) == 0 && glob != "" {
+				var names []string
+				for _, entry := range recordings {
+					names = append(names, entry.Name())
+				}
+				return nil, usagef("--recording %q matches no recording of %s; it has %s", glob, arg, strings.Join(names, ", "))
+			}
 		case glob != "":
 			return nil, usagef("--recording needs a run: %s has no %s", arg, recordingsDir)
 		default:
@@ -133,7 +142,7 @@ func logFiles(args []string, glob string) ([]string, error) {
 			} else if err != nil {
 				return nil, hinted(err, "make a run with: contend run busy; or read any log with: contend logs FILE (- is standard input)")
 			} else if info.IsDir() {
-				found, err = logsOf(arg)
+				found, err = logsOf(arg, ".")
 			}
 		}
 		if err != nil {
@@ -144,42 +153,19 @@ func logFiles(args []string, glob string) ([]string, error) {
 	return files, nil
 }
 
-// logsOfRun returns the logs of the recordings that match the glob.
-func logsOfRun(run string, recordings []os.DirEntry, glob string) ([]string, error) {
-	var files, names []string
-	for _, entry := range recordings {
-		names = append(names, entry.Name())
-		if ok, _ := path.Match(glob, entry.Name()); !ok && glob != "" {
-			continue
-		}
-		found, err := logsOf(filepath.Join(run, recordingsDir, entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	if len(files) == 0 {
-		return nil, usagef("--recording %q matches no recording of %s; it has %s", glob, run, strings.Join(names, ", "))
-	}
-	return files, nil
-}
-
-// logsOf returns the logs that lie in dir itself.
-func logsOf(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+// logsOf returns the logs that lie in dir itself, below it where the pattern says so.
+func logsOf(dir, below string) ([]string, error) {
+	if _, err := os.ReadDir(dir); err != nil {
 		return nil, err
 	}
-	var files []string
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), logSuffix) {
-			files = append(files, filepath.Join(dir, entry.Name()))
-		}
+	names, err := fs.Glob(os.DirFS(dir), path.Join(below, "*"+logSuffix))
+	for i, name := range names {
+		names[i] = filepath.Join(dir, name)
 	}
-	if len(files) == 0 {
-		return nil, hinted(fmt.Errorf("read logs: no *%s in %s", logSuffix, dir), "name the directory of a run or of a recording, or log files")
+	if err == nil && len(names) == 0 {
+		err = hinted(fmt.Errorf("read logs: no *%s in %s", logSuffix, filepath.Join(dir, below)), "name the directory of a run or of a recording, or log files")
 	}
-	return files, nil
+	return names, err
 }
 
 // What logsText shows at most; --json has all.

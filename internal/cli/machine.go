@@ -4,17 +4,14 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"golang.org/x/sys/unix"
+
 	"example.com/contend/internal/run"
-	"example.com/contend/internal/store/sqlite"
 )
 
 // version is set by the linker for a release (-X); otherwise it is what Go
 // knows of the module and its revision.
 var version string
-
-func versions() run.Versions {
-	return run.Versions{Version: contendVersion(), Go: runtime.Version(), SQLite: sqlite.Version()}
-}
 
 func contendVersion() string {
 	if version != "" {
@@ -36,4 +33,13 @@ func machine(dir string) run.Machine {
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: kernel(),
 		CPUs: runtime.NumCPU(), FileSystem: fileSystem(dir),
 	}
+}
+
+// kernel returns the kernel's release, as uname -r does.
+func kernel() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(name.Release[:])
 }

@@ -6,15 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernel returns the kernel's release, as uname -r does.
-func kernel() string {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return "unknown"
-	}
-	return unix.ByteSliceToString(name.Release[:])
-}
-
 // fileSystems names the magic numbers of statfs(2) that a database is likely to meet.
 var fileSystems = map[int64]string{
 	unix.EXT4_SUPER_MAGIC:      "ext4",

@@ -2,6 +2,4 @@
 
 package cli
 
-func kernel() string { return "unknown" }
-
 func fileSystem(string) string { return "unknown" }

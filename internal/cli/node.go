@@ -1,30 +1,36 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"example.com/contend/internal/app"
+	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/postgres"
+	"example.com/contend/internal/store/rqlite"
+	"example.com/contend/internal/store/sqlite"
 )
 
-// nodeOptions are the flags of `contend node` that do not go into its Config.
-type nodeOptions struct {
-	listen      string
-	allowRemote bool
-	trace       string
-	readyFD     int
-}
-
 func newNodeCommand(s streams) *cobra.Command {
-	var o nodeOptions
 	var cfg node.Config
+	var trace string
 	cmd := &cobra.Command{
 		Use:   "node --db PATH",
 		Short: "Run one node: the application on a shared SQLite file or a database server",
@@ -55,15 +61,12 @@ flight, closes the database and exits 0.`,
 	flags.SortFlags = false
 	flags.StringVar(&cfg.DBPath, "db", "", "`PATH` of the database, created if missing in an existing directory; or the URL of a server")
 	flags.StringVar(&cfg.Name, "name", "app-1", "name of the node in answers, logs and metrics")
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:3000", "address to listen on; port 0 picks a free port")
-	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	at := listenFlags(flags, "127.0.0.1:3000")
 	discipline := disciplineFlags(flags)
 	flags.IntVar(&cfg.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests served at once; the node refuses more")
 	flags.Uint64Var(&cfg.Seed, "seed", 1, "seed of the random choices (jitter)")
 	flags.BoolVar(&cfg.Lab, "lab", false, "open the paths under /lab/: hold, crash, reset, session, settings, facts, close, open")
-	flags.StringVar(&o.trace, "trace", "", "append one JSON line per database attempt to `FILE`: when it began, got the lock, ended")
-	flags.IntVar(&o.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once healthy")
-	_ = flags.MarkHidden("ready-fd")
+	flags.StringVar(&trace, "trace", "", "append one JSON line per database attempt to `FILE`: when it began, got the lock, ended")
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) (err error) {
 		if err := fromEnvironment(flags); err != nil {
 			return err
@@ -71,7 +74,7 @@ flight, closes the database and exits 0.`,
 		if cfg.Discipline, err = discipline(); err != nil {
 			return usagef("%w", err)
 		}
-		return serveNode(cmd.Context(), s, o, cfg)
+		return serveNode(cmd.Context(), s, cfg, at, trace)
 	})
 	return cmd
 }
@@ -105,15 +108,15 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return nil
 }
 
-func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (err error) {
+func serveNode(ctx context.Context, s streams, cfg node.Config, at *listener, trace string) (err error) {
 	if err := checkNode(cfg); err != nil {
 		return err
 	}
-	ln, err := listen(o.listen, o.allowRemote)
+	ln, err := at.listen()
 	if err != nil {
 		return err
 	}
-	attempts, stopTrace, err := openTrace(o.trace, cfg.Name)
+	attempts, stopTrace, err := openTrace(trace, cfg.Name)
 	if err != nil {
 		ln.Close()
 		return err
@@ -129,12 +132,15 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 		return err
 	}
 	if engine := cfg.Discipline.Engine(); engine == store.SQLite {
-		cfg.SQLite, cfg.Open = sqliteOf(cfg.Discipline), databases.open
+		cfg.Open = databases.open
+		cfg.SQLite, _ = sqlite.VersionOf(cfg.Discipline.Driver) // that it is built in, the opening has shown
+	} else if u, err := url.Parse(cfg.DBPath); err == nil {
+		cfg.Engine, cfg.DBPath = db.Engine(), u.Redacted() // it is shown, and may have a password
 	} else {
-		cfg.Engine, cfg.DBPath = db.Engine(), shown(cfg.DBPath, engine)
+		cfg.Engine, cfg.DBPath = db.Engine(), string(engine)
 	}
 	// From here on the kernel accepts connections, and Serve finds them waiting.
-	if err := announce(o.readyFD, ln.Addr()); err != nil {
+	if err := at.announce(ln); err != nil {
 		return errors.Join(err, ln.Close(), db.Close())
 	}
 	return node.New(cfg, db).Serve(ctx, ln)
@@ -142,14 +148,139 @@ func serveNode(ctx context.Context, s streams, o nodeOptions, cfg node.Config) (
 
 // checkNode finds the mistakes that can be found without touching the database.
 func checkNode(cfg node.Config) error {
-	if err := checkDatabase(cfg.DBPath, cfg.Discipline); err != nil {
-		return err
-	}
-	if cfg.Name == "" || len(cfg.Name) > 64 {
+	at, dir := cfg.DBPath, filepath.Dir(cfg.DBPath)
+	switch {
+	case at == "":
+		return usagef("no database given: add --db PATH, or set DB_PATH")
+	case cfg.Name == "" || len(cfg.Name) > 64:
 		return usagef("--name %q: want 1 to 64 bytes", cfg.Name)
-	}
-	if cfg.MaxInFlight < 1 || cfg.MaxInFlight > 1_000_000 {
+	case cfg.MaxInFlight < 1 || cfg.MaxInFlight > 1_000_000:
 		return usagef("--max-in-flight %d: want 1 to 1000000", cfg.MaxInFlight)
+	case cfg.Discipline.Engine() != store.SQLite:
+		return nil // its driver knows what a URL of it looks like
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return hinted(fmt.Errorf("open %s: directory %s does not exist", at, dir), "create it first: contend creates no directory for a database")
+	case err != nil:
+		return fmt.Errorf("open %s: %w", at, err)
+	case !info.IsDir():
+		return fmt.Errorf("open %s: %s is not a directory", at, dir)
 	}
 	return nil
+}
+
+// A source opens databases for a node, its own and the lab's.
+type source struct {
+	metrics  *node.Metrics
+	attempts func(locktrace.Attempt) // nil: no trace
+}
+
+// open opens the database at a path or URL by the driver that d names.
+func (s source) open(ctx context.Context, at string, d store.Discipline) (*app.DB, error) {
+	o := app.Options{LockWait: s.metrics.LockWait, Trace: s.attempts}
+	switch d.Engine() {
+	case store.Postgres:
+		return app.Open(ctx, postgres.At(at), d, o)
+	case store.Rqlite:
+		o.LockWait = nil // its locks are the server's business
+		return app.Open(ctx, rqlite.At(at), d, o)
+	default:
+		return app.Open(ctx, sqlite.At(at), d, o)
+	}
+}
+
+// openFirst opens the node's own database and asks it a first question.
+func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (*app.DB, error) {
+	db, err := s.open(ctx, at, d)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, &exitError{code: exitInterrupted, err: err}
+		}
+		return nil, hinted(err, openHint(err, at, d.Engine()))
+	}
+	var e *store.Error
+	if err := db.Check(ctx); err != nil && !(errors.As(err, &e) && e.Refused) {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func openHint(err error, at string, engine store.Engine) string {
+	switch {
+	case errors.Is(err, sqlite.ErrNotBuiltIn):
+		return "use one of the drivers that are built in: " + strings.Join(sqlite.Drivers(), ", ")
+	case engine != store.SQLite:
+		return "use --db " + urlForms[engine]
+	}
+	var setting *store.SettingError
+	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
+		return "another process has the file open in that mode: use the same --journal, or stop that process first"
+	}
+	return "make " + filepath.Dir(at) + " writable (SQLite creates files beside the database), and check that the file is a database"
+}
+
+// urlForms say what a database's URL looks like, and what has to be there.
+var urlForms = map[store.Engine]string{
+	store.Postgres: "postgres://USER@HOST/DATABASE?search_path=SCHEMA, with a running server and an existing schema",
+	store.Rqlite:   "rqlite://HOST:PORT,HOST:PORT?prefix=NAME, with a running cluster",
+}
+
+// traceInterval is the most that a node which is killed loses of its trace.
+const traceInterval = 100 * time.Millisecond
+
+// openTrace returns what writes the attempts of node to the file at path, and
+// what writes out the rest and closes it. Without a path it writes nothing.
+func openTrace(path, node string) (write func(locktrace.Attempt), stop func() error, err error) {
+	if path == "" {
+		return nil, func() error { return nil }, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open trace: %w", err)
+	}
+	if err := cutTornLine(f); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open trace: %w", err), f.Close())
+	}
+	w := locktrace.NewWriter(f, node)
+	ended := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		ticker := time.NewTicker(traceInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				_ = w.Flush() // the last flush has the first error
+			case <-ended:
+				return
+			}
+		}
+	})
+	return w.Write, func() error {
+		close(ended)
+		group.Wait()
+		return errors.Join(w.Flush(), f.Close())
+	}, nil
+}
+
+// cutTornLine cuts off what stands after the last whole line of f: a node of
+// the same name that was killed may have left it, and the next line would be
+// written on to it.
+func cutTornLine(f *os.File) error {
+	const longest = 4096 // of an attempt's line, with much to spare
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	tail := make([]byte, min(size, longest))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return err
+	}
+	whole := size - int64(len(tail)) + int64(bytes.LastIndexByte(tail, '\n')+1)
+	if whole == size {
+		return nil
+	}
+	return f.Truncate(whole)
 }

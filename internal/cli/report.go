@@ -62,8 +62,16 @@ func showReport(s streams, args []string, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	path := runPath(args)
-	doc, err := openRun(s, path)
+	path := filepath.Join("runs", archive.Latest)
+	if len(args) > 0 {
+		path = args[0]
+	}
+	var doc *run.Run
+	if path == "-" {
+		doc, err = report.Decode(s.in, "standard input")
+	} else if doc, err = archive.Load(path); errors.Is(err, fs.ErrNotExist) {
+		err = hinted(err, "make a run with: contend run busy; or name one with: contend report RUN")
+	}
 	if err != nil {
 		return err
 	}
@@ -86,26 +94,6 @@ func showReport(s streams, args []string, o reportOptions) error {
 		return err
 	}
 	return verdict(doc)
-}
-
-// runPath is the run that the arguments name.
-func runPath(args []string) string {
-	if len(args) > 0 {
-		return args[0]
-	}
-	return filepath.Join("runs", archive.Latest)
-}
-
-// openRun reads the run at path.
-func openRun(s streams, path string) (*run.Run, error) {
-	if path == "-" {
-		return report.Decode(s.in, "standard input")
-	}
-	doc, err := archive.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hinted(err, "make a run with: contend run busy; or name one with: contend report RUN")
-	}
-	return doc, err
 }
 
 // judge puts into doc, the run at path, what its recordings mean to this contend.

@@ -14,6 +14,7 @@ import (
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/catalogue"
+	"example.com/contend/internal/cluster/compose"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/place"
 	"example.com/contend/internal/record"
@@ -61,8 +62,11 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: verb(func(cmd *cobra.Command, names []string) error {
-			if err := checkLevels(o.asked.Levels); err != nil {
-				return err
+			const most = 2000 // connections that one level opens
+			for i, level := range o.asked.Levels {
+				if level < 1 || level > most || i > 0 && level <= o.asked.Levels[i-1] {
+					return usagef("--levels: want numbers from 1 to %d, each greater than the one before, not %d", most, level)
+				}
 			}
 			if !cmd.Flags().Changed("seed") {
 				o.keep.seed = uint64(rand.Uint32())
@@ -104,7 +108,7 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 	}
 	defer func() { err = withCloseError(s, err, places.Close()) }()
 	if len(names) == 0 {
-		experiments = leaveOut(s, experiments, places, o.keep.quiet)
+		experiments = leaveOut(experiments, places.All, func(what string) { o.keep.say(s, what) })
 		for i := range experiments {
 			o.asked.Experiments = append(o.asked.Experiments, experiments[i].Name)
 		}
@@ -116,19 +120,16 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
 }
 
-// leaveOut takes from a run of everything the experiments that cannot be run
-// where it takes place, and says which they are. One that is asked for by name
-// is told of in the report instead.
-func leaveOut(s streams, all []experiment.Experiment, places *place.Places, quiet bool) []experiment.Experiment {
-	var kept []experiment.Experiment
-	for i := range all {
-		if record.Runs(&all[i], places.All) {
-			kept = append(kept, all[i])
-		} else if !quiet {
-			fmt.Fprintf(s.err, "skipped %s: `contend run %[1]s` says what it needs\n", all[i].Name)
+// leaveOut takes from a run of everything the experiments that cannot be run in the
+// places, and says which and why. For one that is asked for by name the report does.
+func leaveOut(all []experiment.Experiment, places []record.Place, say func(string)) []experiment.Experiment {
+	return slices.DeleteFunc(all, func(x experiment.Experiment) bool {
+		why := record.Refusal(&x, places)
+		if why != "" {
+			say(fmt.Sprintf("skipped %s (%s)", x.Name, why))
 		}
-	}
-	return kept
+		return why != ""
+	})
 }
 
 // openPlaces finds out whether everything can be run where it is asked for,
@@ -156,14 +157,20 @@ func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, er
 	return places, nil
 }
 
-// maxLevel bounds the connections that one level opens.
-const maxLevel = 2000
-
-func checkLevels(levels []int) error {
-	for i, level := range levels {
-		if level < 1 || level > maxLevel || i > 0 && level <= levels[i-1] {
-			return usagef("--levels: want numbers from 1 to %d, each greater than the one before, not %d", maxLevel, level)
-		}
+// newComposeGuardCommand is for contend itself: a run on containers starts it,
+// to take the containers down where the run dies before it can.
+func newComposeGuardCommand(s streams) *cobra.Command {
+	var project, log string
+	cmd := &cobra.Command{
+		Use:    "compose-guard --project NAME",
+		Short:  "Remove the containers of a run that died before it removed them",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: verb(func(cmd *cobra.Command, _ []string) error {
+			return compose.Guard(cmd.Context(), project, log, s.in, s.out)
+		}),
 	}
-	return nil
+	cmd.Flags().StringVar(&project, "project", "", "the compose project's `NAME`")
+	cmd.Flags().StringVar(&log, "log", "", "log what it removed to `FILE`")
+	return cmd
 }

@@ -23,6 +23,7 @@ const (
 
 func newUpCommand(s streams) *cobra.Command {
 	var spec cluster.Spec
+	var at listener
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -40,8 +41,8 @@ a process had ended before.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&spec.Nodes, "nodes", 4, "number of nodes")
-	flags.StringVar(&spec.Listen, "listen", "127.0.0.1:8080", "address of the balancer; port 0 picks a free port")
-	flags.BoolVar(&spec.AllowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	flags.StringVar(&at.addr, "listen", "127.0.0.1:8080", "address of the balancer; port 0 picks a free port")
+	flags.BoolVar(&at.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
 	flags.StringVar(&dir, "dir", "runs", "directory that the run is stored in")
 	flags.Uint64Var(&spec.Seed, "seed", 1, "seed of the random choices (jitter)")
 	flags.BoolVar(&spec.Lab, "lab", false, "open the paths under /lab/ of the nodes: hold, crash, reset, settings")
@@ -55,11 +56,12 @@ a process had ended before.`,
 			return usagef("--nodes %d: want 1 to 64", spec.Nodes)
 		}
 		// Opened only to see that it can be, before four nodes have started for nothing.
-		ln, err := listen(spec.Listen, spec.AllowRemote)
+		ln, err := at.listen()
 		if err != nil {
 			return err
 		}
 		ln.Close()
+		spec.Listen, spec.AllowRemote = at.addr, at.allowRemote
 		if spec.Dir, err = archive.Create(dir, "up", time.Now()); err != nil {
 			return hinted(err, "choose a writable directory with --dir")
 		}
@@ -74,10 +76,7 @@ func up(ctx context.Context, s streams, spec cluster.Spec) error {
 	defer cancel()
 	c, err := local.Start(starting, spec)
 	if err != nil {
-		if ctx.Err() != nil {
-			return &exitError{code: exitInterrupted, err: err}
-		}
-		return err
+		return interruptedBy(ctx, err)
 	}
 	printSystem(s.out, c, spec)
 	var lost error
@@ -100,10 +99,11 @@ func printSystem(w io.Writer, c *local.Cluster, spec cluster.Spec) {
 	}
 	fmt.Fprintf(w, "database  %s  (%s, synchronous %s, busy_timeout %d ms, transaction %s, think %d ms, %d retries)\n\n",
 		filepath.Join(spec.Dir, cluster.Database), d.Journal, d.Synchronous, d.BusyTimeout, d.Transaction, d.Think, d.Retries)
-	fmt.Fprintf(w, "curl -s -d '{\"key\":\"counter\"}' %s/api/increment\n", c.URL())
-	fmt.Fprintf(w, "curl -s -d '{\"key\":\"counter\"}' %s/app-1/api/increment\n", c.URL())
-	fmt.Fprintf(w, "curl -s '%s/api/counter?key=counter'\n", c.URL())
-	fmt.Fprintf(w, "curl -s '%s/app-1/metrics'\n", c.URL())
+	fmt.Fprintf(w, `curl -s -d '{"key":"counter"}' %[1]s/api/increment
+curl -s -d '{"key":"counter"}' %[1]s/app-1/api/increment
+curl -s '%[1]s/api/counter?key=counter'
+curl -s '%[1]s/app-1/metrics'
+`, c.URL())
 	if spec.Lab {
 		fmt.Fprintf(w, "curl -s -d '{\"ms\":5000}' %s/app-1/lab/hold\n", c.URL())
 	}

@@ -8,9 +8,13 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -114,6 +118,51 @@ type Server interface {
 	Restart(ctx context.Context) error
 	// CPU returns the processor time that it has had so far.
 	CPU() (time.Duration, error)
+}
+
+// Left is what lies beside a database that no process has open.
+type Left struct {
+	Journal int64 // size of the rollback journal, in bytes; 0 where there is none
+	Hot     bool  // the journal has to be rolled back (https://sqlite.org/lockingv3.html#hot_journals)
+	WAL     int64 // size of the WAL, in bytes; 0 where there is none
+}
+
+// journalMagic begins the header of a rollback journal that is in force
+// (https://sqlite.org/fileformat2.html#the_rollback_journal). A journal that was
+// finished with is deleted, truncated or has zeros there.
+var journalMagic = []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}
+
+// LeftBeside returns what lies beside the database at path. No process may have
+// it open: then none can hold the RESERVED lock, and a journal whose header is
+// in force is hot.
+func LeftBeside(path string) (left Left, err error) {
+	if left.Journal, err = size(path + "-journal"); err != nil {
+		return left, err
+	}
+	if left.WAL, err = size(path + "-wal"); err != nil || left.Journal < int64(len(journalMagic)) {
+		return left, err
+	}
+	journal, err := os.Open(path + "-journal")
+	if err != nil {
+		return left, err
+	}
+	defer journal.Close()
+	head := make([]byte, len(journalMagic))
+	_, err = io.ReadFull(journal, head)
+	left.Hot = bytes.Equal(head, journalMagic)
+	return left, err
+}
+
+// size returns the size of the file at path, 0 where there is none.
+func size(path string) (int64, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // Each calls do for every member at once, and returns what each call returned, in

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,19 +54,16 @@ func (c command) run(ctx context.Context) error {
 
 // name is what the command is known by: "docker stop", "docker volume ls", "docker-compose".
 func (c command) name() string {
+	groups := []string{"image", "volume", "network"} // the word after is a command, not a name of something
 	words := c.args[:1]
 	for _, arg := range c.args[1:] {
-		if strings.HasPrefix(arg, "-") || len(words) == 2 && !isGroup(words[1]) || len(words) == 3 {
+		if strings.HasPrefix(arg, "-") || len(words) == 2 && !slices.Contains(groups, words[1]) || len(words) == 3 {
 			break
 		}
 		words = append(words, arg)
 	}
 	return strings.Join(words, " ")
 }
-
-// isGroup reports whether word stands for a group of docker's commands, so that
-// the word after it is a command and no name of something.
-func isGroup(word string) bool { return word == "image" || word == "volume" || word == "network" }
 
 // output runs a command and returns what it printed, without the white space around it.
 func output(ctx context.Context, args ...string) (string, error) {

@@ -46,7 +46,20 @@ func (d *Docker) Image(ctx context.Context, binary string) (tag string, built bo
 	if _, err := output(ctx, "docker", "image", "inspect", "--format", "{{.Id}}", tag); err == nil {
 		return tag, false, nil
 	}
-	if err := build(ctx, program, tag); err != nil {
+	// It is built from a directory that holds nothing but what goes into it.
+	dir, err := os.MkdirTemp("", "contend-image-")
+	if err != nil {
+		return "", false, fmt.Errorf("make image: %w", err)
+	}
+	err = errors.Join(
+		os.Mkdir(filepath.Join(dir, "data"), 0o755),
+		os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644),
+		os.WriteFile(filepath.Join(dir, "contend"), program, 0o755),
+	)
+	if err == nil {
+		err = command{args: []string{"docker", "build", "--quiet", "--tag", tag, dir}}.run(ctx)
+	}
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return "", false, fmt.Errorf("make image: %w", err)
 	}
 	return tag, true, nil
@@ -80,23 +93,6 @@ func (d *Docker) Ensure(ctx context.Context, image string) error {
 		return fmt.Errorf("image %s is not here and cannot be had: %w", image, err)
 	}
 	return nil
-}
-
-// build builds tag from a directory that holds nothing but what goes into it.
-func build(ctx context.Context, program []byte, tag string) error {
-	dir, err := os.MkdirTemp("", "contend-image-")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		os.Mkdir(filepath.Join(dir, "data"), 0o755),
-		os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644),
-		os.WriteFile(filepath.Join(dir, "contend"), program, 0o755),
-	)
-	if err == nil {
-		err = command{args: []string{"docker", "build", "--quiet", "--tag", tag, dir}}.run(ctx)
-	}
-	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // machines are the architectures that Go and Docker name alike.

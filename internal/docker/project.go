@@ -94,27 +94,22 @@ func (d *Docker) Left(ctx context.Context, project string) ([]string, error) {
 func (d *Docker) Remove(ctx context.Context, project string) error {
 	const tries, pause = 5, 200 * time.Millisecond
 	for try := 1; ; try++ {
-		err := d.sweep(ctx, project)
+		var errs []error
+		for _, k := range kinds {
+			ids, err := k.of(ctx, project)
+			if err == nil && len(ids) > 0 {
+				err = command{args: append(slices.Clone(k.remove), ids...), patient: true}.run(ctx)
+			}
+			errs = append(errs, err)
+		}
 		left, errLeft := d.Left(ctx, project)
 		switch {
 		case errLeft == nil && len(left) == 0:
 			return nil // whatever could not be removed is gone all the same
 		case try == tries || ctx.Err() != nil:
 			still := fmt.Errorf("remove project %s: still there: %q", project, left)
-			return errors.Join(still, err, errLeft)
+			return errors.Join(append(errs, still, errLeft)...)
 		}
 		time.Sleep(pause)
 	}
-}
-
-func (d *Docker) sweep(ctx context.Context, project string) error {
-	var errs []error
-	for _, k := range kinds {
-		ids, err := k.of(ctx, project)
-		if err == nil && len(ids) > 0 {
-			err = command{args: append(slices.Clone(k.remove), ids...), patient: true}.run(ctx)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }

@@ -23,41 +23,42 @@ import (
 	"example.com/contend/internal/run"
 )
 
-// An Experiment asks one question of a running system.
+// An Experiment asks one question of a running system. In JSON it is what
+// `contend list --json` says of it.
 type Experiment struct {
-	Name     string // kebab-case; the name on the command line
-	Question string // one sentence ending in a question mark
-	Claims   []Claim
-	Arms     []Arm
-	Figures  []Figure // what it measures beyond what every recording has
-	Plots    []Plot   // the pictures of its report
+	Name     string   `json:"name"`     // kebab-case; the name on the command line
+	Question string   `json:"question"` // one sentence ending in a question mark
+	Claims   []Claim  `json:"claims"`
+	Arms     []Arm    `json:"arms"`
+	Figures  []Figure `json:"-"` // what it measures beyond what every recording has
+	Plots    []Plot   `json:"-"` // the pictures of its report
 
 	// Next returns, by arm, further trials that the evidence so far calls for; none
 	// ends the experiment. It follows from the evidence alone, so that a stored run
 	// comes to the same trials. nil: the trials of the arms are all.
-	Next func(arms []run.Evidence) map[string][]Trial
+	Next func(arms []run.Evidence) map[string][]Trial `json:"-"`
 	// MaxExtra is the most recordings that Next may add; only for the progress estimate.
-	MaxExtra int
+	MaxExtra int `json:"-"`
 	// Compare sums the evidence up as a comparison of the arms; nil: it makes none.
-	Compare func(arms []run.Evidence) *run.Comparison
+	Compare func(arms []run.Evidence) *run.Comparison `json:"-"`
 
 	// Interleaved has the arms take turns, trial by trial, and not only the trials
 	// of each: what is compared is then arm against arm.
-	Interleaved bool
+	Interleaved bool `json:"-"`
 	// Abreast is how many of its recordings may be made at once; 0 means 1. It
 	// is for arms that wait far more than they work, so that they do not
 	// disturb each other.
-	Abreast int
+	Abreast int `json:"-"`
 	// Takes is about how long it runs on 2 cores, to tell the time left. Nothing else rests on it.
-	Takes time.Duration
+	Takes time.Duration `json:"-"`
 }
 
 // An Arm is one setting under which an experiment runs, and what is expected there.
 type Arm struct {
-	Name    string                     // unique in the experiment: "separate/5000/WAL/burst"
-	Trials  []Trial                    // at least one
-	Repeats int                        // how often each trial is recorded, in turns; 0 means once
-	Expect  map[string]run.Expectation // by claim ID; a claim that is not in it is not asked here
+	Name    string                     `json:"name"`     // unique in the experiment: "separate/5000/WAL/burst"
+	Trials  []Trial                    `json:"-"`        // at least one
+	Repeats int                        `json:"-"`        // how often each trial is recorded, in turns; 0 means once
+	Expect  map[string]run.Expectation `json:"expected"` // by claim ID; a claim that is not in it is not asked here
 }
 
 // A Trial is one setup of an arm that compares several: one level of the load,
@@ -73,11 +74,11 @@ func Single(s run.Setup) []Trial { return []Trial{{Setup: s}} }
 
 // A Claim is a falsifiable sentence and the check that could refute it.
 type Claim struct {
-	ID     string // stable: runs of different versions are compared by it
-	Text   string // one sentence, in English
-	TextJA string // the source's own sentence, where that is Japanese
-	Source string // where it stands: "07_container_shared_filedb.md:131"
-	Check  func(*run.Evidence) Judgement
+	ID     string                        `json:"claim"`   // stable: runs of different versions are compared by it
+	Text   string                        `json:"text"`    // one sentence, in English
+	TextJA string                        `json:"text_ja"` // the source's own sentence, where that is Japanese
+	Source string                        `json:"source"`  // where it stands: "07_container_shared_filedb.md:131"
+	Check  func(*run.Evidence) Judgement `json:"-"`
 }
 
 // A Judgement is what a claim's check makes of the evidence.

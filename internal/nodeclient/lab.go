@@ -1,6 +1,7 @@
 package nodeclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,23 +13,8 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// A Refusal is a node's answer, to a request under /lab/, that is not a success.
-type Refusal struct {
-	Path   string // "/lab/open"
-	Status int    // HTTP's
-	Code   string // one of package nodeapi's; "" where the answer was not a node's
-	Words  string // for people
-}
-
-// Error returns the path, the code and the words.
-func (r *Refusal) Error() string {
-	if r.Code == "" {
-		return r.Path + ": " + r.Words
-	}
-	return r.Path + ": " + r.Code + ": " + r.Words
-}
-
-// finish reads resp to its end, and returns its body or a [*Refusal].
+// finish reads resp to its end, and returns its body, or an error with the path,
+// the code and the words where the answer is not a success.
 func finish(resp *http.Response) ([]byte, error) {
 	a, err := read(resp, math.MaxInt64)
 	switch {
@@ -36,10 +22,10 @@ func finish(resp *http.Response) ([]byte, error) {
 		return nil, err
 	case a.Status == http.StatusOK:
 		return a.Body, nil
-	case a.Reason == "":
-		return nil, &Refusal{Path: resp.Request.URL.Path, Status: a.Status, Words: resp.Status}
+	case a.Code == "":
+		return nil, fmt.Errorf("%s: %s", resp.Request.URL.Path, cmp.Or(a.Reason, resp.Status))
 	}
-	return nil, &Refusal{Path: resp.Request.URL.Path, Status: a.Status, Code: a.Code, Words: a.Reason}
+	return nil, fmt.Errorf("%s: %s: %s", resp.Request.URL.Path, a.Code, a.Reason)
 }
 
 // post sends body to a path under /lab/ and reads the answer to its end.

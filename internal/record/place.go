@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/contend/internal/cluster"
@@ -42,8 +43,18 @@ func (p *Place) refusal(arm *experiment.Arm) string {
 	return ""
 }
 
-// Runs reports whether some arm of x can be run in one of the places.
-func Runs(x *experiment.Experiment, places []Place) bool { return len(jobs(x, places)) > 0 }
+// Refusal says why no arm of x can be run in any of the places; "" where one can.
+func Refusal(x *experiment.Experiment, places []Place) string {
+	if len(jobs(x, places)) > 0 {
+		return ""
+	}
+	var why []string
+	for _, s := range skipped(x, places) {
+		why = append(why, s.Reason)
+	}
+	slices.Sort(why)
+	return strings.Join(slices.Compact(why), "; ")
+}
 
 // skipped returns what is not run of x, by place and reason, in the order of the arms.
 func skipped(x *experiment.Experiment, places []Place) []run.Skipped {

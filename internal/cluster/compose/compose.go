@@ -58,21 +58,17 @@ type Containers struct {
 	Docker *docker.Docker
 	Images map[string]string // of the nodes, by [cluster.Spec].Build; "" is this program
 	Nginx  string            // "" means what package deploy has by default
+
+	subnet func() int // the N of a subnet 198.18.N.0/24 to try, again where a network is in the way; nil: any
 }
 
 // Start starts what spec says in containers and waits until every node is
 // healthy, asked through nginx. When anything fails, or ctx is done first,
 // nothing of it is left.
 func Start(ctx context.Context, spec cluster.Spec, on Containers) (*Cluster, error) {
-	return start(ctx, spec, on, subnet)
-}
-
-// subnet is the N of a subnet to try.
-func subnet() int { return rand.IntN(256) }
-
-// start starts on the subnet 198.18.N.0/24, or on the next N that it is given
-// where a network is in the way.
-func start(ctx context.Context, spec cluster.Spec, on Containers, subnet func() int) (*Cluster, error) {
+	if on.subnet == nil {
+		on.subnet = subnet
+	}
 	c := &Cluster{
 		docker:  on.Docker,
 		project: docker.Project{Name: projectName(), File: filepath.Join(spec.Dir, composeFile)},
@@ -102,7 +98,7 @@ func start(ctx context.Context, spec cluster.Spec, on Containers, subnet func() 
 	if err != nil {
 		return nil, fmt.Errorf("start cluster: %w", err)
 	}
-	if err = c.up(ctx, stack, subnet); err == nil {
+	if err = c.up(ctx, stack, on.subnet); err == nil {
 		err = c.await(ctx)
 	}
 	if err != nil {
@@ -110,6 +106,8 @@ func start(ctx context.Context, spec cluster.Spec, on Containers, subnet func() 
 	}
 	return c, nil
 }
+
+func subnet() int { return rand.IntN(256) }
 
 // up writes the project's files and brings it up.
 func (c *Cluster) up(ctx context.Context, stack deploy.Stack, subnet func() int) error {

@@ -67,10 +67,11 @@ func TestStartComposeGivesUpWithItsContext(t *testing.T) {
 				cancel(cause)
 			}
 			// The subnet is asked for just before compose is started.
-			_, err := start(ctx, testbin.Spec(t, binary), on, func() int {
+			on.subnet = func() int {
 				time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
 				return subnet()
-			})
+			}
+			_, err := Start(ctx, testbin.Spec(t, binary), on)
 			if !errors.Is(err, cause) {
 				t.Errorf("error = %v, want the cause", err)
 			}
@@ -98,12 +99,13 @@ func TestASubnetThatIsTakenIsNotInsistedOn(t *testing.T) {
 	asked := 0
 	s := testbin.Spec(t, binary)
 	s.Nodes = 1
-	c, err := start(t.Context(), s, on, func() int {
+	on.subnet = func() int {
 		if asked++; asked == 1 {
 			return taken
 		}
 		return subnet()
-	})
+	}
+	c, err := Start(t.Context(), s, on)
 	if err != nil {
 		t.Fatal(err)
 	}

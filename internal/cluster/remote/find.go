@@ -37,21 +37,18 @@ import (
 // The error names the URL and what was expected there. A node that does not
 // answer, is not healthy, or that another run has not given back is an error.
 func Discover(ctx context.Context, urls []string) (*Nodes, error) {
-	return discover(ctx, urls, net.DefaultResolver.LookupHost)
+	return discover(ctx, urls, net.DefaultResolver.LookupNetIP)
 }
 
-// A lookup returns the addresses of a host.
-type lookup func(ctx context.Context, host string) (addresses []string, err error)
+// A lookup returns the addresses of a host; network is "ip", for both families.
+type lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-func discover(ctx context.Context, urls []string, resolve lookup) (*Nodes, error) {
-	all, err := find(ctx, urls, resolve)
-	if err != nil {
-		return nil, fmt.Errorf("find nodes: %w", err)
-	}
-	return all, nil
-}
-
-func find(ctx context.Context, urls []string, resolve lookup) (*Nodes, error) {
+func discover(ctx context.Context, urls []string, resolve lookup) (_ *Nodes, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("find nodes: %w", err)
+		}
+	}()
 	var bases []*url.URL
 	var addrs []string
 	for _, text := range urls {
@@ -106,29 +103,21 @@ func parseBase(text string) (*url.URL, error) {
 // then both lead to one place, as those of localhost do.
 func addresses(ctx context.Context, base *url.URL, resolve lookup) ([]string, error) {
 	port := cmp.Or(base.Port(), "80")
-	found, err := resolve(ctx, base.Hostname())
-	var four, six []netip.Addr
-	for _, text := range found {
-		var addr netip.Addr
-		if addr, err = netip.ParseAddr(text); err != nil {
-			break
-		}
-		if addr = addr.Unmap(); addr.Is4() {
-			four = append(four, addr)
-		} else {
-			six = append(six, addr)
-		}
-	}
+	found, err := resolve(ctx, "ip", base.Hostname())
 	if err != nil {
 		return nil, fmt.Errorf("%s: look up %s: %w", base, base.Hostname(), err)
 	}
-	distinct := func(addrs []netip.Addr) []netip.Addr {
-		slices.SortFunc(addrs, netip.Addr.Compare)
-		return slices.Compact(addrs)
+	for i, addr := range found {
+		found[i] = addr.Unmap()
 	}
-	family := distinct(four)
-	if other := distinct(six); len(other) > len(family) {
-		family = other
+	slices.SortFunc(found, netip.Addr.Compare) // IPv4 first
+	found = slices.Compact(found)
+	family := found
+	if six := slices.IndexFunc(found, netip.Addr.Is6); six >= 0 {
+		family = found[:six]
+		if len(found)-six > six {
+			family = found[six:]
+		}
 	}
 	if len(family) == 1 {
 		return []string{net.JoinHostPort(base.Hostname(), port)}, nil
@@ -147,7 +136,9 @@ func behindOne(ctx context.Context, base *url.URL, addr string) (*Nodes, error) 
 	if err != nil {
 		return nil, err
 	}
-	if first.Health() != nil || down(first) {
+	// A balancer knows a node that it does not reach, too.
+	if first.Health() != nil ||
+		first.Code == nodeapi.CodeNoNode || first.Code == nodeapi.CodeNodeLost || first.Code == nodeapi.CodeNodeTimeout {
 		return behindBalancer(ctx, base.String())
 	}
 	root, err := nodeclient.Look(ctx, base.String())
@@ -285,11 +276,6 @@ func (n *node) advice() string {
 // borrowed reports whether a node has a database open that a recording made.
 func borrowed(h *nodeapi.HealthResponse) bool {
 	return strings.HasPrefix(path.Base(h.DBPath), labPrefix)
-}
-
-// down reports whether a balancer answered that it does not reach the node asked for.
-func down(a *nodeclient.Answer) bool {
-	return a.Code == nodeapi.CodeNoNode || a.Code == nodeapi.CodeNodeLost || a.Code == nodeapi.CodeNodeTimeout
 }
 
 // absent reports whether there is no such node: none of that name, or a page of

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func TestFormsOfGivenNodes(t *testing.T) {
 			if g.URL() != base || !slices.Equal(containers(g), names) || !g.Lab {
 				t.Errorf("%s: %+v at %s", url, g, g.URL())
 			}
-			for i, n := range members(g.nodes) {
+			for i, n := range (&recording{nodes: g.nodes}).Nodes() {
 				if n.Name != names[i] || n.URL != base+"/"+names[i] || n.Engine == "" || n.Log != "" || n.Trace != "" {
 					t.Errorf("%+v", n)
 				}
@@ -56,7 +57,7 @@ func TestFormsOfGivenNodes(t *testing.T) {
 		if want := []string{"app-3", "app-2", "app-1"}; !slices.Equal(containers(g), want) || g.URL() != strings.Join(all, ",") {
 			t.Errorf("containers %v at %s, want %v", containers(g), g.URL(), want)
 		}
-		for i, n := range members(g.nodes) {
+		for i, n := range (&recording{nodes: g.nodes}).Nodes() {
 			if n.Name != names[i] || n.URL != all[i] {
 				t.Errorf("%+v, want %s at %s: in the order in which they were given", n, names[i], all[i])
 			}
@@ -64,7 +65,7 @@ func TestFormsOfGivenNodes(t *testing.T) {
 	})
 	t.Run("one", func(t *testing.T) {
 		g := found(t, c.Nodes()[1].URL)
-		if n := members(g.nodes); len(n) != 1 || n[0].Name != "app-1" || n[0].URL != c.Nodes()[1].URL || containers(g)[0] != "app-2" {
+		if n := (&recording{nodes: g.nodes}).Nodes(); len(n) != 1 || n[0].Name != "app-1" || n[0].URL != c.Nodes()[1].URL || containers(g)[0] != "app-2" {
 			t.Errorf("%+v, %v", n, containers(g))
 		}
 		r := startGiven(t, g, wanted(t, 1))
@@ -93,11 +94,11 @@ func TestAHostNameWithSeveralAddresses(t *testing.T) {
 		}
 		t.Cleanup(p.Kill)
 	}
-	resolve := func(_ context.Context, host string) ([]string, error) {
+	resolve := func(ctx context.Context, network, host string) ([]netip.Addr, error) {
 		if host != "nodes.test" {
 			return nil, errors.New("no such host")
 		}
-		return append([]string{"::1", "127.0.0.2"}, addresses...), nil
+		return resolvingTo(append([]string{"::1", "127.0.0.2"}, addresses...))(ctx, network, host)
 	}
 	g, err := discover(t.Context(), []string{"http://nodes.test:" + port}, resolve)
 	if err != nil {
@@ -121,6 +122,16 @@ func TestAHostNameWithSeveralAddresses(t *testing.T) {
 	}
 	if _, err := discover(t.Context(), []string{"http://other.test"}, resolve); err == nil || !strings.Contains(err.Error(), "look up other.test: no such host") {
 		t.Errorf("unknown host: %v", err)
+	}
+}
+
+// resolvingTo returns a lookup that finds these addresses for every host.
+func resolvingTo(addresses []string) lookup {
+	return func(context.Context, string, string) (all []netip.Addr, err error) {
+		for _, text := range addresses {
+			all = append(all, netip.MustParseAddr(text))
+		}
+		return all, nil
 	}
 }
 
@@ -150,12 +161,11 @@ func TestAddresses(t *testing.T) {
 		{"several of one", []string{"fd00::2", "fd00::1"}, []string{"[fd00::1]:80", "[fd00::2]:80"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resolve := func(context.Context, string) ([]string, error) { return c.found, nil }
 			base, err := parseBase("http://h")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := addresses(t.Context(), base, resolve); err != nil || !slices.Equal(got, c.want) {
+			if got, err := addresses(t.Context(), base, resolvingTo(c.found)); err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("%v, %v; want %v", got, err, c.want)
 			}
 		})

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,33 +26,16 @@ type recording struct {
 	stopping sync.Once
 }
 
-// record puts a balancer before the first nodes, unless one was given.
-func (all *Nodes) record(ctx context.Context, spec cluster.Spec) (*recording, error) {
-	r := &recording{all: all, nodes: all.nodes[:spec.Nodes], url: all.balancer}
-	if all.balancer != "" {
-		return r, nil
-	}
-	binary, err := spec.Program()
-	if err != nil {
-		return nil, err
-	}
-	var nodes []string
-	for _, n := range r.nodes {
-		nodes = append(nodes, n.name+"="+n.addr)
-	}
-	r.balancer = local.NewBalancer(spec, nodes)
-	if err := r.balancer.Start(ctx, binary, cmp.Or(spec.Listen, cluster.AnyPort)); err != nil {
-		return nil, err
-	}
-	r.url = r.balancer.URL()
-	return r, nil
-}
-
 // URL is the balancer's.
 func (r *recording) URL() string { return r.url }
 
 // Nodes returns the nodes that the recording uses, in order.
-func (r *recording) Nodes() []cluster.Node { return members(r.nodes) }
+func (r *recording) Nodes() (all []cluster.Node) {
+	for _, n := range r.nodes {
+		all = append(all, cluster.Node{Name: n.name, URL: n.url, Engine: n.engine})
+	}
+	return all
+}
 
 // leave ends the balancer, where it is contend's own.
 func (r *recording) leave(ctx context.Context) error {

@@ -11,7 +11,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,8 +18,10 @@ import (
 	"sync"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 )
 
 // Nodes are nodes that somebody else started. Make it with [Discover]. It makes
@@ -55,9 +56,7 @@ type node struct {
 // error where one node stands behind two names: a claim about two nodes would be
 // one about a single node.
 func newNodes(nodes []*node, balancer string) (*Nodes, error) {
-	word := make([]byte, 4)
-	rand.Read(word) // it never fails
-	all := &Nodes{nodes: nodes, balancer: balancer, word: hex.EncodeToString(word), Lab: true}
+	all := &Nodes{nodes: nodes, balancer: balancer, word: strings.ToLower(rand.Text()[:8]), Lab: true}
 	seen := map[string]string{}
 	for _, n := range nodes {
 		if other, twice := seen[n.container]; twice {
@@ -84,26 +83,12 @@ func (all *Nodes) URL() string {
 	return strings.Join(urls, ",")
 }
 
-// members returns nodes as a cluster shows them.
-func members(nodes []*node) (all []cluster.Node) {
-	for _, n := range nodes {
-		all = append(all, cluster.Node{Name: n.name, URL: n.url, Engine: n.engine})
-	}
-	return all
-}
-
 // Refuse says why no recording of spec can be made on these nodes, in words for
 // a person; "" where one can. The caller has to know the rest: that nodes cannot
 // be killed here, and that without the paths under /lab/ nothing but counters can
 // be read back.
 func (all *Nodes) Refuse(spec cluster.Spec) string {
-	needed, given := fmt.Sprintf("%d nodes", spec.Nodes), fmt.Sprintf("%d were", len(all.nodes))
-	if spec.Nodes == 1 {
-		needed = "1 node"
-	}
-	if len(all.nodes) == 1 {
-		given = "1 was"
-	}
+	needed, given := units.Plural(spec.Nodes, "node"), units.PluralOf(len(all.nodes), "was", "were")
 	switch {
 	case spec.Mount != run.MountShared:
 		return "it is about how a volume is mounted into containers, and these nodes have theirs already"
@@ -203,9 +188,21 @@ func (all *Nodes) start(ctx context.Context, spec cluster.Spec, number int) (clu
 	if err := all.unchanged(ctx); err != nil {
 		return nil, err
 	}
-	r, err := all.record(ctx, spec)
-	if err != nil {
-		return nil, err
+	r := &recording{all: all, nodes: all.nodes[:spec.Nodes], url: all.balancer}
+	if all.balancer == "" {
+		binary, err := spec.Program()
+		if err != nil {
+			return nil, err
+		}
+		var nodes []string
+		for _, n := range r.nodes {
+			nodes = append(nodes, n.name+"="+n.addr)
+		}
+		r.balancer = local.NewBalancer(spec, nodes)
+		if err := r.balancer.Start(ctx, binary, cmp.Or(spec.Listen, cluster.AnyPort)); err != nil {
+			return nil, err
+		}
+		r.url = r.balancer.URL()
 	}
 	if !all.Lab {
 		return &inherited{recording: r, journal: spec.Discipline.Journal}, nil
