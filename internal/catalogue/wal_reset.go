@@ -202,9 +202,7 @@ func fixSuffices(e *run.Evidence) experiment.Judgement {
 			}
 		}
 	}
-	j := anyHarm(e)
-	j.Verdict = j.Verdict.Not()
-	return j
+	return experiment.Not(anyHarm)(e)
 }
 
 // damageTold looks at the recordings in which writes have certainly vanished.

@@ -81,6 +81,15 @@ func Each(judge func(*run.Recording) Judgement) func(*run.Evidence) Judgement {
 	}
 }
 
+// Not returns the check of the denial of a claim.
+func Not(check func(*run.Evidence) Judgement) func(*run.Evidence) Judgement {
+	return func(e *run.Evidence) Judgement {
+		j := check(e)
+		j.Verdict = j.Verdict.Not()
+		return j
+	}
+}
+
 // agree puts the judgements on repeats together.
 func agree(all []Judgement) Judgement {
 	if len(all) == 0 {

@@ -38,12 +38,6 @@ func Advise(c *run.Comparison) []run.Advice {
 		a.broken, a.enough, a.further, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
 	} {
 		if advice := rule(); advice.Text != "" {
-			seen := map[string]bool{}
-			advice.Rests = slices.DeleteFunc(advice.Rests, func(line string) bool {
-				again := seen[line]
-				seen[line] = true
-				return again
-			})
 			all = append(all, advice)
 		}
 	}
@@ -62,15 +56,16 @@ func (a *adviser) broken() (advice run.Advice) {
 	for i := range a.Rungs {
 		r := &a.Rungs[i]
 		if lost, line := mostLost(r); r.Careful && lost > 0 {
-			also(&advice, fmt.Sprintf("Do not trust %s: it should lose nothing, and lost %s.", titled(r), units.Plural(lost, "acknowledged change")), line)
+			also(&advice, fmt.Sprintf("Do not trust %s: it should lose nothing, and lost %s.", r.Called, units.Plural(lost, "acknowledged change")), line)
 		}
 	}
 	return advice
 }
 
-// enough names the rung that is enough, and says so where none on SQLite is.
+// enough names the rung that is enough, and says so where none on SQLite is. Where none is
+// at all, it names the rung with the highest rate.
 func (a *adviser) enough() (advice run.Advice) {
-	if a.base == nil || !onSQLite(a.base) {
+	if a.base == nil || a.base.Kind != run.SQLite {
 		if failed := a.failed(); len(failed) > 0 {
 			who, at := "Nothing", "at any rate that was tried"
 			if a.base != nil {
@@ -79,27 +74,35 @@ func (a *adviser) enough() (advice run.Advice) {
 			if a.Rate > 0 {
 				at = "at " + units.Number(a.Rate) + " writes/s"
 			}
-			also(&advice, fmt.Sprintf("%s was seen to be good enough here %s without losing anything.", who, at), failed...)
+			also(&advice, fmt.Sprintf("%s met the target here %s without losing data.", who, at), failed...)
 		}
 	}
 	if a.base == nil {
-		a.nearest(&advice)
+		var best *run.Rung
+		for i := range a.Rungs {
+			if r := &a.Rungs[i]; top(r) != nil && (best == nil || top(r).Rate > top(best).Rate) {
+				best = r
+			}
+		}
+		if best != nil {
+			also(&advice, fmt.Sprintf("The highest rate that met the target: %s with %s.", perSecond(top(best).Rate), best.Called), stepLine(best, top(best)))
+		}
 		return advice
 	}
-	enough := fmt.Sprintf(" at %s writes/s: %s is enough (%s).", units.Number(a.Rate), titled(a.base), stepWords(a.proof))
+	enough := fmt.Sprintf(" at %s writes/s: %s is enough (%s).", units.Number(a.Rate), a.base.Called, stepWords(a.proof))
 	if a.Rate == 0 {
-		enough = fmt.Sprintf(": %s is enough up to at least %s (%s).", titled(a.base), perSecond(a.proof.Rate), stepWords(a.proof))
+		enough = fmt.Sprintf(": %s is enough up to at least %s (%s).", a.base.Called, perSecond(a.proof.Rate), stepWords(a.proof))
 	}
-	also(&advice, "On this machine, with your "+units.Plural(a.Nodes, "node")+enough, stepLine(a.base, a.proof), "good enough: "+a.Expect)
+	also(&advice, "On this machine, with your "+units.Plural(a.Nodes, "node")+enough, stepLine(a.base, a.proof), "target: "+a.Expect)
 	return advice
 }
 
-// failed returns what came of the careful rungs, on SQLite only where that of
-// another engine is enough.
+// failed returns what came of the careful rungs; of those on SQLite alone where another
+// engine is enough.
 func (a *adviser) failed() (lines []string) {
 	for i := range a.Rungs {
 		r := &a.Rungs[i]
-		if !r.Careful || a.base != nil && !onSQLite(r) {
+		if !r.Careful || a.base != nil && r.Kind != run.SQLite {
 			continue
 		}
 		if a.Rate > 0 && r.Asked != nil {
@@ -113,68 +116,43 @@ func (a *adviser) failed() (lines []string) {
 	return lines
 }
 
-// nearest names the rung with the highest rate, where none is enough.
-func (a *adviser) nearest(advice *run.Advice) {
-	var best *run.Rung
-	for i := range a.Rungs {
-		if r := &a.Rungs[i]; top(r) != nil && (best == nil || top(r).Rate > top(best).Rate) {
-			best = r
-		}
-	}
-	if best != nil {
-		also(advice, fmt.Sprintf("The highest rate that was good enough is that of %s: %s.", titled(best), perSecond(top(best).Rate)), stepLine(best, top(best)))
-	}
-}
-
 // naive says what is lost where one stops before the first careful rung, and
 // that another engine alone does not help.
 func (a *adviser) naive() (advice run.Advice) {
-	type loser struct {
-		titles, lines []string
-		rung          *run.Rung // that lost most
-		most          *run.Figures
-	}
-	var kinds []string
-	losers := map[string]*loser{} // the naive rungs of one engine
-	for i := range a.Rungs {
-		r := &a.Rungs[i]
-		f := loss(r)
-		if r.Careful || f == nil {
+	for _, kind := range a.kinds() {
+		var titles, lines []string
+		var loser *run.Rung // that lost most
+		var most *run.Figures
+		for i := range a.Rungs {
+			r := &a.Rungs[i]
+			if r.Careful || r.Kind != kind {
+				continue
+			}
+			var worst *run.Figures // of this rung
+			for k := range r.Figures {
+				if f := &r.Figures[k]; f.Lost != nil && *f.Lost > 0 && (worst == nil || *f.Lost > *worst.Lost) {
+					worst = f
+				}
+			}
+			if worst == nil {
+				continue
+			}
+			titles, lines = append(titles, r.Called), append(lines, figuresLine(r, worst))
+			if most == nil || *worst.Lost > *most.Lost {
+				loser, most = r, worst
+			}
+		}
+		if most == nil {
 			continue
 		}
-		l := losers[engineOf(r)]
-		if l == nil {
-			l = &loser{rung: r, most: f}
-			kinds, losers[engineOf(r)] = append(kinds, engineOf(r)), l
-		}
-		l.titles, l.lines = append(l.titles, titled(r)), append(l.lines, figuresLine(r, f))
-		if *f.Lost > *l.most.Lost {
-			l.rung, l.most = r, f
-		}
-	}
-	for _, kind := range kinds {
-		l := losers[kind]
 		who := fmt.Sprintf("%s alone does not help where the application reads, then writes", kind)
-		if onSQLite(l.rung) {
-			who = "Do not stop at " + units.List(l.titles, "or")
+		if kind == run.SQLite {
+			who = "Do not stop at " + units.List(titles, "or")
 		}
 		also(&advice, fmt.Sprintf("%s: of %s requests that were answered ok, %s lost without an error (%s, %s, %s).", who,
-			units.Count(int64(l.most.OK)), units.PluralOf(*l.most.Lost, "change was", "changes were"), titled(l.rung), l.most.Workload, clients(l.most.Clients)),
-			l.lines...)
+			units.Count(int64(most.OK)), units.PluralOf(*most.Lost, "change was", "changes were"), loser.Called, most.Workload, clients(most.Clients)), lines...)
 	}
 	return advice
-}
-
-// loss returns the figures in which a rung lost most; nil where it lost nothing
-// that is known.
-func loss(r *run.Rung) (most *run.Figures) {
-	for i := range r.Figures {
-		f := &r.Figures[i]
-		if f.Lost != nil && *f.Lost > 0 && (most == nil || *f.Lost > *most.Lost) {
-			most = f
-		}
-	}
-	return most
 }
 
 // further says what to go on to above the highest rate of the rung that is
@@ -190,28 +168,37 @@ func (a *adviser) further() (advice run.Advice) {
 		case !past:
 			past = next == a.base
 		case beats(next, at):
-			also(&advice, fmt.Sprintf("Above about %s: %s, which was good enough up to at least %s, where %s was not at %s.",
-				perSecond(top(at).Rate), titled(next), perSecond(top(next).Rate), titled(at), perSecond(lowestUnmet(at).Rate)),
+			also(&advice, fmt.Sprintf("Above about %s: %s, which met the target up to at least %s; %s missed it at %s.",
+				perSecond(top(at).Rate), next.Called, perSecond(top(next).Rate), at.Called, perSecond(lowestUnmet(at).Rate)),
 				stepLine(at, top(at)), stepLine(at, lowestUnmet(at)), stepLine(next, top(next)))
 			at = next
 		case next.Name == queueName && idle(next, a.base):
-			also(&advice, fmt.Sprintf("%s brought no clearly higher rate here: it was good enough up to %s, %s up to %s, of the rates tried.",
-				upper(titled(next)), perSecond(top(next).Rate), titled(a.base), perSecond(top(a.base).Rate)),
+			also(&advice, fmt.Sprintf("No clearly higher rate with %s here: of the rates tried, it met the target up to %s, %s up to %s.",
+				next.Called, perSecond(top(next).Rate), a.base.Called, perSecond(top(a.base).Rate)),
 				stepLine(a.base, top(a.base)), stepLine(next, top(next)), stepLine(next, lowestUnmet(next)))
 		}
 	}
 	return advice
 }
 
-// beats reports whether next was good enough clearly above the highest rate of
-// at, and at a rate that at was seen to fail at or below.
+// kinds returns the names of the engines that rungs ran on, in their order.
+func (a *adviser) kinds() (all []string) {
+	for i := range a.Rungs {
+		if kind := a.Rungs[i].Kind; kind != "" && !slices.Contains(all, kind) {
+			all = append(all, kind)
+		}
+	}
+	return all
+}
+
+// beats reports whether next met the target clearly above the highest rate of at, and at a
+// rate at or below which at missed it.
 func beats(next, at *run.Rung) bool {
 	high, low, unmet := top(next), top(at), lowestUnmet(at)
 	return high != nil && low != nil && unmet != nil && high.Rate >= clearly*low.Rate && high.Rate >= unmet.Rate
 }
 
-// idle reports whether a rung was seen to fail without having been clearly
-// above base.
+// idle reports whether r missed the target at a rate that is not clearly above those of base.
 func idle(r, base *run.Rung) bool {
 	high, low := top(r), top(base)
 	return high != nil && low != nil && lowestUnmet(r) != nil && high.Rate < clearly*low.Rate
@@ -220,14 +207,11 @@ func idle(r, base *run.Rung) bool {
 // hosts names the engines that several hosts can share, and what they cost on
 // this one.
 func (a *adviser) hosts() (advice run.Advice) {
-	seen := map[string]bool{}
-	for i := range a.Rungs {
-		kind := engineOf(&a.Rungs[i])
+	for _, kind := range a.kinds() {
 		r, s := a.across(kind)
-		if seen[kind] || r == nil {
+		if r == nil {
 			continue
 		}
-		seen[kind] = true
 		when, says := "For several hosts", "by its documents, not tested here"
 		if advice.Text != "" {
 			when = "Or"
@@ -236,7 +220,15 @@ func (a *adviser) hosts() (advice run.Advice) {
 			says = "tested here"
 		}
 		also(&advice, fmt.Sprintf("%s: %s (%s).", when, kind, says), survivalLine(r, s))
-		a.cost(&advice, r)
+		if high := top(r); high != nil {
+			text := fmt.Sprintf("On this one host, %s met the target up to at least %s (%s)", r.Called, perSecond(high.Rate), stepWords(high))
+			rests := []string{stepLine(r, high)}
+			if a.base != nil && a.base != r && top(a.base) != nil {
+				text += fmt.Sprintf(", %s up to at least %s", a.base.Called, perSecond(top(a.base).Rate))
+				rests = append(rests, stepLine(a.base, top(a.base)))
+			}
+			also(&advice, text+".", rests...)
+		}
 	}
 	return advice
 }
@@ -248,7 +240,7 @@ func (a *adviser) across(kind string) (best *run.Rung, says *run.Survival) {
 	for i := range a.Rungs {
 		r := &a.Rungs[i]
 		s := survival(r, run.MishapHost)
-		if kind == "" || engineOf(r) != kind || !sound(r) || s == nil || s.Answer != "yes" {
+		if r.Kind != kind || !sound(r) || s == nil || s.Answer != "yes" {
 			continue
 		}
 		rate := 0.0
@@ -262,40 +254,26 @@ func (a *adviser) across(kind string) (best *run.Rung, says *run.Survival) {
 	return best, says
 }
 
-// cost says what a rung takes on this one host, beside the one that is enough.
-func (a *adviser) cost(advice *run.Advice, r *run.Rung) {
-	high := top(r)
-	if high == nil {
-		return
-	}
-	text := fmt.Sprintf("On this one host, %s was good enough up to at least %s (%s)", titled(r), perSecond(high.Rate), stepWords(high))
-	rests := []string{stepLine(r, high)}
-	if a.base != nil && a.base != r && top(a.base) != nil {
-		text += fmt.Sprintf(", %s up to at least %s", titled(a.base), perSecond(top(a.base).Rate))
-		rests = append(rests, stepLine(a.base, top(a.base)))
-	}
-	also(advice, text+".", rests...)
-}
-
 // writerDied says what came of the writer's kill -9: of the single writer, and
 // of the first rung of each other engine.
 func (a *adviser) writerDied() (advice run.Advice) {
-	seen := map[string]bool{}
-	for i := range a.Rungs {
-		r := &a.Rungs[i]
-		kind, s := engineOf(r), survival(r, run.MishapWriter)
-		if s == nil || !s.Measured || s.Gap == nil || seen[kind] || onSQLite(r) && r.Name != singleName {
-			continue
+	for _, kind := range a.kinds() {
+		r := first(a.Rungs, func(r *run.Rung) bool {
+			s := survival(r, run.MishapWriter)
+			return r.Kind == kind && s != nil && s.Measured && s.Gap != nil && (kind != run.SQLite || r.Name == singleName)
+		})
+		if r != nil {
+			s := survival(r, run.MishapWriter)
+			also(&advice, fmt.Sprintf("With %s, after its writer was killed: %s.", r.Called, gapWords(s)), survivalLine(r, s))
 		}
-		seen[kind] = true
-		also(&advice, fmt.Sprintf("%s, when its writer was killed: %s.", upper(titled(r)), gapWords(s)), survivalLine(r, s))
 	}
 	return advice
 }
 
-// alone says what the queue costs a client that has nobody to share it with.
+// alone says what the queue costs a single client.
 func (a *adviser) alone() (advice run.Advice) {
-	queue, direct := a.named(queueName), a.named(immediateName)
+	named := func(name string) *run.Rung { return first(a.Rungs, func(r *run.Rung) bool { return r.Name == name }) }
+	queue, direct := named(queueName), named(immediateName)
 	if queue == nil || direct == nil {
 		return advice
 	}
@@ -309,7 +287,7 @@ func (a *adviser) alone() (advice run.Advice) {
 		if q.Rate < costless*d.Rate {
 			cost = "slower"
 		}
-		also(&advice, fmt.Sprintf("With one client the %s is %s: %s, with %s %s (%s).", titled(queue), cost, perSecond(q.Rate), titled(direct), perSecond(d.Rate), q.Workload),
+		also(&advice, fmt.Sprintf("With one client the %s is %s: %s, with %s %s (%s).", queue.Called, cost, perSecond(q.Rate), direct.Called, perSecond(d.Rate), q.Workload),
 			figuresLine(queue, q), figuresLine(direct, d))
 		break // the first workload is the one that is asked about
 	}
@@ -339,7 +317,7 @@ func (a *adviser) starving() (advice run.Advice) {
 	}
 	name, slow, quick := most.tails()
 	also(&advice, fmt.Sprintf("With %s a few clients wait long: its %s was %s, that of %s %s (%s, %s).",
-		titled(most.slow), name, units.Milliseconds(slow), titled(most.quick), units.Milliseconds(quick), most.at.Workload, clients(most.at.Clients)),
+		most.slow.Called, name, units.Milliseconds(slow), most.quick.Called, units.Milliseconds(quick), most.at.Workload, clients(most.at.Clients)),
 		figuresLine(most.slow, most.at), figuresLine(most.quick, most.beside))
 	return advice
 }
@@ -355,7 +333,10 @@ func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 		for j := range a.Rungs {
 			quick := &a.Rungs[j]
 			s := starvation{slow, quick, at, under(quick, at.Workload, at.Clients)}
-			if s.comparable() && s.ratio() > most.ratio() {
+			// Both need ops enough, and the quick one must not be quick because it refuses.
+			comparable := s.beside != nil && sound(quick) && min(at.OK, s.beside.OK) >= enoughForP99 &&
+				(s.beside.Refused+s.beside.Unknown)*seldom <= s.beside.OK
+			if comparable && s.ratio() > most.ratio() {
 				most = s
 			}
 		}
@@ -363,23 +344,15 @@ func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 	return most
 }
 
-// comparable reports whether both have ops enough, and the quick one is not
-// quick because it refuses.
-func (s *starvation) comparable() bool {
-	return s.beside != nil && sound(s.quick) && min(s.at.OK, s.beside.OK) >= enoughForP99 &&
-		(s.beside.Refused+s.beside.Unknown)*seldom <= s.beside.OK
-}
-
 // ratio is how much longer the slow one's few wait: 0 where there are not two.
 func (s *starvation) ratio() float64 {
 	if s.quick == nil {
 		return 0
 	}
-	_, slow, quick := s.tails()
-	if quick <= 0 {
-		return 0
+	if _, slow, quick := s.tails(); quick > 0 {
+		return slow / quick
 	}
-	return slow / quick
+	return 0
 }
 
 // tails returns the wait that few had to bear of both: p99.9, or the longest

@@ -2,8 +2,8 @@ package ladder
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/units"
@@ -15,7 +15,7 @@ func newAdviser(c *run.Comparison) *adviser {
 	for _, file := range []bool{true, false} {
 		for i := range c.Rungs {
 			r := &c.Rungs[i]
-			if proof := proves(r, c.Rate); onSQLite(r) == file && proof != nil {
+			if proof := proves(r, c.Rate); (r.Kind == run.SQLite) == file && proof != nil {
 				return &adviser{c, r, proof}
 			}
 		}
@@ -29,38 +29,34 @@ func proves(r *run.Rung, rate float64) *run.RateStep {
 	if rate == 0 {
 		return top(r)
 	}
-	if r.Asked == nil || !sound(r) || !good(r.Asked) || !below(r.Asked, lowestUnmet(r)) {
+	if r.Asked == nil || !sound(r) || !good(r.Asked, lowestUnmet(r)) {
 		return nil
 	}
 	return r.Asked
 }
 
-// top returns the step of the highest rate that was good enough, with no lower
-// one that was not; nil where there is none or the rung is not sound.
+// top returns the step of the highest rate that met the target without loss, with no lower one
+// that missed it; nil where there is none or the rung is not sound.
 func top(r *run.Rung) (best *run.RateStep) {
 	if !sound(r) {
 		return nil
 	}
 	unmet := lowestUnmet(r)
 	for _, s := range steps(r) {
-		if good(s) && below(s, unmet) && (best == nil || s.Rate > best.Rate) {
+		if good(s, unmet) && (best == nil || s.Rate > best.Rate) {
 			best = s
 		}
 	}
 	return best
 }
 
-// good reports whether a step is good enough and known to have lost nothing.
-func good(s *run.RateStep) bool {
-	return s.Met && s.OK > 0 && s.Lost != nil && *s.Lost == 0
+// good reports whether a step met the target, is known to have lost nothing, and lies below the
+// lowest rate that missed the target: what meets it above is luck.
+func good(s, unmet *run.RateStep) bool {
+	return s.Met && s.OK > 0 && s.Lost != nil && *s.Lost == 0 && (unmet == nil || s.Rate < unmet.Rate)
 }
 
-// below reports whether s came before the lowest rate that was not good enough.
-// What was good enough above that was luck.
-func below(s, unmet *run.RateStep) bool { return unmet == nil || s.Rate < unmet.Rate }
-
-// lowestUnmet returns the step of the lowest rate that was not good enough; nil
-// where all were.
+// lowestUnmet returns the step of the lowest rate that missed the target; nil where none did.
 func lowestUnmet(r *run.Rung) (lowest *run.RateStep) {
 	for _, s := range steps(r) {
 		if !s.Met && (lowest == nil || s.Rate < lowest.Rate) {
@@ -110,13 +106,7 @@ func mostLost(r *run.Rung) (most int64, line string) {
 	return most, line
 }
 
-// named returns the rung called name; nil where it was not run.
-func (a *adviser) named(name string) *run.Rung {
-	return first(a.Rungs, func(r *run.Rung) bool { return r.Name == name })
-}
-
-// under returns what came of a rung under a load of clients who never rest; nil
-// where it has none.
+// under returns what came of a rung under a closed loop; nil where it has none.
 func under(r *run.Rung, workload string, clients int) *run.Figures {
 	return first(r.Figures, func(f *run.Figures) bool { return f.Workload == workload && f.Clients == clients })
 }
@@ -136,33 +126,24 @@ func first[T any](all []T, match func(*T) bool) *T {
 	return nil
 }
 
-// also adds a sentence to an advice, and what it rests on.
+// also adds a sentence to an advice, and what it rests on, each line once.
 func also(advice *run.Advice, sentence string, rests ...string) {
 	advice.Text = strings.TrimSpace(advice.Text + " " + sentence)
-	advice.Rests = append(advice.Rests, rests...)
+	for _, line := range rests {
+		if !slices.Contains(advice.Rests, line) {
+			advice.Rests = append(advice.Rests, line)
+		}
+	}
 }
 
-// enoughForP99 and enoughForP999 are how many ok ops a percentile wants below
-// which it would be no more than the longest wait.
+// enoughForP99 and enoughForP999 are how many ok ops a percentile takes: with fewer it would be
+// no more than the longest wait.
 const (
 	enoughForP99  = 100
 	enoughForP999 = 1000
 )
 
-// titled is a rung as a sentence names it: without the + that says that it adds
-// to the one before.
-func titled(r *run.Rung) string { return strings.TrimPrefix(r.String(), "+ ") }
-
-// engineOf is the kind of database that a rung ran on, without its version:
-// "PostgreSQL".
-func engineOf(r *run.Rung) string {
-	kind, _, _ := strings.Cut(r.Engine, " ")
-	return kind
-}
-
-func onSQLite(r *run.Rung) bool { return engineOf(r) == "SQLite" }
-
-// figuresLine is what clients who never rest got from a rung:
+// figuresLine is what came of a rung under a closed loop:
 // "queue, counter, 64 clients: 3,120/s, 31,200 ok, 0 refused, 0 lost, p99 41 ms".
 func figuresLine(r *run.Rung, f *run.Figures) string {
 	said := []string{perSecond(f.Rate), units.Count(int64(f.OK)) + " ok", units.Count(int64(f.Refused)) + " refused"}
@@ -180,11 +161,11 @@ func figuresLine(r *run.Rung, f *run.Figures) string {
 }
 
 // stepLine is what came of a rate on a rung:
-// "immediate at 200/s: 0 of 4,000 refused, 0 lost, p99 41 ms: good enough".
+// "immediate at 200/s: 0 of 4,000 refused, 0 lost, p99 41 ms: met the target".
 func stepLine(r *run.Rung, s *run.RateStep) string {
-	met := "good enough"
+	met := "met the target"
 	if !s.Met {
-		met = "not good enough"
+		met = "missed the target"
 	}
 	return fmt.Sprintf("%s at %s: %s: %s", r.Name, perSecond(s.Rate), stepWords(s), met)
 }
@@ -194,11 +175,11 @@ func stepWords(s *run.RateStep) string {
 	if s.Sent-s.OK > s.Refused {
 		said = append(said, units.Percent(s.Errors)+" not ok")
 	}
-	said = append(said, lostPart(s.Lost)...)
+	p99 := "too few for a p99"
 	if s.OK >= enoughForP99 {
-		return strings.Join(append(said, "p99 "+units.Milliseconds(s.Latency.P99)), ", ")
+		p99 = "p99 " + units.Milliseconds(s.Latency.P99)
 	}
-	return strings.Join(append(said, "too few for a p99"), ", ")
+	return strings.Join(append(append(said, lostPart(s.Lost)...), p99), ", ")
 }
 
 func lostPart(lost *int64) []string {
@@ -235,15 +216,3 @@ func gapWords(s *run.Survival) string {
 func clients(n int) string { return units.Plural(n, "client") }
 
 func perSecond(rate float64) string { return units.Number(rate) + "/s" }
-
-// upper is a sentence with a capital at its beginning, but for a name that has none.
-func upper(sentence string) string {
-	if strings.HasPrefix(sentence, "rqlite") {
-		return sentence
-	}
-	first, size := utf8.DecodeRuneInString(sentence)
-	if size == 0 {
-		return ""
-	}
-	return strings.ToUpper(string(first)) + sentence[size:]
-}

@@ -37,7 +37,10 @@ func at(clients int, rate, p99 float64, lost int64) run.Figures {
 
 // rungOf is a rung that was asked about 200/s if that is among its rates.
 func rungOf(name, title, engine string, careful bool, figures []run.Figures, rates ...run.RateStep) run.Rung {
-	r := run.Rung{Name: name, Title: title, Engine: engine, Careful: careful, Figures: figures, Rates: rates}
+	r := run.Rung{
+		Name: name, Title: title, Called: strings.TrimPrefix(title, "+ "), Engine: engine, Kind: strings.Fields(engine)[0],
+		Careful: careful, Figures: figures, Rates: rates,
+	}
 	for i := range rates {
 		if rates[i].Rate == 200 {
 			r.Asked = &rates[i]
@@ -60,7 +63,7 @@ func whole() *run.Comparison {
 	c := &run.Comparison{
 		Nodes: 4, Rate: 200, Expect: DefaultExpect, Met: true,
 		Rungs: []run.Rung{
-			rungOf("red", "red: no patience", file, false, two(at(1, 300, 5, 0), at(64, 310, 6, 0))),
+			rungOf("red", "red: busy_timeout 0", file, false, two(at(1, 300, 5, 0), at(64, 310, 6, 0))),
 			rungOf("busy-timeout", "+ busy_timeout", file, false, two(at(1, 300, 5, 0), at(64, 1520, 300, 743))),
 			rungOf("wal", "+ WAL", file, false, two(at(1, 480, 4, 0), at(64, 2050, 310, 1999))),
 			rungOf("immediate", "+ BEGIN IMMEDIATE", file, true, two(at(1, 490, 4, 0), at(64, 2100, 812, 0)), met(200), met(880), unmet(1100)),
@@ -81,12 +84,12 @@ func whole() *run.Comparison {
 func TestAdvise(t *testing.T) {
 	want := []string{
 		"On this machine, with your 4 nodes at 200 writes/s: BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
-		"Above about 880/s: queue, which was good enough up to at least 2,800/s, where BEGIN IMMEDIATE was not at 1,100/s.",
+		"Above about 880/s: queue, which met the target up to at least 2,800/s; BEGIN IMMEDIATE missed it at 1,100/s.",
 		"Do not stop at busy_timeout or WAL: of 4,100 requests that were answered ok, 1,999 changes were lost without an error (WAL, counter, 64 clients). " +
 			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were answered ok, 876 changes were lost without an error (PostgreSQL: naive, counter, 64 clients).",
-		"For several hosts: PostgreSQL (by its documents, not tested here). On this one host, PostgreSQL: one UPDATE was good enough up to at least 1,300/s " +
+		"For several hosts: PostgreSQL (by its documents, not tested here). On this one host, PostgreSQL: one UPDATE met the target up to at least 1,300/s " +
 			"(0 of 2,600 refused, 0 lost, p99 41 ms), BEGIN IMMEDIATE up to at least 880/s.",
-		"Single writer, when its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
+		"With single writer, after its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
 		"With BEGIN IMMEDIATE a few clients wait long: its p99.9 was 4.06 s, that of single writer 110 ms (counter, 64 clients).",
 		"With one client the queue is no slower: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
 	}
@@ -103,9 +106,9 @@ func TestAdvise(t *testing.T) {
 		t.Errorf("%d pieces of advice, want %d", len(got), len(want))
 	}
 	rests := []string{
-		"immediate at 880/s: 0 of 1,760 refused, 0 lost, p99 41 ms: good enough",
-		"immediate at 1,100/s: 3 of 2,200 refused, 0 lost, p99 713 ms: not good enough",
-		"queue at 2,800/s: 0 of 5,600 refused, 0 lost, p99 41 ms: good enough",
+		"immediate at 880/s: 0 of 1,760 refused, 0 lost, p99 41 ms: met the target",
+		"immediate at 1,100/s: 3 of 2,200 refused, 0 lost, p99 713 ms: missed the target",
+		"queue at 2,800/s: 0 of 5,600 refused, 0 lost, p99 41 ms: met the target",
 	}
 	if !slices.Equal(got[1].Rests, rests) {
 		t.Errorf("it rests on\n%s", strings.Join(got[1].Rests, "\n"))
@@ -133,7 +136,7 @@ func TestAdviseChanges(t *testing.T) {
 			for i := range c.Rungs {
 				c.Rungs[i].Asked = nil
 			}
-		}, []string{"The highest rate that was good enough is that of single writer: 2,900/s."}, []string{"is enough", "good enough here", "Above about"}},
+		}, []string{"The highest rate that met the target: 2,900/s with single writer."}, []string{"is enough", "met the target here", "Above about"}},
 		{"too few for a p99", func(c *run.Comparison) {
 			s := c.Rungs[immediate].Asked
 			s.Sent, s.OK = 40, 40
@@ -146,7 +149,7 @@ func TestAdviseChanges(t *testing.T) {
 			for _, i := range []int{immediate, queue, single} {
 				c.Rungs[i].Asked.Met = false
 			}
-		}, []string{"No way to share the SQLite file was seen to be good enough here at 200 writes/s without losing anything. On this machine, with your 4 nodes at 200 writes/s: PostgreSQL: one UPDATE is enough"},
+		}, []string{"No way to share the SQLite file met the target here at 200 writes/s without losing data. On this machine, with your 4 nodes at 200 writes/s: PostgreSQL: one UPDATE is enough"},
 			[]string{"Above about"}},
 		{"none is enough", func(c *run.Comparison) {
 			for i := range c.Rungs {
@@ -154,7 +157,7 @@ func TestAdviseChanges(t *testing.T) {
 					r.Asked.Met, r.Rates = false, []run.RateStep{met(100), *r.Asked}
 				}
 			}
-		}, []string{"Nothing was seen to be good enough here at 200 writes/s without losing anything. The highest rate that was good enough is that of BEGIN IMMEDIATE: 100/s."},
+		}, []string{"Nothing met the target here at 200 writes/s without losing data. The highest rate that met the target: 100/s with BEGIN IMMEDIATE."},
 			[]string{"is enough", "Above about"}},
 		{"no rate is asked about", func(c *run.Comparison) { c.Rate = 0 },
 			[]string{"On this machine, with your 4 nodes: BEGIN IMMEDIATE is enough up to at least 880/s", "Above about 880/s: queue"}, []string{"writes/s"}},
@@ -165,7 +168,7 @@ func TestAdviseChanges(t *testing.T) {
 					c.Rungs[i].Rates[j].Met = false
 				}
 			}
-		}, []string{"Nothing was seen to be good enough here at any rate that was tried"}, []string{"is enough", "The highest"}},
+		}, []string{"Nothing met the target here at any rate that was tried"}, []string{"is enough", "The highest"}},
 		{"nobody saw the end of BEGIN IMMEDIATE", func(c *run.Comparison) { c.Rungs[immediate].Rates = c.Rungs[immediate].Rates[:2] },
 			[]string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
 		{"the queue was never tried where BEGIN IMMEDIATE fails", func(c *run.Comparison) {
@@ -173,17 +176,17 @@ func TestAdviseChanges(t *testing.T) {
 		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
 		{"the queue brings nothing", func(c *run.Comparison) {
 			c.Rungs[queue].Rates = []run.RateStep{met(200), met(900), unmet(1100)}
-		}, []string{"Queue brought no clearly higher rate here: it was good enough up to 900/s, BEGIN IMMEDIATE up to 880/s, of the rates tried.", "Above about 880/s: single writer"}, []string{"Above about 880/s: queue"}},
+		}, []string{"No clearly higher rate with queue here: of the rates tried, it met the target up to 900/s, BEGIN IMMEDIATE up to 880/s.", "Above about 880/s: single writer"}, []string{"Above about 880/s: queue"}},
 		{"the queue is a little above", func(c *run.Comparison) {
 			c.Rungs[immediate].Rates[2] = unmet(950)
 			c.Rungs[queue].Rates = []run.RateStep{met(200), met(1000), unmet(1100)}
-		}, []string{"Queue brought no clearly higher rate here"}, []string{"Above about 880/s: queue"}},
+		}, []string{"No clearly higher rate with queue here"}, []string{"Above about 880/s: queue"}},
 		{"nobody saw the end of the queue", func(c *run.Comparison) { c.Rungs[queue].Rates = []run.RateStep{met(200), met(900)} },
-			[]string{"BEGIN IMMEDIATE is enough"}, []string{"/s: queue", "brought no"}},
+			[]string{"BEGIN IMMEDIATE is enough"}, []string{"/s: queue", "No clearly higher"}},
 		{"it takes two steps further", func(c *run.Comparison) {
 			c.Rungs[single].Rates[1], c.Rungs[single].Rates[2] = met(9000), unmet(11_000)
 		},
-			[]string{"Above about 880/s: queue", "Above about 2,800/s: single writer, which was good enough up to at least 9,000/s, where queue was not at 3,300/s."}, nil},
+			[]string{"Above about 880/s: queue", "Above about 2,800/s: single writer, which met the target up to at least 9,000/s; queue missed it at 3,300/s."}, nil},
 		{"something careful loses", func(c *run.Comparison) { c.Rungs[immediate].Figures[1].Lost = ptr(int64(1)) },
 			[]string{"Do not trust BEGIN IMMEDIATE: it should lose nothing, and lost 1 acknowledged change.", "queue is enough", "Do not stop at busy_timeout or WAL:"}, []string{"BEGIN IMMEDIATE is enough", "With BEGIN IMMEDIATE"}},
 		{"something careful loses at a kill", func(c *run.Comparison) { c.Rungs[single].Survives[1].Lost = ptr(int64(7)) },
@@ -214,7 +217,7 @@ func TestAdviseChanges(t *testing.T) {
 			r := rungOf("rqlite/update", "rqlite: one UPDATE", "rqlite 10.2", true, nil, met(200), unmet(300))
 			r.Survives = []run.Survival{saysYes}
 			c.Rungs = append(c.Rungs, r)
-		}, []string{"For several hosts: PostgreSQL (by its", "Or: rqlite (by its documents, not tested here). On this one host, rqlite: one UPDATE was good enough up to at least 200/s"}, nil},
+		}, []string{"For several hosts: PostgreSQL (by its", "Or: rqlite (by its documents, not tested here). On this one host, rqlite: one UPDATE met the target up to at least 200/s"}, nil},
 		{"what became of the writer was not measured", func(c *run.Comparison) { c.Rungs[single].Survives = []run.Survival{saysNo} },
 			nil, []string{"its writer was killed"}},
 		{"what becomes of the writer is what documents say", func(c *run.Comparison) { c.Rungs[single].Survives[1].Measured = false },
@@ -322,13 +325,5 @@ func TestAdviseChangesNothing(t *testing.T) {
 	}
 	if after, _ := json.Marshal(c); string(after) != string(before) {
 		t.Errorf("the comparison is now\n%s", after)
-	}
-}
-
-func TestUpper(t *testing.T) {
-	for sentence, want := range map[string]string{"": "", "écrit": "Écrit", "rqlite: one UPDATE": "rqlite: one UPDATE", "single writer": "Single writer"} {
-		if got := upper(sentence); got != want {
-			t.Errorf("%q becomes %q, want %q", sentence, got, want)
-		}
 	}
 }

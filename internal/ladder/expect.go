@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,38 +12,26 @@ import (
 	"example.com/contend/internal/measure"
 )
 
-// An Expect is what is good enough: how long clients may wait, and what share
-// of their requests may come to nothing. Two of them are the same where == says
-// so. The zero Expect asks for nothing, and nothing meets it.
+// An Expect is a target: how long clients may wait, and what share of their requests may
+// fail. Equal targets are == to each other. The zero Expect has no bound, and nothing meets it.
 type Expect struct {
-	bounds [len(askable)]bound // in the order of askable
+	bounds [len(figureNames)]bound // by figure
 }
 
-// A bound is the most that one figure may be.
+// A bound is the most that one figure may be. The zero bound is none.
 type bound struct {
-	set     bool
 	limit   float64 // in ms or, of the errors, a share from 0 to 1
-	orEqual bool    // the limit itself is good enough
+	orEqual bool    // the limit itself meets the target
 	text    string  // the limit as people write it: "100ms"
 }
 
-// askable lists what may be asked about, in the order in which it is written.
-var askable = [...]struct {
-	name  string
-	of    func(measure.Summary) float64 // nil of the errors, which are no wait
-	limit func(text string, orEqual bool) (bound, error)
-}{
-	{"p50", func(s measure.Summary) float64 { return s.P50 }, waitLimit},
-	{"p90", func(s measure.Summary) float64 { return s.P90 }, waitLimit},
-	{"p99", func(s measure.Summary) float64 { return s.P99 }, waitLimit},
-	{"p999", func(s measure.Summary) float64 { return s.P999 }, waitLimit},
-	{"max", func(s measure.Summary) float64 { return s.Max }, waitLimit},
-	{"mean", func(s measure.Summary) float64 { return s.Mean }, waitLimit},
-	{"errors", nil, errorsLimit},
-}
+// figureNames are the figures that a target may bound, in the order in which it is written:
+// waits, and then the errors.
+var figureNames = [...]string{"p50", "p90", "p99", "p999", "max", "mean", "errors"}
 
-// DefaultExpect is what is good enough where nobody says otherwise, as
-// [ParseExpect] reads it.
+const errorsFigure = len(figureNames) - 1
+
+// DefaultExpect is the target of a comparison without --expect.
 const DefaultExpect = "p99<100ms,errors<0.1%"
 
 // ParseExpect reads terms with commas between them, such as
@@ -72,29 +61,22 @@ func (e *Expect) add(term string) error {
 		return fmt.Errorf("%q is not a figure, < or <=, and a limit, like p99<100ms or errors<0.1%%", term)
 	}
 	name, orEqual, limit := parts[1], parts[2] == "<=", parts[3]+parts[4]
-	for i := range askable {
-		if askable[i].name != name {
-			continue
-		}
-		if e.bounds[i].set {
-			return fmt.Errorf("%s stands there twice", name)
-		}
-		b, err := askable[i].limit(limit, orEqual)
-		if err != nil {
-			return fmt.Errorf("%q: %w", term, err)
-		}
-		e.bounds[i] = b
-		return nil
+	i := slices.Index(figureNames[:], name)
+	switch {
+	case i < 0:
+		return fmt.Errorf("%q is none of %s", name, strings.Join(figureNames[:], ", "))
+	case e.bounds[i] != bound{}:
+		return fmt.Errorf("%s stands there twice", name)
 	}
-	return fmt.Errorf("%q is none of %s", name, strings.Join(figureNames(), ", "))
-}
-
-func figureNames() []string {
-	all := make([]string, len(askable))
-	for i := range askable {
-		all[i] = askable[i].name
+	parse := waitLimit
+	if i == errorsFigure {
+		parse = errorsLimit
 	}
-	return all
+	var err error
+	if e.bounds[i], err = parse(limit, orEqual); err != nil {
+		return fmt.Errorf("%q: %w", term, err)
+	}
+	return nil
 }
 
 // waitLimit reads a duration. The histogram that the percentiles come from
@@ -107,7 +89,7 @@ func waitLimit(text string, orEqual bool) (bound, error) {
 	case d < time.Microsecond || d > time.Hour:
 		return bound{}, fmt.Errorf("%s is not from 1µs to 1h", text)
 	}
-	return bound{true, float64(d) / float64(time.Millisecond), orEqual, d.String()}, nil
+	return bound{float64(d) / float64(time.Millisecond), orEqual, d.String()}, nil
 }
 
 // errorsLimit reads a percentage.
@@ -125,7 +107,7 @@ func errorsLimit(text string, orEqual bool) (bound, error) {
 	number = strconv.FormatFloat(percent, 'f', -1, 64)
 	// Read as a share, and not divided: 0.7/100 is less than 7/1000.
 	share, _ := strconv.ParseFloat(number+"e-2", 64) // it never fails
-	return bound{true, share, orEqual, number + "%"}, nil
+	return bound{share, orEqual, number + "%"}, nil
 }
 
 // String writes the expectation as [ParseExpect] reads it, the waits first,
@@ -133,37 +115,26 @@ func errorsLimit(text string, orEqual bool) (bound, error) {
 func (e Expect) String() string {
 	var terms []string
 	for i, b := range e.bounds {
-		if !b.set {
-			continue
+		switch {
+		case b == bound{}:
+		case b.orEqual:
+			terms = append(terms, figureNames[i]+"<="+b.text)
+		default:
+			terms = append(terms, figureNames[i]+"<"+b.text)
 		}
-		sign := "<"
-		if b.orEqual {
-			sign = "<="
-		}
-		terms = append(terms, askable[i].name+sign+b.text)
 	}
 	return strings.Join(terms, ",")
 }
 
-// Met reports whether latencies and a share of errors, from 0 to 1, are good
-// enough. Where waits are asked about and nothing was answered, they are not.
-func (e Expect) Met(latency measure.Summary, errors float64) bool {
-	if e == (Expect{}) {
-		return false
-	}
-	for i, b := range e.bounds {
-		switch {
-		case !b.set:
-		case askable[i].of == nil:
-			if !b.allows(errors) {
-				return false
-			}
-		case latency.Count == 0 || !b.allows(askable[i].of(latency)):
+// Met reports whether latencies and a share of errors, from 0 to 1, meet the target. NaN meets
+// none, and without an answer no bound on a wait is met.
+func (e Expect) Met(l measure.Summary, errors float64) bool {
+	for i, v := range [...]float64{l.P50, l.P90, l.P99, l.P999, l.Max, l.Mean, errors} {
+		b := e.bounds[i]
+		within := v < b.limit || b.orEqual && v == b.limit
+		if b != (bound{}) && (!within || i != errorsFigure && l.Count == 0) {
 			return false
 		}
 	}
-	return true
+	return e != Expect{}
 }
-
-// allows says no to NaN.
-func (b bound) allows(v float64) bool { return v < b.limit || b.orEqual && v == b.limit }

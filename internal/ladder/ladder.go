@@ -36,9 +36,7 @@ func New(o run.Ladder) (experiment.Experiment, error) {
 	}
 	l := &ladder{Ladder: o, expect: expect}
 	for _, r := range rungs(o) {
-		if wanted, err := experiment.Matches(o.Rungs, r.name); err != nil {
-			return experiment.Experiment{}, fmt.Errorf("rung %w", err)
-		} else if wanted {
+		if wanted, _ := experiment.Matches(o.Rungs, r.name); wanted { // validate found the bad patterns
 			l.rungs = append(l.rungs, r)
 		}
 	}
@@ -46,18 +44,18 @@ func New(o run.Ladder) (experiment.Experiment, error) {
 }
 
 // Names returns the rungs that there are under o, those that o leaves out too.
-func Names(o run.Ladder) []string {
-	var names []string
-	for _, r := range rungs(o) {
-		names = append(names, r.name)
-	}
-	return names
-}
+func Names(o run.Ladder) []string { return namesOf(rungs(o)) }
 
 // Of returns the rungs that a server called name would have.
 func Of(name string) []string {
-	files := len(Names(run.Ladder{}))
-	return Names(run.Ladder{Servers: []run.Server{{Name: name}}})[files:]
+	return namesOf(onServers(run.Ladder{Servers: []run.Server{{Name: name}}}))
+}
+
+func namesOf(rungs []rung) (names []string) {
+	for _, r := range rungs {
+		names = append(names, r.name)
+	}
+	return names
 }
 
 // Wants reports whether a rung of the server called name matches one of the
@@ -84,17 +82,16 @@ func (l *ladder) next(evidence []run.Evidence) map[string][]experiment.Trial {
 			continue
 		}
 		search := l.search(e)
-		if rate, more := search.Next(); more {
+		if rate, more := search.next(); more {
 			further[r.name] = []experiment.Trial{l.atRate(r, rate)}
 		}
 	}
 	return further
 }
 
-// search returns the search of a rung as far as the evidence takes it: it begins with
-// the throughput of clients who never rest, and saw the rates in the order in which they
-// were recorded.
-func (l *ladder) search(e *run.Evidence) (s Search) {
+// search returns the search of a rung as far as the evidence takes it: it begins with the
+// throughput of a closed loop, and saw the rates in the order in which they were recorded.
+func (l *ladder) search(e *run.Evidence) search {
 	var best float64
 	for _, f := range figures(e) {
 		if f.Workload == l.Workloads[0] {
@@ -102,12 +99,12 @@ func (l *ladder) search(e *run.Evidence) (s Search) {
 		}
 	}
 	if best == 0 {
-		return Search{}
+		return search{}
 	}
-	s = NewSearch(best, l.Steps)
+	s := newSearch(best, l.Steps)
 	for i := range e.Trials {
 		for _, step := range l.rates(&e.Trials[i]) {
-			s.Saw(step.Rate, step.Met)
+			s.saw(step)
 		}
 	}
 	return s
@@ -144,7 +141,19 @@ func validate(o run.Ladder) (expect Expect, err error) {
 	if err := validateLoads(o); err != nil {
 		return expect, err
 	}
-	return expect, validateRungs(o)
+	// Every pattern has to match a rung of this run, or one that would be there if its server were.
+	known := namesOf(onFile(o))
+	for _, name := range []string{Postgres, Given, Rqlite} {
+		known = append(known, Of(name)...)
+	}
+	pattern, err := experiment.Unmatched(o.Rungs, known)
+	switch {
+	case err != nil:
+		return expect, fmt.Errorf("rung %w", err)
+	case pattern != "":
+		return expect, fmt.Errorf("rung %q is none of %s", pattern, strings.Join(known, ", "))
+	}
+	return expect, nil
 }
 
 func validateLoads(o run.Ladder) error {
@@ -163,24 +172,6 @@ func validateLoads(o run.Ladder) error {
 		if n < 1 || n > maxClients || i > 0 && n <= o.Clients[i-1] {
 			return fmt.Errorf("clients: want numbers from 1 to %d, each greater than the one before, have %d", maxClients, n)
 		}
-	}
-	return nil
-}
-
-// validateRungs wants every pattern to match a rung: of this run, or one that
-// would be there if its server were.
-func validateRungs(o run.Ladder) error {
-	o.Servers = nil
-	known := Names(o)
-	for _, name := range []string{Postgres, Given, Rqlite} {
-		known = append(known, Of(name)...)
-	}
-	pattern, err := experiment.Unmatched(o.Rungs, known)
-	switch {
-	case err != nil:
-		return fmt.Errorf("rung %w", err)
-	case pattern != "":
-		return fmt.Errorf("rung %q is none of %s", pattern, strings.Join(known, ", "))
 	}
 	return nil
 }

@@ -31,8 +31,30 @@ func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
 // measure says what came of rung r.
 func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
 	rung := run.Rung{
-		Name: r.name, Server: r.label, Title: r.title, Means: r.means, Engine: engine(e), Careful: r.careful,
-		Figures: figures(e), Rates: []run.RateStep{}, Survives: l.survives(r, e), Lines: r.changed(),
+		Name: r.name, Server: r.label, Title: r.title, Called: r.title, Means: r.means, Careful: r.careful,
+		Figures: figures(e), Rates: []run.RateStep{}, Survives: r.survives(e),
+	}
+	if r.label != "" {
+		rung.Called = rung.String()
+	}
+	if r.adds {
+		rung.Title = "+ " + r.title
+	}
+	var engines []string
+	for rec := range e.All {
+		for _, engine := range rec.Engines {
+			if !slices.Contains(engines, engine.String()) {
+				engines = append(engines, engine.String())
+			}
+			rung.Kind = cmp.Or(rung.Kind, engine.Name)
+		}
+	}
+	rung.Engine = strings.Join(engines, ", ")
+	if changed, known := changedLines[r.lines]; known {
+		rung.Lines = &run.Lines{Changed: changed, Of: redLines}
+		if r.singleWriter {
+			rung.Lines.Balancer = balancerLines
+		}
 	}
 	for i := range e.Trials {
 		for _, step := range l.rates(&e.Trials[i]) {
@@ -51,36 +73,9 @@ func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
 	return rung
 }
 
-// engine is what the nodes ran on.
-func engine(e *run.Evidence) string {
-	var all []string
-	for r := range e.All {
-		for _, engine := range r.Engines {
-			if !slices.Contains(all, engine.String()) {
-				all = append(all, engine.String())
-			}
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
 //go:generate go test ../../exhibits/ladder -run TestTable -update
 
-// changed returns how many lines of an application the rung takes, or nil where
-// no service shows that.
-func (r *rung) changed() *run.Lines {
-	changed, known := changedLines[r.lines]
-	if !known {
-		return nil
-	}
-	lines := &run.Lines{Changed: changed, Of: redLines}
-	if r.singleWriter {
-		lines.Balancer = balancerLines
-	}
-	return lines
-}
-
-// figures are those of the trials whose clients never rest.
+// figures measures each recording of a closed loop.
 func figures(e *run.Evidence) []run.Figures {
 	all := []run.Figures{}
 	for i := range e.Trials {
@@ -89,32 +84,25 @@ func figures(e *run.Evidence) []run.Figures {
 			continue
 		}
 		for _, r := range t.Recordings {
-			f := figuresOf(r)
-			f.Workload, f.Clients, f.Trial = jobOf(&t.Setup), t.Setup.Load.Clients, t.Name
+			n, ops := r.Counts(), r.ClientOps()
+			_, _, attempts := r.Codes()
+			f := run.Figures{
+				Workload: jobOf(&t.Setup), Clients: t.Setup.Load.Clients, Trial: t.Name,
+				OK: n.OK, Refused: n.Failed, Unknown: n.Unknown,
+				Rate: measure.Throughput(ops), Latency: measure.Latency(succeeded(ops)), Fairness: measure.Jain(ops),
+			}
+			f.Lost, f.LostMax = deficit(r)
+			if n.OK > 0 {
+				f.Attempts = float64(attempts) / float64(n.OK)
+				if r.CPU != nil {
+					each := r.CPU.Seconds() * 1000 / float64(n.OK)
+					f.CPU = &each
+				}
+			}
 			all = append(all, f)
 		}
 	}
 	return all
-}
-
-// figuresOf measures one recording of clients who never rest.
-func figuresOf(r *run.Recording) run.Figures {
-	n := r.Counts()
-	ops := r.ClientOps()
-	_, _, attempts := r.Codes()
-	f := run.Figures{
-		OK: n.OK, Refused: n.Failed, Unknown: n.Unknown,
-		Rate: measure.Throughput(ops), Latency: measure.Latency(succeeded(ops)), Fairness: measure.Jain(ops),
-	}
-	f.Lost, f.LostMax = deficit(r)
-	if n.OK > 0 {
-		f.Attempts = float64(attempts) / float64(n.OK)
-		if r.CPU != nil {
-			each := r.CPU.Seconds() * 1000 / float64(n.OK)
-			f.CPU = &each
-		}
-	}
-	return f
 }
 
 func succeeded(ops []history.Op) []history.Op {
@@ -129,34 +117,30 @@ func deficit(r *run.Recording) (least, most *int64) {
 	return &lost.Min, &lost.Max
 }
 
-// rates measures a trial whose calls arrive at a rate; it returns nothing for others.
+// rates measures each recording of a trial whose calls arrive at a rate, and returns nothing for
+// others. An arrival that no client was free for is an error like any other.
 func (l *ladder) rates(t *run.TrialEvidence) (all []run.RateStep) {
 	if t.Setup.Load.Arrival != run.Open || t.Setup.Fault != nil {
 		return nil
 	}
 	for _, r := range t.Recordings {
-		step := stepOf(r)
-		step.Rate, step.Trial = t.Setup.Load.Rate, t.Name
+		n := r.Counts()
+		step := run.RateStep{
+			Rate: t.Setup.Load.Rate, Trial: t.Name,
+			Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Failed, Latency: measure.Latency(r.ClientOps()),
+		}
+		if step.Sent > 0 {
+			step.Errors = float64(step.Sent-step.OK) / float64(step.Sent)
+		}
+		step.Lost, _ = deficit(r)
 		step.Met = step.Sent > 0 && r.Err == "" && l.expect.Met(step.Latency, step.Errors)
 		all = append(all, step)
 	}
 	return all
 }
 
-// stepOf measures one recording of calls that arrive at a rate. An arrival that
-// no client was free for is an error like any other.
-func stepOf(r *run.Recording) run.RateStep {
-	n := r.Counts()
-	step := run.RateStep{Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Failed, Latency: measure.Latency(r.ClientOps())}
-	if step.Sent > 0 {
-		step.Errors = float64(step.Sent-step.OK) / float64(step.Sent)
-	}
-	step.Lost, _ = deficit(r)
-	return step
-}
-
 // survives says what rung r survives: as measured, and then as documented.
-func (l *ladder) survives(r *rung, e *run.Evidence) []run.Survival {
+func (r *rung) survives(e *run.Evidence) []run.Survival {
 	all := []run.Survival{}
 	for _, s := range r.strikes {
 		for rec := range e.All {
@@ -165,25 +149,21 @@ func (l *ladder) survives(r *rung, e *run.Evidence) []run.Survival {
 				continue
 			}
 			for _, mishap := range s.mishaps {
-				survival := survivalOf(rec)
-				survival.Mishap = mishap
-				all = append(all, survival)
+				all = append(all, survivalOf(rec, mishap))
 			}
 		}
 	}
 	return append(all, r.documents...)
 }
 
-// survivalOf says what became of a recording in which somebody was killed.
-func survivalOf(r *run.Recording) run.Survival {
+// survivalOf says how the rung of a recording in which somebody was killed came through a mishap.
+func survivalOf(r *run.Recording, mishap string) run.Survival {
 	n := r.Counts()
 	failed := n.Failed + n.Unknown + r.Dropped
 	gap := longestGap(r).Seconds()
-	s := run.Survival{Measured: true, Answer: "yes", Failed: failed, Gap: &gap}
 	lost, most := deficit(r)
-	s.Lost = lost
-	event := r.Faults[0]
-	whom := event.Node
+	s := run.Survival{Mishap: mishap, Measured: true, Answer: "yes", Failed: failed, Gap: &gap, Lost: lost}
+	whom := r.Faults[0].Node
 	if whom == run.ServerName {
 		whom = "the database server"
 	}
@@ -225,8 +205,8 @@ func longestGap(r *run.Recording) time.Duration {
 	moments = append(moments, end)
 	slices.Sort(moments)
 	var longest time.Duration
-	for i := 1; i < len(moments); i++ {
-		longest = max(longest, moments[i]-moments[i-1])
+	for i, moment := range moments[1:] {
+		longest = max(longest, moment-moments[i])
 	}
 	return longest
 }

@@ -21,6 +21,7 @@ const (
 type rung struct {
 	name  string
 	title string
+	adds  bool   // one thing to the rung before, which the title names: a "+" stands before it
 	means string // one sentence
 
 	discipline   store.Discipline
@@ -82,14 +83,14 @@ func onFile(o run.Ladder) []rung {
 
 	node := []strike{{whom: "app-2", mishaps: []string{run.MishapNode, run.MishapWriter}}}
 	all := []rung{
-		{name: "red", title: "red: no patience", means: "Each node reads, then writes, and gives up at the first lock.", discipline: red},
-		{name: "busy-timeout", title: "+ busy_timeout", means: "A node waits up to 5 s for a lock.", discipline: busy, naive: true},
-		{name: "wal", title: "+ WAL", means: "Readers and the writer no longer keep each other waiting.", discipline: wal, naive: true},
-		{name: "immediate", title: "+ BEGIN IMMEDIATE", means: "The write lock is taken before the read.", discipline: immediate, careful: true, strikes: node},
-		{name: "fair", title: "+ fair busy policy", means: "Who waits for a lock sleeps a random while of up to 2 ms, and not longer the longer it has waited.", discipline: fair, careful: true, strikes: node},
-		{name: "queue", title: "+ queue", means: "One connection of each node writes; requests are grouped into a transaction, each in a savepoint, and acknowledged after its COMMIT.",
+		{name: "red", title: "red: busy_timeout 0", means: "Each node reads, then writes, and gives up at the first lock.", discipline: red},
+		{name: "busy-timeout", title: "busy_timeout", adds: true, means: "A node waits up to 5 s for a lock.", discipline: busy, naive: true},
+		{name: "wal", title: "WAL", adds: true, means: "Readers and the writer no longer keep each other waiting.", discipline: wal, naive: true},
+		{name: "immediate", title: "BEGIN IMMEDIATE", adds: true, means: "The write lock is taken before the read.", discipline: immediate, careful: true, strikes: node},
+		{name: "fair", title: "fair busy policy", adds: true, means: "Who waits for a lock sleeps a random while of up to 2 ms, and not longer the longer it has waited.", discipline: fair, careful: true, strikes: node},
+		{name: "queue", title: "queue", adds: true, means: "One connection of each node writes; requests are grouped into a transaction, each in a savepoint, and acknowledged after its COMMIT.",
 			discipline: queue, careful: true, strikes: lastInQuick(node)},
-		{name: "single-writer", title: "+ single writer", means: "The balancer sends writes to one node and reads to all; the next node takes over when that one cannot be reached.",
+		{name: "single-writer", title: "single writer", adds: true, means: "The balancer sends writes to one node and reads to all; the next node takes over when that one cannot be reached.",
 			discipline: queue, singleWriter: true, careful: true, strikes: []strike{
 				{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: "app-1", mishaps: []string{run.MishapWriter}, inQuick: true},
 			}},
@@ -119,11 +120,17 @@ func lastInQuick(strikes []strike) []strike {
 // onServers returns the rungs of the comparison's database servers.
 func onServers(o run.Ladder) (all []rung) {
 	for _, s := range o.Servers {
+		protocol, its := Postgres, onPostgres(s, o)
 		if s.Name == Rqlite {
-			all = append(all, onRqlite(s, o)...)
-		} else {
-			all = append(all, onPostgres(s, o)...)
+			protocol, its = Rqlite, onRqlite(s, o)
 		}
+		for i := range its {
+			r := &its[i]
+			r.lines = protocol + "-" + r.name
+			r.name, r.server, r.label = s.Name+"/"+r.name, s.Name, s.Label
+			r.documents = serverDocuments[protocol]
+		}
+		all = append(all, its...)
 	}
 	return all
 }
@@ -151,20 +158,13 @@ func onPostgres(s run.Server, o run.Ladder) []rung {
 	if s.Name == Given {
 		strikes = strikes[:1] // it is not ours to kill
 	}
-	all := []rung{
+	return []rung{
 		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: naive, naive: true},
 		{name: "read-committed", title: "naive, in a transaction", means: "The same between BEGIN and COMMIT, at PostgreSQL's default isolation level, READ COMMITTED.", discipline: committed, naive: true},
 		{name: "update", title: "one UPDATE", means: "The row is updated in place by one statement.", discipline: update, careful: true, strikes: lastInQuick(strikes)},
 		{name: "for-update", title: "SELECT … FOR UPDATE", means: "The row's lock is taken before the read.", discipline: forUpdate, careful: true, strikes: strikes},
 		{name: "serializable", title: "SERIALIZABLE + retry", means: "The engine refuses what fits no serial order, and the application tries it again.", discipline: serializable, careful: true},
 	}
-	for i := range all {
-		r := &all[i]
-		r.lines = "postgres-" + r.name
-		r.name, r.server, r.label = s.Name+"/"+r.name, s.Name, s.Label
-		r.documents = postgresDocuments
-	}
-	return all
 }
 
 func onRqlite(s run.Server, o run.Ladder) []rung {
@@ -172,71 +172,43 @@ func onRqlite(s run.Server, o run.Ladder) []rung {
 	update := d
 	update.Transaction = store.Atomic
 	update.Retries, update.Backoff = electionRetries, store.Backoff{Base: 100 * time.Millisecond, Max: time.Second, Jitter: true}
-	all := []rung{
+	strikes := []strike{{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: run.ServerName, mishaps: []string{run.MishapWriter}, inQuick: true, slow: true}}
+	if s.Given {
+		strikes = strikes[:1] // it is not ours to kill
+	}
+	return []rung{
 		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: d, naive: true},
-		{name: "update", title: "one UPDATE", means: "One statement reads and writes, and Raft replicates it.", discipline: update, careful: true, strikes: []strike{
-			{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: run.ServerName, mishaps: []string{run.MishapWriter}, inQuick: true, slow: true},
-		}},
+		{name: "update", title: "one UPDATE", means: "One statement reads and writes, and Raft replicates it.", discipline: update, careful: true, strikes: strikes},
 	}
-	for i := range all {
-		r := &all[i]
-		r.lines = "rqlite-" + r.name
-		r.name, r.server, r.label = s.Name+"/"+r.name, s.Name, s.Label
-		r.documents = rqliteDocuments
-		if s.Given && r.careful {
-			r.strikes = r.strikes[:1]
-		}
-	}
-	return all
 }
 
 // What the engines' documents say of mishaps that are not tried here. It is
 // shown as what it is: nobody has measured it in this run.
 
-// oneHost is what SQLite's documents say of sharing a file between machines.
-var oneHost = run.Survival{
-	Mishap: run.MishapHost, Answer: "no",
-	Says:   "All processes must be on one host in WAL mode, and over a network file system locks often do not work.",
-	Source: "https://sqlite.org/whentouse.html, https://sqlite.org/wal.html",
-}
-
 // fileDocuments is what SQLite's documents say of a file under discipline d.
 func fileDocuments(d store.Discipline) []run.Survival {
-	power := run.Survival{
-		Mishap: run.MishapPower, Answer: "yes",
-		Says:   "With synchronous FULL the WAL is synced at every commit, so a commit is durable.",
-		Source: "https://sqlite.org/pragma.html#pragma_synchronous",
-	}
+	host := run.Survival{Mishap: run.MishapHost, Answer: "no", Source: "https://sqlite.org/whentouse.html, https://sqlite.org/wal.html",
+		Says: "All processes must be on one host in WAL mode, and over a network file system locks often do not work."}
+	power := run.Survival{Mishap: run.MishapPower, Answer: "yes", Source: "https://sqlite.org/pragma.html#pragma_synchronous",
+		Says: "With synchronous FULL the WAL is synced at every commit, so a commit is durable."}
 	if d.Journal != store.WAL {
 		power.Answer, power.Says = "?", "With synchronous FULL the file stays whole, but in DELETE mode the last commit may be rolled back after a power loss; EXTRA syncs the directory too."
 	}
-	return []run.Survival{oneHost, power}
+	return []run.Survival{host, power}
 }
 
-// postgresDocuments is what PostgreSQL's documents say.
-var postgresDocuments = []run.Survival{
-	{
-		Mishap: run.MishapHost, Answer: "yes",
-		Says:   "Clients connect over the network, and a standby can take over.",
-		Source: "https://www.postgresql.org/docs/current/high-availability.html",
+// serverDocuments is what the documents of PostgreSQL and rqlite say.
+var serverDocuments = map[string][]run.Survival{
+	Postgres: {
+		{Mishap: run.MishapHost, Answer: "yes", Source: "https://www.postgresql.org/docs/current/high-availability.html",
+			Says: "Clients connect over the network, and a standby can take over."},
+		{Mishap: run.MishapPower, Answer: "yes", Source: "https://www.postgresql.org/docs/current/wal-reliability.html",
+			Says: "With fsync and synchronous_commit on, a commit is on the disk before it is acknowledged."},
 	},
-	{
-		Mishap: run.MishapPower, Answer: "yes",
-		Says:   "With fsync and synchronous_commit on, a commit is on the disk before it is acknowledged.",
-		Source: "https://www.postgresql.org/docs/current/wal-reliability.html",
-	},
-}
-
-// rqliteDocuments is what rqlite's documents say.
-var rqliteDocuments = []run.Survival{
-	{
-		Mishap: run.MishapHost, Answer: "yes",
-		Says:   "Every node has a copy, and a majority goes on without the rest.",
-		Source: "https://rqlite.io/docs/clustering/",
-	},
-	{
-		Mishap: run.MishapPower, Answer: "yes",
-		Says:   "The Raft log is synced before a write is acknowledged.",
-		Source: "https://rqlite.io/docs/design/",
+	Rqlite: {
+		{Mishap: run.MishapHost, Answer: "yes", Source: "https://rqlite.io/docs/clustering/",
+			Says: "Every node has a copy, and a majority goes on without the rest."},
+		{Mishap: run.MishapPower, Answer: "yes", Source: "https://rqlite.io/docs/design/",
+			Says: "The Raft log is synced before a write is acknowledged."},
 	},
 }

@@ -6,17 +6,25 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"example.com/contend/internal/run"
 )
 
+// highest is the highest rate that a search knows to meet the target.
+func highest(s *search) float64 {
+	low, _ := s.bracket()
+	return low
+}
+
 // try runs a search against a system, and returns the rates it asked for.
-func try(t *testing.T, s *Search, met func(rate float64) bool) (rates []float64) {
+func try(t *testing.T, s *search, met func(rate float64) bool) (rates []float64) {
 	t.Helper()
 	for {
-		rate, more := s.Next()
+		rate, more := s.next()
 		if !more {
 			return rates
 		}
-		if again, more := s.Next(); again != rate || !more {
+		if again, more := s.next(); again != rate || !more {
 			t.Fatalf("asked again before it saw anything, it wants %g instead of %g", again, rate)
 		}
 		if slices.Contains(rates, rate) {
@@ -29,7 +37,7 @@ func try(t *testing.T, s *Search, met func(rate float64) bool) (rates []float64)
 			t.Fatalf("asks for %g, which has more than two digits", rate)
 		}
 		rates = append(rates, rate)
-		s.Saw(rate, met(rate))
+		s.saw(run.RateStep{Rate: rate, Met: met(rate)})
 	}
 }
 
@@ -53,39 +61,39 @@ func TestSearch(t *testing.T) {
 		{"a guess beyond all", math.Inf(1), 1, 0, []float64{50_000}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := NewSearch(tt.guess, tt.steps)
+			s := newSearch(tt.guess, tt.steps)
 			got := try(t, &s, func(rate float64) bool { return rate <= tt.limit })
-			if !slices.Equal(got, tt.want) || s.Highest() != tt.highest {
-				t.Errorf("asked for %v and found %g, want %v and %g", got, s.Highest(), tt.want, tt.highest)
+			if !slices.Equal(got, tt.want) || highest(&s) != tt.highest {
+				t.Errorf("asked for %v and found %g, want %v and %g", got, highest(&s), tt.want, tt.highest)
 			}
 		})
 	}
 }
 
 func TestSearchOfLuck(t *testing.T) {
-	s := NewSearch(1000, 9)
-	s.Saw(700, true)
-	s.Saw(500, false)
-	s.Saw(300, true)
-	if got := s.Highest(); got != 300 {
+	s := newSearch(1000, 9)
+	s.saw(run.RateStep{Rate: 700, Met: true})
+	s.saw(run.RateStep{Rate: 500, Met: false})
+	s.saw(run.RateStep{Rate: 300, Met: true})
+	if got := highest(&s); got != 300 {
 		t.Errorf("good enough above a rate that was not: the highest is %g, want 300", got)
 	}
-	s.Saw(300, false)
-	if got := s.Highest(); got != 0 {
+	s.saw(run.RateStep{Rate: 300, Met: false})
+	if got := highest(&s); got != 0 {
 		t.Errorf("good enough once of two times: the highest is %g, want 0", got)
 	}
 }
 
 // What somebody else wanted to know shortens the search and costs no step.
 func TestSearchKnowsMoreThanItAskedFor(t *testing.T) {
-	s := NewSearch(1000, 1)
-	s.Saw(200, true)
-	s.Saw(250, false)
-	if rate, more := s.Next(); rate != 220 || !more {
+	s := newSearch(1000, 1)
+	s.saw(run.RateStep{Rate: 200, Met: true})
+	s.saw(run.RateStep{Rate: 250, Met: false})
+	if rate, more := s.next(); rate != 220 || !more {
 		t.Errorf("next is %g, %t; want 220", rate, more)
 	}
-	if rate, more := new(Search).Next(); more {
-		t.Errorf("the zero Search wants %g", rate)
+	if rate, more := new(search).next(); more {
+		t.Errorf("the zero search wants %g", rate)
 	}
 }
 
@@ -95,10 +103,10 @@ func TestSearchFindsAnyLimit(t *testing.T) {
 	for range 5000 {
 		limit := 2 * math.Exp(rng.Float64()*math.Log(50_000)) // 2 to 100,000
 		guess := limit * math.Exp((rng.Float64()-0.5)*4)      // a seventh to seven times
-		s := NewSearch(guess, math.MaxInt)
+		s := newSearch(guess, math.MaxInt)
 		asked := try(t, &s, func(rate float64) bool { return rate <= limit })
 		most = max(most, len(asked))
-		found, want := s.Highest(), math.Trunc(min(limit, highestRate))
+		found, want := highest(&s), math.Trunc(min(limit, highestRate))
 		switch {
 		case limit < lowestRate:
 			if found != 0 {
@@ -117,7 +125,7 @@ func TestSearchFindsAnyLimit(t *testing.T) {
 func TestSearchOfNoise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 5000 {
-		s := NewSearch(rng.Float64()*60_000, math.MaxInt)
+		s := newSearch(rng.Float64()*60_000, math.MaxInt)
 		share := rng.Float64()
 		var unmet []float64
 		asked := try(t, &s, func(rate float64) bool {
@@ -130,8 +138,8 @@ func TestSearchOfNoise(t *testing.T) {
 		if len(asked) > 40 {
 			t.Fatalf("it took %d steps: %v", len(asked), asked)
 		}
-		if len(unmet) > 0 && s.Highest() >= slices.Min(unmet) {
-			t.Fatalf("the highest is %g, but %g was not good enough", s.Highest(), slices.Min(unmet))
+		if len(unmet) > 0 && highest(&s) >= slices.Min(unmet) {
+			t.Fatalf("the highest is %g, but %g was not good enough", highest(&s), slices.Min(unmet))
 		}
 	}
 }

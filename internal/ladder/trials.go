@@ -64,18 +64,6 @@ func jobOf(s *run.Setup) string {
 // openClients are the connections of a load that arrives at a rate.
 const openClients = 256
 
-// When somebody is killed in a load, and for how long, in parts of it.
-const (
-	strikeAfter = 3 // after a third of it
-	strikeFor   = 6 // for a sixth of it
-)
-
-// How long a load lasts at least in which somebody is killed.
-const (
-	strikeLasts     = 1500 * time.Millisecond
-	slowStrikeLasts = 4500 * time.Millisecond // long enough to see somebody write again
-)
-
 // experiment is the comparison before anything was searched for.
 func (l *ladder) experiment() experiment.Experiment {
 	x := experiment.Experiment{
@@ -108,11 +96,9 @@ func (l *ladder) experiment() experiment.Experiment {
 // arm is rung r as an arm of the experiment.
 func (l *ladder) arm(r *rung) experiment.Arm {
 	trials := l.trials(r)
-	any := func(is func(*run.Setup) bool) bool {
-		return slices.ContainsFunc(trials, func(t experiment.Trial) bool { return is(&t.Setup) })
-	}
-	struck := any(func(s *run.Setup) bool { return s.Fault != nil })
-	return experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(any(crowd), struck)}
+	crowded := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return crowd(&t.Setup) })
+	struck := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return t.Setup.Fault != nil })
+	return experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(crowded, struck)}
 }
 
 // overhead is about how long it takes to start and stop what a load is sent to.
@@ -146,7 +132,7 @@ func (l *ladder) under(r *rung, name string, load run.Load) run.Setup {
 	}
 }
 
-// atRest is the trial of clients who never rest.
+// atRest is the trial of a closed loop.
 func (l *ladder) atRest(r *rung, name string, clients int) experiment.Trial {
 	load := run.Load{Arrival: run.Closed, Clients: clients, Duration: l.Lasts}
 	return experiment.Trial{Name: fmt.Sprintf("%s, %d clients", name, clients), Level: float64(clients), Setup: l.under(r, name, load)}
@@ -158,35 +144,46 @@ func (l *ladder) atRate(r *rung, rate float64) experiment.Trial {
 	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", l.Workloads[0], rate), Level: rate, Setup: l.under(r, l.Workloads[0], load)}
 }
 
-// strikeRate is how fast calls arrive while somebody is killed: slow enough for
-// every rung, so that what fails does so for the kill.
-const strikeRate = 200
-
-// struck is the trial in which somebody is killed. Its clients write rows, which
-// can be told apart: whether one was lost is then certain, whatever became of
-// the requests that were under way.
+// struck is the trial in which somebody is killed after a third of the load, for a sixth of it.
+// Its clients write rows, which can be told apart: whether one was lost is then certain, whatever
+// became of the requests that were under way. The rate is low enough for every rung, so that what
+// fails does so for the kill.
 func (l *ladder) struck(r *rung, whom strike) experiment.Trial {
-	lasts := max(l.Lasts, strikeLasts)
+	const rate = 200
+	lasts := max(l.Lasts, 1500*time.Millisecond)
 	if whom.slow {
-		lasts = max(lasts, slowStrikeLasts)
+		lasts = max(lasts, 4500*time.Millisecond) // long enough to see writes again
 	}
-	s := l.under(r, "write", run.Load{Arrival: run.Open, Clients: openClients, Rate: strikeRate, Duration: lasts})
-	s.Fault = run.Strike{Whom: whom.whom, After: lasts / strikeAfter, For: lasts / strikeFor}
-	return experiment.Trial{Name: "write, " + whom.whom + " is killed", Level: strikeRate, Setup: s}
+	s := l.under(r, "write", run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: lasts})
+	s.Fault = run.Strike{Whom: whom.whom, After: lasts / 3, For: lasts / 6}
+	return experiment.Trial{Name: "write, " + whom.whom + " is killed", Level: rate, Setup: s}
 }
 
 // plots are the pictures of the comparison: bars of the main trials, one for each rung,
 // and lines of the throughput against clients.
 func (l *ladder) plots() []experiment.Plot {
-	main := l.atRest(&rung{}, l.Workloads[0], l.mainClients()).Name
+	clients := l.Clients[0] // of the main trials: the most that are no more than 100, or the fewest there are
+	for _, n := range l.Clients {
+		if n <= 100 {
+			clients = n
+		}
+	}
+	main := l.atRest(&rung{}, l.Workloads[0], clients).Name
 	bars := func(title string, y run.Axis, of func(*run.Recording) (float64, bool)) experiment.Plot {
 		return experiment.OfTrials(func(t *run.TrialEvidence) bool { return t.Name == main },
 			experiment.BarsPlot(title+": "+main, y, experiment.Figure{Name: y.Label, Unit: y.Unit, Of: of}, nil))
 	}
 	plots := []experiment.Plot{
 		bars("Acknowledged a second", run.Axis{Label: "ok", Unit: "1/s"}, throughputOf),
-		bars("The slowest of a hundred", run.Axis{Label: "p99 of ok requests", Unit: "ms", Log: true}, tailOf),
-		bars("Acknowledged, and not in the database", run.Axis{Label: "lost", Unit: "%"}, lostOf),
+		bars("The slowest of a hundred", run.Axis{Label: "p99 of ok requests", Unit: "ms", Log: true}, func(r *run.Recording) (float64, bool) {
+			s := measure.Latency(succeeded(r.ClientOps()))
+			return s.P99, s.Count > 0
+		}),
+		bars("Acknowledged, and not in the database", run.Axis{Label: "lost", Unit: "%"}, func(r *run.Recording) (float64, bool) {
+			lost, known := r.Deficit()
+			n := r.Counts().OK
+			return 100 * float64(lost.Min) / float64(max(n, 1)), known && n > 0
+		}),
 	}
 	if len(l.Clients) == 1 {
 		return plots
@@ -200,32 +197,6 @@ func (l *ladder) plots() []experiment.Plot {
 	return plots
 }
 
-// mainClients is the number of clients that the main figures are of: the most
-// that are no more than 100, or the fewest there are.
-func (l *ladder) mainClients() int {
-	n := l.Clients[0]
-	for _, clients := range l.Clients {
-		if clients <= 100 {
-			n = clients
-		}
-	}
-	return n
-}
-
 func throughputOf(r *run.Recording) (float64, bool) {
 	return measure.Throughput(r.ClientOps()), true
-}
-
-func tailOf(r *run.Recording) (float64, bool) {
-	s := measure.Latency(succeeded(r.ClientOps()))
-	return s.P99, s.Count > 0
-}
-
-func lostOf(r *run.Recording) (float64, bool) {
-	lost, known := r.Deficit()
-	n := r.Counts().OK
-	if !known || n == 0 {
-		return 0, false
-	}
-	return 100 * float64(lost.Min) / float64(n), true
 }

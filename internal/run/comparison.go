@@ -13,9 +13,9 @@ import (
 type Comparison struct {
 	Nodes   int       `json:"nodes"`
 	Rate    float64   `json:"rate_per_s"` // the writes a second that are asked about; 0: none
-	Expect  string    `json:"expect"`     // what is good enough, as it was asked for: "p99<100ms,errors<0.1%"
+	Expect  string    `json:"expect"`     // the target, as it was asked for: "p99<100ms,errors<0.1%"
 	Decides bool      `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
-	Met     bool      `json:"met"`        // a rung that loses nothing is good enough at Rate or, without one, at some rate
+	Met     bool      `json:"met"`        // a rung that loses nothing meets the target at Rate or, without one, at some rate
 	Rungs   []Rung    `json:"rungs"`      // in the order of the ladder
 	Servers []Server  `json:"servers"`    // the database servers that rungs ran on
 	Missing []Missing `json:"missing"`
@@ -35,13 +35,15 @@ type Rung struct {
 	Name    string     `json:"name"`             // its arm's: "queue"
 	Server  string     `json:"server,omitempty"` // label of the database server, one of Comparison.Servers: "PostgreSQL 15.18"; empty: the nodes share a file
 	Title   string     `json:"title"`            // in a few words, without the server: "+ queue"
+	Called  string     `json:"-"`                // the title in a sentence, behind the server's label: "queue"; it is not stored
 	Means   string     `json:"means"`            // in a sentence: what is done
 	Engine  string     `json:"engine"`           // what it ran on: "SQLite 3.54.1", "PostgreSQL 15.18"
+	Kind    string     `json:"-"`                // the engine's name alone: "SQLite"; it is not stored
 	Careful bool       `json:"careful"`          // the read and the write are one transaction or one statement, so nothing may be lost
-	Figures []Figures  `json:"figures"`          // of clients who never rest: one for each workload and number of clients, in order
+	Figures []Figures  `json:"figures"`          // of closed loops: one for each workload and number of clients, in order
 	Asked   *RateStep  `json:"asked"`            // at Comparison.Rate; null where that was not sent
-	Rates   []RateStep `json:"rates"`            // of the search for the highest rate that is good enough, by rate
-	// Highest is the highest rate that was good enough, with no lower one that was
+	Rates   []RateStep `json:"rates"`            // of the search for the highest rate that meets the target, by rate
+	// Highest is the highest rate that met the target, with no lower one that did
 	// not; 0 where none was.
 	Highest  float64    `json:"highest_rate_per_s"`
 	Survives []Survival `json:"survives"`
@@ -56,7 +58,7 @@ func (r *Rung) String() string {
 	return r.Server + ": " + r.Title
 }
 
-// Figures are what came of clients who never rest, in one workload.
+// Figures are what came of a closed loop of clients, in one workload.
 type Figures struct {
 	Workload string          `json:"workload"` // "counter"
 	Clients  int             `json:"clients"`
@@ -83,7 +85,7 @@ type RateStep struct {
 	Errors  float64         `json:"errors"`     // the share of Sent that is not ok, from 0 to 1
 	Latency measure.Summary `json:"latency_ms"` // of all that were answered, from the moment they were due
 	Lost    *int64          `json:"lost"`
-	Met     bool            `json:"met"` // good enough by Comparison.Expect
+	Met     bool            `json:"met"` // the target of Comparison.Expect
 }
 
 // A Survival says whether a rung's acknowledged writes outlive a mishap.
@@ -136,11 +138,11 @@ type Ladder struct {
 	Missing   []Missing          `json:"missing"`    // rungs whose servers are not there
 	Rungs     []string           `json:"rungs"`      // patterns of package path, part by part; none: all
 	Workloads []string           `json:"workloads"`  // by name; rates are searched for with the first
-	Clients   []int              `json:"clients"`    // who never rest, in rising order
+	Clients   []int              `json:"clients"`    // in a closed loop, in rising order
 	Lasts     time.Duration      `json:"lasts_ns"`   // of each load
 	Rate      float64            `json:"rate_per_s"` // writes a second that are asked about; 0: none
 	Steps     int                `json:"steps"`      // of the search for the highest rate; 0: none is searched for
-	Expect    string             `json:"expect"`     // what is good enough: "p99<100ms,errors<0.1%"
+	Expect    string             `json:"expect"`     // the target: "p99<100ms,errors<0.1%"
 	Decides   bool               `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
 	Quick     bool               `json:"quick"`      // kill fewer
 }
