@@ -23,6 +23,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"example.com/contend/exhibits/ladder"
 	busytimeout "example.com/contend/exhibits/ladder/busy-timeout"
 	"example.com/contend/exhibits/ladder/fair"
 	"example.com/contend/exhibits/ladder/immediate"
@@ -41,7 +42,6 @@ import (
 
 // A service is what every rung's application is.
 type service interface {
-	http.Handler
 	Increment(ctx context.Context, key string) (int64, error)
 	Close() error
 }
@@ -391,7 +391,7 @@ func TestFairEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// checkHTTP sees the handler of a rung: it is the same in all of them.
+// checkHTTP sees a rung's service behind the handler that all of them share.
 func checkHTTP(t *testing.T, rung, database string) {
 	t.Helper()
 	s, err := openers[rung](database)
@@ -401,7 +401,7 @@ func checkHTTP(t *testing.T, rung, database string) {
 	defer s.Close()
 	post := func(body string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/api/increment", strings.NewReader(body)))
+		ladder.ServeIncrement(w, httptest.NewRequest(http.MethodPost, "/api/increment", strings.NewReader(body)), s.Increment)
 		return w
 	}
 	for want := range int64(3) {

@@ -6,11 +6,9 @@ package postgresserializable
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -90,22 +88,4 @@ func (s *Service) attempt(ctx context.Context, key string) (int64, error) {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
 	return value, nil
-}
-
-// ServeHTTP answers POST {"key":"visits"} with {"value":7}.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		Key string `json:"key"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&request); err != nil {
-		http.Error(w, "bad request: "+err.Error(), http.StatusBadRequest)
-		return
-	}
-	value, err := s.Increment(r.Context(), request.Key)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(map[string]int64{"value": value})
 }
