@@ -45,7 +45,7 @@ type DB struct {
 	pool     *pool
 	probe    *pool  // the one connection for Check and Stats
 	queue    *queue // nil where every attempt writes for itself
-	sessions *sessions
+	sessions sessions
 	lab      sync.RWMutex // read-locked by what the lab does
 
 	life   context.Context // ends when Close begins
@@ -70,8 +70,10 @@ func Open(ctx context.Context, source store.Source, d store.Discipline, o Option
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{d: d, database: database, o: o, sessions: &sessions{named: map[string]*session{}, ending: make(chan struct{})}}
+	db := &DB{d: d, database: database, o: o}
 	db.life, db.end = context.WithCancel(context.Background())
+	db.sessions.named = map[string]*Session{}
+	db.sessions.ending, db.sessions.end = context.WithCancel(db.life)
 	if err := db.dialAll(ctx); err != nil {
 		db.end()
 		_ = database.Close() // what dialAll opened it has closed
@@ -81,18 +83,18 @@ func Open(ctx context.Context, source store.Source, d store.Discipline, o Option
 }
 
 func (db *DB) dialAll(ctx context.Context) (err error) {
-	var opened []store.Conn
+	var opened []*Tx
 	defer func() {
 		if err != nil {
-			for _, c := range opened {
-				_ = c.Close()
+			for _, t := range opened {
+				_ = t.c.Close()
 			}
 		}
 	}()
 	dial := func(use store.Use) error {
 		c, err := db.database.Dial(ctx, use)
 		if err == nil {
-			opened = append(opened, c)
+			opened = append(opened, db.newTx(c))
 		}
 		return err
 	}
@@ -111,12 +113,12 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 	}
 	refuses := db.database.Absent(errGone) != nil
 	db.probe, db.pool = newPool(store.Probe, 1, refuses), newPool(store.Requests, size, refuses)
-	db.probe.put(db.newTx(opened[0]))
-	for _, c := range opened[1 : 1+size] {
-		db.pool.put(db.newTx(c))
+	db.probe.put(opened[0])
+	for _, t := range opened[1 : 1+size] {
+		db.pool.put(t)
 	}
 	if count > size {
-		db.queue = startQueue(db, db.newTx(opened[count]))
+		db.queue = startQueue(db, opened[count])
 	}
 	return nil
 }
@@ -142,22 +144,27 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	if db.queue != nil {
 		return db.queue.update(ctx, fn)
 	}
-	return db.attempt(ctx, db.d.Transaction, false, fn)
+	return db.attempt(ctx, db.together(), false, fn)
 }
 
 // View makes one attempt at fn, which must only read, in one snapshot; under
 // store.Separate and store.Atomic each read has a snapshot of its own.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	style := store.Snapshot
-	if alone(db.d.Transaction) {
-		style = db.d.Transaction
+	style := db.together()
+	if style != "" {
+		style = store.Snapshot
 	}
 	return db.attempt(ctx, style, true, fn)
 }
 
-// alone reports whether each statement of a direct attempt is a transaction of
-// its own.
-func alone(style store.Transaction) bool { return style == store.Separate || style == store.Atomic }
+// together is the style of the one transaction that a direct attempt is, "" where
+// each of its statements is a transaction of its own.
+func (db *DB) together() store.Transaction {
+	if db.d.Transaction == store.Separate || db.d.Transaction == store.Atomic {
+		return ""
+	}
+	return db.d.Transaction
+}
 
 // grouped is the style of a transaction that makes one of statements which are
 // atomic by themselves, and never has to upgrade a lock.
@@ -175,7 +182,19 @@ func (db *DB) attempt(ctx context.Context, style store.Transaction, readOnly boo
 	}
 	fit := false // a panic in fn leaves a transaction open
 	defer func() { db.give(db.pool, t, fit, err) }()
-	err = t.attempt(style, readOnly, fn)
+	t.reset(readOnly)
+	var began time.Time
+	if db.o.Trace != nil {
+		began = time.Now()
+	}
+	err = t.attempt(style, fn)
+	if db.o.Trace != nil {
+		kind := locktrace.Write
+		if readOnly {
+			kind = locktrace.ReadOnly
+		}
+		db.report(kind, began, t.lockedAt, time.Now(), err)
+	}
 	fit = t.c.Idle()
 	return err
 }
@@ -195,7 +214,7 @@ func (db *DB) take(ctx context.Context, from *pool) (*Tx, error) {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
 		case <-from.none():
-			return nil, db.database.Absent(from.absence())
+			return nil, db.database.Absent(from.why())
 		}
 		switch t := from.pop(); {
 		case t.c == nil: // it could not be replaced before Close, which waits for it

@@ -52,8 +52,11 @@ func readFacts(c store.Conn, facts *store.Facts, withRows bool) error {
 		statement *store.Statement
 		into      map[string]int64
 	}{{allCounters, facts.Counters}, {allStock, facts.Stock}, {allBalances, facts.Balances}} {
-		err := c.Run(table.statement.Index, nil, func(row []any) (err error) {
-			table.into[text(row[0])], err = whole(row[1])
+		err := c.Run(table.statement.Index, nil, func(row []any) error {
+			n, err := numbers(nil, row[1])
+			if err == nil {
+				table.into[text(row[0])] = n[0]
+			}
 			return err
 		})
 		if err != nil {
@@ -61,22 +64,19 @@ func readFacts(c store.Conn, facts *store.Facts, withRows bool) error {
 		}
 	}
 	err := c.Run(allOrders.Index, nil, func(row []any) error {
-		o := store.Order{Item: text(row[1])}
-		for i, into := range map[int]*int64{0: &o.ID, 2: &o.Quantity, 3: &o.Cancelled} {
-			n, err := whole(row[i])
-			if *into = n; err != nil {
-				return err
-			}
+		n, err := numbers(nil, row[0], row[2], row[3])
+		if err == nil {
+			facts.Orders = append(facts.Orders, store.Order{ID: n[0], Item: text(row[1]), Quantity: n[1], Cancelled: n[2]})
 		}
-		facts.Orders = append(facts.Orders, o)
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	err = c.Run(countRows.Index, nil, func(row []any) (err error) {
-		if facts.Records, err = whole(row[0]); err == nil {
-			facts.Payments, err = whole(row[1])
+	err = c.Run(countRows.Index, nil, func(row []any) error {
+		n, err := numbers(nil, row...)
+		if err == nil {
+			facts.Records, facts.Payments = n[0], n[1]
 		}
 		return err
 	})
@@ -84,9 +84,11 @@ func readFacts(c store.Conn, facts *store.Facts, withRows bool) error {
 		return err
 	}
 	return c.Run(allRows.Index, nil, func(row []any) error {
-		id, err := whole(row[0])
-		content := text(row[1])
-		facts.Rows = append(facts.Rows, store.Row{ID: id, Content: content[:min(rowPrefix, len(content))]}) // substr counts characters
+		id, err := numbers(nil, row[0])
+		if err == nil {
+			content := text(row[1])
+			facts.Rows = append(facts.Rows, store.Row{ID: id[0], Content: content[:min(rowPrefix, len(content))]}) // substr counts characters
+		}
 		return err
 	})
 }
@@ -99,10 +101,14 @@ func text(value any) string {
 	return fmt.Sprint(value)
 }
 
-func whole(value any) (int64, error) {
-	n, ok := value.(int64)
-	if !ok {
-		return 0, fmt.Errorf("%v is no whole number", value)
+// numbers appends values to all, if they are whole numbers.
+func numbers(all []int64, values ...any) ([]int64, error) {
+	for _, value := range values {
+		n, ok := value.(int64)
+		if !ok {
+			return all, fmt.Errorf("%v (%T) is not a whole number", value, value)
+		}
+		all = append(all, n)
 	}
-	return n, nil
+	return all, nil
 }

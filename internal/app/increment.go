@@ -21,11 +21,11 @@ ON CONFLICT (key) DO UPDATE SET value = {counters}.value + excluded.value RETURN
 )
 
 // Counter returns the counter key, 0 where there is none. Where a read locks its
-// row, it makes one that is not there, and then another attempt that makes it too waits
-// for this transaction.
+// row, it makes one that is not there, because only a row that exists can be locked;
+// another attempt that makes it too then waits for this transaction.
 func (t *Tx) Counter(key string) (int64, error) {
 	n, found, err := t.Number(getCounter, key)
-	if err != nil || found || !t.Locking() {
+	if err != nil || found || !t.locking {
 		return n, err
 	}
 	if err := t.Exec(makeCounter, key); err != nil {

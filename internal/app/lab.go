@@ -74,16 +74,24 @@ func (db *DB) Reset(ctx context.Context, fn func(*Tx) error) error {
 
 // Clear empties every table, on the same terms as Reset.
 func (db *DB) Clear(ctx context.Context) error {
-	return db.patiently(ctx, "clear", func(t *Tx) error { return t.each(clearTables) })
+	return db.forEachTable(ctx, "clear", clearTables)
 }
 
-func (t *Tx) each(statements []*store.Statement) error {
-	for _, s := range statements {
-		if err := t.Exec(s); err != nil {
-			return err
+// Drop removes every table, for a server whose tables are not a schema's. The DB
+// is of no use after that.
+func (db *DB) Drop(ctx context.Context) error {
+	return db.forEachTable(ctx, "drop tables", dropTables)
+}
+
+func (db *DB) forEachTable(ctx context.Context, op string, statements []*store.Statement) error {
+	return db.patiently(ctx, op, func(t *Tx) error {
+		for _, s := range statements {
+			if err := t.Exec(s); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // errNothing ends a patient transaction that has nothing to commit.
@@ -103,7 +111,7 @@ func (db *DB) patiently(ctx context.Context, op string, fn func(*Tx) error) erro
 	defer c.Close()
 	t := db.newTx(c)
 	t.quiet = true
-	if err := t.together(db.grouped(), fn); !errors.Is(err, errNothing) {
+	if err := t.attempt(db.grouped(), fn); !errors.Is(err, errNothing) {
 		return err
 	}
 	return nil
@@ -176,10 +184,4 @@ func look(ctx context.Context, database store.Database, withRows bool) (facts st
 		err = c.Explain("read facts", err, time.Since(start), false)
 	}
 	return facts, err
-}
-
-// Drop removes every table, for a server whose tables are not a schema's. The DB
-// is of no use after that.
-func (db *DB) Drop(ctx context.Context) error {
-	return db.patiently(ctx, "drop tables", func(t *Tx) error { return t.each(dropTables) })
 }

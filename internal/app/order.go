@@ -31,27 +31,11 @@ type reserveCall struct {
 // Do takes the pieces and writes the order. Only a transaction makes the two one.
 // Under store.Atomic each is a statement of its own.
 func (c *reserveCall) Do(t *Tx) (err error) {
-	if t.Atomic() {
-		if _, err := t.TakeStock(c.Item, c.Quantity); err != nil {
-			return err
-		}
-	} else if err := c.take(t); err != nil {
+	if _, err := t.take(c.Item, c.Quantity); err != nil {
 		return err
 	}
 	c.order, err = t.Must(insertOrder, c.Item, c.Quantity)
 	return err
-}
-
-func (c *reserveCall) take(t *Tx) error {
-	stock, err := t.Stock(c.Item)
-	if err != nil {
-		return err
-	}
-	if stock < c.Quantity {
-		return store.ErrShort
-	}
-	t.Think()
-	return t.SetStock(c.Item, stock-c.Quantity)
 }
 
 func (c *reserveCall) Answer(node string, _ time.Duration) any {
@@ -66,7 +50,13 @@ type cancelCall struct{ nodeapi.CancelRequest }
 // order was cancelled before.
 func (c *cancelCall) Do(t *Tx) error {
 	if t.Atomic() {
-		return c.atomically(t)
+		quantity, cancelled, err := t.Number(cancelOrder, c.Order)
+		if err != nil {
+			return err
+		}
+		if cancelled {
+			return t.Exec(giveBack, c.Order, quantity)
+		}
 	}
 	order, err := t.row(getOrder, 2, c.Order)
 	switch {
@@ -74,7 +64,7 @@ func (c *cancelCall) Do(t *Tx) error {
 		return err
 	case order == nil:
 		return store.ErrNoSuch
-	case order[1] != 0:
+	case order[1] != 0 || t.Atomic():
 		return store.ErrCancelled
 	}
 	quantity := order[0]
@@ -87,24 +77,6 @@ func (c *cancelCall) Do(t *Tx) error {
 		return err
 	}
 	return t.Exec(markOrder, c.Order)
-}
-
-func (c *cancelCall) atomically(t *Tx) error {
-	quantity, cancelled, err := t.Number(cancelOrder, c.Order)
-	switch {
-	case err != nil:
-		return err
-	case cancelled:
-		return t.Exec(giveBack, c.Order, quantity)
-	}
-	order, err := t.row(getOrder, 2, c.Order)
-	switch {
-	case err != nil:
-		return err
-	case order == nil:
-		return store.ErrNoSuch
-	}
-	return store.ErrCancelled
 }
 
 func (c *cancelCall) Answer(node string, _ time.Duration) any {

@@ -24,12 +24,14 @@ type pool struct {
 	stack []*Tx // without a connection where it could not be replaced before Close
 	up    int
 	cause error         // of the latest loss, or of the latest try to make up for one
-	gone  chan struct{} // closed while up is 0; nil until somebody waits
+	gone  chan struct{} // closed while up is 0
 }
 
 // newPool returns an empty pool with room for size connections.
 func newPool(use store.Use, size int, refuses bool) *pool {
-	return &pool{use: use, refuses: refuses, idle: make(chan struct{}, size), stack: make([]*Tx, 0, size), up: size}
+	return &pool{
+		use: use, refuses: refuses, idle: make(chan struct{}, size), stack: make([]*Tx, 0, size), up: size, gone: make(chan struct{}),
+	}
 }
 
 // put gives t back. It never waits.
@@ -67,8 +69,8 @@ func (p *pool) fall(cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.up--
-	p.cause = cause
-	if p.up == 0 && p.gone != nil {
+	p.cause = cmp.Or(cause, errGone)
+	if p.up == 0 {
 		close(p.gone)
 	}
 }
@@ -77,7 +79,7 @@ func (p *pool) rise() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.up == 0 {
-		p.gone = nil
+		p.gone = make(chan struct{})
 	}
 	p.up++
 }
@@ -88,11 +90,11 @@ func (p *pool) because(err error) {
 	p.cause = err
 }
 
-// absence returns why connections are missing.
-func (p *pool) absence() error {
+// why returns why connections are missing.
+func (p *pool) why() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return cmp.Or(p.cause, errGone)
+	return p.cause
 }
 
 // none returns a channel that is closed once there is no connection, nil where
@@ -103,11 +105,5 @@ func (p *pool) none() <-chan struct{} {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone == nil {
-		p.gone = make(chan struct{})
-		if p.up == 0 {
-			close(p.gone)
-		}
-	}
 	return p.gone
 }

@@ -24,6 +24,23 @@ func (t *Tx) Stock(item string) (int64, error) { return t.Must(getStock, item) }
 // SetStock makes the stock of item left.
 func (t *Tx) SetStock(item string, left int64) error { return t.Exec(setStock, item, left) }
 
+// take takes quantity of item in the discipline's way, with TakeStock or in a read
+// and a write, and returns what is left.
+func (t *Tx) take(item string, quantity int64) (left int64, err error) {
+	if t.Atomic() {
+		return t.TakeStock(item, quantity)
+	}
+	stock, err := t.Stock(item)
+	if err != nil {
+		return 0, err
+	}
+	if stock < quantity {
+		return 0, store.ErrShort
+	}
+	t.Think()
+	return stock - quantity, t.SetStock(item, stock-quantity)
+}
+
 // TakeStock takes quantity of item in a single statement and returns what is
 // left, or ErrShort where there is not enough, or ErrNoSuch.
 func (t *Tx) TakeStock(item string, quantity int64) (int64, error) {
@@ -45,20 +62,8 @@ type purchaseCall struct {
 }
 
 func (c *purchaseCall) Do(t *Tx) (err error) {
-	if t.Atomic() {
-		c.left, err = t.TakeStock(c.Item, c.Quantity)
-		return err
-	}
-	stock, err := t.Stock(c.Item)
-	if err != nil {
-		return err
-	}
-	if stock < c.Quantity {
-		return store.ErrShort
-	}
-	t.Think()
-	c.left = stock - c.Quantity
-	return t.SetStock(c.Item, c.left)
+	c.left, err = t.take(c.Item, c.Quantity)
+	return err
 }
 
 func (c *purchaseCall) Answer(node string, _ time.Duration) any {

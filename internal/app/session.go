@@ -20,10 +20,15 @@ const MaxSessions = 16
 //
 // An error of the database comes as a *store.Error. Unlike an attempt's, a
 // refusal here rolls nothing back: the statement had no effect, and the
-// transaction mostly stays open.
+// transaction mostly stays open. Everything but turn belongs to whoever has the turn.
 type Session struct {
-	*Tx
-	committed bool // the transaction that was open
+	*Tx                // nil until the connection has been dialed
+	turn chan struct{} // holds one token while somebody has the turn
+	over bool          // closed; who waited for the turn looks for the name again
+
+	open      bool              // a transaction was open when the turn began
+	committed bool              // the transaction that was open, in this turn
+	trace     locktrace.Attempt // the open transaction, as far as it has come
 }
 
 // Begin begins a transaction of SQLite's: Deferred, Immediate or Exclusive.
@@ -84,20 +89,9 @@ func (s *Session) WALSize() (int64, error) {
 // sessions are the lab's own connections, by name.
 type sessions struct {
 	mu     sync.Mutex
-	named  map[string]*session
-	ending chan struct{} // closed when no more may be opened
-	once   sync.Once
-}
-
-// A session is a connection that is kept open between requests. Everything but
-// turn belongs to whoever has the turn.
-type session struct {
-	turn chan struct{} // holds one token while somebody has the turn
-	tx   *Tx           // nil until the connection has been dialed
-	over bool          // closed; who waited for the turn looks for the name again
-
-	open    bool              // a transaction is open
-	attempt locktrace.Attempt // the open transaction, as far as it has come
+	named  map[string]*Session
+	ending context.Context // ends when no more may be opened
+	end    context.CancelFunc
 }
 
 // Session waits for its turn on the session called name, calls fn with it, and
@@ -113,48 +107,42 @@ func (db *DB) Session(ctx context.Context, name string, fn func(*Session) error)
 		return false, err
 	}
 	defer s.yield()
-	if s.tx == nil {
+	if s.Tx == nil {
 		c, err := db.database.Dial(ctx, store.Session)
 		if err != nil {
 			_ = db.endSession(name, s)
 			return false, fmt.Errorf("open session: %w", err)
 		}
-		s.tx = db.newTx(c)
-		s.tx.quiet = true
+		s.Tx = db.newTx(c)
+		s.quiet = true
 	}
-	return db.step(s, fn)
-}
-
-// step calls fn with s, whose turn the caller has.
-func (db *DB) step(s *session, fn func(*Session) error) (open bool, err error) {
-	s.tx.reset(false)
-	s.tx.alone = !s.open
+	s.reset(false)
+	s.alone, s.committed = !s.open, false
 	if !s.open {
-		s.attempt = locktrace.Attempt{Kind: locktrace.Session, Began: time.Now().UnixNano()}
+		s.trace = locktrace.Attempt{Kind: locktrace.Session, Began: time.Now().UnixNano()}
 	}
-	x := &Session{Tx: s.tx}
-	err = fn(x)
+	err = fn(s)
 	begun := s.open
-	s.open = !s.tx.c.Idle()
+	s.open = !s.c.Idle()
 	// A refusal stands until a commit shows that it was overcome.
-	if s.attempt.Locked == 0 {
-		s.attempt.Locked = nanoseconds(s.tx.lockedAt)
+	if s.trace.Locked == 0 {
+		s.trace.Locked = nanoseconds(s.lockedAt)
 	}
-	if code := extended(err); code != "" || x.committed {
-		s.attempt.Code = code
+	if code := extended(err); code != "" || s.committed {
+		s.trace.Code = code
 	}
 	// A lone statement that took no lock and was refused none is no attempt at one.
-	if !s.open && (begun || s.attempt.Locked != 0 || s.attempt.Code != "") {
+	if !s.open && (begun || s.trace.Locked != 0 || s.trace.Code != "") {
 		db.finish(s)
 	}
 	return s.open, err
 }
 
 // finish reports the transaction of s, which has just ended.
-func (db *DB) finish(s *session) {
-	s.attempt.Ended = time.Now().UnixNano()
+func (db *DB) finish(s *Session) {
+	s.trace.Ended = time.Now().UnixNano()
 	if db.o.Trace != nil {
-		db.o.Trace(s.attempt)
+		db.o.Trace(s.trace)
 	}
 }
 
@@ -176,7 +164,7 @@ func (db *DB) CloseSession(ctx context.Context, name string) error {
 // CloseSessions closes every session, each once its statement in progress is
 // done, and opens no more. It is safe to call it more than once.
 func (db *DB) CloseSessions() {
-	db.sessions.once.Do(func() { close(db.sessions.ending) })
+	db.sessions.end()
 	db.sessions.mu.Lock()
 	all := maps.Clone(db.sessions.named)
 	db.sessions.mu.Unlock()
@@ -194,7 +182,7 @@ func (db *DB) CloseSessions() {
 
 // find returns the session called name, made if need be and not yet dialed; nil
 // where there is none and create is false.
-func (all *sessions) find(name string, create bool) (*session, error) {
+func (all *sessions) find(name string, create bool) (*Session, error) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	s := all.named[name]
@@ -203,19 +191,16 @@ func (all *sessions) find(name string, create bool) (*session, error) {
 		return s, nil
 	case len(all.named) == MaxSessions:
 		return nil, store.ErrSessions
-	}
-	select {
-	case <-all.ending:
+	case all.ending.Err() != nil:
 		return nil, store.ErrClosed
-	default:
 	}
-	s = &session{turn: make(chan struct{}, 1)}
+	s = &Session{turn: make(chan struct{}, 1)}
 	all.named[name] = s
 	return s, nil
 }
 
 // takeTurn returns the session that find does, with its turn.
-func (db *DB) takeTurn(ctx context.Context, name string, create bool) (*session, error) {
+func (db *DB) takeTurn(ctx context.Context, name string, create bool) (*Session, error) {
 	for {
 		s, err := db.sessions.find(name, create)
 		if s == nil || err != nil {
@@ -225,7 +210,7 @@ func (db *DB) takeTurn(ctx context.Context, name string, create bool) (*session,
 		case s.turn <- struct{}{}:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for the session: %w", context.Cause(ctx))
-		case <-db.sessions.ending:
+		case <-db.sessions.ending.Done():
 			return nil, store.ErrClosed
 		}
 		if !s.over {
@@ -235,11 +220,11 @@ func (db *DB) takeTurn(ctx context.Context, name string, create bool) (*session,
 	}
 }
 
-func (s *session) yield() { <-s.turn }
+func (s *Session) yield() { <-s.turn }
 
 // endSession closes s, whose turn the caller has, and takes it out of the names
 // in use.
-func (db *DB) endSession(name string, s *session) (err error) {
+func (db *DB) endSession(name string, s *Session) (err error) {
 	if s.over {
 		return nil
 	}
@@ -247,8 +232,8 @@ func (db *DB) endSession(name string, s *session) (err error) {
 	db.sessions.mu.Lock()
 	delete(db.sessions.named, name)
 	db.sessions.mu.Unlock()
-	if s.tx != nil {
-		err = s.tx.c.Close()
+	if s.Tx != nil {
+		err = s.c.Close()
 	}
 	if s.open {
 		db.finish(s)

@@ -99,34 +99,27 @@ func (c *transferCall) Do(t *Tx) error {
 		}
 		return t.RecordPayment(c.From, c.To, c.Amount)
 	}
-	from, to, err := c.balances(t)
-	if err != nil {
-		return err
+	// Both are read in the order of their names: where reading takes a row's lock, as
+	// SELECT … FOR UPDATE does, two transfers in opposite directions would otherwise
+	// wait for each other.
+	balances := map[string]int64{}
+	for _, name := range []string{min(c.From, c.To), max(c.From, c.To)} {
+		var err error
+		if balances[name], err = t.Balance(name); err != nil {
+			return err
+		}
 	}
-	if from < c.Amount {
+	if balances[c.From] < c.Amount {
 		return store.ErrShort
 	}
 	t.Think()
-	if err := t.SetBalance(c.From, from-c.Amount); err != nil {
+	if err := t.SetBalance(c.From, balances[c.From]-c.Amount); err != nil {
 		return err
 	}
-	if err := t.SetBalance(c.To, to+c.Amount); err != nil {
+	if err := t.SetBalance(c.To, balances[c.To]+c.Amount); err != nil {
 		return err
 	}
 	return t.RecordPayment(c.From, c.To, c.Amount)
-}
-
-// balances reads both in the order of their names: where reading takes a row's
-// lock, as SELECT … FOR UPDATE does, two transfers in opposite directions would
-// else wait for each other.
-func (c *transferCall) balances(t *Tx) (from, to int64, err error) {
-	found := map[string]int64{}
-	for _, name := range []string{min(c.From, c.To), max(c.From, c.To)} {
-		if found[name], err = t.Balance(name); err != nil {
-			return 0, 0, err
-		}
-	}
-	return found[c.From], found[c.To], nil
 }
 
 func (c *transferCall) Answer(node string, _ time.Duration) any {
@@ -137,16 +130,13 @@ func (c *transferCall) Answer(node string, _ time.Duration) any {
 // balances of one moment.
 var total = Operation{Path: nodeapi.PathTotal, Reads: true, New: func() Call { return new(totalCall) }}
 
-type totalCall struct {
-	Sum      int64 `json:"-"` // it has no parameter
-	Accounts int64 `json:"-"`
-}
+type totalCall struct{ sum, accounts int64 }
 
 func (c *totalCall) Do(t *Tx) (err error) {
-	c.Sum, c.Accounts, err = t.Total()
+	c.sum, c.accounts, err = t.Total()
 	return err
 }
 
 func (c *totalCall) Answer(string, time.Duration) any {
-	return nodeapi.TotalResponse{Total: c.Sum, Accounts: c.Accounts}
+	return nodeapi.TotalResponse{Total: c.sum, Accounts: c.accounts}
 }

@@ -59,10 +59,6 @@ func (t *Tx) Atomic() bool { return t.db.d.Transaction == store.Atomic }
 // Think waits the discipline's think time. It belongs between a read and its write.
 func (t *Tx) Think() { time.Sleep(t.db.d.Think.Duration()) }
 
-// Locking reports whether a read locks its row. A row that does not exist cannot
-// be locked: an operation that depends on one has to make it first.
-func (t *Tx) Locking() bool { return t.locking }
-
 // Exec runs a statement that returns no rows.
 func (t *Tx) Exec(s *store.Statement, args ...any) error {
 	t.found = false
@@ -98,20 +94,13 @@ func (t *Tx) row(s *store.Statement, columns int, args ...any) ([]int64, error) 
 	return t.numbers, nil
 }
 
-func (t *Tx) keepNumbers(row []any) error {
+func (t *Tx) keepNumbers(row []any) (err error) {
 	if len(row) != t.columns {
 		return fmt.Errorf("a row has %d columns, want %d", len(row), t.columns)
 	}
-	t.numbers = t.numbers[:0]
-	for i, value := range row {
-		n, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("column %d is a %T and no whole number", i, value)
-		}
-		t.numbers = append(t.numbers, n)
-	}
-	t.found = true
-	return nil
+	t.numbers, err = numbers(t.numbers[:0], row...)
+	t.found = err == nil
+	return err
 }
 
 // run runs a statement and records the result.
@@ -170,20 +159,25 @@ func (t *Tx) fail(op string, err error, waited time.Duration, writing bool) erro
 	return e
 }
 
-// attempt runs fn under a transaction style and reports it to the trace.
-func (t *Tx) attempt(style store.Transaction, readOnly bool, fn func(*Tx) error) error {
-	t.reset(readOnly)
-	if t.db.o.Trace == nil {
-		return t.try(style, fn)
+// attempt runs fn in one transaction of the style, or where the style is empty each
+// of its statements in a transaction of its own.
+func (t *Tx) attempt(style store.Transaction, fn func(*Tx) error) error {
+	if t.alone = style == ""; !t.alone {
+		if err := t.begin(style); err != nil {
+			return err
+		}
 	}
-	began := time.Now()
-	err := t.try(style, fn)
-	kind := locktrace.Write
-	if readOnly {
-		kind = locktrace.ReadOnly
+	err := fn(t)
+	if t.err != nil {
+		err = t.err
 	}
-	t.db.report(kind, began, t.lockedAt, time.Now(), err)
-	return err
+	switch {
+	case t.alone:
+		return err
+	case err == nil:
+		return t.commit()
+	}
+	return t.rollback(err)
 }
 
 // report adds an attempt that is over to the trace.
@@ -193,34 +187,6 @@ func (db *DB) report(kind string, began, locked, ended time.Time, err error) {
 			Kind: kind, Began: began.UnixNano(), Locked: nanoseconds(locked), Ended: ended.UnixNano(), Code: extended(err),
 		})
 	}
-}
-
-// try makes the attempt.
-func (t *Tx) try(style store.Transaction, fn func(*Tx) error) error {
-	if !alone(style) {
-		return t.together(style, fn)
-	}
-	t.alone = true
-	err := fn(t)
-	if t.err != nil {
-		err = t.err
-	}
-	return err
-}
-
-// together runs fn in one transaction.
-func (t *Tx) together(style store.Transaction, fn func(*Tx) error) error {
-	if err := t.begin(style); err != nil {
-		return err
-	}
-	err := fn(t)
-	if t.err != nil {
-		err = t.err
-	}
-	if err == nil {
-		return t.commit()
-	}
-	return t.rollback(err)
 }
 
 // begin opens the transaction. Of SQLite's, all but DEFERRED take the write lock
