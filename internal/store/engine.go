@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -246,10 +245,12 @@ func (d Discipline) Need(engine Engine) error {
 	return nil
 }
 
-// TableNames returns the names of the tables in the dialect.
-func (p *Program) TableNames(d Dialect) (names []string) {
+// QuotedTables returns the names of the tables in the dialect, as a list of SQL
+// strings. They are the program's own words.
+func (p *Program) QuotedTables(d Dialect) string {
+	var names []string
 	for _, t := range p.Tables {
-		names = append(names, d.Prefix+t.Name)
+		names = append(names, "'"+d.Prefix+t.Name+"'")
 	}
-	return slices.Clip(names)
+	return strings.Join(names, ", ")
 }

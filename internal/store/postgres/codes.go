@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -70,59 +71,32 @@ func refusal(code string) bool {
 	return notNow(code) || strings.HasPrefix(code, "08")
 }
 
-// A cause is the code of a statement's error, and what it proves.
-type cause struct {
-	code string
-	// undone: the server has answered, and an answer that is an error means
-	// that the statement's transaction is rolled back
-	// (https://www.postgresql.org/docs/current/protocol-flow.html). That does
-	// not go for an error which ends the connection: it can come after the
-	// commit as well.
-	undone bool
-}
-
-func causeOf(err error) cause {
-	var answered *pgconn.PgError
-	switch {
-	case errors.As(err, &answered):
-		fatal := strings.HasPrefix(answered.Code, "08") || answered.Code == completionUnknown ||
-			severity(answered) == "FATAL" || severity(answered) == "PANIC"
-		return cause{answered.Code, !fatal}
-	case pgconn.SafeToRetry(err):
-		return cause{cannotConnect, true}
-	}
-	return cause{connectionFailure, false}
-}
-
-// severity returns the severity, independent of the server's language where the
-// server sends it so.
-func severity(e *pgconn.PgError) string {
-	if e.SeverityUnlocalized != "" {
-		return e.SeverityUnlocalized
-	}
-	return e.Severity
-}
-
 // Explain returns what an error proves. Inside a transaction nothing has been
 // committed, whatever failed: a server that loses its client before it receives the
 // COMMIT rolls back. Otherwise a write may have been committed before the
 // connection broke.
 func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
-	return newError(op, err, waited, !committing)
-}
-
-// newError describes err, which a statement met after waiting for so long.
-// certain means that the attempt had no effect, whatever err says.
-func newError(op string, err error, waited time.Duration, certain bool) *store.Error {
-	c := causeOf(err)
-	certain = certain || c.undone
+	code, undone := connectionFailure, false
+	var answered *pgconn.PgError
+	switch {
+	case errors.As(err, &answered):
+		// An answer that is an error means that the statement's transaction is rolled back
+		// (https://www.postgresql.org/docs/current/protocol-flow.html). That does not go
+		// for an error which ends the connection: it can come after the commit as well.
+		code = answered.Code
+		severity := cmp.Or(answered.SeverityUnlocalized, answered.Severity) // the first, if sent, is in no server's language
+		undone = !strings.HasPrefix(code, "08") && code != completionUnknown && severity != "FATAL" && severity != "PANIC"
+	case pgconn.SafeToRetry(err):
+		code, undone = cannotConnect, true
+	}
+	certain := undone || !committing
 	return &store.Error{
 		Op:       op,
-		Code:     CodeName(c.code),
-		Extended: c.code,
-		Refused:  certain && refusal(c.code),
+		Code:     CodeName(code),
+		Extended: code,
+		Refused:  certain && refusal(code),
 		Waited:   waited,
-		TimedOut: certain && c.code == lockNotAvailable, // no statement here has NOWAIT
+		TimedOut: certain && code == lockNotAvailable, // no statement here has NOWAIT
 		Unsure:   !certain,
 		Err:      err,
 	}

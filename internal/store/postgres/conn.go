@@ -34,19 +34,24 @@ type conn struct {
 // goroutine's work for each statement.
 var always = context.Background()
 
-// dialPatiently dials again until patience is over while the server answers that
-// it is not ready, or has too many clients. A server that cannot
-// be reached is an error at once.
-func (s *schema) dialPatiently(ctx context.Context, want settings) (*conn, error) {
+// dial opens one connection and gives it its settings, by their names in pg_settings
+// and in its units. It tries again until patience is over while the server answers
+// that it is not ready, or has too many clients. A server that cannot be reached is
+// an error at once.
+func (s *schema) dial(ctx context.Context, want map[string]string) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	for {
-		c, err := s.dial(ctx, want)
-		var refused *pgconn.PgError
-		if err == nil || !errors.As(err, &refused) || !notNow(refused.Code) {
-			return c, err
+		c, err := greet(ctx, s.target)
+		if err == nil {
+			c.schema = s
+			if err = c.set(ctx, want); err == nil {
+				return c, nil
+			}
+			_ = c.Close()
 		}
-		if !pause(ctx) {
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || !notNow(refused.Code) || !pause(ctx) {
 			return nil, err
 		}
 	}
@@ -63,51 +68,27 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// dial opens one connection and gives it its settings.
-func (s *schema) dial(ctx context.Context, want settings) (*conn, error) {
-	c, err := greet(ctx, s.target)
-	if err != nil {
-		return nil, err
-	}
-	c.schema = s
-	if err := c.set(ctx, want); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
 // greet opens one connection with whatever settings the server gives it.
 func greet(ctx context.Context, to *target) (*conn, error) {
 	pg, err := pgconn.ConnectConfig(ctx, to.config)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{pg: pg, ctx: always}
-	if err := c.findSocket(); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
-// findSocket finds what alive looks at.
-func (c *conn) findSocket() error {
-	socket := c.pg.Conn()
-	c.plain = true
+	c := &conn{pg: pg, ctx: always, plain: true}
+	socket := pg.Conn() // Alive looks at it
 	if secure, ok := socket.(*tls.Conn); ok {
 		socket, c.plain = secure.NetConn(), false
 	}
-	sc, ok := socket.(syscall.Conn)
-	if !ok {
-		return fmt.Errorf("a connection of type %T has no socket", socket)
+	if sc, ok := socket.(syscall.Conn); ok {
+		c.raw, err = sc.SyscallConn()
+	} else {
+		err = fmt.Errorf("a connection of type %T has none", socket)
 	}
-	raw, err := sc.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("find the socket: %w", err)
+		_ = c.Close()
+		return nil, fmt.Errorf("find the socket: %w", err)
 	}
-	c.raw = raw
-	return nil
+	return c, nil
 }
 
 // set gives the connection its settings and reads them back. Values are never
@@ -117,10 +98,10 @@ func (c *conn) findSocket() error {
 // default, which a server or a role may have made another than PostgreSQL's. An
 // engine without READ COMMITTED may answer with something stricter, so that is
 // not read back.
-func (c *conn) set(ctx context.Context, s settings) error {
+func (c *conn) set(ctx context.Context, want map[string]string) error {
 	var text strings.Builder
 	text.WriteString("SET default_transaction_isolation = 'read committed'")
-	for name, value := range s {
+	for name, value := range want {
 		fmt.Fprintf(&text, "; SET %s = %s", name, value)
 	}
 	if err := c.exec(ctx, text.String()); err != nil {
@@ -130,7 +111,7 @@ func (c *conn) set(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	for name, wanted := range s {
+	for name, wanted := range want {
 		if got[name] != wanted {
 			return &store.SettingError{Setting: name, Wanted: wanted, Got: got[name]}
 		}
@@ -144,8 +125,8 @@ const shown = `SELECT name, setting FROM pg_settings WHERE name IN ('server_vers
 
 // settings reads the settings that the connection has now
 // (https://www.postgresql.org/docs/current/view-pg-settings.html).
-func (c *conn) settings(ctx context.Context) (settings, error) {
-	got := settings{}
+func (c *conn) settings(ctx context.Context) (map[string]string, error) {
+	got := map[string]string{}
 	err := c.query(ctx, shown, func(row []any) error {
 		got[fmt.Sprint(row[0])] = fmt.Sprint(row[1])
 		return nil

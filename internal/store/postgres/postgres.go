@@ -15,9 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -75,32 +73,22 @@ func At(url string) store.Source {
 	}
 }
 
-// settings are what a connection is given and has to have, by their names in
-// pg_settings and in its units.
-type settings map[string]string
-
-// want returns the settings that d asks for, with a lock_timeout of its own.
-// lock_timeout is for each wait for a lock, and 0 waits for ever
-// (https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT).
-func want(d store.Discipline, lock store.Milliseconds) settings {
-	commit := "on" // https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
-	if d.Synchronous == store.Off {
-		commit = "off"
-	}
-	return settings{"lock_timeout": strconv.FormatInt(int64(lock), 10), "synchronous_commit": commit}
-}
-
 // Dial makes a connection. The first one of use Probe creates the tables and
-// learns how many more there may be.
+// learns how many more there may be. lock_timeout is for each wait for a lock, and 0
+// waits for ever
+// (https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT).
 func (s *schema) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
-	lock := s.d.BusyTimeout
+	lock, commit := s.d.BusyTimeout.Duration(), "on" // https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
 	switch use {
 	case store.Probe:
-		lock = store.Milliseconds(probePatience.Milliseconds())
+		lock = probePatience
 	case store.Lab, store.Look:
-		lock = store.Milliseconds(s.patience.Milliseconds())
+		lock = s.patience
 	}
-	c, err := s.dialPatiently(ctx, want(s.d, lock))
+	if s.d.Synchronous == store.Off {
+		commit = "off"
+	}
+	c, err := s.dial(ctx, map[string]string{"lock_timeout": strconv.FormatInt(lock.Milliseconds(), 10), "synchronous_commit": commit})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +98,7 @@ func (s *schema) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
 	case store.Probe:
 		c.limit = probePatience
 		if s.engine.Load() == nil {
-			err = s.begin(ctx, c)
+			err = c.begin(ctx)
 		}
 	default:
 		c.ctx = ctx
@@ -122,19 +110,6 @@ func (s *schema) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
 	return c, nil
 }
 
-// begin makes the tables and learns what the server is.
-func (s *schema) begin(ctx context.Context, c *conn) error {
-	if err := c.createTables(ctx); err != nil {
-		return err
-	}
-	s.size.Store(int64(min(s.d.Pool, c.share(ctx))))
-	engine, err := c.engine(ctx)
-	if err == nil {
-		s.engine.Store(&engine)
-	}
-	return err
-}
-
 // sharers is how many nodes a server's connections are to be enough for, and
 // spare how many are left to others: to the lab, to people who look on, and to
 // superuser_reserved_connections.
@@ -143,24 +118,29 @@ const (
 	spare   = 10
 )
 
-// share returns how many connections a node's pool may have, where four nodes
-// with what their disciplines ask for would be more than the server's
-// max_connections. An engine without that, or with more than can be counted, sets
-// no bound.
-func (c *conn) share(ctx context.Context) int {
-	got, err := c.settings(ctx)
-	if err != nil {
-		return math.MaxInt
+// begin makes the tables and learns what the server is, and how many connections a
+// node's pool may have, where four nodes with what their disciplines ask for would be
+// more than the server's max_connections. An engine without that, or with more than
+// can be counted, sets no bound.
+func (c *conn) begin(ctx context.Context) error {
+	if err := c.createTables(ctx); err != nil {
+		return err
 	}
-	most, err := strconv.Atoi(got["max_connections"])
-	if err != nil || most < 1 {
-		return math.MaxInt
+	size := c.schema.d.Pool
+	got, _ := c.settings(ctx)
+	if most, err := strconv.Atoi(got["max_connections"]); err == nil && most >= 1 {
+		others := 1 // the probe's
+		if c.schema.d.Writer == store.Queue {
+			others++
+		}
+		size = min(size, max(1, (most-spare)/sharers-others))
 	}
-	others := 1 // the probe's
-	if c.schema.d.Writer == store.Queue {
-		others++
+	c.schema.size.Store(int64(size))
+	engine, err := c.engine(ctx)
+	if err == nil {
+		c.schema.engine.Store(&engine)
 	}
-	return max(1, (most-spare)/sharers-others)
+	return err
 }
 
 // createTables makes the tables that are not there yet, outside any
@@ -173,14 +153,21 @@ func (c *conn) createTables(ctx context.Context) error {
 	for {
 		err := c.createOnce(ctx)
 		var refused *pgconn.PgError
-		if err == nil || !errors.As(err, &refused) || !raced(refused.Code) || !pause(ctx) {
+		if !errors.As(err, &refused) {
 			return err
 		}
+		switch refused.Code {
+		case "23505", "42P07", "42710", "40001", "XX000", tooManyClients, startingUp: // XX000: tuple concurrently updated
+			if pause(ctx) {
+				continue
+			}
+		}
+		return err
 	}
 }
 
 func (c *conn) createOnce(ctx context.Context) error {
-	names := "'" + strings.Join(c.schema.program.TableNames(dialect), "', '") + "'" // the program's own words
+	names := c.schema.program.QuotedTables(dialect)
 	have, err := c.word(ctx, "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name IN ("+names+")")
 	if err != nil {
 		return fmt.Errorf("look for tables: %w", err)
@@ -194,16 +181,6 @@ func (c *conn) createOnce(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// raced reports whether code is what the slower of two sessions gets that make
-// the same table.
-func raced(code string) bool {
-	switch code {
-	case "23505", "42P07", "42710", "40001", "XX000": // XX000: tuple concurrently updated
-		return true
-	}
-	return notNow(code)
 }
 
 // Pool returns what the discipline asks for, or a quarter of what the server has.

@@ -96,7 +96,7 @@ func TestWhatAnErrorProves(t *testing.T) {
 		"lost, before any commit":     {pgconn.ErrConnClosed, true, true, false, false, "CONNECTION_FAILURE"},
 		"unheard of":                  {said("ERROR", "ZZ999"), false, false, false, false, "SQLSTATE_ZZ999"},
 	} {
-		e := newError("test", c.err, 1, c.certain)
+		e := new(conn).Explain("test", c.err, 1, !c.certain)
 		if e.Refused != c.refused || e.TimedOut != c.timedOut || e.Unsure != c.unsure || e.Code != c.code {
 			t.Errorf("%s: got %+v", name, e)
 		}

@@ -84,23 +84,17 @@ func refusedRequest(text string, forwarded bool) *failure {
 	return f
 }
 
-// storeError returns what f means for a statement. A read has
-// no effect, whatever became of it, and may be tried again unless it is the
-// statement that is wrong.
-func (f *failure) storeError(op string, writing bool, waited time.Duration) *store.Error {
-	refused := f.certain || !writing && f.code != CodeError
-	return &store.Error{
-		Op: op, Code: f.code, Extended: f.code, Refused: refused, Waited: waited,
-		TimedOut: refused && f.timeout, Unsure: writing && !refused, Err: f.err,
-	}
-}
-
 // Explain returns what an error proves. One that is no failure is an answer that
-// cannot be read.
+// cannot be read. A read has no effect, whatever became of it, and may be tried again
+// unless it is the statement that is wrong.
 func (c *conn) Explain(op string, err error, waited time.Duration, committing bool) *store.Error {
 	var f *failure
 	if !errors.As(err, &f) {
 		f = &failure{code: CodeError, err: err}
 	}
-	return f.storeError(op, committing, waited)
+	refused := f.certain || !committing && f.code != CodeError
+	return &store.Error{
+		Op: op, Code: f.code, Extended: f.code, Refused: refused, Waited: waited,
+		TimedOut: refused && f.timeout, Unsure: committing && !refused, Err: f.err,
+	}
 }

@@ -19,7 +19,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/contend/internal/store"
@@ -29,13 +34,20 @@ import (
 // metrics do not hang behind a cluster that has no leader.
 const probePatience = time.Second
 
-// A cluster is a database in the tables of one prefix.
+// A cluster is a database in the tables of one prefix. It sends requests to
+// whichever node is the leader.
 type cluster struct {
-	d       store.Discipline
-	program *store.Program
-	dialect store.Dialect
-	texts   []string // of the statements
-	client  *client
+	address  Address
+	d        store.Discipline
+	program  *store.Program
+	dialect  store.Dialect
+	texts    []string // of the statements
+	patience time.Duration
+	http     *http.Client
+
+	mu      sync.Mutex
+	first   string // the node that is tried first: the leader, as far as we know
+	version string // of the latest answer: "10"
 }
 
 // At is the database in the tables of the prefix that url, written as [Parse]
@@ -62,43 +74,55 @@ func newCluster(a Address, d store.Discipline, p *store.Program, patience time.D
 	dialect := store.Dialect{Parameter: "?", Prefix: a.Prefix + "_", Words: map[string]string{
 		"integer": "INTEGER", "id": "INTEGER PRIMARY KEY AUTOINCREMENT", "created": "", "lock": "",
 	}}
-	return &cluster{d: d, program: p, dialect: dialect, texts: p.Texts(dialect), client: newClient(a, patience, d.Pool+1)}
+	dialer := net.Dialer{Timeout: dialPatience}
+	return &cluster{
+		address: a, d: d, program: p, dialect: dialect, texts: p.Texts(dialect), patience: patience, first: a.Hosts[0],
+		http: &http.Client{
+			// No proxy: the nodes are where the address says.
+			Transport: &http.Transport{
+				DialContext: dialer.DialContext, MaxIdleConnsPerHost: d.Pool + 1,
+				IdleConnTimeout: time.Minute, DisableCompression: true,
+			},
+			// net/http would follow a redirected POST with a GET.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 }
 
 // Dial makes the right to a request. Of use Probe it creates the tables that are
 // missing.
 func (cl *cluster) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
-	c := &conn{cluster: cl, ctx: context.Background(), level: cl.client.address.Level}
+	c := &conn{cluster: cl, ctx: ctx, level: Linearizable}
 	switch use {
 	case store.Probe:
-		if err := cl.createTables(ctx); err != nil {
+		if err := c.createTables(); err != nil {
 			return nil, err
 		}
-		c.limit, c.level = probePatience, Weak
-	case store.Lab, store.Look:
-		c.ctx, c.level = ctx, Linearizable
+		c.ctx, c.limit, c.level = context.Background(), probePatience, Weak
+	case store.Requests, store.Session:
+		c.ctx, c.level = context.Background(), cl.address.Level
 	}
 	return c, nil
 }
 
 // createTables makes the tables that are not there yet. It writes only if there
 // is something to make, so that a node which joins does not burden the log.
-func (cl *cluster) createTables(ctx context.Context) error {
-	names := "'" + strings.Join(cl.program.TableNames(cl.dialect), "', '") + "'" // Parse has checked the prefix
-	results, f := cl.client.query(ctx, Linearizable, query{"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (" + names + ")"})
-	if f != nil {
-		return f.storeError("look for tables", false, 0)
+func (c *conn) createTables() error {
+	var have string
+	tables, names := c.cluster.program.Tables, c.cluster.program.QuotedTables(c.cluster.dialect) // Parse has checked the prefix
+	err := c.text("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("+names+")", func(s string) { have = s })
+	if err != nil {
+		return c.Explain("look for tables", err, 0, false)
 	}
-	var have int
-	if err := results[0].each(func(row []any) error { have = int(row[0].(int64)); return nil }); err != nil || have == len(cl.program.Tables) {
-		return err
+	if have == strconv.Itoa(len(tables)) {
+		return nil
 	}
 	var creates []query
-	for _, table := range cl.program.Tables {
-		creates = append(creates, query{cl.dialect.Spell(table.Create)})
+	for _, table := range tables {
+		creates = append(creates, query{c.cluster.dialect.Spell(table.Create)})
 	}
-	if _, f := cl.client.execute(ctx, creates...); f != nil {
-		return f.storeError("create tables", true, 0)
+	if _, err := c.send(true, creates...); err != nil {
+		return c.Explain("create tables", err, 0, true)
 	}
 	return nil
 }
@@ -111,17 +135,17 @@ func (cl *cluster) Absent(error) error { return nil }
 
 // Engine returns the engine and its version, as the cluster reports it: "rqlite 10".
 func (cl *cluster) Engine() string {
-	version := ""
-	cl.client.locked(func() { version = cl.client.version })
-	return strings.TrimSpace("rqlite " + version)
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return strings.TrimSpace("rqlite " + cl.version)
 }
 
 // String returns the address.
-func (cl *cluster) String() string { return cl.client.address.String() }
+func (cl *cluster) String() string { return cl.address.String() }
 
 // Close closes the idle connections.
 func (cl *cluster) Close() error {
-	cl.client.close()
+	cl.http.CloseIdleConnections()
 	return nil
 }
 
@@ -201,23 +225,21 @@ func (c *conn) run(q query, writes bool, read func(result) error) error {
 	return read(results[0])
 }
 
-func (c *conn) send(writes bool, queries ...query) (results []result, err error) {
+func (c *conn) send(writes bool, queries ...query) ([]result, error) {
 	ctx := c.ctx
 	if c.limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.limit)
 		defer cancel()
 	}
-	var f *failure
-	if writes {
-		results, f = c.cluster.client.execute(ctx, queries...)
-	} else {
-		results, f = c.cluster.client.query(ctx, c.level, queries...)
+	path, params := pathExecute, url.Values{}
+	if !writes {
+		path, params = pathQuery, url.Values{"level": {string(c.level)}}
 	}
-	if f != nil {
-		return nil, f
+	if len(queries) > 1 {
+		params.Set("transaction", "") // several writes are one Raft entry, and several reads see one snapshot
 	}
-	return results, nil
+	return c.cluster.send(ctx, path, params, queries)
 }
 
 // Idle reports whether no transaction is open.

@@ -63,7 +63,22 @@ func (w *waiter) next(s control, code int) bool {
 	if code&0xff == codeBusy && (s == commit || w.state != inside) {
 		return true
 	}
-	w.note(s, code == codeOK)
+	switch s {
+	case beginDeferred, beginImmediate, beginExclusive:
+		if code == codeOK && s == beginDeferred {
+			w.state = begun
+		} else if code == codeOK {
+			w.state = inside
+		}
+	case commit, rollback:
+		if code == codeOK {
+			w.state = outside
+		}
+	default: // even where it failed for another reason than a lock, it may have taken one before
+		if w.state == begun {
+			w.state = inside
+		}
+	}
 	return false
 }
 
@@ -80,25 +95,4 @@ func (w *waiter) sleep(start time.Time) bool {
 	}
 	time.Sleep(min(left, rand.N(longestSleep+1))) // chance only keeps those who wait out of step
 	return true
-}
-
-// note follows the transaction. A statement that failed for another reason than
-// a lock may have taken one before.
-func (w *waiter) note(s control, ok bool) {
-	switch s {
-	case beginDeferred, beginImmediate, beginExclusive:
-		if ok && s == beginDeferred {
-			w.state = begun
-		} else if ok {
-			w.state = inside
-		}
-	case commit, rollback:
-		if ok {
-			w.state = outside
-		}
-	default:
-		if w.state == begun {
-			w.state = inside
-		}
-	}
 }

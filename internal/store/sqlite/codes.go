@@ -70,9 +70,11 @@ const (
 )
 
 const (
-	codeOK     = 0
-	codeError  = 1 // a statement that SQLite does not take
-	codeMisuse = 21
+	codeOK      = 0
+	codeError   = 1 // a statement that SQLite does not take
+	codeCorrupt = 11
+	codeMisuse  = 21
+	codeNotADB  = 26
 )
 
 func refusal(code int) bool {

@@ -19,9 +19,14 @@ type conn struct {
 	sc       *sql.Conn // for setting up, and for texts that are no statement of the program
 	own      [controls]prepared
 	stmts    []prepared // by number; nil before the first use
-	room     room
 	waits    waiter
 	patience time.Duration // how long a statement waits for a lock, whoever does the waiting
+
+	// Where the statement in progress has its parameters and its row, so that it
+	// allocates neither. What they held stays there until the next one.
+	args   []sqldriver.NamedValue
+	row    []sqldriver.Value
+	values []any
 
 	defaultBusy store.Milliseconds // the driver's own busy_timeout, of use Look
 }
@@ -123,42 +128,45 @@ func (c *conn) runOnce(statement int, args []any, row func([]any) error) error {
 			return err
 		}
 	}
-	stmt, bound := c.stmts[statement], c.room.bind(args)
+	c.args = c.args[:0]
+	for i, arg := range args { // an int64 or a string, which need no conversion
+		c.args = append(c.args, sqldriver.NamedValue{Ordinal: i + 1, Value: arg})
+	}
 	if row == nil {
-		_, err := stmt.ExecContext(always, bound)
+		_, err := c.stmts[statement].ExecContext(always, c.args)
 		return err
 	}
-	rows, err := stmt.QueryContext(always, bound)
+	rows, err := c.stmts[statement].QueryContext(always, c.args)
 	if err != nil {
 		return err
 	}
-	err = c.room.each(rows, row)
+	err = c.each(rows, row)
 	if closed := rows.Close(); err == nil {
 		err = closed
 	}
 	return err
 }
 
-// Idle reports whether no transaction is open.
-func (c *conn) Idle() bool { return c.waits.state == outside || !c.inTransaction() }
-
-// inTransaction reports whether a transaction is open. Where the driver does not
+// Idle reports whether no transaction is open. Where the driver does not
 // pass sqlite3_get_autocommit on, it asks with a BEGIN: transactions do not
 // nest, so one fails inside another and changes nothing, and outside it takes
 // no lock (https://sqlite.org/lang_transaction.html).
-func (c *conn) inTransaction() bool {
-	if c.file.driver.autocommit == nil {
-		return c.exec(beginDeferred) != nil || c.exec(rollback) != nil
+func (c *conn) Idle() bool {
+	if c.waits.state == outside {
+		return true
 	}
-	open := true
+	if c.file.driver.autocommit == nil {
+		return c.exec(beginDeferred) == nil && c.exec(rollback) == nil
+	}
+	idle := false
 	_ = c.sc.Raw(func(raw any) error { // a connection that is lost is in doubt
-		open = !c.file.driver.autocommit(raw)
+		idle = c.file.driver.autocommit(raw)
 		return nil
 	})
-	if !open {
+	if idle {
 		c.waits.state = outside
 	}
-	return open
+	return idle
 }
 
 // Alive returns true: nobody is on the other side.
@@ -184,40 +192,21 @@ func (c *conn) Close() error {
 	return err
 }
 
-// A room is where a connection's statement in progress has its parameters and
-// its row, so that a statement allocates neither. What they held stays there
-// until the next one.
-type room struct {
-	args []sqldriver.NamedValue
-	row  []sqldriver.Value
-	any  []any
-}
-
-// bind lays args down in their order. An arg is an int64 or a string, which
-// need no conversion.
-func (r *room) bind(args []any) []sqldriver.NamedValue {
-	r.args = r.args[:0]
-	for i, arg := range args {
-		r.args = append(r.args, sqldriver.NamedValue{Ordinal: i + 1, Value: arg})
-	}
-	return r.args
-}
-
 // each reads rows to the end and calls row with each of them.
-func (r *room) each(rows sqldriver.Rows, row func([]any) error) error {
+func (c *conn) each(rows sqldriver.Rows, row func([]any) error) error {
 	n := len(rows.Columns()) // ncruces must be asked before the first row
-	r.row, r.any = slices.Grow(r.row[:0], n)[:n], slices.Grow(r.any[:0], n)[:n]
+	c.row, c.values = slices.Grow(c.row[:0], n)[:n], slices.Grow(c.values[:0], n)[:n]
 	for {
-		switch err := rows.Next(r.row); {
+		switch err := rows.Next(c.row); {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
 		}
-		for i, value := range r.row {
-			r.any[i] = value
+		for i, value := range c.row {
+			c.values[i] = value
 		}
-		if err := row(r.any); err != nil {
+		if err := row(c.values); err != nil {
 			return err
 		}
 	}

@@ -26,26 +26,28 @@ func (f *file) look(ctx context.Context) (_ *conn, err error) {
 			_ = c.Close()
 		}
 	}()
-	got, err := c.get(ctx, "busy_timeout")
-	if err != nil {
-		return nil, err
+	if err := c.sc.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&c.defaultBusy); err != nil {
+		return nil, describe("busy_timeout", err)
 	}
-	ms, err := strconv.ParseInt(got, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("busy_timeout: %w", err)
-	}
-	c.defaultBusy, c.patience = store.Milliseconds(ms), f.patience
+	c.patience = f.patience
 	return c, c.set(ctx, "busy_timeout", strconv.FormatInt(f.patience.Milliseconds(), 10))
 }
 
 // Examine fills in the driver's default busy_timeout, the version, what
-// integrity_check finds, and the journal mode. A rollback journal's mode is not
-// stored in the file; to a connection that has set none, all of them read DELETE.
-func (c *conn) Examine(facts *store.Facts) (err error) {
+// integrity_check finds, line by line, and the journal mode. A file that is too
+// damaged to be checked answers CORRUPT or NOTADB, which is a finding as well. A
+// rollback journal's mode is not stored in the file; to a connection that has set
+// none, all of them read DELETE.
+func (c *conn) Examine(facts *store.Facts) error {
 	facts.DefaultBusyTimeout = c.defaultBusy
 	facts.Engine = c.file.Engine()
-	if facts.Integrity, err = c.integrity(); err != nil {
-		return err
+	row := c.sc.QueryRowContext(always, "SELECT group_concat(integrity_check, char(10)) FROM pragma_integrity_check")
+	if err := row.Scan(&facts.Integrity); err != nil {
+		code := resultCode(err)
+		if code&0xff != codeCorrupt && code&0xff != codeNotADB {
+			return describe("integrity_check", err)
+		}
+		facts.Integrity = fmt.Sprintf("%s: %v", CodeName(code), err)
 	}
 	mode, err := c.get(always, "journal_mode")
 	if err != nil && facts.Integrity == "ok" {
@@ -53,37 +55,6 @@ func (c *conn) Examine(facts *store.Facts) (err error) {
 	}
 	facts.Journal = store.Journal(strings.ToUpper(mode))
 	return nil
-}
-
-// integrity returns the lines of PRAGMA integrity_check. A file that
-// is too damaged to be checked answers with an error, which is a finding as well.
-func (c *conn) integrity() (string, error) {
-	rows, err := c.sc.QueryContext(always, "PRAGMA integrity_check")
-	if err != nil {
-		return damage(err)
-	}
-	defer rows.Close()
-	var lines []string
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return "", err
-		}
-		lines = append(lines, line)
-	}
-	if err := rows.Err(); err != nil {
-		return damage(err)
-	}
-	return strings.Join(lines, "\n"), nil
-}
-
-// damage turns CORRUPT and NOTADB into what integrity_check would have returned.
-func damage(err error) (string, error) {
-	switch code := resultCode(err); code & 0xff {
-	case 11, 26:
-		return fmt.Sprintf("%s: %v", CodeName(code), err), nil
-	}
-	return "", describe("integrity_check", err)
 }
 
 // Settings returns journal_mode, synchronous and busy_timeout as SQLite spells

@@ -150,20 +150,16 @@ func (c *conn) setJournal(ctx context.Context, want store.Journal) error {
 // not have to win it first.
 func (c *conn) createTables(ctx context.Context) error {
 	var have int
-	names := "'" + strings.Join(c.file.program.TableNames(dialect), "', '") + "'" // the program's own words
+	names := c.file.program.QuotedTables(dialect)
 	err := c.sc.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("+names+")").Scan(&have)
 	if err != nil || have == len(c.file.program.Tables) {
 		return err
 	}
-	if _, err := c.sc.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
+	text := "BEGIN IMMEDIATE;\n"
 	for _, table := range c.file.program.Tables {
-		if _, err := c.sc.ExecContext(ctx, dialect.Spell(table.Create)); err != nil {
-			return err // dial throws the connection away, and the transaction with it
-		}
+		text += dialect.Spell(table.Create) + ";\n"
 	}
-	_, err = c.sc.ExecContext(ctx, "COMMIT")
+	_, err = c.sc.ExecContext(ctx, text+"COMMIT") // where it fails, dial throws the connection and its transaction away
 	return err
 }
 

@@ -125,8 +125,6 @@ func (f *file) String() string { return f.path }
 // Close frees what the connections shared.
 func (f *file) Close() error { return f.sql.Close() }
 
-const getVersion = "SELECT sqlite_version()" // touches no file
-
 // Version returns the version of the default driver's SQLite library, such as
 // "3.54.1", or "unknown".
 var Version = sync.OnceValue(func() string {
@@ -149,7 +147,7 @@ func VersionOf(driver string) (version string, err error) {
 		return "", fmt.Errorf("version of driver %s: %w", driver, err)
 	}
 	defer pool.Close()
-	if err := pool.QueryRow(getVersion).Scan(&version); err != nil {
+	if err := pool.QueryRow("SELECT sqlite_version()").Scan(&version); err != nil {
 		return "", fmt.Errorf("version of driver %s: %w", driver, err)
 	}
 	return version, nil
