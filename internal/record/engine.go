@@ -5,9 +5,11 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,45 +76,30 @@ type job struct {
 	setup      *run.Setup
 	arm, trial string
 	in         *Place
+	turn       int // of the trial in its arm
 }
 
 // jobs returns the recordings that x asks for, in order. The trials of an arm
 // take turns, and so do the places, so that what changes on the machine meets
 // all of them; of an interleaved experiment, the arms do so too.
 func jobs(x *experiment.Experiment, places []Place) (all []job) {
-	add := func(arm *experiment.Arm, k, repeat int) {
-		t := &arm.Trials[k]
-		key := t.Setup.Key()
-		for i := range places {
-			if p := &places[i]; p.refusal(arm) == "" {
-				all = append(all, job{experiment.Take{Setup: key, Repeat: repeat + 1, Place: p.Name}, &t.Setup, arm.Name, t.Name, p})
-			}
-		}
-	}
-	var repeats, trials int
 	for i := range x.Arms {
 		arm := &x.Arms[i]
-		repeats, trials = max(repeats, arm.Repeats, 1), max(trials, len(arm.Trials))
-		if x.Interleaved {
-			continue
-		}
 		for repeat := range max(arm.Repeats, 1) {
 			for k := range arm.Trials {
-				add(arm, k, repeat)
-			}
-		}
-	}
-	if !x.Interleaved {
-		return all
-	}
-	for repeat := range repeats {
-		for k := range trials {
-			for i := range x.Arms {
-				if arm := &x.Arms[i]; repeat < max(arm.Repeats, 1) && k < len(arm.Trials) {
-					add(arm, k, repeat)
+				t := &arm.Trials[k]
+				key := t.Setup.Key()
+				for p := range places {
+					if place := &places[p]; place.refusal(arm) == "" {
+						take := experiment.Take{Setup: key, Repeat: repeat + 1, Place: place.Name}
+						all = append(all, job{take, &t.Setup, arm.Name, t.Name, place, k})
+					}
 				}
 			}
 		}
+	}
+	if x.Interleaved {
+		slices.SortStableFunc(all, func(a, b job) int { return cmp.Or(cmp.Compare(a.Repeat, b.Repeat), cmp.Compare(a.turn, b.turn)) })
 	}
 	return all
 }
@@ -183,4 +170,46 @@ func (e *Engine) observe(p Progress) {
 		p.Behind = e.plan.behind
 		e.Observe(p)
 	}
+}
+
+// A plan is how long a run is expected to take, and how much of that is over. It is
+// for people who wait, and decides nothing.
+type plan struct {
+	shares map[experiment.Take]float64 // of the whole, for each different recording
+	extra  float64                     // of each recording that the evidence may add
+	takes  time.Duration
+	behind float64 // from 0 to 1
+
+	recordings int // at most
+}
+
+// newPlan shares out what each experiment takes among its recordings. A recording that
+// several experiments ask for is made, and counted, once.
+func newPlan(experiments []experiment.Experiment, places []Place) plan {
+	p := plan{shares: map[experiment.Take]float64{}}
+	var seconds float64
+	for i := range experiments {
+		x := &experiments[i]
+		all := jobs(x, places)
+		whole := max(x.Takes, time.Second).Seconds()
+		each := whole * float64(len(places)) / float64(max(len(all)+x.MaxExtra, 1))
+		for _, j := range all {
+			if _, counted := p.shares[j.Take]; !counted {
+				p.shares[j.Take] = each + j.in.Overhead.Seconds()/float64(max(x.Abreast, 1))
+				seconds += p.shares[j.Take]
+			}
+		}
+		if n := x.MaxExtra; n > 0 {
+			p.extra = whole / float64(len(all)+n)
+			seconds += p.extra * float64(n)
+			p.recordings += n
+		}
+	}
+	p.extra /= seconds
+	p.recordings += len(p.shares)
+	for t := range p.shares {
+		p.shares[t] /= seconds
+	}
+	p.takes = time.Duration(seconds * float64(time.Second))
+	return p
 }

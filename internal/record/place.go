@@ -60,18 +60,18 @@ func Refusal(x *experiment.Experiment, places []Place) string {
 func skipped(x *experiment.Experiment, places []Place) []run.Skipped {
 	all := []run.Skipped{}
 	for i := range places {
-		first := len(all)
+		place := places[i].Name
 		for k := range x.Arms {
 			why := places[i].refusal(&x.Arms[k])
 			if why == "" {
 				continue
 			}
-			at := slices.IndexFunc(all[first:], func(s run.Skipped) bool { return s.Reason == why })
+			at := slices.IndexFunc(all, func(s run.Skipped) bool { return s.Place == place && s.Reason == why })
 			if at < 0 {
-				at = len(all) - first
-				all = append(all, run.Skipped{Place: places[i].Name, Reason: why})
+				at = len(all)
+				all = append(all, run.Skipped{Place: place, Reason: why})
 			}
-			all[first+at].Arms = append(all[first+at].Arms, x.Arms[k].Name)
+			all[at].Arms = append(all[at].Arms, x.Arms[k].Name)
 		}
 	}
 	return all

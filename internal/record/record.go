@@ -52,25 +52,26 @@ func (rec *recorder) run(ctx context.Context) {
 	if err := rec.fill(ctx); err != nil {
 		rec.recording.Err = err.Error()
 	}
-	settle(rec.recording)
-	if err := rec.store(); err != nil {
-		rec.recording.Err = cmp.Or(rec.recording.Err, err.Error())
-	}
-	e.mu.Lock()
-	e.plan.over(rec.take)
-	e.mu.Unlock()
-	rec.observe("recorded")
-}
-
-// settle puts all times on the wall clock, as they will be read back: the monotonic
-// clock ends with the process, and the distance of two times must not.
-func settle(r *run.Recording) {
+	// All times are put on the wall clock, as they will be read back: the monotonic
+	// clock ends with the process, and the distance of two times must not.
+	r := rec.recording
 	started := r.Started
 	r.Started = started.Round(0)
 	for i := range r.Faults {
 		event := &r.Faults[i]
 		event.From, event.To = r.Started.Add(event.From.Sub(started)), r.Started.Add(event.To.Sub(started))
 	}
+	if err := rec.store(); err != nil {
+		r.Err = cmp.Or(r.Err, err.Error())
+	}
+	share, planned := e.plan.shares[rec.take]
+	if !planned {
+		share = e.plan.extra
+	}
+	e.mu.Lock()
+	e.plan.behind += share
+	e.mu.Unlock()
+	rec.observe("recorded")
 }
 
 func (rec *recorder) observe(phase string) {

@@ -164,7 +164,9 @@ func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *ru
 	answer, err := p.do(ctx, a, request, left)
 	switch {
 	case err == nil:
-		take(e, answer)
+		e.Outcome, e.Code, e.Extended, e.Open = answer.Outcome, answer.Code, answer.Extended, answer.Open
+		e.Got, e.Frames, e.Checkpointed = value(answer.Value), value(answer.Frames), value(answer.Checkpointed)
+		e.Blocked = answer.Blocked != nil && *answer.Blocked
 	case ctx.Err() != nil:
 		e.Code = nodeapi.CodeClientTimeout
 	default:
@@ -173,13 +175,6 @@ func (p *player) act(ctx context.Context, i int, step *run.Step, a *actor, e *ru
 	if thing, reads := strings.CutPrefix(step.Do, "read-"); reads && e.Got.Valid {
 		a.read[thing+" "+step.Name] = e.Got.Int64
 	}
-}
-
-// take fills in what an answer says.
-func take(e *run.StepEvent, a nodeclient.Reply) {
-	e.Outcome, e.Code, e.Extended, e.Open = a.Outcome, a.Code, a.Extended, a.Open
-	e.Got, e.Frames, e.Checkpointed = value(a.Value), value(a.Frames), value(a.Checkpointed)
-	e.Blocked = a.Blocked != nil && *a.Blocked
 }
 
 func value(n *int64) history.Value {

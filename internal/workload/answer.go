@@ -27,8 +27,9 @@ func (c *Call) Answer(status, attempts int, body []byte) {
 		op.Node = a.Container
 	}
 	if status == http.StatusOK {
-		if err == nil && a.confirms(op) {
-			op.Outcome, op.Value = history.OK, a.result(op.Func)
+		value, confirmed := a.confirms(op)
+		if err == nil && confirmed {
+			op.Outcome, op.Value = history.OK, value
 		} else {
 			op.Code = nodeapi.CodeBadAnswer
 		}
@@ -90,41 +91,25 @@ func unmarshal(body []byte) (answer, error) {
 	return a, nil
 }
 
-// confirms reports whether a is a whole success that speaks of op and not of
-// some other call: answers can be mixed up on the way.
-func (a *answer) confirms(op *history.Op) bool {
+// confirms returns the number that a carries as an answer to op, and whether a is a
+// whole success that speaks of op and not of some other call: answers can be mixed up
+// on the way.
+func (a *answer) confirms(op *history.Op) (value history.Value, ok bool) {
 	switch op.Func {
 	case history.Increment:
-		return a.Success && a.Value != absent
+		return history.Some(a.Value), a.Success && a.Value != absent
 	case history.Write, history.Reserve:
-		return a.Success && a.ID != absent
+		return history.Some(a.ID), a.Success && a.ID != absent
 	case history.Cancel:
-		return a.Success && strconv.FormatInt(a.ID, 10) == op.Key
+		return value, a.Success && strconv.FormatInt(a.ID, 10) == op.Key
 	case history.Read:
-		return a.Key == op.Key && a.Value != absent
+		return history.Some(a.Value), a.Key == op.Key && a.Value != absent
 	case history.Purchase:
-		return a.Success && a.Item == op.Key && a.Left != absent
+		return history.Some(a.Left), a.Success && a.Item == op.Key && a.Left != absent
 	case history.Transfer:
-		return a.Success && a.From == op.Key && a.To == op.To && a.Amount == op.Amount
+		return value, a.Success && a.From == op.Key && a.To == op.To && a.Amount == op.Amount
 	case history.Total:
-		return op.Key == balances && a.Total != absent && a.Accounts != absent
-	default:
-		return false
+		return history.Some(a.Total), op.Key == balances && a.Total != absent && a.Accounts != absent
 	}
-}
-
-// result returns the number that a confirming answer to function carries.
-func (a *answer) result(function string) history.Value {
-	switch function {
-	case history.Increment, history.Read:
-		return history.Some(a.Value)
-	case history.Write, history.Reserve:
-		return history.Some(a.ID)
-	case history.Purchase:
-		return history.Some(a.Left)
-	case history.Total:
-		return history.Some(a.Total)
-	default:
-		return history.Value{}
-	}
+	return value, false
 }

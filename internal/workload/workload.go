@@ -10,7 +10,7 @@ package workload
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 
 	"example.com/contend/history"
@@ -55,53 +55,54 @@ func Marshal(w Workload) ([]byte, error) { return workloads.Marshal(w) }
 // Unmarshal reads what Marshal writes.
 func Unmarshal(data []byte) (Workload, error) { return workloads.Unmarshal(data) }
 
-// A pair is the two parts of a [Mix] or of [Roles] as JSON has them.
+// A pair is a [Mix] or [Roles] as JSON has them.
 type pair struct {
-	Share int             `json:"share,omitempty"`
-	First int             `json:"first,omitempty"`
-	A     json.RawMessage `json:"a"`
-	B     json.RawMessage `json:"b"`
+	Share int  `json:"share,omitempty"`
+	First int  `json:"first,omitempty"`
+	A     part `json:"a"`
+	B     part `json:"b"`
 }
 
-func marshalPair(p pair, a, b Workload) (data []byte, err error) {
-	if p.A, err = Marshal(a); err != nil {
-		return nil, err
-	}
-	if p.B, err = Marshal(b); err != nil {
-		return nil, err
-	}
-	return json.Marshal(p)
+// A part is a workload in JSON as [Marshal] writes it.
+type part struct{ Workload }
+
+// MarshalJSON writes what UnmarshalJSON reads.
+func (p part) MarshalJSON() ([]byte, error) { return Marshal(p.Workload) }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *part) UnmarshalJSON(data []byte) (err error) {
+	p.Workload, err = Unmarshal(data)
+	return err
 }
 
-func unmarshalPair(data []byte) (p pair, a, b Workload, err error) {
-	if err := json.Unmarshal(data, &p); err != nil {
-		return p, nil, nil, err
+func unmarshalPair(data []byte) (p pair, err error) {
+	err = json.Unmarshal(data, &p)
+	if err == nil && (p.A.Workload == nil || p.B.Workload == nil) {
+		err = errors.New("want two workloads, a and b")
 	}
-	if a, err = Unmarshal(p.A); err == nil {
-		b, err = Unmarshal(p.B)
-	}
-	if err == nil && (a == nil || b == nil) {
-		err = fmt.Errorf("want two workloads, a and b")
-	}
-	return p, a, b, err
+	return p, err
 }
 
 // MarshalJSON writes both parts, each as [Marshal] does.
-func (w Mix) MarshalJSON() ([]byte, error) { return marshalPair(pair{Share: w.Share}, w.A, w.B) }
+func (w Mix) MarshalJSON() ([]byte, error) {
+	return json.Marshal(pair{Share: w.Share, A: part{w.A}, B: part{w.B}})
+}
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (w *Mix) UnmarshalJSON(data []byte) error {
-	p, a, b, err := unmarshalPair(data)
-	*w = Mix{A: a, B: b, Share: p.Share}
+	p, err := unmarshalPair(data)
+	*w = Mix{A: p.A.Workload, B: p.B.Workload, Share: p.Share}
 	return err
 }
 
 // MarshalJSON writes both parts, each as [Marshal] does.
-func (w Roles) MarshalJSON() ([]byte, error) { return marshalPair(pair{First: w.First}, w.A, w.B) }
+func (w Roles) MarshalJSON() ([]byte, error) {
+	return json.Marshal(pair{First: w.First, A: part{w.A}, B: part{w.B}})
+}
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (w *Roles) UnmarshalJSON(data []byte) error {
-	p, a, b, err := unmarshalPair(data)
-	*w = Roles{First: p.First, A: a, B: b}
+	p, err := unmarshalPair(data)
+	*w = Roles{First: p.First, A: p.A.Workload, B: p.B.Workload}
 	return err
 }

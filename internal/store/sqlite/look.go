@@ -16,21 +16,21 @@ import (
 
 // look makes a connection that has patience and else the driver's own settings.
 // It belongs to this file's SQLite, so that closing it drops nobody's locks.
-func (f *file) look(ctx context.Context) (_ *conn, err error) {
+func (f *file) look(ctx context.Context) (*conn, error) {
 	c, err := f.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = c.Close()
-		}
-	}()
-	if err := c.sc.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&c.defaultBusy); err != nil {
-		return nil, describe("busy_timeout", err)
-	}
 	c.patience = f.patience
-	return c, c.set(ctx, "busy_timeout", strconv.FormatInt(f.patience.Milliseconds(), 10))
+	if err = c.sc.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&c.defaultBusy); err != nil {
+		err = describe("busy_timeout", err)
+	} else {
+		err = c.set(ctx, "busy_timeout", strconv.FormatInt(f.patience.Milliseconds(), 10))
+	}
+	if err != nil {
+		_ = c.Close()
+	}
+	return c, err
 }
 
 // Examine fills in the driver's default busy_timeout, the version, what
