@@ -2,10 +2,13 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 )
 
@@ -105,4 +108,131 @@ func pick[T any](o Options, whole, quick T) T {
 		return quick
 	}
 	return whole
+}
+
+// Figures that several experiments take from their recordings.
+var (
+	successRate = experiment.Figure{Name: "success rate", Unit: "%", Of: func(r *run.Recording) (percent float64, ok bool) {
+		n := r.Counts()
+		return 100 * float64(n.OK) / float64(max(n.Total, 1)), n.Total > 0
+	}}
+	// errorRate is the rest: to its client an answer that did not come is an error,
+	// whether or not the request took effect.
+	errorRate = experiment.Figure{Name: "error rate", Unit: "%", Of: func(r *run.Recording) (percent float64, ok bool) {
+		percent, ok = successRate.Of(r)
+		return 100 - percent, ok
+	}}
+	meanWait  = waitFigure("mean wait", func(s measure.Summary) float64 { return s.Mean })
+	tailWait  = waitFigure("wait of the slowest in a hundred", func(s measure.Summary) float64 { return s.P99 })
+	worstWait = waitFigure("worst wait", func(s measure.Summary) float64 { return s.Max })
+	// attemptsPerSuccess is what a success costs the database: all attempts of the
+	// nodes count, those for requests that failed in the end included.
+	attemptsPerSuccess = experiment.Figure{Name: "attempts per success", Of: func(r *run.Recording) (attempts float64, ok bool) {
+		_, _, tries := r.Codes()
+		n := r.Counts().OK
+		return float64(tries) / float64(max(n, 1)), n > 0
+	}}
+	fairness = experiment.Figure{Name: "least share over greatest", Of: func(r *run.Recording) (share float64, ok bool) {
+		return measure.Fairness(r.Ops), r.Counts().OK > 0
+	}}
+)
+
+// waitFigure is a figure of the waits of all clients, in ms, whatever came of their requests.
+func waitFigure(name string, of func(measure.Summary) float64) experiment.Figure {
+	return experiment.Figure{Name: name, Unit: "ms", Of: func(r *run.Recording) (ms float64, ok bool) {
+		s := measure.Latency(r.Ops)
+		return of(s), s.Count > 0
+	}}
+}
+
+// rateOf is how many of the ops that match succeed a second while the load lasts. What is done
+// after its end does not count, for then fewer and fewer clients are left to contend.
+func rateOf(name string, match func(*history.Op) bool) experiment.Figure {
+	return experiment.Figure{Name: name, Unit: "1/s", Of: func(r *run.Recording) (perSecond float64, ok bool) {
+		n, lasts := 0, r.Setup.Load.Duration
+		for _, op := range r.ClientOps() {
+			if match(&op) {
+				ok = true
+				if op.Outcome == history.OK && op.Returned <= lasts {
+					n++
+				}
+			}
+		}
+		return float64(n) / lasts.Seconds(), ok
+	}}
+}
+
+// planned is how many requests the load was to send.
+func planned(r *run.Recording) int64 { return int64(r.Counts().Total + r.Unsent) }
+
+// failures is how many of the planned requests did not take effect, as far as is known.
+func failures(r *run.Recording) check.Range {
+	planned, ok := planned(r), r.Succeeded()
+	return check.Range{Min: planned - ok.Max, Max: planned - ok.Min}
+}
+
+// withCode is how many of the planned requests ended with one of codes, as far as is known.
+func withCode(r *run.Recording, codes ...string) check.Range {
+	var n int64
+	for _, op := range r.ClientOps() {
+		if slices.Contains(codes, op.Code) {
+			n++
+		}
+	}
+	ok := r.Succeeded()
+	return check.Range{Min: n, Max: n + ok.Max - ok.Min}
+}
+
+// A pair is two recordings of one repeat, made one right after the other.
+type pair struct{ base, other *run.Recording }
+
+// pairs returns the repeats in which a recording of each of two trials has an op.
+func pairs(base, other *run.TrialEvidence) (all []pair) {
+	for _, a := range base.Recordings {
+		for _, b := range other.Recordings {
+			if a.Repeat == b.Repeat && a.Told() && b.Told() {
+				all = append(all, pair{a, b})
+			}
+		}
+	}
+	return all
+}
+
+// ratios returns how many times as great the figure is in the other recording, pair by
+// pair: what the machine did to both of a pair is not in it.
+func ratios(all []pair, f experiment.Figure) measure.Spread {
+	var ratios []float64
+	for _, p := range all {
+		a, known := f.Of(p.base)
+		b, alsoKnown := f.Of(p.other)
+		if known && alsoKnown && a > 0 {
+			ratios = append(ratios, b/a)
+		}
+	}
+	return measure.SpreadOf(ratios)
+}
+
+// exact is a point of a chart that is no median: n is what it counts.
+func exact(x, y float64, n int) run.Point { return run.Point{X: x, Y: y, Low: y, High: y, Count: n} }
+
+// claimed is what the source says, as a line of a chart.
+func claimed(name string, points ...run.Point) run.Series {
+	return run.Series{Name: name, Claimed: true, Points: points}
+}
+
+// figureBars returns a plot with a group of bars for each arm that matches, and
+// in it one for each figure, taken over all of the arm's recordings.
+func figureBars(title string, y run.Axis, match func(*run.Evidence) bool, figures ...experiment.Figure) experiment.Plot {
+	return func(arms []run.Evidence) run.Chart {
+		arms = slices.DeleteFunc(slices.Clone(arms), func(e run.Evidence) bool { return !match(&e) })
+		c := run.Chart{Kind: run.ChartBars, Title: title, Y: y}
+		for _, f := range figures {
+			for i := range arms {
+				if s := arms[i].Trials[0].Spread(f.Of); s.Count > 0 {
+					c.Add(f.Name, run.Point{X: float64(i + 1), Y: s.Median, Low: s.Min, High: s.Max, Count: s.Count, Label: arms[i].Arm})
+				}
+			}
+		}
+		return c
+	}
 }

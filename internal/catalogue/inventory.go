@@ -79,6 +79,11 @@ const (
 // looks is a look at the stock.
 func (a actor) looks() run.Step { return a.asks(nodeapi.DoReadStock, item) }
 
+// stockScene is a scene between two looks of container C.
+func stockScene(name string, lines ...[]run.Step) *run.Scene {
+	return scene(name, line(fiftyInStock, containerC.looks()), slices.Concat(lines...), line(allIsWell, containerC.looks()))
+}
+
 // sells sets the stock to n less than what a has last read of it.
 func (a actor) sells(n int64) run.Step { return a.changes(nodeapi.DoSetStock, item, -n) }
 
@@ -92,67 +97,55 @@ var (
 // sales play the scenario in the ways in which it can go.
 var sales = []play{
 	// To the letter: both look within a transaction, A commits, and B's snapshot is stale.
-	{"scene", store.Deferred, 5000, store.WAL, run.Begin{}, inOrder, scene("B's snapshot is stale",
-		line(fiftyInStock, containerC.looks()),
+	{"scene", store.Deferred, 5000, store.WAL, run.Begin{}, inOrder, stockScene("B's snapshot is stale",
 		line(aLooks, containerA.does(nodeapi.DoBeginDeferred), containerA.looks()),
 		line(bLooks, containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
 		line(aSells, containerA.sells(10), containerA.does(nodeapi.DoCommit)),
 		line(bIsRefused, containerB.sells(5)),
 		line(bRetries, containerB.does(nodeapi.DoRollback), containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
 		line(bSells, containerB.sells(5), containerB.does(nodeapi.DoCommit)),
-		line(allIsWell, containerC.looks()),
 	)},
 	// The same in a rollback journal: A cannot commit before B, which has read, lets go.
 	// A's look waits for its own COMMIT, so that the COMMIT is done when B retries.
-	{"scene", store.Deferred, 5000, store.Delete, run.Begin{}, inOrder, scene("A's COMMIT waits for B",
-		line(fiftyInStock, containerC.looks()),
+	{"scene", store.Deferred, 5000, store.Delete, run.Begin{}, inOrder, stockScene("A's COMMIT waits for B",
 		line(aLooks, containerA.does(nodeapi.DoBeginDeferred), containerA.looks()),
 		line(bLooks, containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
 		line(aSells, containerA.sells(10), apart(containerA.does(nodeapi.DoCommit))),
 		line(bIsRefused, containerB.sells(5), containerB.does(nodeapi.DoRollback), containerA.looks()),
 		line(bRetries, containerB.does(nodeapi.DoBeginDeferred), containerB.looks()),
 		line(bSells, containerB.sells(5), containerB.does(nodeapi.DoCommit)),
-		line(allIsWell, containerC.looks()),
 	)},
 	// Both take the write lock before they look, so B looks when A is done.
-	{"scene", store.Immediate, 5000, store.WAL, run.Begin{}, inOrderLate, scene("B waits at BEGIN before it looks",
-		line(fiftyInStock, containerC.looks()),
+	{"scene", store.Immediate, 5000, store.WAL, run.Begin{}, inOrderLate, stockScene("B waits at BEGIN before it looks",
 		line(aLooks, containerA.does(nodeapi.DoBeginImmediate), containerA.looks()),
 		line(bLooks, apart(containerB.does(nodeapi.DoBeginImmediate))),
 		line(aSells, containerA.sells(10), containerA.does(nodeapi.DoCommit)),
 		line(bSells, containerB.looks(), containerB.sells(5), containerB.does(nodeapi.DoCommit)),
-		line(allIsWell, containerC.looks()),
 	)},
 	// Both look first, and only write in a transaction. B is not patient, is refused at
 	// BEGIN, and looks again.
-	{"scene", store.Separate, 0, store.WAL, run.Begin{}, inOrder, scene("B looks first and is refused at BEGIN",
-		line(fiftyInStock, containerC.looks()),
+	{"scene", store.Separate, 0, store.WAL, run.Begin{}, inOrder, stockScene("B looks first and is refused at BEGIN",
 		line(aLooks, containerA.looks()),
 		line(bLooks, containerB.looks()),
 		line(aSells, containerA.does(nodeapi.DoBeginImmediate), containerA.sells(10)),
 		line(bIsRefused, containerB.does(nodeapi.DoBeginImmediate)),
 		line(bRetries, containerA.does(nodeapi.DoCommit), containerB.looks()),
 		line(bSells, containerB.does(nodeapi.DoBeginImmediate), containerB.sells(5), containerB.does(nodeapi.DoCommit)),
-		line(allIsWell, containerC.looks()),
 	)},
 	// The same with patience. B waits until A is done, and then writes what it has made
 	// of its old look.
-	{"scene", store.Separate, 5000, store.WAL, run.Begin{}, saleLost, scene("B looks first and waits at BEGIN",
-		line(fiftyInStock, containerC.looks()),
+	{"scene", store.Separate, 5000, store.WAL, run.Begin{}, saleLost, stockScene("B looks first and waits at BEGIN",
 		line(aLooks, containerA.looks()),
 		line(bLooks, containerB.looks()),
 		line(aSells, containerA.does(nodeapi.DoBeginImmediate), containerA.sells(10)),
 		line(bIsRefused, apart(containerB.does(nodeapi.DoBeginImmediate)), containerA.does(nodeapi.DoCommit), containerB.sells(5), containerB.does(nodeapi.DoCommit)),
-		line(allIsWell, containerC.looks()),
 	)},
 	// Nobody holds a lock for longer than a statement, so nobody is refused.
-	{"scene without a transaction", store.Separate, 5000, store.WAL, run.Begin{}, saleLost, scene("nobody begins a transaction",
-		line(fiftyInStock, containerC.looks()),
+	{"scene without a transaction", store.Separate, 5000, store.WAL, run.Begin{}, saleLost, stockScene("nobody begins a transaction",
 		line(aLooks, containerA.looks()),
 		line(bLooks, containerB.looks()),
 		line(aSells, containerA.sells(10)),
 		line(bIsRefused, containerB.sells(5)),
-		line(allIsWell, containerC.looks()),
 	)},
 }
 

@@ -266,23 +266,17 @@ func waitForEachOther(r *run.Recording) experiment.Judgement {
 	return judged(check.Refuted, "one waits at most", "no two statements of different containers were waiting at the same time")
 }
 
-// moneyIsWrong judges a scene by what its containers know, and a load by
-// package check.
+// moneyIsWrong judges a load by package check, and a scene by comparing every balance and the
+// payment history with the payments that were acknowledged.
 func moneyIsWrong(r *run.Recording) experiment.Judgement {
-	if r.Setup.Scene != nil {
-		return booksAreWrong(r)
+	if r.Setup.Scene == nil {
+		b := r.Bank()
+		j := experiment.Judgement{Verdict: b.Verdict.Not(), Reason: b.Reason, Witness: b.Witnesses}
+		if b.Initial.Valid && b.Final.Valid {
+			j.Measured = fmt.Sprintf("%d of %d in the end, %d of %d reads wrong", b.Final.Int64, b.Initial.Int64, b.Wrong, b.Totals)
+		}
+		return j
 	}
-	b := r.Bank()
-	j := experiment.Judgement{Verdict: b.Verdict.Not(), Reason: b.Reason, Witness: b.Witnesses}
-	if b.Initial.Valid && b.Final.Valid {
-		j.Measured = fmt.Sprintf("%d of %d in the end, %d of %d reads wrong", b.Final.Int64, b.Initial.Int64, b.Wrong, b.Totals)
-	}
-	return j
-}
-
-// booksAreWrong compares every balance and the history with the payments that
-// were acknowledged.
-func booksAreWrong(r *run.Recording) experiment.Judgement {
 	if why := unplayed(r); why != "" {
 		return experiment.Judgement{Reason: why}
 	}

@@ -21,7 +21,7 @@ func scale(o Options) experiment.Experiment {
 	nodesAxis := run.Axis{Label: "nodes", Log: true}
 	return experiment.Experiment{
 		Name:     "scale",
-		Question: "Of 16 clients who never rest, how much more is done by two, four and eight nodes than by one, each with one connection to the database?",
+		Question: "In a closed loop of 16 clients, how much more do two, four and eight nodes do than one, each with one connection to the database?",
 		Claims:   scaleClaims,
 		Arms:     scaleArms(o),
 		Figures:  []experiment.Figure{doneRate, errorRate, fairness, worstWait, waitedForLock},

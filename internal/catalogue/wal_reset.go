@@ -22,26 +22,20 @@ const OldEngine = "old-engine"
 // walReset shows the WAL-reset bug, and that the engine of this program does
 // not have it (https://sqlite.org/wal.html#walresetbug).
 //
-// A checkpoint reads the wal-index header, which says that the WAL has N
-// frames, and then how many of them are in the database already, nBackfill.
-// Between the two, a commit on another connection may find all N there and
-// restart the WAL: it sets nBackfill to 0 and writes its own frames from the
-// beginning. The checkpoint then takes the N frames that are no more for work
-// to be done, and in the end sets nBackfill to N. As soon as the new WAL has
-// just as many frames, everybody takes all of them for checkpointed and the next
-// commit restarts the WAL over them, though none was ever copied; where it has
-// grown beyond N first, the next checkpoint copies only what follows, which may
-// leave half of a transaction in the file. Since 3.51.3 a checkpoint looks,
-// once it holds the lock that bars a restart, whether the header's salts are
-// still those that it has read.
+// A checkpoint reads the wal-index header, which says that the WAL has N frames, and then how
+// many of them are in the database already, nBackfill. Between the two, a commit on another
+// connection may find all N there and restart the WAL: it sets nBackfill to 0 and writes its own
+// frames from the beginning. The checkpoint then copies nothing that counts, and sets nBackfill to
+// N. As soon as the new WAL has N frames, they pass for checkpointed and the next commit restarts
+// the WAL over them, though none was ever copied; where it has grown beyond N first, the next
+// checkpoint copies only what follows, which may leave half of a transaction in the file. Since
+// 3.51.3 a checkpoint compares the header's salts once it holds the lock that bars a restart.
 //
-// The stretch between the two reads is tens of nanoseconds long, so it takes
-// many tries. Hence a node that keeps checkpointing, PASSIVE, because the other
-// modes bar writers before they read the header; hence few clients and small
-// writes, so that most commits find the WAL checkpointed to its end and restart
-// it; and hence synchronous=OFF, for an fsync takes as long as hundreds of tries.
-// NORMAL loses writes as well, only more rarely. No machine crashes here, and
-// synchronous decides about nothing else.
+// Tens of nanoseconds lie between the two reads, so it takes many tries: a node that keeps
+// checkpointing, PASSIVE, because the other modes bar writers before they read the header; few
+// clients and small writes, so that most commits find the WAL checkpointed to its end and restart
+// it; and synchronous=OFF, for an fsync takes as long as hundreds of tries. NORMAL loses writes
+// too, more rarely. No machine crashes here, so synchronous decides about nothing else.
 func walReset(o Options) experiment.Experiment {
 	return experiment.Experiment{
 		Name:     "wal-reset",
@@ -144,9 +138,8 @@ func (h harm) String() string {
 	return text
 }
 
-// anyHarm holds where any recording shows harm, and is refuted where each shows
-// that there is none: whether it happens is the question, and chance says in
-// which of them.
+// anyHarm holds where any recording shows harm, and is refuted where each shows that there is
+// none: chance says in which recordings it happens.
 func anyHarm(e *run.Evidence) experiment.Judgement {
 	var j experiment.Judgement
 	var said []string

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -118,7 +119,17 @@ func filesWith(t *testing.T, dir, text string) (found []string) {
 // The help names every rung that there can be.
 func TestHelpNamesEveryRung(t *testing.T) {
 	help := newCompareCommand(streams{}).Long
-	all := ladder.Names(run.Ladder{Driver: store.Modernc, Mixed: []string{"a", "b"}})
+	x, err := ladder.New(run.Ladder{
+		Nodes: 4, Driver: store.Modernc, Mixed: []string{"a", "b"}, Workloads: ladder.Workloads(), Clients: []int{1},
+		Lasts: time.Second, Expect: ladder.DefaultExpect,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, arm := range x.Arms {
+		all = append(all, arm.Name)
+	}
 	for _, server := range []string{ladder.Postgres, ladder.Given, ladder.Rqlite} {
 		all = append(all, ladder.Of(server)...)
 	}

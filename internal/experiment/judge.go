@@ -179,7 +179,11 @@ func find(claim Claim, expected run.Expectation, e *run.Evidence) (f run.Finding
 			f.Verdict, f.Reason = check.Inconclusive, fmt.Sprintf("the check panicked: %v", p)
 		}
 	}()
-	if why := silent(e); why != "" {
+	told, why := false, "no request was sent"
+	for r := range e.All {
+		told, why = told || r.Told(), cmp.Or(r.Err, why)
+	}
+	if !told {
 		f.Reason = why
 		return f
 	}
@@ -188,20 +192,6 @@ func find(claim Claim, expected run.Expectation, e *run.Evidence) (f run.Finding
 	f.Noise = j.Noise && j.Verdict == check.Inconclusive
 	f.Witness = append(f.Witness, j.Witness...)
 	return f
-}
-
-// silent says why the evidence has nothing in it; empty where it has.
-func silent(e *run.Evidence) string {
-	why := "no request was sent"
-	for r := range e.All {
-		if r.Told() {
-			return ""
-		}
-		if r.Err != "" {
-			why = r.Err
-		}
-	}
-	return why
 }
 
 // steps turns the events of a scene into the steps of the document.

@@ -16,14 +16,6 @@ const (
 	seldom     = 100 // a rung refuses little if it does so at most once for as many ok ops
 )
 
-// Names of the rungs that an advice is about.
-const (
-	immediateName = "immediate"
-	queueName     = "queue"
-	singleName    = "single-writer"
-	mixedName     = "mixed-drivers"
-)
-
 // Advise says in plain words what a comparison comes to, the most important
 // first, and in at most eight pieces of advice. Each has the figures beside it
 // that it rests on, and goes no further than these: where one is missing, so is
@@ -172,7 +164,7 @@ func (a *adviser) further() (advice run.Advice) {
 				perSecond(top(at).Rate), next.Called, perSecond(top(next).Rate), at.Called, perSecond(lowestUnmet(at).Rate)),
 				stepLine(at, top(at)), stepLine(at, lowestUnmet(at)), stepLine(next, top(next)))
 			at = next
-		case next.Name == queueName && idle(next, a.base):
+		case next.Name == "queue" && idle(next, a.base):
 			also(&advice, fmt.Sprintf("No clearly higher rate with %s here: of the rates tried, it met the target up to %s, %s up to %s.",
 				next.Called, perSecond(top(next).Rate), a.base.Called, perSecond(top(a.base).Rate)),
 				stepLine(a.base, top(a.base)), stepLine(next, top(next)), stepLine(next, lowestUnmet(next)))
@@ -260,7 +252,7 @@ func (a *adviser) writerDied() (advice run.Advice) {
 	for _, kind := range a.kinds() {
 		r := first(a.Rungs, func(r *run.Rung) bool {
 			s := survival(r, run.MishapWriter)
-			return r.Kind == kind && s != nil && s.Measured && s.Gap != nil && (kind != run.SQLite || r.Name == singleName)
+			return r.Kind == kind && s != nil && s.Measured && s.Gap != nil && (kind != run.SQLite || r.Name == "single-writer")
 		})
 		if r != nil {
 			s := survival(r, run.MishapWriter)
@@ -273,7 +265,7 @@ func (a *adviser) writerDied() (advice run.Advice) {
 // alone says what the queue costs a single client.
 func (a *adviser) alone() (advice run.Advice) {
 	named := func(name string) *run.Rung { return first(a.Rungs, func(r *run.Rung) bool { return r.Name == name }) }
-	queue, direct := named(queueName), named(immediateName)
+	queue, direct := named("queue"), named("immediate")
 	if queue == nil || direct == nil {
 		return advice
 	}
@@ -294,36 +286,38 @@ func (a *adviser) alone() (advice run.Advice) {
 	return advice
 }
 
-// A starvation is two rungs under the same load, of which one makes a few
-// clients wait much longer. The zero starvation is none.
+// A starvation is two rungs under the same load, of which one makes a few clients wait much
+// longer. The zero starvation is none.
 type starvation struct {
-	slow, quick *run.Rung
-	at, beside  *run.Figures // theirs
+	slow, quick   *run.Rung
+	at, beside    *run.Figures // theirs
+	tail          string       // what is compared: "p99.9", or "max" where one has too few ops for that
+	longer, short float64      // the tails, in ms
+	ratio         float64      // of them
 }
 
 // starving says with which rung a few clients wait much longer than with
 // another: with the one that is enough if that is so, else where it is worst.
 func (a *adviser) starving() (advice run.Advice) {
 	most := a.starvation(a.base)
-	if most.ratio() < starved {
+	if most.ratio < starved {
 		for i := range a.Rungs {
-			if s := a.starvation(&a.Rungs[i]); s.ratio() > most.ratio() {
+			if s := a.starvation(&a.Rungs[i]); s.ratio > most.ratio {
 				most = s
 			}
 		}
 	}
-	if most.ratio() < starved {
-		return advice
+	if most.ratio >= starved {
+		also(&advice, fmt.Sprintf("With %s a few clients wait long: its %s was %s, that of %s %s (%s, %s).", most.slow.Called, most.tail,
+			units.Milliseconds(most.longer), most.quick.Called, units.Milliseconds(most.short), most.at.Workload, clients(most.at.Clients)),
+			figuresLine(most.slow, most.at), figuresLine(most.quick, most.beside))
 	}
-	name, slow, quick := most.tails()
-	also(&advice, fmt.Sprintf("With %s a few clients wait long: its %s was %s, that of %s %s (%s, %s).",
-		most.slow.Called, name, units.Milliseconds(slow), most.quick.Called, units.Milliseconds(quick), most.at.Workload, clients(most.at.Clients)),
-		figuresLine(most.slow, most.at), figuresLine(most.quick, most.beside))
 	return advice
 }
 
 // starvation compares a rung, which may be nil, with each other under each load
-// and returns where it is worst.
+// and returns where it is worst. Both need ops enough, and the other must not be quick
+// because it refuses.
 func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 	if slow == nil || !sound(slow) {
 		return most
@@ -332,34 +326,19 @@ func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 		at := &slow.Figures[i]
 		for j := range a.Rungs {
 			quick := &a.Rungs[j]
-			s := starvation{slow, quick, at, under(quick, at.Workload, at.Clients)}
-			// Both need ops enough, and the quick one must not be quick because it refuses.
-			comparable := s.beside != nil && sound(quick) && min(at.OK, s.beside.OK) >= enoughForP99 &&
-				(s.beside.Refused+s.beside.Unknown)*seldom <= s.beside.OK
-			if comparable && s.ratio() > most.ratio() {
+			beside := under(quick, at.Workload, at.Clients)
+			if beside == nil || !sound(quick) || min(at.OK, beside.OK) < enoughForP99 || (beside.Refused+beside.Unknown)*seldom > beside.OK {
+				continue
+			}
+			s := starvation{slow: slow, quick: quick, at: at, beside: beside, tail: "max", longer: at.Latency.Max, short: beside.Latency.Max}
+			if min(at.OK, beside.OK) >= enoughForP999 {
+				s.tail, s.longer, s.short = "p99.9", at.Latency.P999, beside.Latency.P999
+			}
+			if s.short > 0 && s.longer/s.short > most.ratio {
+				s.ratio = s.longer / s.short
 				most = s
 			}
 		}
 	}
 	return most
-}
-
-// ratio is how much longer the slow one's few wait: 0 where there are not two.
-func (s *starvation) ratio() float64 {
-	if s.quick == nil {
-		return 0
-	}
-	if _, slow, quick := s.tails(); quick > 0 {
-		return slow / quick
-	}
-	return 0
-}
-
-// tails returns the wait that few had to bear of both: p99.9, or the longest
-// where one has too few ops for that.
-func (s *starvation) tails() (name string, slow, quick float64) {
-	if min(s.at.OK, s.beside.OK) >= enoughForP999 {
-		return "p99.9", s.at.Latency.P999, s.beside.Latency.P999
-	}
-	return "max", s.at.Latency.Max, s.beside.Latency.Max
 }

@@ -9,30 +9,22 @@ import (
 	"example.com/contend/internal/units"
 )
 
-// newAdviser finds the first rung that is enough, of those on SQLite before others:
-// a file needs no server.
+// newAdviser finds the first rung that is enough at the rate that was asked about or, where that is
+// 0, at its highest. It takes those on SQLite before others: a file needs no server.
 func newAdviser(c *run.Comparison) *adviser {
 	for _, file := range []bool{true, false} {
 		for i := range c.Rungs {
 			r := &c.Rungs[i]
-			if proof := proves(r, c.Rate); (r.Kind == run.SQLite) == file && proof != nil {
+			proof := top(r)
+			if c.Rate > 0 {
+				proof = r.Asked
+			}
+			if (r.Kind == run.SQLite) == file && proof != nil && sound(r) && good(proof, lowestUnmet(r)) {
 				return &adviser{c, r, proof}
 			}
 		}
 	}
 	return &adviser{Comparison: c}
-}
-
-// proves returns the step that shows that a rung is enough: at the rate of the question
-// or, where that is 0, at its highest. It returns nil where there is none.
-func proves(r *run.Rung, rate float64) *run.RateStep {
-	if rate == 0 {
-		return top(r)
-	}
-	if r.Asked == nil || !sound(r) || !good(r.Asked, lowestUnmet(r)) {
-		return nil
-	}
-	return r.Asked
 }
 
 // top returns the step of the highest rate that met the target without loss, with no lower one
@@ -82,7 +74,7 @@ func steps(r *run.Rung) []*run.RateStep {
 // one that a person might choose: nobody mixes drivers for its own sake.
 func sound(r *run.Rung) bool {
 	lost, _ := mostLost(r)
-	return r.Careful && lost == 0 && r.Name != mixedName
+	return r.Careful && lost == 0 && r.Name != "mixed-drivers"
 }
 
 // mostLost returns the most acknowledged changes that a rung is known to have

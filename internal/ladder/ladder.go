@@ -43,9 +43,6 @@ func New(o run.Ladder) (experiment.Experiment, error) {
 	return l.experiment(), nil
 }
 
-// Names returns the rungs that there are under o, those that o leaves out too.
-func Names(o run.Ladder) []string { return namesOf(rungs(o)) }
-
 // Of returns the rungs that a server called name would have.
 func Of(name string) []string {
 	return namesOf(onServers(run.Ladder{Servers: []run.Server{{Name: name}}}))

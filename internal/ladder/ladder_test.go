@@ -32,8 +32,8 @@ func TestTheLadderIsAnExperiment(t *testing.T) {
 		if err := l.Validate(); err != nil {
 			t.Error(err)
 		}
-		if !slices.Equal(Names(o)[:7], []string{"red", "busy-timeout", "wal", "immediate", "fair", "queue", "single-writer"}) {
-			t.Errorf("the ladder begins with %v", Names(o)[:7])
+		if names := namesOf(rungs(o))[:7]; !slices.Equal(names, []string{"red", "busy-timeout", "wal", "immediate", "fair", "queue", "single-writer"}) {
+			t.Errorf("the ladder begins with %v", names)
 		}
 	}
 }

@@ -163,32 +163,26 @@ func survivalOf(r *run.Recording, mishap string) run.Survival {
 	gap := longestGap(r).Seconds()
 	lost, most := deficit(r)
 	s := run.Survival{Mishap: mishap, Measured: true, Answer: "yes", Failed: failed, Gap: &gap, Lost: lost}
+	var what string
+	switch {
+	case lost == nil:
+		s.Answer, what = "?", "the database could not be read afterwards"
+	case *lost > 0:
+		s.Answer, what = "no", fmt.Sprintf("%d of %d acknowledged changes were lost", *lost, n.OK)
+	case *most > 0:
+		what = fmt.Sprintf("of %d acknowledged changes none is certainly lost", n.OK)
+	default:
+		what = fmt.Sprintf("none of %d acknowledged changes was lost", n.OK)
+	}
 	whom := r.Faults[0].Node
 	if whom == run.ServerName {
 		whom = "the database server"
 	}
-	s.Says = fmt.Sprintf("%s was killed: %d of %d requests failed, for at most %.2f s nothing was done; %s", whom, failed, n.Total+r.Dropped, gap, lostWords(lost, most, n.OK))
-	switch {
-	case r.Err != "":
+	s.Says = fmt.Sprintf("%s was killed: %d of %d requests failed, for at most %.2f s nothing was done; %s", whom, failed, n.Total+r.Dropped, gap, what)
+	if r.Err != "" {
 		s.Answer, s.Says = "?", s.Says+", and it did not come back: "+r.Err
-	case lost == nil:
-		s.Answer = "?"
-	case *lost > 0:
-		s.Answer = "no"
 	}
 	return s
-}
-
-func lostWords(least, most *int64, ok int) string {
-	switch {
-	case least == nil:
-		return "the database could not be read afterwards"
-	case *least > 0:
-		return fmt.Sprintf("%d of %d acknowledged changes were lost", *least, ok)
-	case *most > 0:
-		return fmt.Sprintf("of %d acknowledged changes none is certainly lost", ok)
-	}
-	return fmt.Sprintf("none of %d acknowledged changes was lost", ok)
 }
 
 // longestGap is the longest time without a success, from the load's beginning to
