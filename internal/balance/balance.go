@@ -9,10 +9,9 @@
 // would otherwise take every node out, and the balancer would answer in the
 // database's place.
 //
-// With a single writer, writes go to one node and reads to all. Nodes then seldom
-// wait for each other's locks. Nothing depends on it: when the writer cannot be
-// reached and another becomes the writer, the first may still be at work, and the
-// locks of the file hold between the two as between any.
+// With a single writer, writes go to one node and reads to all, so that nodes
+// seldom wait for each other's locks. No promise rests on it: when another node
+// becomes the writer the first may still be at work, and the file's locks hold.
 //
 // It does not speak HTTP/2, upgrade connections, pass trailers on, weigh nodes
 // or limit how many requests are in flight. It reads request bodies whole before
@@ -22,6 +21,7 @@
 package balance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -81,27 +81,8 @@ type Balancer struct {
 }
 
 // New returns a balancer for cfg, or an error that names the first node or
-// setting that cannot be.
+// setting that is not valid.
 func New(cfg Config) (*Balancer, error) {
-	cfg, err := complete(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("configure balancer: %w", err)
-	}
-	b := &Balancer{
-		cfg:   cfg,
-		index: make(map[string]int, len(cfg.Nodes)),
-		ring:  newRing(len(cfg.Nodes)),
-		again: unsent,
-	}
-	for i, n := range cfg.Nodes {
-		b.index[n.Name] = i
-		b.nodes = append(b.nodes, &node{Node: n, health: statusUnknown})
-	}
-	return b, nil
-}
-
-// complete fills in the defaults of cfg and checks it.
-func complete(cfg Config) (Config, error) {
 	for _, d := range []struct {
 		name  string
 		value *time.Duration
@@ -112,16 +93,22 @@ func complete(cfg Config) (Config, error) {
 		{"timeout", &cfg.Timeout, DefaultTimeout},
 	} {
 		if *d.value < 0 {
-			return cfg, fmt.Errorf("%s %s is below 0", d.name, *d.value)
+			return nil, fmt.Errorf("configure balancer: %s %s is below 0", d.name, *d.value)
 		}
-		if *d.value == 0 {
-			*d.value = d.zero
-		}
+		*d.value = cmp.Or(*d.value, d.zero)
+	}
+	if err := checkNodes(cfg.Nodes); err != nil {
+		return nil, fmt.Errorf("configure balancer: %w", err)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return cfg, checkNodes(cfg.Nodes)
+	b := &Balancer{cfg: cfg, index: map[string]int{}, ring: newRing(len(cfg.Nodes)), again: unsent}
+	for i, n := range cfg.Nodes {
+		b.index[n.Name] = i
+		b.nodes = append(b.nodes, &node{Node: n, health: statusUnknown})
+	}
+	return b, nil
 }
 
 // nodeName is a path segment that needs no escaping and starts with a letter.
@@ -216,41 +203,23 @@ func split(path string) (first, rest string) {
 	return first, "/" + rest
 }
 
-// forward asks a node for path.
+// forward asks one node after the other for path, as pick chooses them, until one
+// has been sent the request.
 func (b *Balancer) forward(x *exchange, path string, pick func(tried set) (int, bool)) answer {
 	x.prepare(path, time.Now().Add(b.cfg.Timeout))
-	a, err := b.askAny(x, pick)
-	if err != nil {
-		return x.failAsk(err)
-	}
-	return a
-}
-
-// A nodeError is an error with the name of the node that it came from.
-type nodeError struct {
-	node string
-	err  error
-}
-
-func (e *nodeError) Error() string { return e.node + ": " + e.err.Error() }
-func (e *nodeError) Unwrap() error { return e.err }
-
-// askAny asks one node after the other, as pick chooses them, until one has been
-// sent the request.
-func (b *Balancer) askAny(x *exchange, pick func(tried set) (int, bool)) (a answer, err error) {
 	var tried set
+	last, err := "", error(nil)
 	for {
 		i, ok := pick(tried)
 		if !ok {
-			return a, err
+			return x.failAsk(last, err)
 		}
-		a, err = b.ask(i, x)
-		if err == nil {
-			return a, nil
+		var a answer
+		if a, err = b.ask(i, x); err == nil {
+			return a
 		}
-		err = &nodeError{b.nodes[i].Name, err}
-		if !b.again(err) {
-			return a, err
+		if last = b.nodes[i].Name; !b.again(err) {
+			return x.failAsk(last, err)
 		}
 		tried.add(i)
 	}

@@ -37,11 +37,10 @@ type NodeHealth struct {
 
 // check looks at node i again and again until ctx is done.
 func (b *Balancer) check(ctx context.Context, i int) {
-	client := newCheckClient()
 	tick := time.NewTicker(b.cfg.CheckInterval)
 	defer tick.Stop()
 	for {
-		s, h, err := look(ctx, client, b.nodes[i].Addr)
+		s, h, err := look(ctx, b.nodes[i].Addr)
 		if ctx.Err() != nil {
 			return
 		}
@@ -55,27 +54,25 @@ func (b *Balancer) check(ctx context.Context, i int) {
 	}
 }
 
-// newCheckClient returns a client that makes a connection of its own for each
-// check, for whether the node accepts one is the question. Connecting and
-// answering have a timeout each, so that the error shows which it was.
-func newCheckClient() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: checkTimeout}).DialContext,
-			ResponseHeaderTimeout: checkTimeout,
-			DisableKeepAlives:     true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+// checkClient makes a connection of its own for each check, for whether the node
+// accepts one is the question. Connecting and answering have a timeout each, so
+// that the error shows which it was.
+var checkClient = &http.Client{
+	Transport: &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: checkTimeout}).DialContext,
+		ResponseHeaderTimeout: checkTimeout,
+		DisableKeepAlives:     true,
+	},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 // look asks a node for its health once. The error says why it did not answer.
-func look(ctx context.Context, client *http.Client, addr string) (sight, string, error) {
+func look(ctx context.Context, addr string) (sight, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+nodeapi.PathHealth, nil)
 	if err != nil {
 		return refused, statusUnreachable, err
 	}
-	resp, err := client.Do(req)
+	resp, err := checkClient.Do(req)
 	var op *net.OpError
 	switch {
 	case errors.As(err, &op) && op.Op == "dial":
@@ -109,26 +106,17 @@ func (b *Balancer) answerHealth(x *exchange) answer {
 		a.fields = appendField(a.fields, "Allow", "GET, HEAD")
 		return a
 	}
-	h := b.health(x.arrived)
-	code := http.StatusOK
-	if h.Status != statusHealthy {
-		code = http.StatusServiceUnavailable
-	}
-	return own(code, h)
-}
-
-func (b *Balancer) health(now time.Time) Health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := Health{Status: statusUnhealthy, Nodes: make([]NodeHealth, len(b.nodes))}
+	code, h := http.StatusServiceUnavailable, Health{Status: statusUnhealthy}
 	if b.cfg.SingleWriter {
 		h.Writer = b.nodes[b.ring.writer].Name
 	}
 	for i, n := range b.nodes {
 		if n.health == statusHealthy {
-			h.Status = statusHealthy
+			code, h.Status = http.StatusOK, statusHealthy
 		}
-		h.Nodes[i] = NodeHealth{Name: n.Name, Addr: n.Addr, Status: n.health, InTurn: b.ring.members[i].available(now)}
+		h.Nodes = append(h.Nodes, NodeHealth{Name: n.Name, Addr: n.Addr, Status: n.health, InTurn: b.ring.members[i].available(x.arrived)})
 	}
-	return h
+	return own(code, h)
 }

@@ -336,7 +336,7 @@ func TestLookTellsRefusedFromSilent(t *testing.T) {
 		{"nobody answers", mute.Addr().String(), silent, statusUnreachable},
 		{"somebody answers", well, answered, statusHealthy},
 	} {
-		if s, h, err := look(t.Context(), newCheckClient(), c.addr); s != c.want || h != c.health {
+		if s, h, err := look(t.Context(), c.addr); s != c.want || h != c.health {
 			t.Errorf("%s: saw %d %q (%v), want %d %q", c.name, s, h, err, c.want, c.health)
 		}
 	}

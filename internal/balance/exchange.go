@@ -157,11 +157,11 @@ func (a *answer) endless() bool { return a.rest != nil && a.length < 0 }
 // another request.
 func (a *answer) appendHead(h []byte, r *http.Request, keep bool, now time.Time) []byte {
 	modern := r.ProtoAtLeast(1, 1)
+	protocol := "HTTP/1.0 "
 	if modern {
-		h = append(h, "HTTP/1.1 "...)
-	} else {
-		h = append(h, "HTTP/1.0 "...)
+		protocol = "HTTP/1.1 "
 	}
+	h = append(h, protocol...)
 	h = strconv.AppendInt(h, int64(a.status), 10)
 	h = append(h, ' ')
 	h = append(h, http.StatusText(a.status)...)
@@ -195,10 +195,7 @@ func (a *answer) appendHead(h []byte, r *http.Request, keep bool, now time.Time)
 
 // own returns an answer of the balancer itself, with body as JSON.
 func own(status int, body any) answer {
-	text, err := json.Marshal(body)
-	if err != nil {
-		text = []byte(`{"error":"the balancer cannot put its answer into JSON"}`)
-	}
+	text, _ := json.Marshal(body) // our own types always marshal
 	text = append(text, '\n')
 	return answer{status: status, fields: []byte("Content-Type: application/json\r\n"), length: int64(len(text)), body: text}
 }
@@ -211,21 +208,16 @@ func (x *exchange) fail(status int, e nodeapi.Error) answer {
 
 // failAsk answers for a node that gave no answer. The status says what may have
 // happened to the request: see [nodeapi.Certain].
-func (x *exchange) failAsk(err error) answer {
-	if errors.Is(err, errGone) {
-		return answer{}
-	}
-	status, e := http.StatusBadGateway, nodeapi.Error{Code: nodeapi.CodeNodeLost, Error: err.Error()}
+func (x *exchange) failAsk(node string, err error) answer {
+	status, e := http.StatusBadGateway, nodeapi.Error{Code: nodeapi.CodeNodeLost, Container: node, Error: node + ": " + err.Error()}
 	switch {
+	case errors.Is(err, errGone):
+		return answer{}
 	case errors.Is(err, errTimeout):
 		status, e.Code = http.StatusGatewayTimeout, nodeapi.CodeNodeTimeout
 	case unsent(err):
-		status, e.Code = http.StatusServiceUnavailable, nodeapi.CodeNoNode
+		status, e.Code, e.Container = http.StatusServiceUnavailable, nodeapi.CodeNoNode, ""
 		e.Error = "no node was reached, the last tried was " + e.Error
-	}
-	var from *nodeError
-	if errors.As(err, &from) && !unsent(err) {
-		e.Container = from.node // it had the request
 	}
 	return x.fail(status, e)
 }

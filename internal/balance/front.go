@@ -237,11 +237,8 @@ func acceptable(r *http.Request) error {
 
 // notInHost reports whether a rune cannot be in a host with its port: RFC 3986, section 3.2.2.
 func notInHost(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-		return false
-	}
-	return !strings.ContainsRune("-._~!$&'()*+,;=%:[]", r)
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && !strings.ContainsRune("-._~!$&'()*+,;=%:[]", r)
 }
 
 // refuse answers why a request could not be read, if the client may still

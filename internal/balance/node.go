@@ -104,11 +104,12 @@ func (n *node) converse(c *conn, x *exchange) (answer, error) {
 	a, err := c.roundTrip(x)
 	switch {
 	case err == nil && a.rest != nil:
-	case err != nil || c.answer.Close:
-		c.Close()
-	default:
+		return a, nil
+	case err == nil && !c.answer.Close:
 		n.pool.put(c, time.Now())
+		return a, nil
 	}
+	c.Close()
 	switch {
 	case err == nil, unsent(err):
 		return a, err
@@ -171,8 +172,7 @@ func (p *pool) get(now time.Time) *conn {
 		return nil
 	}
 	c := p.idle[n]
-	p.idle[n] = nil
-	p.idle = p.idle[:n]
+	p.idle = slices.Delete(p.idle, n, n+1)
 	p.mu.Unlock()
 	if now.Sub(c.since) < idleFor && c.Silent() {
 		return c

@@ -79,10 +79,9 @@ func (r *ring) pick(now time.Time, tried set) (int, bool) {
 	return i, i >= 0
 }
 
-// elect returns the writer. It stays the same while it is available; then the
-// first that is available becomes the writer, and remains so when the one before
-// is back: to go back would set two writers against each other a second time. If
-// none is available the writer stays.
+// elect returns the writer. While it is out, the first member that is available
+// becomes the writer and remains so when the one before is back: to go back would
+// set two writers against each other a second time.
 func (r *ring) elect(now time.Time) int {
 	if !r.members[r.writer].available(now) {
 		if i := r.next(now, 0, false); r.members[i].available(now) {
