@@ -37,26 +37,26 @@ type CloseResponse struct {
 // closeForLab closes the database, and removes its files where the request
 // wants that and they are the lab's. While it is closed already, only the removal is left
 // to do, so that the files can go once the last of several nodes has closed them.
-func (n *Node) closeForLab(x *exchange) answer {
+func (n *Node) closeForLab(x *exchange) (any, error) {
 	var r struct {
 		Remove bool `json:"remove" want:"optional"`
 	}
 	if err := decode(x.body, &r); err != nil {
-		return failure(err, 0)
+		return nil, err
 	}
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	if err := n.release(x); err != nil {
-		return n.labAnswer(err)
+		return n.done(err)
 	}
 	path, labs := n.lastPath()
 	if r.Remove && labs {
 		if err := removeDatabase(path); err != nil {
-			return n.labAnswer(err)
+			return n.done(err)
 		}
 		n.log.Info("database removed for the lab", "db", path)
 	}
-	return ok(0, CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: r.Remove && labs})
+	return CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: r.Remove && labs}, nil
 }
 
 // release closes what is open. It does so to the end even if its client goes.
@@ -106,27 +106,27 @@ type OpenResponse struct {
 // connections of a large pool.
 const openWait = time.Minute
 
-// openForLab opens a database while none is open. An empty request gets the node back to what it was started with, whatever
-// the lab has left it in.
-func (n *Node) openForLab(x *exchange) answer {
+// openForLab opens a database while none is open. An empty request gets the node
+// back to what it was started with, whatever the lab has left it in.
+func (n *Node) openForLab(x *exchange) (any, error) {
 	want, err := n.decodeOpening(x.body)
 	if err != nil {
-		return failure(err, 0)
+		return nil, err
 	}
 	if n.cfg.Open == nil {
-		return failure(app.ErrCannot, 0)
+		return nil, app.ErrCannot
 	}
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	o := n.current()
 	switch {
 	case o != nil && want.back && o.name == "" && o.discipline == n.cfg.Discipline:
-		return n.openAnswer(o)
+		return n.openResponse(o), nil
 	case o != nil && !want.back:
-		return refuse(http.StatusConflict, nodeapi.CodeConflict, o.path+" is open: close it first, with POST "+nodeapi.PathClose)
+		return nil, &refusal{http.StatusConflict, nodeapi.CodeConflict, o.path + " is open: close it first, with POST " + nodeapi.PathClose}
 	}
 	if err := n.release(x); err != nil {
-		return n.labAnswer(err)
+		return n.done(err)
 	}
 	x.allow(openWait)
 	if o != nil && o.name != "" {
@@ -134,13 +134,13 @@ func (n *Node) openForLab(x *exchange) answer {
 	}
 	if o, err = n.acquire(x.ctx, want); err != nil {
 		n.log.Error("the node stays closed", "error", err)
-		return refuse(http.StatusInternalServerError, nodeapi.CodeCannotOpen, err.Error())
+		return nil, &refusal{http.StatusInternalServerError, nodeapi.CodeCannotOpen, err.Error()}
 	}
-	return n.openAnswer(o)
+	return n.openResponse(o), nil
 }
 
-func (n *Node) openAnswer(o *opened) answer {
-	return ok(0, OpenResponse{Success: true, Container: n.cfg.Name, DBPath: o.path, Discipline: o.discipline})
+func (n *Node) openResponse(o *opened) OpenResponse {
+	return OpenResponse{Success: true, Container: n.cfg.Name, DBPath: o.path, Discipline: o.discipline}
 }
 
 // acquire opens what is wanted and lets requests in. What could not be opened

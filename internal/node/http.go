@@ -1,12 +1,16 @@
 package node
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,8 +28,11 @@ type exchange struct {
 	query string
 	body  []byte
 	start time.Time
-	begun bool    // the answer's header has been sent
 	on    *opened // the database it works on; nil where its route needs none
+
+	attempts int  // under /api/: how often it was tried
+	begun    bool // the answer's header has been sent
+	status   int  // of an answer whose handler gives a body and no error; 0 means 200
 }
 
 // begin sends the header of a success before the work is over.
@@ -46,7 +53,7 @@ type route struct {
 	method string // http.MethodGet stands for HEAD too
 	free   bool   // needs no place among the requests in flight
 	needs  need
-	handle func(*Node, *exchange) answer
+	handle func(*Node, *exchange) (body any, err error) // a body of nil: it has sent everything itself
 }
 
 // A need is what a route wants of the node's database.
@@ -76,61 +83,56 @@ var routes = func() map[string]route {
 		if op.Reads {
 			method = http.MethodGet
 		}
-		all[op.Path] = route{method, false, toBeOpen, func(n *Node, x *exchange) answer { return n.operate(x, op) }}
+		all[op.Path] = route{method, false, toBeOpen, func(n *Node, x *exchange) (any, error) { return n.operate(x, op) }}
 	}
 	return all
 }()
 
 // operate serves an operation of the application.
-func (n *Node) operate(x *exchange, op app.Operation) answer {
+func (n *Node) operate(x *exchange, op app.Operation) (any, error) {
 	call := op.New()
-	err := error(nil)
+	do, err := x.on.db.Update, error(nil)
 	if op.Reads {
-		err = decodeQuery(x.query, call)
+		do, err = x.on.db.View, decodeQuery(x.query, call)
 	} else {
 		err = decode(x.body, call)
 	}
+	if err == nil {
+		err = n.try(x, do, call.Do)
+	}
 	if err != nil {
-		return failure(err, 0)
+		return nil, err
 	}
-	make := x.on.db.Update
-	if op.Reads {
-		make = x.on.db.View
-	}
-	attempts, err := n.try(x, make, call.Do)
-	if err != nil {
-		return failure(err, attempts)
-	}
-	return ok(attempts, call.Answer(n.cfg.Name, time.Since(x.start)))
+	return call.Answer(n.cfg.Name, time.Since(x.start)), nil
 }
 
 // ServeHTTP answers one request as package nodeapi says.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ctx: r.Context(), w: w, r: r, path: r.URL.Path, query: r.URL.RawQuery, start: time.Now()}
 	rt, known := routes[x.path]
-	a := n.answer(x, rt, known)
-	n.respond(x, a)
+	body, err := n.answer(x, rt, known)
+	status := n.respond(x, body, err)
 	label := x.path
 	if !known {
 		label = "other" // paths that clients make up must not become series
 	}
-	n.metrics.answered(label, a.status, a.attempts, time.Since(x.start))
+	n.metrics.answered(label, status, x.attempts, time.Since(x.start))
 }
 
 // answer decides whether the request is begun at all, and works on it if so.
 // Nothing of the node is taken before the whole request has come in, so a slow
 // client holds only its own connection.
-func (n *Node) answer(x *exchange, rt route, known bool) answer {
-	if refused, ok := n.judge(x, rt, known); !ok {
-		return refused
+func (n *Node) answer(x *exchange, rt route, known bool) (any, error) {
+	if err := n.judge(x, rt, known); err != nil {
+		return nil, err
 	}
 	if rt.method == http.MethodPost {
-		if refused, ok := x.readBody(); !ok {
-			return refused
+		if err := x.readBody(); err != nil {
+			return nil, err
 		}
 	}
 	if !n.begin(x, rt.needs) {
-		return n.absence()
+		return nil, n.absence()
 	}
 	defer n.end(x)
 	if !rt.free {
@@ -138,7 +140,7 @@ func (n *Node) answer(x *exchange, rt route, known bool) answer {
 		case n.places <- struct{}{}:
 			defer func() { <-n.places }()
 		default:
-			return refuse(http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "too many requests in flight")
+			return nil, &refusal{http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "too many requests in flight"}
 		}
 	}
 	return n.work(x, rt)
@@ -168,18 +170,18 @@ func (n *Node) end(x *exchange) {
 }
 
 // absence refuses a request for which there is no database.
-func (n *Node) absence() answer {
+func (n *Node) absence() error {
 	n.gate.RLock()
 	defer n.gate.RUnlock()
 	if n.stopping {
-		return refuse(http.StatusServiceUnavailable, nodeapi.CodeStopping, "the node is stopping")
+		return &refusal{http.StatusServiceUnavailable, nodeapi.CodeStopping, "the node is stopping"}
 	}
-	return refuse(http.StatusServiceUnavailable, nodeapi.CodeClosed, "the node's database is "+nodeapi.ClosedByLab)
+	return &refusal{http.StatusServiceUnavailable, nodeapi.CodeClosed, "the node's database is " + nodeapi.ClosedByLab}
 }
 
 // work runs the handler. A panic in it is an answer of 500, and the node lives:
 // the store throws the connection away, and the transaction with it.
-func (n *Node) work(x *exchange, rt route) (a answer) {
+func (n *Node) work(x *exchange, rt route) (body any, err error) {
 	n.metrics.inFlight.Inc()
 	defer n.metrics.inFlight.Dec()
 	if x.on != nil && x.on.longest > n.longest {
@@ -188,7 +190,7 @@ func (n *Node) work(x *exchange, rt route) (a answer) {
 	defer func() {
 		if p := recover(); p != nil {
 			n.log.Error("panic", "path", x.path, "panic", p, "stack", string(debug.Stack()))
-			a = refuse(http.StatusInternalServerError, nodeapi.CodeInternal, "internal error")
+			err = &refusal{http.StatusInternalServerError, nodeapi.CodeInternal, "internal error"}
 		}
 	}()
 	return rt.handle(n, x)
@@ -199,24 +201,24 @@ func (n *Node) work(x *exchange, rt route) (a answer) {
 // asking, so a node on loopback would be open to every page its owner visits.
 var crossOrigin = http.NewCrossOriginProtection()
 
-// judge looks at everything but the body.
-func (n *Node) judge(x *exchange, rt route, known bool) (refused answer, ok bool) {
+// judge looks at everything but the body, and returns why the request is refused.
+func (n *Node) judge(x *exchange, rt route, known bool) error {
 	switch {
 	case !known:
-		return refuse(http.StatusNotFound, nodeapi.CodeNotFound, "no such path"), false
+		return &refusal{http.StatusNotFound, nodeapi.CodeNotFound, "no such path"}
 	case x.r.Method != rt.method && !(rt.method == http.MethodGet && x.r.Method == http.MethodHead):
 		x.w.Header().Set("Allow", strings.ReplaceAll(rt.method, http.MethodGet, "GET, HEAD"))
-		return refuse(http.StatusMethodNotAllowed, nodeapi.CodeMethodNotAllowed, "this path wants "+rt.method), false
+		return &refusal{http.StatusMethodNotAllowed, nodeapi.CodeMethodNotAllowed, "this path wants " + rt.method}
 	case strings.HasPrefix(x.path, "/lab/") && !n.cfg.Lab:
-		return refuse(http.StatusForbidden, nodeapi.CodeLabOnly, "the node was not started with --lab"), false
+		return &refusal{http.StatusForbidden, nodeapi.CodeLabOnly, "the node was not started with --lab"}
 	case crossOrigin.Check(x.r) != nil:
-		return refuse(http.StatusForbidden, nodeapi.CodeCrossOrigin, "a page from elsewhere may not write here"), false
+		return &refusal{http.StatusForbidden, nodeapi.CodeCrossOrigin, "a page from elsewhere may not write here"}
 	case rt.method == http.MethodPost && x.query != "":
-		return failure(&invalid{"query", "must be empty: this path takes a JSON body"}, 0), false
+		return &invalid{"query", "must be empty: this path takes a JSON body"}
 	case rt.method == http.MethodPost && !acceptable(x.r.Header):
-		return refuse(http.StatusUnsupportedMediaType, nodeapi.CodeMediaType, "the body must be JSON in UTF-8, sent as application/json"), false
+		return &refusal{http.StatusUnsupportedMediaType, nodeapi.CodeMediaType, "the body must be JSON in UTF-8, sent as application/json"}
 	}
-	return answer{}, true
+	return nil
 }
 
 // acceptable reports whether the header lets the body be JSON. The seed's own
@@ -231,38 +233,107 @@ func acceptable(h http.Header) bool {
 		return true
 	}
 	kind, parameters, err := mime.ParseMediaType(value)
-	if err != nil {
+	charset, given := parameters["charset"]
+	if err != nil || given && !strings.EqualFold(charset, "utf-8") {
 		return false
 	}
-	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
-		return false
-	}
-	switch kind {
-	case "application/json", "text/plain", "application/x-www-form-urlencoded":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"application/json", "text/plain", "application/x-www-form-urlencoded"}, kind)
 }
 
-// readBody takes the whole body in, or returns the refusal.
-func (x *exchange) readBody() (refused answer, ok bool) {
-	tooLarge := refuse(http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, "the body must be at most 64 KiB")
-	if x.r.ContentLength > maxBody {
-		return tooLarge, false
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
+// readBody takes the whole body in. One that is announced as too large is not waited for.
+func (x *exchange) readBody() (err error) {
 	var long *http.MaxBytesError
-	switch {
-	case errors.As(err, &long):
-		return tooLarge, false
-	case err != nil:
-		return failure(&invalid{"body", "must be sent whole and in time"}, 0), false
+	if x.r.ContentLength <= maxBody {
+		x.body, err = io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
 	}
-	x.body = body
-	return answer{}, true
+	switch {
+	case x.r.ContentLength > maxBody, errors.As(err, &long):
+		return &refusal{http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, "the body must be at most 64 KiB"}
+	case err != nil:
+		return &invalid{"body", "must be sent whole and in time"}
+	}
+	return nil
 }
 
-func isRefusal(err error) bool {
-	var e *store.Error
-	return errors.As(err, &e) && e.Refused
+// A refusal is an answer that the node gives without having begun anything.
+type refusal struct {
+	status         int
+	code, sentence string
 }
+
+func (r *refusal) Error() string { return r.sentence }
+
+// failure returns what err means to the client. The status decides what the
+// client may conclude; see [nodeapi.Certain].
+func failure(err error) (status int, body *nodeapi.Error) {
+	status, body = http.StatusInternalServerError, &nodeapi.Error{Error: err.Error(), Code: nodeapi.CodeInternal}
+	var refused *refusal
+	var bad *invalid
+	var e *store.Error
+	switch {
+	case errors.As(err, &refused):
+		status, body.Code = refused.status, refused.code
+	case errors.As(err, &bad):
+		status, body.Code, body.Field = http.StatusBadRequest, nodeapi.CodeInvalidArgument, bad.field
+	case errors.Is(err, store.ErrShort), errors.Is(err, store.ErrCancelled):
+		status, body.Code = http.StatusConflict, nodeapi.CodeConflict
+	case errors.Is(err, store.ErrNoSuch), errors.Is(err, app.ErrCannot):
+		status, body.Code = http.StatusNotFound, nodeapi.CodeNotFound
+	case errors.Is(err, store.ErrClosed):
+		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeStopping, "the node is stopping"
+	case errors.Is(err, store.ErrSessions):
+		status, body.Code = http.StatusServiceUnavailable, nodeapi.CodeOverloaded
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// Only the wait for a connection, or for the queue's writer, ends with a
+		// context, so this attempt was not begun, and every one before it was rolled back.
+		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "no connection to the database became free"
+	case errors.As(err, &e):
+		status, *body = databaseFailure(e)
+	}
+	return status, body
+}
+
+func databaseFailure(e *store.Error) (status int, body nodeapi.Error) {
+	status, body = http.StatusInternalServerError, nodeapi.Error{Error: "Database error", Code: e.Code, Extended: e.Extended}
+	switch {
+	case e.Refused:
+		status, body.Error, body.Code = http.StatusServiceUnavailable, "Database is busy", nodeapi.CodeBusy
+		if e.TimedOut {
+			body.Code = nodeapi.CodeTimeout
+		}
+	case e.Unsure:
+		body.Error = "Database error; what was asked may have been done, or a part of it"
+	}
+	return status, body
+}
+
+// respond sends an answer and returns its status.
+func (n *Node) respond(x *exchange, body any, err error) (status int) {
+	status = cmp.Or(x.status, http.StatusOK)
+	if err != nil {
+		var e *nodeapi.Error
+		status, e = failure(err)
+		e.Container, e.Duration = n.cfg.Name, milliseconds(time.Since(x.start))
+		body = e
+	}
+	if body == nil {
+		return status
+	}
+	text, err := json.Marshal(body)
+	if err != nil { // our own types always marshal
+		n.log.Error("marshal answer", "path", x.path, "error", err)
+		status = http.StatusInternalServerError
+	}
+	if !x.begun {
+		h := x.w.Header()
+		h.Set("Content-Type", "application/json")
+		if strings.HasPrefix(x.path, "/api/") {
+			h.Set(nodeapi.HeaderAttempts, strconv.Itoa(x.attempts))
+		}
+		x.w.WriteHeader(status)
+	}
+	_, _ = x.w.Write(append(text, '\n')) // a client that has gone is the client's business
+	return status
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -16,31 +16,28 @@ import (
 // or for the queue's writer.
 const connectionWait = 30 * time.Second
 
-type attempt func(context.Context, func(*app.Tx) error) error
-
-// try makes attempts at fn until one is not refused or the retries are used up,
-// and returns how many it made. A refused attempt certainly had no effect; an
-// unsure one would be done twice.
-func (n *Node) try(x *exchange, do attempt, fn func(*app.Tx) error) (attempts int, err error) {
+// try makes attempts at fn until one is not refused or the retries are used up.
+// A refused attempt certainly had no effect; an unsure one would be done twice.
+func (n *Node) try(x *exchange, do func(context.Context, func(*app.Tx) error) error, fn func(*app.Tx) error) error {
 	for {
 		ctx, cancel := context.WithTimeout(x.ctx, connectionWait)
-		err = do(ctx, fn)
+		err := do(ctx, fn)
 		cancel()
-		attempts++
+		x.attempts++
 		var e *store.Error
 		if !errors.As(err, &e) {
-			return attempts, err
+			return err
 		}
-		n.note(x, e, attempts)
-		if !e.Refused || attempts > x.on.discipline.Retries || !x.on.backOff(x.ctx, attempts-1) {
-			return attempts, err
+		n.note(x, e)
+		if !e.Refused || x.attempts > x.on.discipline.Retries || !x.on.backOff(x.ctx, x.attempts-1) {
+			return err
 		}
 		n.metrics.retries.Inc()
 	}
 }
 
 // note logs and counts what the database refused or failed.
-func (n *Node) note(x *exchange, e *store.Error, attempt int) {
+func (n *Node) note(x *exchange, e *store.Error) {
 	level, message := slog.LevelWarn, "refused"
 	if e.Refused {
 		n.metrics.refused(e.Extended)
@@ -48,7 +45,7 @@ func (n *Node) note(x *exchange, e *store.Error, attempt int) {
 		level, message = slog.LevelError, "database error"
 	}
 	n.log.LogAttrs(x.ctx, level, message,
-		slog.String("path", x.path), slog.Int("attempt", attempt),
+		slog.String("path", x.path), slog.Int("attempt", max(x.attempts, 1)),
 		slog.String("code", e.Code), slog.String("extended", e.Extended), slog.String("op", e.Op),
 		slog.Float64("waited_ms", milliseconds(e.Waited)), slog.Bool("timed_out", e.TimedOut),
 		slog.Bool("unsure", e.Unsure), slog.String("error", e.Err.Error()))

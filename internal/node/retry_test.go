@@ -14,7 +14,7 @@ import (
 
 // refusals returns an attempt that is refused so many times, and notes when it
 // was made.
-func refusals(n int, last error, at *[]time.Duration) attempt {
+func refusals(n int, last error, at *[]time.Duration) func(context.Context, func(*app.Tx) error) error {
 	start := time.Now()
 	return func(context.Context, func(*app.Tx) error) error {
 		*at = append(*at, time.Since(start))
@@ -44,9 +44,10 @@ func TestRetriesKeepTheBackoff(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := New(Config{Name: "app-1", Discipline: store.Green()}, nil)
 				var at []time.Duration
-				attempts, err := n.try(&exchange{ctx: t.Context(), on: n.on}, refusals(c.refused, c.last, &at), nil)
-				if (err == nil) != c.ok || attempts != len(c.attempts) || len(at) != len(c.attempts) {
-					t.Fatalf("%d attempts at %v, error %v; want them at %v", attempts, at, err, c.attempts)
+				x := &exchange{ctx: t.Context(), on: n.on}
+				err := n.try(x, refusals(c.refused, c.last, &at), nil)
+				if (err == nil) != c.ok || x.attempts != len(c.attempts) || len(at) != len(c.attempts) {
+					t.Fatalf("%d attempts at %v, error %v; want them at %v", x.attempts, at, err, c.attempts)
 				}
 				for i := range at {
 					if at[i] != c.attempts[i] {
@@ -64,9 +65,10 @@ func TestNobodyRetriesForAClientThatHasGone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		var at []time.Duration
-		attempts, err := n.try(&exchange{ctx: ctx, on: n.on}, refusals(9, nil, &at), nil)
-		if !isRefusal(err) || attempts != 1 {
-			t.Errorf("%d attempts, error %v; want one, and its refusal", attempts, err)
+		x := &exchange{ctx: ctx, on: n.on}
+		err := n.try(x, refusals(9, nil, &at), nil)
+		if e, ok := errors.AsType[*store.Error](err); !ok || !e.Refused || x.attempts != 1 {
+			t.Errorf("%d attempts, error %v; want one, and its refusal", x.attempts, err)
 		}
 	})
 }
