@@ -8,6 +8,7 @@ import (
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -35,9 +36,8 @@ func cascade(o Options) experiment.Experiment {
 		Arms:    cascadeArms(o),
 		Figures: []experiment.Figure{peakInFlight, leftInFlight, meanWait, recovery, silence, errorRate, attemptsPerSuccess},
 		Plots:   []experiment.Plot{goodputPlot, inFlightPlot},
-		// Clients wait for a lock or between two attempts, and the atomic arm hardly
-		// works. With more at once the overload would lack processor time, which is
-		// another question.
+		// Clients wait for a lock or between two attempts, and the atomic arm hardly works. With
+		// more at once the overload would lack processor time, which is another question.
 		Abreast: 6,
 		Takes:   pick(o, 11*time.Second, 4*time.Second),
 	}
@@ -80,12 +80,11 @@ func cascadeArm(o Options, name string, d store.Discipline, expected outlook) ex
 	}
 }
 
-// surge is the load: an overload and the calm after it. Each increment keeps
-// the write lock for 10 ms, so that no machine can do more than 100 a second:
-// 150 are too many everywhere, and 10 are few. The calm lasts until the last
-// retry of the overload is over, which comes 7 s after its first attempt. There
-// are as many clients as arrivals, so that none waits for a client, and each
-// has the patience of the source's (line 171).
+// surge is the load: an overload and the calm after it. Each increment keeps the write lock for
+// 10 ms, so that no machine can do more than 100 a second: 150 are too many everywhere, and 10 are
+// few. The calm lasts until the last retry of the overload is over, which comes 7 s after its first
+// attempt. There are as many clients as arrivals, so that none waits for a client, and each has the
+// patience of the source's (line 171).
 func surge(o Options) run.Load {
 	load := run.Load{
 		Arrival: run.Open, Rate: 150, Duration: pick(o, 2*time.Second, 500*time.Millisecond),
@@ -158,20 +157,7 @@ var recovery = experiment.Figure{Name: "recovered after", Unit: "s", Of: func(r 
 
 // silence is the longest time in which no request succeeded, while some came.
 var silence = experiment.Figure{Name: "longest time without a success", Unit: "s", Of: func(r *run.Recording) (seconds float64, ok bool) {
-	end := r.Setup.Load.Span()
-	var answers []time.Duration
-	for _, op := range r.ClientOps() {
-		if op.Outcome == history.OK && op.Returned < end {
-			answers = append(answers, op.Returned)
-		}
-	}
-	slices.Sort(answers)
-	var last, longest time.Duration
-	for _, at := range append(answers, end) {
-		longest = max(longest, at-last)
-		last = at
-	}
-	return longest.Seconds(), r.Told()
+	return measure.Silence(r.ClientOps(), r.Setup.Load.Span()).Seconds(), r.Told()
 }}
 
 var notBothRecorded = undecided("with and without retries were not both recorded")
@@ -242,8 +228,7 @@ func stops(r *run.Recording) (check.Verdict, string) {
 // bin is the stretch of time that a point of the charts over time stands for.
 const bin = 500 * time.Millisecond
 
-// goodputPlot shows how many requests succeed as the overload comes and goes,
-// beside how many come.
+// goodputPlot shows how many requests succeed as the overload comes and goes, beside how many come.
 func goodputPlot(arms []run.Evidence) run.Chart {
 	c, first := overTime("Requests that succeed, through an overload and after it", run.Axis{Label: "requests", Unit: "1/s"}, arms,
 		func(r *run.Recording) []run.Point {

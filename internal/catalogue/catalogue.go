@@ -65,9 +65,8 @@ func Named(names []string, o Options) ([]experiment.Experiment, error) {
 	return chosen, nil
 }
 
-// Choose returns the experiments of a run with the arms that match its patterns. The
-// error names the first experiment that does not exist, or the first pattern that is bad
-// or matches no arm.
+// Choose returns the experiments of a run with the arms that match its patterns. The error names
+// the first experiment that does not exist, or the first pattern that is bad or matches no arm.
 func Choose(asked run.Asked) ([]experiment.Experiment, error) {
 	chosen, err := Named(asked.Experiments, Options{Quick: asked.Quick, Levels: asked.Levels})
 	if err != nil {

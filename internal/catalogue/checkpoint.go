@@ -44,10 +44,9 @@ func checkpoint(o Options) experiment.Experiment {
 	}
 }
 
-// checkpointArms play the writes of container B while nobody reads, while container A
-// reads from the first batch to the last, and while two readers of container A take
-// turns, each of which begins before the other ends. No read of those is long, and yet
-// there is always one.
+// checkpointArms play the writes of container B while nobody reads, while container A reads from
+// the first batch to the last, and while two readers of container A take turns, each of which
+// begins before the other ends. No read of those is long, and yet there is always one.
 func checkpointArms(o Options) []experiment.Arm {
 	var alone []run.Step
 	for range batches {

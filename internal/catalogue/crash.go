@@ -13,9 +13,8 @@ import (
 	"example.com/contend/internal/workload"
 )
 
-// crash is the source's fifth test: containers die in the midst of writing. There
-// chance says when each dies once; here all die together, again and again, and chance
-// says when.
+// crash is the source's fifth test: containers die in the midst of writing. There chance says when
+// each dies once; here all die together, again and again, and chance says when.
 func crash(o Options) experiment.Experiment {
 	var arms []experiment.Arm // the two journals, each as careful and as careless as it can be; of a quick run the most at risk
 	for _, synchronous := range pick(o, []store.Synchronous{store.Off, store.Normal, store.Full}, []store.Synchronous{store.Off}) {
@@ -51,13 +50,27 @@ func crash(o Options) experiment.Experiment {
 var crashClaims = []experiment.Claim{
 	claim("ok-before", source(242, "整合性チェック"),
 		"Before anything is asked of the nodes, integrity_check says ok.",
-		experiment.Each(okBefore)),
+		experiment.Each(func(r *run.Recording) experiment.Judgement {
+			before, _ := looks(r)
+			if before == nil {
+				return undecided("nobody looked at the database before the load began")
+			}
+			return judged(ruled(before.Integrity == "ok"), before.Integrity, "before the load began, integrity_check said %q", before.Integrity)
+		})),
 	claim("damaged-after", source(250, "破損の可能性を確認"),
 		"Once nodes have been killed in the midst of writing, integrity_check finds damage.",
 		experiment.Each(damagedAfter)),
 	claim("writes-lost", source(641, "データの不整合"),
 		"The data become inconsistent: writes that were acknowledged are missing after a crash.",
-		experiment.Each(writesLost)),
+		experiment.Each(func(r *run.Recording) experiment.Judgement {
+			s := r.Durability()
+			lost := check.Range{Min: max(s.Lost.Min, s.Missing), Max: max(s.Lost.Max, s.Missing)}
+			j := experiment.Judgement{Measured: fmt.Sprintf("%s of %d lost", lost, s.Acknowledged), Reason: s.Reason, Witness: s.Witnesses}
+			if len(s.Crashes) > 0 && s.Acknowledged > 0 {
+				j.Verdict = lost.Above(0)
+			}
+			return j
+		})),
 	claim("data-safe", sqlite("pragma.html#pragma_synchronous"),
 		"If the application crashes, the data are safe, even where synchronous is OFF: no acknowledged write is lost and nothing is damaged.",
 		experiment.Each(dataSafe)),
@@ -115,14 +128,6 @@ func looks(r *run.Recording) (before *run.FaultEvent, after []run.FaultEvent) {
 	return before, after
 }
 
-func okBefore(r *run.Recording) experiment.Judgement {
-	before, _ := looks(r)
-	if before == nil {
-		return undecided("nobody looked at the database before the load began")
-	}
-	return judged(ruled(before.Integrity == "ok"), before.Integrity, "before the load began, integrity_check said %q", before.Integrity)
-}
-
 // damage returns the results of integrity_check after crashes and in the end
 // that were not ok, and how many checks there were.
 func damage(r *run.Recording) (found []string, checks int) {
@@ -150,16 +155,6 @@ func damagedAfter(r *run.Recording) experiment.Judgement {
 		return judged(check.Holds, measured, "integrity_check found damage in %d of %d checks: %s", len(found), checks, found[0])
 	}
 	return judged(check.Refuted, measured, "integrity_check was asked %d times, after every crash and in the end, and always said ok", checks)
-}
-
-func writesLost(r *run.Recording) experiment.Judgement {
-	s := r.Durability()
-	lost := check.Range{Min: max(s.Lost.Min, s.Missing), Max: max(s.Lost.Max, s.Missing)}
-	j := experiment.Judgement{Measured: fmt.Sprintf("%s of %d lost", lost, s.Acknowledged), Reason: s.Reason, Witness: s.Witnesses}
-	if len(s.Crashes) > 0 && s.Acknowledged > 0 {
-		j.Verdict = lost.Above(0)
-	}
-	return j
 }
 
 func dataSafe(r *run.Recording) experiment.Judgement {

@@ -30,8 +30,7 @@ func sequence(clients, n int) run.Load {
 	return run.Load{Arrival: run.Sequence, Clients: clients, Requests: n, Timeout: patience}
 }
 
-// quiet is a discipline without a pause between the read and the write, and
-// without retries.
+// quiet is a discipline without a pause between the read and the write, and without retries.
 func quiet(transaction store.Transaction, timeout store.Milliseconds, journal store.Journal) store.Discipline {
 	d := store.Red()
 	d.Transaction, d.BusyTimeout, d.Journal, d.Think = transaction, timeout, journal, 0
@@ -43,11 +42,10 @@ func ofHundred(r *run.Recording, n int64) int64 {
 	return n * int64(r.Setup.Load.Requests) / 100
 }
 
-// increments gives x the arms in which 100 increments run: the source's red
-// and green, and between them every transaction style, without patience and
-// with five seconds of it, in both journals, all else equal. Half of them are the source's
-// burst; the others are a sequence, which shows how much of an answer is the arrival's
-// doing. expect returns by claim ID what is expected under a setup.
+// increments gives x the arms in which 100 increments run: the source's red and green, and between
+// them every transaction style, without patience and with five seconds of it, in both journals, all
+// else equal. Half of them are the source's burst; the others are a sequence, which shows how much
+// of an answer is the arrival's doing. expect returns by claim ID what is expected under a setup.
 //
 // A quick run has fewer increments and only the arms that differ most.
 func increments(o Options, x experiment.Experiment, expect map[string]func(run.Setup) run.Expectation) experiment.Experiment {
@@ -166,9 +164,8 @@ func spreads(s run.Setup) bool {
 	return !patient(s) && s.Discipline.Think == 0 && s.Load.Requests < 100
 }
 
-// starves reports whether some of a burst may wait out their whole patience:
-// all of them poll for one lock, those that have waited longest poll most rarely, and
-// none tries again.
+// starves reports whether some of a burst may wait out their whole patience: all of them poll for
+// one lock, those that have waited longest poll most rarely, and none tries again.
 func starves(s run.Setup) bool {
 	t := s.Discipline.Transaction
 	return patient(s) && s.Load.Arrival != run.Sequence && s.Discipline.Retries == 0 &&

@@ -18,33 +18,8 @@ func inventory(o Options) experiment.Experiment {
 	x := experiment.Experiment{
 		Name:     "inventory",
 		Question: "Two containers sell from one stock, and then a crowd buys: does the stock show what was sold?",
-		Claims: []experiment.Claim{
-			// Of the scenario itself. Its title and its last line contradict each other.
-			claim("inventory-breaks-down", source(661, "インベントリ管理の破綻"),
-				"In the end the stock does not show the sales that were acknowledged.",
-				played(stockIsWrong)),
-			claim("second-sale-refused", source(667, "5個販売処理 → SQLITE_BUSY（失敗）"),
-				"Container B's sale, of a stock that container A has changed since B looked, is refused with SQLITE_BUSY.",
-				played(secondSaleRefused)),
-			claim("ends-in-order", source(670, "結果: 正常に処理完了"),
-				"In the end both sales are acknowledged and the stock is 35: 50, less 10 and 5.",
-				played(endsInOrder)),
-			// Of many buyers at once.
-			claim("oversold", source(641, "データの不整合"),
-				"More pieces are acknowledged as sold than there were.",
-				experiment.Each(oversold)),
-			claim("sales-vanish", source(641, "データの不整合"),
-				"Pieces that were acknowledged as sold are still in the stock afterwards.",
-				experiment.Each(salesVanish)),
-			claim("turned-away", source(640, "トランザクションの失敗"),
-				"Buyers are refused the lock, and pieces that they wanted are left over.",
-				experiment.Each(turnedAway)),
-			// Of orders, which write two tables: the stock and the order.
-			claim("orders-disagree", source(641, "データの不整合"),
-				"In the end the stock and the open orders are together not what the stock was at first.",
-				experiment.Each(ordersDisagree)),
-		},
-		Figures: []experiment.Figure{piecesSold, piecesOversold, piecesLeft},
+		Claims:   inventoryClaims,
+		Figures:  []experiment.Figure{piecesSold, piecesOversold, piecesLeft},
 		Plots: []experiment.Plot{figureBars("Pieces sold, sold beyond the stock, and left", run.Axis{Label: "pieces"},
 			func(arm *run.Evidence) bool { _, buys := arm.Trials[0].Setup.Workload.(workload.Purchase); return buys }, piecesSold, piecesOversold, piecesLeft)},
 		Abreast: 3, // no claim is about how long anything takes
@@ -56,6 +31,44 @@ func inventory(o Options) experiment.Experiment {
 	}
 	x.Arms = append(append(x.Arms, crowdArms(o)...), orderArms(o)...)
 	return x
+}
+
+var inventoryClaims = []experiment.Claim{
+	// Of the scenario itself. Its title and its last line contradict each other.
+	claim("inventory-breaks-down", source(661, "インベントリ管理の破綻"),
+		"In the end the stock does not show the sales that were acknowledged.",
+		played(stockIsWrong)),
+	claim("second-sale-refused", source(667, "5個販売処理 → SQLITE_BUSY（失敗）"),
+		"Container B's sale, of a stock that container A has changed since B looked, is refused with SQLITE_BUSY.",
+		played(secondSaleRefused)),
+	claim("ends-in-order", source(670, "結果: 正常に処理完了"),
+		"In the end both sales are acknowledged and the stock is 35: 50, less 10 and 5.",
+		played(func(r *run.Recording) experiment.Judgement {
+			j := stockIsWrong(r)
+			left, _ := r.FinalRead(item)
+			j.Verdict = ruled(sold(r) == 15 && left == stocked-15)
+			return j
+		})),
+	// Of many buyers at once.
+	claim("oversold", source(641, "データの不整合"),
+		"More pieces are acknowledged as sold than there were.",
+		experiment.Each(func(r *run.Recording) experiment.Judgement {
+			i := ofItem(r)
+			return pieces(r, i, i.Oversold, "oversold", i.Initial.Valid)
+		})),
+	claim("sales-vanish", source(641, "データの不整合"),
+		"Pieces that were acknowledged as sold are still in the stock afterwards.",
+		experiment.Each(func(r *run.Recording) experiment.Judgement {
+			i := ofItem(r)
+			return pieces(r, i, i.Vanished, "vanished", i.Initial.Valid && i.Left.Valid)
+		})),
+	claim("turned-away", source(640, "トランザクションの失敗"),
+		"Buyers are refused the lock, and pieces that they wanted are left over.",
+		experiment.Each(turnedAway)),
+	// Of orders, which write two tables: the stock and the order.
+	claim("orders-disagree", source(641, "データの不整合"),
+		"In the end the stock and the open orders are together not what the stock was at first.",
+		experiment.Each(ordersDisagree)),
 }
 
 // item is what is sold, stocked so many times at first.
@@ -199,13 +212,6 @@ func secondSaleRefused(r *run.Recording) experiment.Judgement {
 	return judged(check.Refuted, "nothing refused", "nothing that container B asked for was refused")
 }
 
-func endsInOrder(r *run.Recording) experiment.Judgement {
-	j := stockIsWrong(r)
-	left, _ := r.FinalRead(item)
-	j.Verdict = ruled(sold(r) == 15 && left == stocked-15)
-	return j
-}
-
 // ofItem is what the checker found about a crowd's purchases.
 func ofItem(r *run.Recording) check.Item {
 	items := r.Stock().Items
@@ -224,16 +230,6 @@ func pieces(r *run.Recording, i check.Item, n check.Range, end string, known boo
 		j.Verdict = n.Above(0)
 	}
 	return j
-}
-
-func oversold(r *run.Recording) experiment.Judgement {
-	i := ofItem(r)
-	return pieces(r, i, i.Oversold, "oversold", i.Initial.Valid)
-}
-
-func salesVanish(r *run.Recording) experiment.Judgement {
-	i := ofItem(r)
-	return pieces(r, i, i.Vanished, "vanished", i.Initial.Valid && i.Left.Valid)
 }
 
 func turnedAway(r *run.Recording) experiment.Judgement {

@@ -14,9 +14,8 @@ import (
 	"example.com/contend/internal/workload"
 )
 
-// journal is the source's fourth test: the same writes in DELETE and in WAL mode.
-// They never meet a reader, where WAL differs most, so in three more arms
-// clients read beside them.
+// journal is the source's fourth test: the same writes in DELETE and in WAL mode. They never meet a
+// reader, where WAL differs most, so in three more arms clients read beside them.
 func journal(o Options) experiment.Experiment {
 	readsToo := func(e *run.Evidence) bool { _, roles := e.Trials[0].Setup.Workload.(workload.Roles); return roles }
 	onlyWrites := func(e *run.Evidence) bool { return !readsToo(e) }
@@ -95,9 +94,8 @@ func journalTrial(j store.Journal, timeout store.Milliseconds, arrival run.Load,
 	return experiment.Trial{Name: string(j), Setup: run.Setup{Nodes: nodes, Discipline: d, Load: arrival, Workload: w}}
 }
 
-// readArms let clients read and write at once, none of them ever resting: first
-// so that only a reader and the writer can refuse each other, then half and half
-// and patiently.
+// readArms let clients read and write at once, none of them ever resting: first so that only a
+// reader and the writer can refuse each other, then half and half and patiently.
 func readArms(o Options) (arms []experiment.Arm) {
 	arrival := run.Load{Arrival: run.Closed, Clients: 2 * nodes, Duration: pick(o, 300*time.Millisecond, 150*time.Millisecond), Timeout: patience}
 	write, read := workload.Write{Nodes: nodes}, workload.Read{Key: counter, Nodes: nodes}
@@ -139,8 +137,7 @@ var longestRead = experiment.Figure{Name: "longest read", Unit: "ms", Of: func(r
 // journals are the repeats of an arm, first in DELETE and then in WAL mode.
 type journals []pair
 
-// compared returns a check that judges both modes side by side. The figures say
-// how they came out.
+// compared returns a check that judges both modes side by side. The figures say how they came out.
 func compared(judge func(journals) check.Verdict, figures ...experiment.Figure) func(*run.Evidence) experiment.Judgement {
 	return func(e *run.Evidence) experiment.Judgement {
 		both := journals(pairs(e.Trial(string(store.Delete)), e.Trial(string(store.WAL))))

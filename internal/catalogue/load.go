@@ -60,10 +60,9 @@ type crowdArm struct {
 	expected   outlook // of the claims at the levels; those that it leaves out may go either way
 }
 
-// loadTable is the source's mitigation, and what is left of it without its
-// retries, its patience or its transaction. The outlooks rest on runs alone and abreast,
-// on an idle and on a busy machine, and on what 10 ms inside the lock allow: no more than
-// 100 a second.
+// loadTable is the source's mitigation, and what is left of it without its retries, its patience or
+// its transaction. The outlooks rest on runs alone and abreast, on an idle and on a busy machine,
+// and on what 10 ms inside the lock allow: no more than 100 a second.
 //
 // Ten requests are so few that a busy machine may answer them one by one:
 // nothing is expected of their errors without patience.
@@ -121,9 +120,8 @@ func loadArms(o Options, levels []int) (arms []experiment.Arm) {
 	return arms
 }
 
-// crowd is a burst of n increments. The nodes have a connection to the database
-// for each request, so that all of them meet in SQLite and none in a queue
-// before it.
+// crowd is a burst of n increments. The nodes have a connection to the database for each request,
+// so that all of them meet in SQLite and none in a queue before it.
 func crowd(d store.Discipline, n int) run.Setup {
 	d.Pool = max(d.Pool, (n+nodes-1)/nodes)
 	return run.Setup{

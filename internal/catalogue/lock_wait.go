@@ -14,8 +14,7 @@ import (
 	"example.com/contend/internal/workload"
 )
 
-// lockWait is the source's third test: a long transaction on one node, and
-// writers on the others.
+// lockWait is the source's third test: a long transaction on one node, and writers on the others.
 func lockWait(o Options) experiment.Experiment {
 	shown := pick(o, "hold-5s/5000/WAL", "hold-2.5s/5000/WAL")
 	return experiment.Experiment{
@@ -174,8 +173,7 @@ func waitedOrFailed(r *run.Recording) experiment.Judgement {
 	return j
 }
 
-// defaultPatience looks at a connection of the nodes' driver on which nobody has set
-// anything.
+// defaultPatience looks at a connection of the nodes' driver on which nobody has set anything.
 func defaultPatience(r *run.Recording) experiment.Judgement {
 	if r.Facts == nil {
 		return undecided("the database could not be read")
@@ -186,9 +184,8 @@ func defaultPatience(r *run.Recording) experiment.Judgement {
 		have, r.Facts.Engine, r.Setup.Discipline.Driver)
 }
 
-// waitedLonger returns a check of a wait against a limit. A client that gave up
-// would have waited longer; how long one would have waited that was never sent, nobody
-// knows.
+// waitedLonger returns a check of a wait against a limit. A client that gave up would have waited
+// longer; how long one would have waited that was never sent, nobody knows.
 func waitedLonger(which string, of experiment.Figure, limit time.Duration) func(*run.Evidence) experiment.Judgement {
 	return experiment.Each(func(r *run.Recording) experiment.Judgement {
 		n := r.Counts()

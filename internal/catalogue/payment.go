@@ -21,25 +21,8 @@ func payment(o Options) experiment.Experiment {
 	x := experiment.Experiment{
 		Name:     "payment",
 		Question: "Do two payments at once deadlock until both fail, and is any money lost?",
-		Claims: []experiment.Claim{
-			claim("wait-for-each-other", source(62, "複数のトランザクションが相互に待機"),
-				"Two containers wait for each other: each has a statement under way that cannot go on before the other lets go.",
-				played(waitForEachOther)),
-			claim("both-time-out", source(679, "両方: SQLITE_BUSY タイムアウト"),
-				"Both containers are refused with SQLITE_BUSY, each after its whole busy_timeout.",
-				played(bothTimedOut)),
-			claim("both-payments-fail", source(680, "両方の決済が失敗"),
-				"Both payments fail: none is acknowledged and none is in the database.",
-				played(bothFailed)),
-			claim("no-remedy", source(64, "アプリケーションレベルでの対処が困難"),
-				"What the application does about it (be patient, try again as a whole, or begin with the write lock) does not get both payments through.",
-				played(notBothPaid)),
-			claim("money-is-wrong", source(641, "データの不整合"),
-				"Balances and payments do not add up to what they began with and what was acknowledged.",
-				experiment.Each(moneyIsWrong)),
-			begunIsWon,
-		},
-		Figures: []experiment.Figure{paymentsMade, wrongTotals, moneyOff},
+		Claims:   paymentClaims,
+		Figures:  []experiment.Figure{paymentsMade, wrongTotals, moneyOff},
 		Plots: []experiment.Plot{experiment.LanesPlot(
 			"The refused one keeps its transaction open, and the other's COMMIT waits: app-1 is A, app-2 is B",
 			fmt.Sprintf("deferred/%d/DELETE/kept open", timeout),
@@ -55,6 +38,30 @@ func payment(o Options) experiment.Experiment {
 	}
 	x.Arms = append(x.Arms, transferArms(o)...)
 	return x
+}
+
+var paymentClaims = []experiment.Claim{
+	claim("wait-for-each-other", source(62, "複数のトランザクションが相互に待機"),
+		"Two containers wait for each other: each has a statement under way that cannot go on before the other lets go.",
+		played(waitForEachOther)),
+	claim("both-time-out", source(679, "両方: SQLITE_BUSY タイムアウト"),
+		"Both containers are refused with SQLITE_BUSY, each after its whole busy_timeout.",
+		played(func(r *run.Recording) experiment.Judgement {
+			a, b := hardest(r, containerA.node), hardest(r, containerB.node)
+			return judged(ruled(a == nodeapi.CodeTimeout && b == nodeapi.CodeTimeout), fmt.Sprintf("A: %s; B: %s", a, b), "container A met %s, container B %s", a, b)
+		})),
+	claim("both-payments-fail", source(680, "両方の決済が失敗"),
+		"Both payments fail: none is acknowledged and none is in the database.",
+		played(func(r *run.Recording) experiment.Judgement {
+			return ofPayments(r, paid(r) == 0 && r.Facts.Payments == 0)
+		})),
+	claim("no-remedy", source(64, "アプリケーションレベルでの対処が困難"),
+		"What the application does about it (be patient, try again as a whole, or begin with the write lock) does not get both payments through.",
+		played(func(r *run.Recording) experiment.Judgement { return ofPayments(r, paid(r) < 2) })),
+	claim("money-is-wrong", source(641, "データの不整合"),
+		"Balances and payments do not add up to what they began with and what was acknowledged.",
+		experiment.Each(moneyIsWrong)),
+	begunIsWon,
 }
 
 // The six steps of the source's second scenario.
@@ -108,9 +115,8 @@ func paymentsMeet() []run.Step {
 	)
 }
 
-// B, refused, rolls back. Or it tries its statement again and keeps its transaction: in a
-// rollback journal A's COMMIT then waits for B, as long as it may, and gives up; in WAL
-// mode it does not.
+// B, refused, rolls back. Or it tries its statement again and keeps its transaction: in a rollback
+// journal A's COMMIT then waits for B, as long as it may, and gives up; in WAL mode it does not.
 var (
 	letsGo = scene("B rolls back", paymentsMeet(),
 		line(bothTimeOut, payerB.does(nodeapi.DoRollback), payerA.does(nodeapi.DoCommit)),
@@ -199,13 +205,6 @@ var (
 	}}
 )
 
-// bothTimedOut judges whether each container was refused something after its
-// whole busy_timeout.
-func bothTimedOut(r *run.Recording) experiment.Judgement {
-	a, b := hardest(r, containerA.node), hardest(r, containerB.node)
-	return judged(ruled(a == nodeapi.CodeTimeout && b == nodeapi.CodeTimeout), fmt.Sprintf("A: %s; B: %s", a, b), "container A met %s, container B %s", a, b)
-}
-
 // hardest is the worst that a container met: a refusal after its whole
 // busy_timeout, one at once, or none.
 func hardest(r *run.Recording, node string) string {
@@ -228,12 +227,6 @@ func paid(r *run.Recording) (n int) {
 	return n
 }
 
-func bothFailed(r *run.Recording) experiment.Judgement {
-	return ofPayments(r, paid(r) == 0 && r.Facts.Payments == 0)
-}
-
-func notBothPaid(r *run.Recording) experiment.Judgement { return ofPayments(r, paid(r) < 2) }
-
 // ofPayments judges a claim that is true or false, and says what was paid.
 func ofPayments(r *run.Recording, holds bool) experiment.Judgement {
 	return judged(ruled(holds), fmt.Sprintf("%d of 2 payments succeed", paid(r)),
@@ -243,11 +236,10 @@ func ofPayments(r *run.Recording, holds bool) experiment.Judgement {
 // waitForEachOther judges whether two containers ever had statements under way
 // that waited for each other.
 //
-// Two statements that wait for each other overlap, and the one that is answered
-// first is refused, after its whole busy_timeout: one that is granted was not
-// waiting for the other, and one that is refused at once has not waited. The
-// other waits too if it is under way for at least half of its busy_timeout, whether it is
-// then refused as well or granted because the first has let go.
+// Two statements that wait for each other overlap, and the one that is answered first is refused,
+// after its whole busy_timeout: one that is granted was not waiting for the other, and one that is
+// refused at once has not waited. The other waits too if it is under way for at least half of its
+// busy_timeout, whether it is then refused as well or granted because the first has let go.
 func waitForEachOther(r *run.Recording) experiment.Judgement {
 	long := r.Setup.Discipline.BusyTimeout.Duration() / 2
 	for i, e := range r.Steps {

@@ -65,11 +65,10 @@ func retryClaims() []experiment.Claim {
 			})))
 }
 
-// retryArms returns the ways of waiting before another attempt, each with none to
-// three retries, of nodes that give a refused attempt up at once; and green,
-// whose attempts are patient themselves. A quick run has the one that is over
-// soonest, with a quarter of the source's own backoff. The outlooks rest on runs alone
-// and abreast, on an idle and on a busy machine.
+// retryArms returns the ways of waiting before another attempt, each with none to three retries, of
+// nodes that give a refused attempt up at once; and green, whose attempts are patient themselves. A
+// quick run has the one that is over soonest, with a quarter of the source's own backoff. The
+// outlooks rest on runs alone and abreast, on an idle and on a busy machine.
 func retryArms(o Options) (arms []experiment.Arm) {
 	const quick = "exponential/250ms"
 	for _, row := range []struct {

@@ -55,11 +55,10 @@ var scaleClaims = []experiment.Claim{
 		shows(worstWait, 8, above(2))),
 }
 
-// scaleArms returns writes and reads. The trials of an arm take turns, so that
-// each repeat compares what the machine did within a few seconds. The outlooks rest on
-// runs on an idle and on a busy machine. How much is done hangs on the machine and on
-// what else it does: of that nothing is expected. Reads take no write lock, and are not
-// asked about it.
+// scaleArms returns writes and reads. The trials of an arm take turns, so that each repeat compares
+// what the machine did within a few seconds. The outlooks rest on runs on an idle and on a busy
+// machine. How much is done hangs on the machine and on what else it does: of that nothing is
+// expected. Reads take no write lock, and are not asked about it.
 func scaleArms(o Options) []experiment.Arm {
 	const throughput = "nodes-no-gain nodes-worse nodes-as-one throughput-collapses waits-accumulate"
 	increment := func(n int) workload.Workload { return workload.Increment{Key: counter, Nodes: n} }
@@ -73,9 +72,8 @@ func scaleArms(o Options) []experiment.Arm {
 	return pick(o, arms, arms[1:2])
 }
 
-// scaleArm is an arm with a trial for each count of nodes. A node has one
-// connection, as the source's application has: within it requests take their
-// turn, and only nodes contend.
+// scaleArm is an arm with a trial for each count of nodes. A node has one connection, as the
+// source's application has: within it requests take their turn, and only nodes contend.
 func scaleArm(o Options, name string, journal store.Journal, of func(nodes int) workload.Workload, expected outlook) experiment.Arm {
 	d := quiet(store.Immediate, 5000, journal)
 	d.Pool = 1
@@ -122,8 +120,7 @@ func lockIsBottleneck(e *run.Evidence) experiment.Judgement {
 		"with eight nodes %s %% of the writing time is spent waiting for the lock, with one %s %%; the claim wants more than 50 %% in every repeat", eight, one)
 }
 
-// A difference is what would set n nodes apart from one: a ratio of their
-// figures beyond a limit.
+// A difference is what would set n nodes apart from one: a ratio of their figures beyond a limit.
 type difference struct {
 	limit float64
 	above bool // or below
@@ -147,9 +144,8 @@ func (d difference) String() string {
 	return fmt.Sprintf("below %g", d.limit)
 }
 
-// shows returns the check of a claim that there is a difference: it holds where
-// every repeat shows it, and is refuted where none does. Repeats that disagree
-// are noise.
+// shows returns the check of a claim that there is a difference: it holds where every repeat shows
+// it, and is refuted where none does. Repeats that disagree are noise.
 func shows(f experiment.Figure, n int, d difference) func(*run.Evidence) experiment.Judgement {
 	return func(e *run.Evidence) experiment.Judgement {
 		ratios, j := besideOne(e, f, n)

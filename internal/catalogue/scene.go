@@ -140,9 +140,8 @@ func transactions(events []run.StepEvent, session string) [][]run.StepEvent {
 	return all
 }
 
-// committed returns the steps that changed the database of a scene for good, as far as
-// its sessions know: statements outside of a transaction, and those in one
-// whose COMMIT succeeded.
+// committed returns the steps that changed the database of a scene for good, as far as its sessions
+// know: statements outside of a transaction, and those in one whose COMMIT succeeded.
 func committed(events []run.StepEvent) []run.StepEvent {
 	var done []run.StepEvent
 	open := map[string][]run.StepEvent{} // by session

@@ -86,6 +86,15 @@ func wantVerdict(t *testing.T, judge func(*run.Recording) experiment.Judgement, 
 	}
 }
 
+// checkOf is the check of the claim called id, of one recording.
+func checkOf(t *testing.T, claims []experiment.Claim, id string) func(*run.Recording) experiment.Judgement {
+	t.Helper()
+	claim := claimOf(t, claims, id)
+	return func(r *run.Recording) experiment.Judgement {
+		return claim.Check(&run.Evidence{Trials: []run.TrialEvidence{{Setup: r.Setup, Recordings: []*run.Recording{r}}}})
+	}
+}
+
 // sceneOf is the scene of the first arm of x whose name ends so.
 func sceneOf(t *testing.T, x experiment.Experiment, arm string) *run.Scene {
 	t.Helper()

@@ -12,10 +12,9 @@ import (
 	"example.com/contend/internal/store"
 )
 
-// snapshot is what becomes of a transaction that reads, is overtaken, and then
-// writes. https://sqlite.org/rescode.html#busy_snapshot tells the story in three
-// sentences, which the scenes play. Nobody waits for long in them, so a quick
-// run plays them all.
+// snapshot is what becomes of a transaction that reads, is overtaken, and then writes.
+// https://sqlite.org/rescode.html#busy_snapshot tells the story in three sentences, which the
+// scenes play. Nobody waits for long in them, so a quick run plays them all.
 func snapshot(Options) experiment.Experiment {
 	x := experiment.Experiment{
 		Name:     "snapshot",

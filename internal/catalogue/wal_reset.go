@@ -233,8 +233,7 @@ var toldCorrupt = experiment.Figure{Name: "answered SQLITE_CORRUPT", Of: func(r 
 	return float64(harmOf(r).malformed), r.Told()
 }}
 
-// gone returns when each of the writes that are certainly gone was
-// acknowledged, in order.
+// gone returns when each of the writes that are certainly gone was acknowledged, in order.
 func gone(r *run.Recording) []time.Duration {
 	if harmOf(r).lost.Min == 0 {
 		return nil

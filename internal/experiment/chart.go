@@ -74,8 +74,7 @@ func WaitsPlot(title string, match func(*run.Evidence) bool, marks ...run.Mark) 
 	}
 }
 
-// LanesPlot returns a plot of who had the write lock when, in the first
-// recording of the arm.
+// LanesPlot returns a plot of who had the write lock when, in the first recording of the arm.
 func LanesPlot(title, arm string) Plot {
 	return func(arms []run.Evidence) run.Chart {
 		c := run.Chart{

@@ -65,10 +65,9 @@ func (x *Experiment) Grow(evidence []run.Evidence) (grown bool) {
 	return grown
 }
 
-// Each returns a check that puts judge to every recording of an arm. A claim
-// holds in the arm if it holds in every recording, and is refuted if it is
-// refuted in every one; where repeats disagree, chance decides and the verdict
-// is inconclusive.
+// Each returns a check that puts judge to every recording of an arm. A claim holds in the arm if it
+// holds in every recording, and is refuted if it is refuted in every one; where repeats disagree,
+// chance decides and the verdict is inconclusive.
 func Each(judge func(*run.Recording) Judgement) func(*run.Evidence) Judgement {
 	return func(e *run.Evidence) Judgement {
 		var all []Judgement

@@ -1,12 +1,11 @@
 // Package experiment describes experiments as data, and judges their claims by what
 // was recorded. It starts nothing: package record makes the recordings.
 //
-// An [Experiment] asks one question. It is put in several arms, because a claim
-// that is true under one setting is false under another and the product's
-// worth is saying which. An [Arm] is made of trials, most often a single one,
-// each a [run.Setup]. Where the trials depend on what was recorded, [Experiment.Next]
-// adds some. A [Claim] turns an arm's recordings, its [run.Evidence], into a
-// [run.Finding] and touches nothing else, so that what is stored can be judged again.
+// An [Experiment] asks one question. It is put in several arms, because a claim that is true under
+// one setting is false under another and the product's worth is saying which. An [Arm] is made of
+// trials, most often a single one, each a [run.Setup]. Where the trials depend on what was
+// recorded, [Experiment.Next] adds some. A [Claim] turns an arm's recordings, its [run.Evidence],
+// into a [run.Finding] and touches nothing else, so that what is stored can be judged again.
 //
 // Trials with one setup share one recording within a run, also across
 // experiments: it is one event, seen through several claims.
@@ -45,9 +44,8 @@ type Experiment struct {
 	// Interleaved has the arms take turns, trial by trial, and not only the trials
 	// of each: what is compared is then arm against arm.
 	Interleaved bool `json:"-"`
-	// Abreast is how many of its recordings may be made at once; 0 means 1. It
-	// is for arms that wait far more than they work, so that they do not
-	// disturb each other.
+	// Abreast is how many of its recordings may be made at once; 0 means 1. It is for arms that
+	// wait far more than they work, so that they do not disturb each other.
 	Abreast int `json:"-"`
 	// Takes is about how long it runs on 2 cores, to tell the time left. Nothing else rests on it.
 	Takes time.Duration `json:"-"`

@@ -196,8 +196,7 @@ func idle(r, base *run.Rung) bool {
 	return high != nil && low != nil && lowestUnmet(r) != nil && high.Rate < clearly*low.Rate
 }
 
-// hosts names the engines that several hosts can share, and what they cost on
-// this one.
+// hosts names the engines that several hosts can share, and what they cost on this one.
 func (a *adviser) hosts() (advice run.Advice) {
 	for _, kind := range a.kinds() {
 		r, s := a.across(kind)
@@ -315,9 +314,8 @@ func (a *adviser) starving() (advice run.Advice) {
 	return advice
 }
 
-// starvation compares a rung, which may be nil, with each other under each load
-// and returns where it is worst. Both need ops enough, and the other must not be quick
-// because it refuses.
+// starvation compares a rung, which may be nil, with each other under each load and returns where
+// it is worst. Both need ops enough, and the other must not be quick because it refuses.
 func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 	if slow == nil || !sound(slow) {
 		return most

@@ -194,8 +194,7 @@ func survivalLine(r *run.Rung, s *run.Survival) string {
 	return strings.TrimSpace(fmt.Sprintf("%s, %s: %s, %s. %s", r.Name, s.Mishap, s.Answer, by, s.Says))
 }
 
-// gapWords is what was measured of a mishap: "no success for 1.2 s, 34 requests
-// not ok, 0 lost".
+// gapWords is what was measured of a mishap: "no success for 1.2 s, 34 requests not ok, 0 lost".
 func gapWords(s *run.Survival) string {
 	var said []string
 	if s.Gap != nil {

@@ -34,12 +34,11 @@ const errorsFigure = len(figureNames) - 1
 // DefaultExpect is the target of a comparison without --expect.
 const DefaultExpect = "p99<100ms,errors<0.1%"
 
-// ParseExpect reads terms with commas between them, such as
-// "p99<100ms,errors<0.1%". A term is p50, p90, p99, p999, max or mean, then < or
-// <=, then a duration from 1µs to 1h with its unit; or errors, then < or <=, then
-// a percentage from 0% to 100%. Spaces may stand between the parts of a term.
-// The error names the term, and what could stand in its place; a figure that is
-// asked about twice is one.
+// ParseExpect reads terms with commas between them, such as "p99<100ms,errors<0.1%". A term is p50,
+// p90, p99, p999, max or mean, then < or <=, then a duration from 1µs to 1h with its unit; or
+// errors, then < or <=, then a percentage from 0% to 100%. Spaces may stand between the parts of a
+// term. The error names the term, and what could stand in its place; a figure that is asked about
+// twice is one.
 func ParseExpect(text string) (Expect, error) {
 	var e Expect
 	for term := range strings.SplitSeq(text, ",") {
@@ -50,8 +49,7 @@ func ParseExpect(text string) (Expect, error) {
 	return e, nil
 }
 
-// termPattern is a term: the figure, < or <=, and the limit, of which a unit follows
-// the number.
+// termPattern is a term: the figure, < or <=, and the limit, of which a unit follows the number.
 var termPattern = regexp.MustCompile(`^([^\s<=]+)\s*(<=?)\s*([0-9.]+)\s*(\S*)$`)
 
 // add reads one term.

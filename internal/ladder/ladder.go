@@ -64,9 +64,8 @@ func Wants(patterns []string, name string) bool {
 	})
 }
 
-// searched reports whether the rung's highest rate is worth knowing: rungs that
-// lose what they acknowledge are not asked how fast they can do it, and mixed
-// drivers are nobody's choice.
+// searched reports whether the rung's highest rate is worth knowing: rungs that lose what they
+// acknowledge are not asked how fast they can do it, and mixed drivers are nobody's choice.
 func (r *rung) searched() bool { return r.careful && r.drivers == nil }
 
 // next returns the next step of each rung's search for its highest rate.

@@ -185,22 +185,12 @@ func survivalOf(r *run.Recording, mishap string) run.Survival {
 	return s
 }
 
-// longestGap is the longest time without a success, from the load's beginning to
-// the last answer.
+// longestGap is the longest time without a success, from the load's beginning to the last answer.
 func longestGap(r *run.Recording) time.Duration {
-	moments := []time.Duration{0}
+	ops := r.ClientOps()
 	var end time.Duration
-	for _, op := range r.ClientOps() {
-		end = max(end, op.Returned)
-		if op.Outcome == history.OK {
-			moments = append(moments, op.Returned)
-		}
+	for i := range ops {
+		end = max(end, ops[i].Returned)
 	}
-	moments = append(moments, end)
-	slices.Sort(moments)
-	var longest time.Duration
-	for i, moment := range moments[1:] {
-		longest = max(longest, moment-moments[i])
-	}
-	return longest
+	return measure.Silence(ops, end)
 }

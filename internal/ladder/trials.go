@@ -20,8 +20,7 @@ type job struct {
 	begin run.Begin
 }
 
-// The accounts of the transfers: enough that two seldom meet, and rich enough
-// that nobody is short.
+// The accounts of the transfers: enough that two seldom meet, and rich enough that nobody is short.
 const (
 	accounts = 100
 	balance  = 1_000_000

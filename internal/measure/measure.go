@@ -180,6 +180,23 @@ type Step struct {
 	Share        float64 // of ops that waited no longer, above 0 and at most 1
 }
 
+// Silence returns the longest time without a success among ops, from their start until end. What
+// was answered at or after end does not count.
+func Silence(ops []history.Op, end time.Duration) (longest time.Duration) {
+	var answers []time.Duration
+	for i := range ops {
+		if ops[i].Outcome == history.OK && ops[i].Returned < end {
+			answers = append(answers, ops[i].Returned)
+		}
+	}
+	slices.Sort(answers)
+	var last time.Duration
+	for _, at := range append(answers, end) {
+		longest, last = max(longest, at-last), at
+	}
+	return longest
+}
+
 // Cumulative returns the distribution of the clients' latencies, whatever the
 // outcome, in at most n steps and two: the shortest and the longest wait are
 // always among them.
