@@ -91,24 +91,17 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	dial := func(use store.Use) error {
+	size, count := 0, 1
+	for use := store.Probe; len(opened) < count; use = store.Requests {
 		c, err := db.database.Dial(ctx, use)
-		if err == nil {
-			opened = append(opened, db.newTx(c))
-		}
-		return err
-	}
-	if err := dial(store.Probe); err != nil {
-		return err
-	}
-	size := db.database.Pool()
-	count := size
-	if db.d.Writer == store.Queue {
-		count++
-	}
-	for range count {
-		if err := dial(store.Requests); err != nil {
+		if err != nil {
 			return err
+		}
+		opened = append(opened, db.newTx(c))
+		size = db.database.Pool() // known from the first connection on
+		count = 1 + size
+		if db.d.Writer == store.Queue {
+			count++
 		}
 	}
 	refuses := db.database.Absent(errGone) != nil
@@ -117,8 +110,8 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 	for _, t := range opened[1 : 1+size] {
 		db.pool.put(t)
 	}
-	if count > size {
-		db.queue = startQueue(db, opened[count])
+	if db.d.Writer == store.Queue {
+		db.queue = startQueue(db, opened[count-1])
 	}
 	return nil
 }
@@ -237,12 +230,12 @@ func (db *DB) give(to *pool, t *Tx, fit bool, cause error) {
 		to.put(t)
 		return
 	}
-	to.fall(cause)
+	to.change(-1, cause)
 	go func() { // Close waits for it, because Close takes every connection back
 		defer func() { to.put(t) }()
 		_ = t.c.Close() // its errors are those that made it unfit
-		t.c = db.redial(to.use, to.because)
-		to.rise()
+		t.c = db.redial(to.use, func(err error) { to.change(0, err) })
+		to.change(1, nil)
 	}()
 }
 

@@ -65,29 +65,21 @@ func (p *pool) close() error {
 	return errors.Join(errs...)
 }
 
-func (p *pool) fall(cause error) {
+// change notes a connection that was lost (by -1), was found again (1) or could not
+// be made (0), and why, where it is missing.
+func (p *pool) change(by int, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.up--
-	p.cause = cmp.Or(cause, errGone)
-	if p.up == 0 {
+	p.up += by
+	switch {
+	case by < 0 && p.up == 0:
 		close(p.gone)
-	}
-}
-
-func (p *pool) rise() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.up == 0 {
+	case by > 0 && p.up == 1:
 		p.gone = make(chan struct{})
 	}
-	p.up++
-}
-
-func (p *pool) because(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cause = err
+	if by <= 0 {
+		p.cause = cmp.Or(cause, errGone)
+	}
 }
 
 // why returns why connections are missing.

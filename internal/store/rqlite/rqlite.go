@@ -15,6 +15,7 @@
 package rqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -254,19 +255,11 @@ func (c *conn) Close() error { return nil }
 // Examine fills in integrity_check, the journal mode and the version of the
 // leader's SQLite.
 func (c *conn) Examine(facts *store.Facts) error {
-	for _, q := range []struct {
-		text string
-		take func(string)
-	}{
-		{"PRAGMA integrity_check", func(s string) { facts.Integrity = s }},
-		{"PRAGMA journal_mode", func(s string) { facts.Journal = store.Journal(strings.ToUpper(s)) }},
-		{"SELECT sqlite_version()", func(s string) { facts.Engine = "rqlite with SQLite " + s }},
-	} {
-		if err := c.text(q.text, q.take); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(
+		c.text("PRAGMA integrity_check", func(s string) { facts.Integrity = s }),
+		c.text("PRAGMA journal_mode", func(s string) { facts.Journal = store.Journal(strings.ToUpper(s)) }),
+		c.text("SELECT sqlite_version()", func(s string) { facts.Engine = "rqlite with SQLite " + s }),
+	)
 }
 
 // text asks for the first column of all rows, line by line.

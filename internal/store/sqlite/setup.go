@@ -99,11 +99,7 @@ func describe(op string, err error) error {
 // set gives a pragma a value and reads it back. A pragma cannot take a bound
 // parameter; value is never anything but our own word or number.
 func (c *conn) set(ctx context.Context, pragma, value string) error {
-	rows, err := c.sc.QueryContext(ctx, "PRAGMA "+pragma+" = "+value)
-	if err != nil {
-		return describe(pragma, err)
-	}
-	if err := rows.Close(); err != nil {
+	if _, err := c.sc.ExecContext(ctx, "PRAGMA "+pragma+" = "+value); err != nil {
 		return describe(pragma, err)
 	}
 	got, err := c.get(ctx, pragma)
