@@ -48,49 +48,45 @@ func forTables(op, format string) (all []*store.Statement) {
 // at the commit.
 func readFacts(c store.Conn, facts *store.Facts, withRows bool) error {
 	facts.Counters, facts.Stock, facts.Balances = map[string]int64{}, map[string]int64{}, map[string]int64{}
-	for _, table := range []struct {
+	levels := func(of map[string]int64) func([]int64, []any) {
+		return func(n []int64, row []any) { of[text(row[0])] = n[0] }
+	}
+	reads := []struct {
 		statement *store.Statement
-		into      map[string]int64
-	}{{allCounters, facts.Counters}, {allStock, facts.Stock}, {allBalances, facts.Balances}} {
-		err := c.Run(table.statement.Index, nil, func(row []any) error {
-			n, err := numbers(nil, row[1])
-			if err == nil {
-				table.into[text(row[0])] = n[0]
+		numbers   []int // its columns of whole numbers
+		take      func(n []int64, row []any)
+	}{
+		{allCounters, []int{1}, levels(facts.Counters)},
+		{allStock, []int{1}, levels(facts.Stock)},
+		{allBalances, []int{1}, levels(facts.Balances)},
+		{allOrders, []int{0, 2, 3}, func(n []int64, row []any) {
+			facts.Orders = append(facts.Orders, store.Order{ID: n[0], Item: text(row[1]), Quantity: n[1], Cancelled: n[2]})
+		}},
+		{countRows, []int{0, 1}, func(n []int64, _ []any) { facts.Records, facts.Payments = n[0], n[1] }},
+		{allRows, []int{0}, func(n []int64, row []any) {
+			content := text(row[1])
+			facts.Rows = append(facts.Rows, store.Row{ID: n[0], Content: content[:min(rowPrefix, len(content))]}) // substr counts characters
+		}},
+	}
+	if !withRows {
+		reads = reads[:len(reads)-1]
+	}
+	for _, read := range reads {
+		err := c.Run(read.statement.Index, nil, func(row []any) (err error) {
+			var n []int64
+			for _, column := range read.numbers {
+				if n, err = numbers(n, row[column]); err != nil {
+					return err
+				}
 			}
-			return err
+			read.take(n, row)
+			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	err := c.Run(allOrders.Index, nil, func(row []any) error {
-		n, err := numbers(nil, row[0], row[2], row[3])
-		if err == nil {
-			facts.Orders = append(facts.Orders, store.Order{ID: n[0], Item: text(row[1]), Quantity: n[1], Cancelled: n[2]})
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	err = c.Run(countRows.Index, nil, func(row []any) error {
-		n, err := numbers(nil, row...)
-		if err == nil {
-			facts.Records, facts.Payments = n[0], n[1]
-		}
-		return err
-	})
-	if err != nil || !withRows {
-		return err
-	}
-	return c.Run(allRows.Index, nil, func(row []any) error {
-		id, err := numbers(nil, row[0])
-		if err == nil {
-			content := text(row[1])
-			facts.Rows = append(facts.Rows, store.Row{ID: id[0], Content: content[:min(rowPrefix, len(content))]}) // substr counts characters
-		}
-		return err
-	})
+	return nil
 }
 
 // text returns a value as a string; drivers differ in whether they give bytes.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,26 +44,23 @@ func begin(ctx context.Context, c cluster.Cluster, b run.Begin) ([]history.Op, e
 	return resets, nil
 }
 
-// readViews reads each node's own database, where they may differ.
-func (rec *recorder) readViews(ctx context.Context, c cluster.Cluster) (err error) {
-	r := rec.recording
-	if r.Setup.Mount == run.MountShared {
-		return nil
-	}
-	if r.Views, err = c.Views(ctx); err != nil {
-		return fmt.Errorf("read what each node has: %w", err)
-	}
-	return nil
-}
-
-// readDatabase reads the stopped cluster's database into the recording.
+// readDatabase reads the stopped cluster's database into the recording, and each
+// node's own, where they may differ.
 func (rec *recorder) readDatabase(ctx context.Context, c cluster.Cluster) error {
+	r := rec.recording
 	facts, err := c.Inspect(ctx)
 	if err != nil {
-		return fmt.Errorf("read database: %w", err)
+		err = fmt.Errorf("read database: %w", err)
+	} else {
+		closeLedger(r, rec.before, facts)
 	}
-	closeLedger(rec.recording, rec.before, facts)
-	return nil
+	if r.Setup.Mount != run.MountShared {
+		var errViews error
+		if r.Views, errViews = c.Views(ctx); errViews != nil {
+			err = errors.Join(err, fmt.Errorf("read what each node has: %w", errViews))
+		}
+	}
+	return err
 }
 
 // closeLedger puts ops of the recorder around the clients': what the database began

@@ -111,7 +111,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	defer cancel()
 	errs := []error{err, c.Stop(after)}
 	r.Attempts, err = run.LoadTraces(os.DirFS(rec.dir), ".")
-	errs = append(errs, err, rec.readDatabase(after, c), rec.readViews(after, c))
+	errs = append(errs, err, rec.readDatabase(after, c))
 	return errors.Join(append(errs, c.Discard(after))...)
 }
 

@@ -4,8 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
 	"slices"
 
 	"example.com/contend/internal/store"
@@ -61,23 +59,4 @@ func driverNamed(name string) (*driver, error) {
 		return nil, fmt.Errorf("driver %s is %w: %s", name, ErrNotBuiltIn, how)
 	}
 	return nil, fmt.Errorf("driver %q is not one of SQLite's", name)
-}
-
-// pool returns a pool of connections to the file at path, and opens none. It
-// names the file by a URI, so that no character of path can be taken for a
-// parameter (https://sqlite.org/uri.html). mode is the URI's: "rw", or "rwc" to
-// create the file. database/sql may keep no idle connection: which connections
-// there are is ours to decide.
-func (d *driver) pool(path, mode string) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "mode=" + mode}
-	pool, err := d.open(uri.String())
-	if err != nil {
-		return nil, err
-	}
-	pool.SetMaxIdleConns(-1)
-	return pool, nil
 }

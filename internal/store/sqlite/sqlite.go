@@ -18,6 +18,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -63,12 +65,19 @@ func At(path string) store.Source {
 				f.driver, err = driverNamed(d.Driver)
 			}
 		}
+		abs := path
 		if err == nil {
-			f.sql, err = f.driver.pool(path, mode)
+			abs, err = filepath.Abs(path)
+		}
+		if err == nil {
+			// A URI, so that no character of path can be taken for a parameter (https://sqlite.org/uri.html).
+			uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "mode=" + mode}
+			f.sql, err = f.driver.open(uri.String())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", path, err)
 		}
+		f.sql.SetMaxIdleConns(-1) // which connections there are is ours to decide
 		return f, nil
 	}
 }
