@@ -130,13 +130,17 @@ func (c *transferCall) Answer(node string, _ time.Duration) any {
 // balances of one moment.
 var total = Operation{Path: nodeapi.PathTotal, Reads: true, New: func() Call { return new(totalCall) }}
 
-type totalCall struct{ sum, accounts int64 }
+// A totalCall has no parameter. Its fields are exported because decoding refuses a
+// struct that has none.
+type totalCall struct {
+	Sum, Accounts int64 `json:"-"`
+}
 
 func (c *totalCall) Do(t *Tx) (err error) {
-	c.sum, c.accounts, err = t.Total()
+	c.Sum, c.Accounts, err = t.Total()
 	return err
 }
 
 func (c *totalCall) Answer(string, time.Duration) any {
-	return nodeapi.TotalResponse{Total: c.sum, Accounts: c.accounts}
+	return nodeapi.TotalResponse{Total: c.Sum, Accounts: c.Accounts}
 }
