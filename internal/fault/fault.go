@@ -45,7 +45,7 @@ func Begin(ctx context.Context, f run.Fault, on Target) (Wait, error) {
 	case run.Kill:
 		return beginKill(ctx, f, nodes)
 	case run.Strike:
-		return beginStrike(ctx, f, nodes), nil
+		return beginStrike(ctx, f, nodes, nil), nil
 	case run.Checkpoint:
 		return beginCheckpoint(ctx, f, on.Cluster)
 	}

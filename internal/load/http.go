@@ -35,19 +35,9 @@ func HTTP(base string) (func(process int) Client, error) {
 	if port == "" {
 		port = "80"
 	}
-	target := target{
-		address: net.JoinHostPort(u.Hostname(), port),
-		prefix:  strings.TrimSuffix(u.EscapedPath(), "/"),
-		headers: " HTTP/1.1\r\nHost: " + u.Host + "\r\n",
-	}
-	return func(int) Client { return &HTTPClient{target: target} }, nil
-}
-
-// A target is where a client sends its calls, and what is the same in all of them.
-type target struct {
-	address string // host:port to dial
-	prefix  string // before every path
-	headers string // the rest of the request line, and the headers of every request
+	address, prefix := net.JoinHostPort(u.Hostname(), port), strings.TrimSuffix(u.EscapedPath(), "/")
+	headers := " HTTP/1.1\r\nHost: " + u.Host + "\r\n"
+	return func(int) Client { return &HTTPClient{address: address, prefix: prefix, headers: headers} }, nil
 }
 
 // An HTTPClient is a [Client] that speaks HTTP/1.1 over one connection. Make
@@ -59,7 +49,10 @@ type target struct {
 // It keeps the connection as long as the server does, dials a new one when the
 // next call needs it, and follows no redirect.
 type HTTPClient struct {
-	target  target
+	address string // host:port to dial
+	prefix  string // before every path
+	headers string // the rest of the request line, and the headers of every request
+
 	conn    *http1.Conn // nil if there is none
 	release func() bool // ends the watch on ctx that closes conn
 	used    time.Time   // when the last answer had been read
@@ -76,7 +69,7 @@ func (c *HTTPClient) Connect(ctx context.Context, now time.Time, timeout time.Du
 		return nil
 	}
 	dialer := net.Dialer{Deadline: now.Add(timeout), KeepAlive: -1}
-	tcp, err := dialer.DialContext(ctx, "tcp", c.target.address)
+	tcp, err := dialer.DialContext(ctx, "tcp", c.address)
 	if err != nil {
 		return err
 	}
@@ -122,7 +115,7 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 		return
 	}
 	c.conn.Until(now.Add(timeout))
-	c.out = c.target.appendRequest(c.out[:0], call)
+	c.out = c.appendRequest(c.out[:0], call)
 	sent, err := c.conn.Ask(c.out)
 	if err == nil {
 		err = c.answer.ReadHead(c.conn.R, call.Method)
@@ -146,12 +139,12 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 
 // appendRequest appends the bytes of call's request. The path is sent as it is:
 // it is the workload that escapes.
-func (t *target) appendRequest(b []byte, call *workload.Call) []byte {
+func (c *HTTPClient) appendRequest(b []byte, call *workload.Call) []byte {
 	b = append(b, call.Method...)
 	b = append(b, ' ')
-	b = append(b, t.prefix...)
+	b = append(b, c.prefix...)
 	b = append(b, call.Path...)
-	b = append(b, t.headers...)
+	b = append(b, c.headers...)
 	if call.Body != nil {
 		b = append(b, "Content-Type: application/json\r\nContent-Length: "...)
 		b = strconv.AppendInt(b, int64(len(call.Body)), 10)

@@ -390,9 +390,9 @@ func TestHTTPBase(t *testing.T) {
 			continue
 		}
 		call := workload.Call{Method: "POST", Path: "/api/write", Body: []byte("{}")}
-		target := newClient(0).(*HTTPClient).target
+		client := newClient(0).(*HTTPClient)
 		want += "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-		if got := string(target.appendRequest(nil, &call)); got != want {
+		if got := string(client.appendRequest(nil, &call)); got != want {
 			t.Errorf("%s: got %q, want %q", base, got, want)
 		}
 	}

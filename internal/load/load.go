@@ -104,7 +104,14 @@ func Run(ctx context.Context, spec run.Load, opts Options) (Result, error) {
 		}
 		d.open(ctx, newSleeper)
 	}
-	return d.result(), context.Cause(ctx)
+	res := Result{Started: d.start}
+	var records []*record
+	for _, p := range d.processes {
+		res.Dropped += p.dropped
+		records = append(records, &p.ops)
+	}
+	res.Ops = merge(records)
+	return res, context.Cause(ctx)
 }
 
 // A driver drives one load.
@@ -261,18 +268,6 @@ func (d *driver) issue(ctx context.Context, p *process, due time.Duration) time.
 	return op.Returned
 }
 
-// result puts the processes' ops together.
-func (d *driver) result() Result {
-	res := Result{Started: d.start}
-	var records []*record
-	for _, p := range d.processes {
-		res.Dropped += p.dropped
-		records = append(records, &p.ops)
-	}
-	res.Ops = merge(records)
-	return res
-}
-
 // report calls progress until the function that it returns is called, which
 // returns after the last call.
 func (d *driver) report(progress func(done, total int)) (stop func()) {
@@ -289,6 +284,7 @@ func (d *driver) report(progress func(done, total int)) (stop func()) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		defer tell()
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -296,7 +292,6 @@ func (d *driver) report(progress func(done, total int)) (stop func()) {
 			case <-tick.C:
 				tell()
 			case <-quit:
-				tell()
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,18 +112,15 @@ func (r rule) check(request reflect.Value) bool {
 	return true
 }
 
-// strict takes exactly the fields of a request: each at most once, spelled in
-// this case, in UTF-8. A node that guesses what a request means cannot
-// account for it afterwards.
-var strict = json.JoinOptions(json.RejectUnknownMembers(true))
-
-// decode reads a body, which must be one JSON object, into a pointer to a struct.
+// decode reads a body, which must be one JSON object, into a pointer to a struct. It
+// takes exactly the fields of the request: each at most once, spelled in this case,
+// in UTF-8. A node that guesses what a request means cannot account for it afterwards.
 func decode(body []byte, request any) error {
 	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return &invalid{"body", "must be a JSON object"}
 	}
 	known := rules(request)
-	if err := json.Unmarshal(body, request, strict); err != nil {
+	if err := json.Unmarshal(body, request, json.RejectUnknownMembers(true)); err != nil {
 		return undecodable(err, known)
 	}
 	value := reflect.ValueOf(request).Elem()
@@ -163,11 +161,7 @@ func undecodable(err error, known []rule) error {
 // fieldAt names a place in the body, cut to what an error may repeat.
 func fieldAt(place jsontext.Pointer) string {
 	const most = 64
-	var names []string
-	for name := range place.Tokens() {
-		names = append(names, name)
-	}
-	name := strings.Join(names, ".")
+	name := strings.Join(slices.Collect(place.Tokens()), ".")
 	if len(name) <= most {
 		return name
 	}

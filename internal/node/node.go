@@ -15,10 +15,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -111,7 +114,9 @@ func New(cfg Config, db *app.DB) *Node {
 // that has not come in whole by then is refused with STOPPING or cut off, and
 // has changed nothing.
 func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
-	n.logStart(ln.Addr())
+	n.log.Info("listening", "address", ln.Addr().String(), "db", n.cfg.DBPath, "sqlite", n.cfg.SQLite, "engine", n.cfg.Engine, "lab", n.cfg.Lab,
+		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed, described(n.cfg.Discipline))
+	n.warn(n.current())
 	srv := &http.Server{
 		Handler:           n,
 		ReadHeaderTimeout: min(headerTimeout, n.readTimeout),
@@ -174,12 +179,6 @@ func (n *Node) closeDatabase(err error) error {
 	return nil
 }
 
-func (n *Node) logStart(addr net.Addr) {
-	n.log.Info("listening", "address", addr.String(), "db", n.cfg.DBPath, "sqlite", n.cfg.SQLite, "engine", n.cfg.Engine, "lab", n.cfg.Lab,
-		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed, described(n.cfg.Discipline))
-	n.warn(n.current())
-}
-
 // described returns every setting of d for a line of the log.
 func described(d store.Discipline) slog.Attr {
 	var attrs []any
@@ -202,6 +201,86 @@ func (n *Node) warn(o *opened) {
 	}
 	n.log.Warn("this SQLite has the WAL-reset bug: a checkpoint that races a commit may lose acknowledged writes and damage the file",
 		"sqlite", n.cfg.SQLite, "fixed_in", "3.51.3, 3.50.7, 3.44.6", "page", "https://sqlite.org/wal.html#walresetbug", "db", o.path)
+}
+
+// An opened is a database and everything that hangs on how it was opened. The
+// node swaps it as a whole, so a request has one discipline from its beginning
+// to its end.
+type opened struct {
+	db         *app.DB
+	path       string
+	name       string // of the lab's database; "" for the node's own
+	discipline store.Discipline
+	jitter     jitter
+
+	longest     time.Duration // that handling a request may take
+	walResetBug bool          // see store.WALResetFixed
+
+	begun sync.WaitGroup // requests that work on it
+}
+
+// newOpened describes db, which has been opened under d: the lab's database
+// called name, or the node's own. Its jitter starts anew, as that of a node
+// which has just been started.
+func newOpened(cfg Config, db *app.DB, name string, d store.Discipline) *opened {
+	source := fnv.New64a()
+	source.Write([]byte(cfg.Name))
+	fixed, known := store.WALResetFixed(cfg.SQLite)
+	return &opened{
+		db: db, path: pathOf(cfg, name), name: name, discipline: d,
+		jitter:      jitter{rng: rand.New(rand.NewPCG(cfg.Seed, source.Sum64()))},
+		longest:     longest(d),
+		walResetBug: known && !fixed && d.Journal == store.WAL,
+	}
+}
+
+// pathOf returns where the lab's database called name is, or the node's own.
+func pathOf(cfg Config, name string) string {
+	if name == "" {
+		return cfg.DBPath
+	}
+	return filepath.Join(filepath.Dir(cfg.DBPath), name)
+}
+
+// current returns what is open, nil while nothing is.
+func (n *Node) current() (o *opened) {
+	n.gate.RLock()
+	defer n.gate.RUnlock()
+	return n.on
+}
+
+// lastPath returns where the database is that is open or was to be open last,
+// and whether it is the lab's.
+func (n *Node) lastPath() (path string, lab bool) {
+	n.gate.RLock()
+	defer n.gate.RUnlock()
+	return pathOf(n.cfg, n.last), n.last != ""
+}
+
+// locked changes on and last while no request begins.
+func (n *Node) locked(change func()) {
+	n.gate.Lock()
+	defer n.gate.Unlock()
+	change()
+}
+
+// closeSessions gives back what the lab's sessions hold: requests of any node
+// may be waiting for their locks.
+func (o *opened) closeSessions() {
+	if o != nil {
+		o.db.CloseSessions()
+	}
+}
+
+// close finishes what has begun and closes the database. Whoever calls it has
+// seen to it that no more begins.
+func (o *opened) close() error {
+	if o == nil {
+		return nil
+	}
+	o.closeSessions()
+	o.begun.Wait()
+	return o.db.Close()
 }
 
 // gcPercent lets the heap grow to five times what is in use before it is
