@@ -35,7 +35,11 @@ func checkpoint(o Options) experiment.Experiment {
 				played(truncateBlocked)),
 			claim("truncate-empties", sqlite("pragma.html#pragma_wal_checkpoint"),
 				"In the end a TRUNCATE checkpoint makes the WAL file 0 bytes long.",
-				played(truncateEmpties)),
+				played(func(r *run.Recording) experiment.Judgement {
+					_, c := triesOf(r, store.CheckpointTruncate)
+					return judged(ruled(c.after == 0), fmt.Sprintf("%d bytes", c.after),
+						"the file had %s before the last TRUNCATE and %d bytes after it", mebibytes(c.before), c.after)
+				})),
 		},
 		Arms:    checkpointArms(o),
 		Plots:   []experiment.Plot{walPlot},
@@ -225,12 +229,6 @@ func truncateBlocked(r *run.Recording) experiment.Judgement {
 	return judged(ruled(c.Blocked && c.Answered-c.Sent >= timeout.Duration() && c.after == c.before),
 		fmt.Sprintf("%s after %s", came, took(c.StepEvent)),
 		"with a busy_timeout of %d ms it was %s after %s, and the file of %s has %s", timeout, came, took(c.StepEvent), mebibytes(c.before), mebibytes(c.after))
-}
-
-func truncateEmpties(r *run.Recording) experiment.Judgement {
-	_, c := triesOf(r, store.CheckpointTruncate)
-	return judged(ruled(c.after == 0), fmt.Sprintf("%d bytes", c.after),
-		"the file had %s before the last TRUNCATE and %d bytes after it", mebibytes(c.before), c.after)
 }
 
 func mebibytes(n int64) string { return measure.Number(float64(n)/(1<<20)) + " MiB" }

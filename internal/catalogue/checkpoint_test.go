@@ -71,9 +71,9 @@ func TestCheckpointJudgements(t *testing.T) {
 		"blocked too soon":    {truncateBlocked, with(one, growing, checkpointed(one, 2, true, 300, 2400, whole/2)), check.Refuted},
 		"blocked, and shrank": {truncateBlocked, with(one, append(growing, 2400, 0), checkpointed(one, 2, true, 300, 2400, whole)), check.Refuted},
 		"done":                {truncateBlocked, with(one, growing, checkpointed(one, 2, false, 0, 0, 0)), check.Refuted},
-		"empty in the end":    {truncateEmpties, with(one, append(growing, 2400, 2400, 2400, 0)), check.Holds},
-		"not even then":       {truncateEmpties, with(one, growing), check.Refuted},
-		"the end cut off":     {truncateEmpties, &run.Recording{Setup: staging(one, 1000).Setup}, check.Inconclusive},
+		"empty in the end":    {checkOf(t, checkpoint(Options{}).Claims, "truncate-empties"), with(one, append(growing, 2400, 2400, 2400, 0)), check.Holds},
+		"not even then":       {checkOf(t, checkpoint(Options{}).Claims, "truncate-empties"), with(one, growing), check.Refuted},
+		"the end cut off":     {checkOf(t, checkpoint(Options{}).Claims, "truncate-empties"), &run.Recording{Setup: staging(one, 1000).Setup}, check.Inconclusive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if len(c.of.Steps) == 0 {

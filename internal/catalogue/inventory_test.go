@@ -35,9 +35,9 @@ func TestSaleJudgements(t *testing.T) {
 		"in order":                {checkOf(t, inventoryClaims, "ends-in-order"), sale(asTold, 35, stale), check.Holds},
 		"only one sale, in order": {checkOf(t, inventoryClaims, "ends-in-order"), sale(asTold, 40, stale, refused(13, nodeapi.CodeBusy, 0)), check.Refuted},
 		"both sales, not both":    {checkOf(t, inventoryClaims, "ends-in-order"), sale(alone, 45), check.Refuted},
-		"B refused":               {secondSaleRefused, sale(asTold, 35, stale), check.Holds},
-		"B late, refused":         {secondSaleRefused, sale(asTold, 40, refused(8, nodeapi.CodeTimeout, time.Second)), check.Holds},
-		"A refused":               {secondSaleRefused, sale(asTold, 40, refused(6, nodeapi.CodeBusy, 0)), check.Refuted},
+		"B refused":               {checkOf(t, inventoryClaims, "second-sale-refused"), sale(asTold, 35, stale), check.Holds},
+		"B late, refused":         {checkOf(t, inventoryClaims, "second-sale-refused"), sale(asTold, 40, refused(8, nodeapi.CodeTimeout, time.Second)), check.Holds},
+		"A refused":               {checkOf(t, inventoryClaims, "second-sale-refused"), sale(asTold, 40, refused(6, nodeapi.CodeBusy, 0)), check.Refuted},
 	} {
 		t.Run(name, func(t *testing.T) { wantVerdict(t, c.judge, c.of, c.want) })
 	}

@@ -84,9 +84,6 @@ func (p play) arm() experiment.Arm {
 	return single(name, p.expected, run.Setup{Nodes: 3, Discipline: d, Begin: p.begin, Scene: p.scene, Traced: true})
 }
 
-// isPlayed reports whether a scene is played in an arm.
-func isPlayed(arm *run.Evidence) bool { return arm.Trials[0].Setup.Scene != nil }
-
 // played returns a check that puts judge to every recording of a scene, where
 // that was played to its end. What came of half a scene decides nothing.
 func played(judge func(*run.Recording) experiment.Judgement) func(*run.Evidence) experiment.Judgement {

@@ -25,7 +25,13 @@ func snapshot(Options) experiment.Experiment {
 				played(refusedAtOnce)),
 			claim("busy-snapshot", sqlite("rescode.html#busy_snapshot"),
 				"The extended code of that refusal is SQLITE_BUSY_SNAPSHOT.",
-				played(saysSnapshot)),
+				played(func(r *run.Recording) experiment.Judgement {
+					e := writes(attempts(r)[0])[0]
+					if !locked(e) {
+						return judged(check.Inconclusive, came(e), "the write was not refused, so no code says why")
+					}
+					return judged(ruled(e.Extended == "SQLITE_BUSY_SNAPSHOT"), came(e), "the write was answered %s", came(e))
+				})),
 			claim("statement-again-is-refused", sqlite("lang_transaction.html#read_transactions_versus_write_transactions"),
 				"Trying the refused statement again in the same transaction is refused every time.",
 				played(refusedAgain)),
@@ -159,15 +165,6 @@ func refusedAtOnce(r *run.Recording) experiment.Judgement {
 	}
 	return judged(v, fmt.Sprintf("%s after %s", came(e), took(e)),
 		"with a busy_timeout of %s, the write was answered %s after %s", inMilliseconds(timeout), came(e), took(e))
-}
-
-// saysSnapshot judges the code of the first write.
-func saysSnapshot(r *run.Recording) experiment.Judgement {
-	e := writes(attempts(r)[0])[0]
-	if !locked(e) {
-		return judged(check.Inconclusive, came(e), "the write was not refused, so no code says why")
-	}
-	return judged(ruled(e.Extended == "SQLITE_BUSY_SNAPSHOT"), came(e), "the write was answered %s", came(e))
 }
 
 // refusedAgain judges the writes that follow the first in its transaction.

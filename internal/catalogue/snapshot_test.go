@@ -24,9 +24,9 @@ func TestSnapshotJudgements(t *testing.T) {
 		"refused after all":     {refusedAtOnce, staging(statement, 1000, refused(7, nodeapi.CodeTimeout, 1000*ms)), check.Refuted},
 		"not refused":           {refusedAtOnce, staging(statement, 1000), check.Refuted},
 
-		"stale":            {saysSnapshot, staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0)), check.Holds},
-		"only busy":        {saysSnapshot, staging(statement, 1000, refused(7, nodeapi.CodeBusy, 0)), check.Refuted},
-		"no code, no word": {saysSnapshot, staging(statement, 1000), check.Inconclusive},
+		"stale":            {checkOf(t, snapshot(Options{}).Claims, "busy-snapshot"), staging(statement, 1000, refused(7, "SQLITE_BUSY_SNAPSHOT", 0)), check.Holds},
+		"only busy":        {checkOf(t, snapshot(Options{}).Claims, "busy-snapshot"), staging(statement, 1000, refused(7, nodeapi.CodeBusy, 0)), check.Refuted},
+		"no code, no word": {checkOf(t, snapshot(Options{}).Claims, "busy-snapshot"), staging(statement, 1000), check.Inconclusive},
 
 		"refused each time": {refusedAgain, staging(statement, 1000,
 			refused(7, "SQLITE_BUSY_SNAPSHOT", 0), refused(8, "SQLITE_BUSY_SNAPSHOT", 0), refused(9, "SQLITE_BUSY_SNAPSHOT", 0)), check.Holds},

@@ -103,7 +103,13 @@ func judgeTrial(figures []Figure, t *run.TrialEvidence) run.TrialResult {
 		if result.Steps == nil {
 			result.Steps = steps(r)
 		}
-		result.Faults = append(result.Faults, faults(r)...)
+		for _, event := range r.Faults {
+			result.Faults = append(result.Faults, run.FaultResult{
+				Repeat: r.Repeat, Kind: event.Kind, Node: event.Node,
+				From: milliseconds(event.From.Sub(r.Started)), To: milliseconds(event.To.Sub(r.Started)),
+				Journal: event.Journal, Hot: event.Hot, Rows: event.Rows, Integrity: event.Integrity,
+			})
+		}
 	}
 	return result
 }
@@ -200,29 +206,9 @@ func steps(r *run.Recording) []run.StepResult {
 	for _, event := range r.Steps {
 		all = append(all, run.StepResult{
 			Session: event.Session, Node: event.Node, Do: event.Do, Name: event.Name, To: event.To, Say: event.Say,
-			Wrote: optional(event.Wrote), Got: optional(event.Got), Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
+			Wrote: event.Wrote, Got: event.Got, Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
 			Open: event.Open, Sent: milliseconds(event.Sent), Answered: milliseconds(event.Answered),
-			Blocked: event.Blocked, Frames: optional(event.Frames), Checkpointed: optional(event.Checkpointed),
-		})
-	}
-	return all
-}
-
-func optional(v history.Value) *int64 {
-	if !v.Valid {
-		return nil
-	}
-	return &v.Int64
-}
-
-// faults turns the events of faults into those of the document, in ms from the load's start.
-func faults(r *run.Recording) []run.FaultResult {
-	var all []run.FaultResult
-	for _, event := range r.Faults {
-		all = append(all, run.FaultResult{
-			Repeat: r.Repeat, Kind: event.Kind, Node: event.Node,
-			From: milliseconds(event.From.Sub(r.Started)), To: milliseconds(event.To.Sub(r.Started)),
-			Journal: event.Journal, Hot: event.Hot, Rows: event.Rows, Integrity: event.Integrity,
+			Blocked: event.Blocked, Frames: event.Frames, Checkpointed: event.Checkpointed,
 		})
 	}
 	return all

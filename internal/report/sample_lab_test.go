@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -135,12 +136,12 @@ func sceneResult() run.Result {
 		step("C", "app-2", "commit", "", 4, 5007), step("A", "app-1", "checkpoint", "TRUNCATE", 5, 6),
 	}
 	steps[0].Open, steps[0].Say = true, "1. Container A: トランザクション開始"
-	steps[1].Open, steps[1].Got, steps[1].Say = true, ref(50), "2. Container A: 在庫確認 → 50個"
-	steps[2].Wrote, steps[2].Outcome, steps[2].Code, steps[2].Extended = ref(45), "failed", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"
+	steps[1].Open, steps[1].Got, steps[1].Say = true, history.Some(50), "2. Container A: 在庫確認 → 50個"
+	steps[2].Wrote, steps[2].Outcome, steps[2].Code, steps[2].Extended = history.Some(45), "failed", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"
 	steps[2].Say = "5. Container B: 5個販売処理 → SQLITE_BUSY（失敗）"
-	steps[3].To, steps[3].Wrote, steps[3].Open = "bob", ref(40), true
+	steps[3].To, steps[3].Wrote, steps[3].Open = "bob", history.Some(40), true
 	steps[4].Outcome, steps[4].Code = "unknown", "CLIENT_TIMEOUT"
-	steps[5].Blocked, steps[5].Frames, steps[5].Checkpointed = true, ref(12), ref(3)
+	steps[5].Blocked, steps[5].Frames, steps[5].Checkpointed = true, history.Some(12), history.Some(3)
 	finding := run.Finding{Claim: "second-seller-refused", Text: "The second container's sale is refused.",
 		TextJA: "Container B: 5個販売処理 → SQLITE_BUSY（失敗）", Source: "07_container_shared_filedb.md:667", Verdict: check.Holds,
 		Expected: run.ExpectHolds, Measured: "step 3 was refused with SQLITE_BUSY_SNAPSHOT after 0.1 ms"}

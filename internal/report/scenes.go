@@ -93,8 +93,8 @@ func requestWords(step *run.StepResult) string {
 	if step.To != "" {
 		words = append(words, "to", step.To)
 	}
-	if step.Wrote != nil {
-		words = append(words, fmt.Sprint(*step.Wrote))
+	if step.Wrote.Valid {
+		words = append(words, fmt.Sprint(step.Wrote.Int64))
 	}
 	return strings.Join(words, " ")
 }
@@ -120,14 +120,14 @@ func answerWords(step *run.StepResult) string {
 		return code
 	}
 	words := []string{"ok"}
-	if step.Got != nil && (step.Wrote == nil || *step.Got != *step.Wrote) {
-		words = append(words, fmt.Sprint(*step.Got))
+	if step.Got.Valid && step.Got != step.Wrote {
+		words = append(words, fmt.Sprint(step.Got.Int64))
 	}
 	if step.Blocked {
 		words = append(words, "blocked")
 	}
-	if step.Frames != nil && step.Checkpointed != nil {
-		words = append(words, fmt.Sprintf("%d of %d frames", *step.Checkpointed, *step.Frames))
+	if step.Frames.Valid && step.Checkpointed.Valid {
+		words = append(words, fmt.Sprintf("%d of %d frames", step.Checkpointed.Int64, step.Frames.Int64))
 	}
 	return strings.Join(words, ", ")
 }

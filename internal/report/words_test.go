@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -50,15 +51,15 @@ func TestAnswered(t *testing.T) {
 		want string
 	}{
 		{run.StepResult{Outcome: "ok"}, "ok"},
-		{run.StepResult{Outcome: "ok", Got: ref(50)}, "ok, 50"},
-		{run.StepResult{Outcome: "ok", Wrote: ref(45), Got: ref(45)}, "ok"},
+		{run.StepResult{Outcome: "ok", Got: history.Some(50)}, "ok, 50"},
+		{run.StepResult{Outcome: "ok", Wrote: history.Some(45), Got: history.Some(45)}, "ok"},
 		{run.StepResult{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY"}, "SQLITE_BUSY"},
 		{run.StepResult{Outcome: "failed", Code: "SQLITE_BUSY", Extended: "SQLITE_BUSY_SNAPSHOT"}, "SQLITE_BUSY_SNAPSHOT"},
 		{run.StepResult{Outcome: "failed", Code: "SQLITE_TIMEOUT", Extended: "SQLITE_BUSY"}, "SQLITE_TIMEOUT (SQLITE_BUSY)"},
 		{run.StepResult{Outcome: "failed"}, "failed"},
 		{run.StepResult{Outcome: "unknown"}, "unknown"},
 		{run.StepResult{Outcome: "unknown", Code: "CLIENT_TIMEOUT"}, "unknown, CLIENT_TIMEOUT"},
-		{run.StepResult{Outcome: "ok", Blocked: true, Frames: ref(12), Checkpointed: ref(3)}, "ok, blocked, 3 of 12 frames"},
+		{run.StepResult{Outcome: "ok", Blocked: true, Frames: history.Some(12), Checkpointed: history.Some(3)}, "ok, blocked, 3 of 12 frames"},
 	} {
 		if got := answerWords(&tt.step); got != tt.want {
 			t.Errorf("%+v = %q, want %q", tt.step, got, tt.want)

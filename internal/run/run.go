@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/check"
+	"example.com/contend/history"
 	"example.com/contend/internal/measure"
 )
 
@@ -163,25 +164,25 @@ type Measured struct {
 
 // A StepResult is a step of a scene and what came of it, as it is reported.
 type StepResult struct {
-	Session  string  `json:"session"`
-	Node     string  `json:"node"`
-	Do       string  `json:"do"` // "begin-deferred"
-	Name     string  `json:"name,omitempty"`
-	To       string  `json:"to,omitempty"`
-	Wrote    *int64  `json:"wrote,omitempty"`
-	Got      *int64  `json:"got,omitempty"`
-	Outcome  string  `json:"outcome"`
-	Code     string  `json:"code,omitempty"`
-	Extended string  `json:"extended,omitempty"`
-	Open     bool    `json:"open"` // a transaction is open on the session afterwards
-	Sent     float64 `json:"sent_ms"`
-	Answered float64 `json:"answered_ms"`
-	Say      string  `json:"say,omitempty"` // the step in the source's words
+	Session  string        `json:"session"`
+	Node     string        `json:"node"`
+	Do       string        `json:"do"` // "begin-deferred"
+	Name     string        `json:"name,omitempty"`
+	To       string        `json:"to,omitempty"`
+	Wrote    history.Value `json:"wrote,omitzero"`
+	Got      history.Value `json:"got,omitzero"`
+	Outcome  string        `json:"outcome"`
+	Code     string        `json:"code,omitempty"`
+	Extended string        `json:"extended,omitempty"`
+	Open     bool          `json:"open"` // a transaction is open on the session afterwards
+	Sent     float64       `json:"sent_ms"`
+	Answered float64       `json:"answered_ms"`
+	Say      string        `json:"say,omitempty"` // the step in the source's words
 
 	// Of a checkpoint.
-	Blocked      bool   `json:"blocked,omitempty"`
-	Frames       *int64 `json:"frames,omitempty"`
-	Checkpointed *int64 `json:"checkpointed,omitempty"`
+	Blocked      bool          `json:"blocked,omitempty"`
+	Frames       history.Value `json:"frames,omitzero"`
+	Checkpointed history.Value `json:"checkpointed,omitzero"`
 }
 
 // A FaultResult is something that went wrong on purpose. Times count from the load's start.
