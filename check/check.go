@@ -13,6 +13,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"example.com/contend/history"
 )
@@ -26,16 +27,14 @@ const (
 	Refuted                     // what was recorded contradicts the claim
 )
 
+var verdicts = []string{"inconclusive", "holds", "refuted"}
+
 // String returns "inconclusive", "holds" or "refuted".
 func (v Verdict) String() string {
-	switch v {
-	case Holds:
-		return "holds"
-	case Refuted:
-		return "refuted"
-	default:
-		return "inconclusive"
+	if v > Refuted {
+		return verdicts[Inconclusive]
 	}
+	return verdicts[v]
 }
 
 // MarshalText returns the verdict as in [Verdict.String].
@@ -43,16 +42,11 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 // UnmarshalText accepts exactly what [Verdict.MarshalText] returns.
 func (v *Verdict) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "holds":
-		*v = Holds
-	case "refuted":
-		*v = Refuted
-	case "inconclusive":
-		*v = Inconclusive
-	default:
+	i := slices.Index(verdicts, string(text))
+	if i < 0 {
 		return fmt.Errorf("verdict %q is none of holds, refuted, inconclusive", text)
 	}
+	*v = Verdict(i)
 	return nil
 }
 
@@ -64,9 +58,8 @@ func Merge(a, b Verdict) Verdict {
 		return Refuted
 	case a == Inconclusive || b == Inconclusive:
 		return Inconclusive
-	default:
-		return Holds
 	}
+	return Holds
 }
 
 // Not returns the verdict on the denial of a claim.
@@ -76,9 +69,8 @@ func (v Verdict) Not() Verdict {
 		return Refuted
 	case Refuted:
 		return Holds
-	default:
-		return Inconclusive
 	}
+	return Inconclusive
 }
 
 // A Witness is the fewest ops that prove an anomaly, for a person to look at.
@@ -116,9 +108,8 @@ func (r Range) Above(limit int64) Verdict {
 		return Holds
 	case r.Max <= limit:
 		return Refuted
-	default:
-		return Inconclusive
 	}
+	return Inconclusive
 }
 
 // Below judges the claim "the count is less than limit".

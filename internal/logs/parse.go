@@ -15,10 +15,19 @@ import (
 func Parse(line []byte) Line {
 	var l Line
 	rest := bytes.TrimRight(uncolored(line), "\r\n")
-	l.Prefix, rest = cutPrefix(rest)
+	if m := prefix.FindSubmatchIndex(rest[:min(len(rest), 2*maxName)]); m != nil {
+		l.Prefix, rest = harmless(string(rest[m[2]:m[3]]), maxName), rest[m[1]:]
+	}
 	l.Time, rest = cutTime(rest)
 	var e entry
-	isEntry := bytes.HasPrefix(rest, []byte("{")) && e.decode(rest)
+	isEntry := bytes.HasPrefix(rest, []byte("{"))
+	if isEntry {
+		// Another program may mean something else by a name: package json leaves a field of
+		// another type out.
+		err := json.Unmarshal(rest, &e)
+		_, other := errors.AsType[*json.UnmarshalTypeError](err)
+		isEntry = err == nil || other
+	}
 	if isEntry {
 		l.Container = harmless(e.Container, maxName)
 		if at, ok := parseTime(e.Time); ok {
@@ -29,16 +38,20 @@ func Parse(line []byte) Line {
 	code, timedOut := findCode(rest)
 	l.Code = cmp.Or(code, codeOfText(lower))
 	switch {
-	case refused(l.Code):
+	case primary[primaryOf(l.Code)]:
 		l.Kind = Refusal
 		l.TimedOut = timedOut || e.TimedOut
 	case l.Code != "":
 		l.Kind = Error
-	case isEntry && e.isError(), !isEntry && namesError(lower):
+	case isEntry && errorLevel.MatchString(e.Level), !isEntry && namesError(lower):
 		l.Kind, l.Code = Error, Other
 	}
 	if l.Kind != Silent {
-		l.Text = harmless(e.text(rest), maxText)
+		text := string(rest)
+		if e.Msg != "" {
+			text = strings.TrimSuffix(e.Msg+": "+e.Error, ": ")
+		}
+		l.Text = harmless(text, maxText)
 	}
 	return l
 }
@@ -54,51 +67,12 @@ type entry struct {
 	TimedOut  bool   `json:"timed_out"`
 }
 
-// decode reports whether text is a JSON object, and reads the fields that have
-// the expected type: another program may mean something else by their names, and
-// package json then leaves that one field out.
-func (e *entry) decode(text []byte) bool {
-	err := json.Unmarshal(text, e)
-	var other *json.UnmarshalTypeError
-	return err == nil || errors.As(err, &other)
-}
-
-// isError reports whether the entry's level is ERROR or worse, as slog and
-// others spell it.
-func (e *entry) isError() bool {
-	level := strings.ToUpper(e.Level)
-	for _, bad := range []string{"ERR", "FATAL", "PANIC", "CRIT"} {
-		if strings.HasPrefix(level, bad) {
-			return true
-		}
-	}
-	return false
-}
-
-// text is the entry's message with its error; the line itself where it has none.
-func (e *entry) text(line []byte) string {
-	switch {
-	case e.Msg == "":
-		return string(line)
-	case e.Error == "":
-		return e.Msg
-	default:
-		return e.Msg + ": " + e.Error
-	}
-}
+// errorLevel matches the level ERROR and worse, as slog and others spell it.
+var errorLevel = regexp.MustCompile(`(?i)^(err|fatal|panic|crit)`)
 
 // prefix is what docker-compose and docker compose put before a line: the
 // container's name, filled up to the longest, two spaces at least, and a bar.
 var prefix = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.-]*) {2,}\| ?`)
-
-// cutPrefix cuts the name of a container off the line.
-func cutPrefix(line []byte) (name string, rest []byte) {
-	m := prefix.FindSubmatchIndex(line[:min(len(line), 2*maxName)])
-	if m == nil {
-		return "", line
-	}
-	return harmless(string(line[m[2]:m[3]]), maxName), line[m[1]:]
-}
 
 // failures are words for an error, also as the end of one: TypeError.
 var failures = [][]byte{[]byte("error"), []byte("fatal"), []byte("panic"), []byte("exception")}
@@ -168,7 +142,7 @@ func cutTime(line []byte) (at time.Time, rest []byte) {
 const timeout = "TIMEOUT"
 
 // primary are SQLite's primary result codes that are errors, and whether each
-// is a refusal (https://sqlite.org/rescode.html). An extended code's name
+// is a refusal: the same attempt may succeed later (https://sqlite.org/rescode.html). An extended code's name
 // begins with its primary code's.
 var primary = map[string]bool{
 	"BUSY": true, "LOCKED": true, "PROTOCOL": true,
@@ -222,9 +196,6 @@ func primaryOf(code string) string {
 	word, _, _ := strings.Cut(strings.TrimPrefix(code, "SQLITE_"), "_")
 	return word
 }
-
-// refused reports whether a code means that the same attempt may succeed later.
-func refused(code string) bool { return primary[primaryOf(code)] }
 
 func isNameByte(c byte) bool { return c == '_' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' }
 

@@ -78,7 +78,15 @@ func (t *Tally) Add(l Line, source string) {
 	if l.Kind == Silent {
 		return
 	}
-	code := t.code(l)
+	// A code beyond maxNames counts under its primary code.
+	key := l.Code
+	if t.codes[key] == nil && len(t.codes) >= maxNames && key != Other {
+		key = "SQLITE_" + primaryOf(key)
+	}
+	if t.codes[key] == nil {
+		t.codes[key] = &CodeCount{Code: key, Refusal: l.Kind == Refusal, Example: l.Text}
+	}
+	code := t.codes[key]
 	code.Lines++
 	code.First, code.Last = span(code.First, code.Last, l.Time, l.Time)
 	c.Codes[code.Code]++
@@ -114,25 +122,10 @@ func (t *Tally) container(l *Line, source string) *ContainerCount {
 	if t.containers[n] == nil && len(t.containers) >= maxNames {
 		n = name{others, true}
 	}
-	c := t.containers[n]
-	if c == nil {
-		c = &ContainerCount{Container: n.text, Codes: map[string]int64{}}
-		t.containers[n] = c
+	if t.containers[n] == nil {
+		t.containers[n] = &ContainerCount{Container: n.text, Codes: map[string]int64{}}
 	}
-	return c
-}
-
-func (t *Tally) code(l Line) *CodeCount {
-	code := l.Code
-	if t.codes[code] == nil && len(t.codes) >= maxNames && code != Other {
-		code = "SQLITE_" + primaryOf(code)
-	}
-	c := t.codes[code]
-	if c == nil {
-		c = &CodeCount{Code: code, Refusal: l.Kind == Refusal, Example: l.Text}
-		t.codes[code] = c
-	}
-	return c
+	return t.containers[n]
 }
 
 // span returns the earlier of two first times and the later of two last ones.
@@ -163,13 +156,8 @@ func (t *Tally) Summary() Summary {
 		}
 	}
 	slices.SortFunc(s.Codes, func(a, b CodeCount) int {
-		if a.Refusal != b.Refusal {
-			if a.Refusal {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(b.Lines, a.Lines), strings.Compare(a.Code, b.Code))
+		rank := map[bool]int{true: 0, false: 1} // refusals first
+		return cmp.Or(rank[a.Refusal]-rank[b.Refusal], cmp.Compare(b.Lines, a.Lines), strings.Compare(a.Code, b.Code))
 	})
 	for _, c := range s.Containers {
 		s.Lines += c.Lines

@@ -10,7 +10,11 @@
 package measure
 
 import (
+	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -108,9 +112,10 @@ func Throughput(ops []history.Op) float64 {
 	return float64(ok) / (last - first).Seconds()
 }
 
-// Shares returns how many ok ops each node has had, 0 for a node whose ops all
-// ended otherwise. Ops without a node are left out.
-func Shares(ops []history.Op) map[string]int {
+// Fairness returns the smallest share of a node over the largest, in ok ops: 1 where
+// all did the same, 0 where one did nothing. It is 1 where there are not two nodes to
+// compare, and where no node did anything. Ops without a node are left out.
+func Fairness(ops []history.Op) float64 {
 	shares := map[string]int{}
 	for i := range ops {
 		op := &ops[i]
@@ -122,24 +127,14 @@ func Shares(ops []history.Op) map[string]int {
 			shares[op.Node]++
 		}
 	}
-	return shares
-}
-
-// Fairness returns the smallest share of a node over the largest: 1 where all
-// did the same, 0 where one did nothing. It is 1 where there are not two nodes
-// to compare, and where no node did anything.
-func Fairness(ops []history.Op) float64 {
-	least, most := -1, 0
-	for _, n := range Shares(ops) {
-		if least < 0 || n < least {
-			least = n
-		}
-		most = max(most, n)
-	}
-	if most == 0 {
+	if len(shares) == 0 {
 		return 1
 	}
-	return float64(least) / float64(most)
+	all := slices.Sorted(maps.Values(shares))
+	if most := all[len(all)-1]; most > 0 {
+		return float64(all[0]) / float64(most)
+	}
+	return 1
 }
 
 // Jain returns Jain's fairness index of the clients' ok ops, (Σx)²/(n·Σx²) with
@@ -218,3 +213,56 @@ func Cumulative(ops []history.Op, n int) []Step {
 func byClient(op *history.Op) bool { return op.Process >= 0 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// A Spread is how a figure came out in repeats. The zero Spread is that of none.
+type Spread struct {
+	Count  int     `json:"count"`
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"` // of an even number, the mean of the middle two
+	Max    float64 `json:"max"`
+}
+
+// SpreadOf returns the spread of values, which may come in any order.
+func SpreadOf(values []float64) Spread {
+	n := len(values)
+	if n == 0 {
+		return Spread{}
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return Spread{
+		Count: n, Min: sorted[0], Max: sorted[n-1],
+		Median: (sorted[(n-1)/2] + sorted[n/2]) / 2,
+	}
+}
+
+// Apart reports whether every value of s is below every value of t, or the
+// other way round. Where the two overlap, no difference was seen.
+func (s Spread) Apart(t Spread) bool {
+	return s.Count > 0 && t.Count > 0 && (s.Max < t.Min || t.Max < s.Min)
+}
+
+// String is "3.1 (2.9–3.4, n=5)", or "3.1" where there is but one value.
+func (s Spread) String() string {
+	switch {
+	case s.Count == 0:
+		return "no value"
+	case s.Count == 1:
+		return Number(s.Median)
+	default:
+		return fmt.Sprintf("%s (%s–%s, n=%d)", Number(s.Median), Number(s.Min), Number(s.Max), s.Count)
+	}
+}
+
+// Number writes v with about three digits that mean something, and without an
+// exponent: "0.042", "3.1", "1235".
+func Number(v float64) string {
+	switch size := math.Abs(v); {
+	case v == math.Trunc(v) || size >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case size >= 0.001:
+		digits := 2 - int(math.Floor(math.Log10(size)))
+		return strconv.FormatFloat(v, 'f', digits, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 6, 64)
+	}
+}

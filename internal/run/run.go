@@ -1,7 +1,20 @@
+// Package run holds a run as data: what was set up, what was recorded, what was
+// found.
+//
+// A [Setup] says everything that is decided before a recording is made. A
+// [Recording] is what happened when it was made: the evidence. A [Run] is the
+// document that is stored as run.json: the findings and figures that follow from the
+// evidence. Setups and recordings are stored too ([ReadRecording]), so that a
+// run can be judged again by whoever has its directory.
+//
+// The package is a leaf. It starts nothing, sends nothing and judges nothing, and it
+// links no database driver, no container engine and no os/exec. Package record makes
+// recordings, package experiment judges them, package report draws runs.
 package run
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -219,6 +232,41 @@ func (f *Finding) Surprise() bool { return !f.Expected.Met(f.Verdict) }
 // either verdict was expected is an answer: chance decides.
 func (f *Finding) Undecided() bool {
 	return f.Verdict == check.Inconclusive && !(f.Noise && f.Expected == Either)
+}
+
+// An Expectation is what an arm says that a claim's verdict will be. The zero
+// Expectation expects nothing: both verdicts have been seen, or the outcome
+// hangs on the machine's timing, and neither is a surprise.
+type Expectation uint8
+
+const (
+	Either Expectation = iota
+	ExpectHolds
+	ExpectRefuted
+)
+
+var expectations = []string{"either", "holds", "refuted"}
+
+// String returns "either", "holds" or "refuted".
+func (e Expectation) String() string { return expectations[e] }
+
+// MarshalText returns the expectation as in [Expectation.String].
+func (e Expectation) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText accepts exactly what [Expectation.MarshalText] returns.
+func (e *Expectation) UnmarshalText(text []byte) error {
+	i := slices.Index(expectations, string(text))
+	if i < 0 {
+		return fmt.Errorf("expectation %q is none of holds, refuted, either", text)
+	}
+	*e = Expectation(i)
+	return nil
+}
+
+// Met reports whether v is no surprise. An inconclusive verdict surprises
+// nobody: it is counted on its own.
+func (e Expectation) Met(v check.Verdict) bool {
+	return v == check.Inconclusive || e == Either || (v == check.Holds) == (e == ExpectHolds)
 }
 
 // A Summary counts findings.

@@ -35,24 +35,21 @@ func ReadRecording(fsys fs.FS, dir string) (*Recording, error) {
 		return nil, fmt.Errorf("recording %s: read %s: %w", dir, RecordingFile, err)
 	}
 	r.Dir = dir
-	if r.Ops, err = loadHistory(fsys, path.Join(dir, HistoryFile)); err != nil {
+	name := path.Join(dir, HistoryFile)
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("recording %s: %w", dir, err)
+	}
+	defer f.Close()
+	ops := history.NewReader(f, name)
+	r.Ops = slices.Collect(ops.Ops())
+	if err := ops.Err(); err != nil {
 		return nil, fmt.Errorf("recording %s: %w", dir, err)
 	}
 	if r.Attempts, err = LoadTraces(fsys, dir); err != nil {
 		return nil, fmt.Errorf("recording %s: %w", dir, err)
 	}
 	return r, nil
-}
-
-func loadHistory(fsys fs.FS, name string) ([]history.Op, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	reader := history.NewReader(f, name)
-	ops := slices.Collect(reader.Ops())
-	return ops, reader.Err()
 }
 
 // LoadTraces reads what the nodes wrote of their attempts into dir, a path of fsys, in
