@@ -52,10 +52,28 @@ const (
 	unrunRuling   ruling = "not run" // no arm could judge it
 )
 
-var glyphs = map[ruling]string{holdsRuling: "✓", refutedRuling: "✗", openRuling: "?", dependsRuling: "◐", unrunRuling: "–"}
+// rulings lists all in the order in which they are counted, with the words of the headline.
+var rulings = []struct {
+	ruling
+	glyph     string
+	one, many string
+}{
+	{holdsRuling, "✓", "holds in every judged arm", "hold in every judged arm"},
+	{refutedRuling, "✗", "is refuted in every judged arm", "are refuted in every judged arm"},
+	{dependsRuling, "◐", "depends on the setting", "depend on the setting"},
+	{openRuling, "?", "is undecided", "are undecided"},
+	{unrunRuling, "–", "could not be judged", "could not be judged"},
+}
 
 // Glyph is a sign for the ruling, which its word explains.
-func (r ruling) Glyph() string { return glyphs[r] }
+func (r ruling) Glyph() string {
+	for _, known := range rulings {
+		if known.ruling == r {
+			return known.glyph
+		}
+	}
+	return ""
+}
 
 // Class is the ruling's name in a style sheet.
 func (r ruling) Class() string { return strings.ReplaceAll(string(r), " ", "-") }
@@ -177,7 +195,7 @@ func (j *judged) condition(s *space, v check.Verdict, tested, all int) string {
 	verdict := strings.ToUpper(v.String()[:1]) + v.String()[1:]
 	switch {
 	case n < of:
-		return fmt.Sprintf("%s in %d of %s: %s.", verdict, n, arms, strings.Join(j.conditions(s, in), "; "))
+		return fmt.Sprintf("%s in %d of %s: %s.", verdict, n, arms, strings.Join(j.settings(s, in), "; "))
 	case of == 1 && all > 1:
 		return fmt.Sprintf("%s in %s: %s.", only, j.names[0], v)
 	case of == 1:
@@ -188,9 +206,9 @@ func (j *judged) condition(s *space, v check.Verdict, tested, all int) string {
 	return fmt.Sprintf("%s in all %s.", verdict, arms)
 }
 
-// conditions names the settings of the arms that are in: a few conditions that hold of no
+// settings names the settings of the arms that are in: a few conditions that hold of no
 // other arm, and then the arms that no setting tells from one that is out.
-func (j *judged) conditions(s *space, in []bool) []string {
+func (j *judged) settings(s *space, in []bool) []string {
 	sizes := make([]int, len(s.values))
 	for f := range sizes {
 		sizes[f] = len(s.values[f])
@@ -218,16 +236,7 @@ func headline(doc *run.Run, all []claim) string {
 		count[all[i].Ruling]++
 	}
 	var parts []string
-	for _, of := range []struct {
-		ruling    ruling
-		one, many string
-	}{
-		{holdsRuling, "holds in every judged arm", "hold in every judged arm"},
-		{refutedRuling, "is refuted in every judged arm", "are refuted in every judged arm"},
-		{dependsRuling, "depends on the setting", "depend on the setting"},
-		{openRuling, "is undecided", "are undecided"},
-		{unrunRuling, "could not be judged", "could not be judged"},
-	} {
+	for _, of := range rulings {
 		if n := count[of.ruling]; n > 0 {
 			parts = append(parts, units.PluralOf(n, of.one, of.many))
 		}

@@ -60,11 +60,18 @@ func newLadder(c *run.Comparison) *ladder {
 	l.Main = mainTable(c, of, clients)
 	if of != "" {
 		l.Caption = fmt.Sprintf("%s, closed loop, %s, %s", of, units.Plural(clients, "client"), units.Plural(c.Nodes, "node"))
-		l.Legend = mainLegend(c)
+		l.Legend = mainLegend
+		if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return loses(&r) }) {
+			l.Legend += lossMark + ": lost acknowledged changes, here or in another trial."
+		}
 	}
 	for _, name := range workloads(c.Rungs) {
 		if levels := slices.Sorted(maps.Keys(clientCounts(c.Rungs, name))); name != of || !slices.Equal(levels, []int{clients}) {
-			l.Workloads = append(l.Workloads, named{name, workloadTable(c, name, levels)})
+			var columns []column[*run.Rung] // a few figures at each number of clients
+			for _, n := range levels {
+				columns = append(columns, grouped(units.Plural(n, "client"), atClients(name, n, rateColumn, p99Column, lostColumn)...)...)
+			}
+			l.Workloads = append(l.Workloads, named{name, rungTable(c, "Figures of "+name, columns)})
 		}
 	}
 	highestRates := run.Chart{Kind: run.ChartBars, Title: "The highest rate of writes that met the target", Y: run.Axis{Label: "writes a second"}}
@@ -152,12 +159,9 @@ func mainFigures(rungs []run.Rung) (of string, clients int) {
 
 // Columns of the figures of clients in a closed loop.
 var (
-	okColumn      = number("ok", "", func(f *run.Figures) string { return units.Count(int64(f.OK)) })
-	refusedColumn = number("refused", "", func(f *run.Figures) string { return units.Count(int64(f.Refused)) })
-	unknownColumn = number("unknown", "", func(f *run.Figures) string { return units.Count(int64(f.Unknown)) })
-	lostColumn    = column[*run.Figures]{head{Name: "lost", Number: true}, func(f *run.Figures) cell { return lossCell(f.Lost, f.LostMax) }}
-	rateColumn    = number("per second", "", func(f *run.Figures) string { return units.Number(f.Rate) })
-	p99Column     = ofOK("p99", "ms", func(f *run.Figures) float64 { return f.Latency.P99 })
+	lostColumn = column[*run.Figures]{head{Name: "lost", Number: true}, func(f *run.Figures) cell { return lossCell(f.Lost, f.LostMax) }}
+	rateColumn = number("per second", "", func(f *run.Figures) string { return units.Number(f.Rate) })
+	p99Column  = ofOK("p99", "ms", func(f *run.Figures) float64 { return f.Latency.P99 })
 
 	otherColumns = []column[*run.Figures]{
 		ofOK("p99.9", "ms", func(f *run.Figures) float64 { return f.Latency.P999 }),
@@ -206,35 +210,25 @@ func atClients(of string, clients int, columns ...column[*run.Figures]) []column
 
 // mainTable has a row for each rung, with all figures of one workload and number of clients.
 func mainTable(c *run.Comparison, of string, clients int) table {
-	columns := []column[*run.Figures]{okColumn, refusedColumn}
+	count := func(name string, of func(*run.Figures) int) column[*run.Figures] {
+		return number(name, "", func(f *run.Figures) string { return units.Count(int64(of(f))) })
+	}
+	columns := []column[*run.Figures]{
+		count("ok", func(f *run.Figures) int { return f.OK }), count("refused", func(f *run.Figures) int { return f.Refused }),
+	}
 	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
 		return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return f.Workload == of && f.Clients == clients && f.Unknown > 0 })
 	}) {
-		columns = append(columns, unknownColumn)
+		columns = append(columns, count("unknown", func(f *run.Figures) int { return f.Unknown }))
 	}
 	columns = append(columns, lostColumn, rateColumn, ofOK("p50", "ms", func(f *run.Figures) float64 { return f.Latency.P50 }), p99Column)
 	return rungTable(c, "Figures by rung", atClients(of, clients, append(columns, otherColumns...)...))
 }
 
 // mainLegend explains the main table.
-func mainLegend(c *run.Comparison) string {
-	words := "ok: acknowledged. refused: certainly without effect. lost: acknowledged, and missing from the database. " +
-		"p50 to max: of ok requests, in ms. fairness: Jain's index over the clients, 1 where all had the same. " +
-		"tries: of the nodes, retries included. CPU: of the nodes and the database server. –: unknown."
-	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return loses(&r) }) {
-		words += lossMark + ": lost acknowledged changes, here or in another trial."
-	}
-	return words
-}
-
-// workloadTable has a row for each rung, with a few figures at each number of clients.
-func workloadTable(c *run.Comparison, of string, levels []int) table {
-	var columns []column[*run.Rung]
-	for _, n := range levels {
-		columns = append(columns, grouped(units.Plural(n, "client"), atClients(of, n, rateColumn, p99Column, lostColumn)...)...)
-	}
-	return rungTable(c, "Figures of "+of, columns)
-}
+const mainLegend = "ok: acknowledged. refused: certainly without effect. lost: acknowledged, and missing from the database. " +
+	"p50 to max: of ok requests, in ms. fairness: Jain's index over the clients, 1 where all had the same. " +
+	"tries: of the nodes, retries included. CPU: of the nodes and the database server. –: unknown."
 
 // rungTable has a row for each rung: those of a database server below its label.
 func rungTable(c *run.Comparison, label string, columns []column[*run.Rung]) table {
@@ -295,9 +289,9 @@ func costTable(c *run.Comparison) table {
 // askedColumns are those of the rate that is asked about. However quick its answers are,
 // a rung that loses what it acknowledged does not meet the target.
 var askedColumns = []column[*run.Rung]{
-	ofAsked(number("p99", "ms", func(r *run.Rung) string { return ofAnswered(r.Asked, r.Asked.Latency.P99) })),
-	ofAsked(number("not ok", "", func(r *run.Rung) string { return units.Percent(r.Asked.Errors) })),
-	ofAsked(words("target met", func(r *run.Rung) string {
+	number("p99", "ms", ofAsked(func(r *run.Rung) string { return ofAnswered(r.Asked, r.Asked.Latency.P99) })),
+	number("not ok", "", ofAsked(func(r *run.Rung) string { return units.Percent(r.Asked.Errors) })),
+	words("target met", ofAsked(func(r *run.Rung) string {
 		if r.Asked.Met && loses(r) {
 			return "loses"
 		}
@@ -306,15 +300,13 @@ var askedColumns = []column[*run.Rung]{
 }
 
 // ofAsked puts a dash where a rung was not asked.
-func ofAsked(c column[*run.Rung]) column[*run.Rung] {
-	of := c.cell
-	c.cell = func(r *run.Rung) cell {
+func ofAsked(of func(*run.Rung) string) func(*run.Rung) string {
+	return func(r *run.Rung) string {
 		if r.Asked == nil {
-			return cell{Text: unknownMark}
+			return unknownMark
 		}
 		return of(r)
 	}
-	return c
 }
 
 // ofAnswered is a wait in ms, a dash where no request of the step was answered.

@@ -76,8 +76,17 @@ func cover(sizes []int, points []point, in []bool) []box {
 	left := slices.Clone(in)
 	var chosen []box
 	for {
-		best, ok := c.best(left)
-		if !ok {
+		// The candidate that costs least for each point left that it contains.
+		var best box
+		bestCost, bestGain := 0, 0
+		for _, b := range c.candidates {
+			cost, gain := b.cost(), c.gain(b, left)
+			saved := gain*bestCost - bestGain*cost // compares gain/cost without dividing
+			if gain > 0 && (best == nil || saved > 0 || saved == 0 && gain > bestGain) {
+				best, bestCost, bestGain = b, cost, gain
+			}
+		}
+		if best == nil {
 			return c.needed(chosen)
 		}
 		chosen = append(chosen, best)
@@ -93,21 +102,6 @@ type covering struct {
 	points     []point
 	in         []bool
 	candidates []box
-}
-
-// best returns the candidate that costs least for each point left that it
-// contains, and false when no candidate contains any.
-func (c *covering) best(left []bool) (box, bool) {
-	var best box
-	bestCost, bestGain := 0, 0
-	for _, b := range c.candidates {
-		cost, gain := b.cost(), c.gain(b, left)
-		saved := gain*bestCost - bestGain*cost // compares gain/cost without dividing
-		if gain > 0 && (best == nil || saved > 0 || saved == 0 && gain > bestGain) {
-			best, bestCost, bestGain = b, cost, gain
-		}
-	}
-	return best, best != nil
 }
 
 // gain counts the points of set that b contains.
@@ -178,8 +172,16 @@ func (c *covering) boxesAround(p point) []box {
 				b[f] = make([]bool, c.sizes[f])
 				b[f][p[f]] = true
 			}
-			// Which factor is widened first decides how far the others can be.
-			c.widen(b, slices.Concat(named[turn:], named[:turn]))
+			// Which factor is widened first decides how far the others can be. None ends up
+			// with all of its values, or it would not be needed to tell.
+			for _, f := range slices.Concat(named[turn:], named[:turn]) {
+				for v := range b[f] {
+					if !b[f][v] {
+						b[f][v] = true
+						b[f][v] = c.bears(b)
+					}
+				}
+			}
 			boxes = append(boxes, b)
 		}
 	}
@@ -252,19 +254,6 @@ func eachSet(n, size int, do func(uint64)) {
 		}
 	}
 	extend(0, 0, size)
-}
-
-// widen adds to b every value of the factors named that it bears, in order. No
-// factor ends up with all of its values, or it would not be needed to tell.
-func (c *covering) widen(b box, named []int) {
-	for _, f := range named {
-		for v := range b[f] {
-			if !b[f][v] {
-				b[f][v] = true
-				b[f][v] = c.bears(b)
-			}
-		}
-	}
 }
 
 // bears reports whether b contains no point that is out, and every combination

@@ -28,7 +28,7 @@ var factors = slices.Concat(
 	disciplineFactors(true, "transaction", "busy_timeout_ms", "journal"),
 	[]factor{
 		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(mounts[a.Setup.Mount], string(a.Setup.Mount)) }},
-		{"", "%s", false, func(a *run.ArmResult) string { return engineWords(a.Engines) }},
+		{"", "%s", false, engineWords},
 		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(a.Setup.Wrong(), "no fault") }},
 		{"scene", "scene %s", false, sceneWords},
 		{"", "%s", false, workWords},
@@ -43,10 +43,15 @@ var factors = slices.Concat(
 		{"", "%s", false, func(a *run.ArmResult) string {
 			return map[bool]string{true: "writes to one node", false: "writes to every node"}[a.Setup.SingleWriter]
 		}},
-		{"", "%s", false, driversWords},
+		{"", "%s", false, func(a *run.ArmResult) string {
+			if len(a.Setup.Drivers) > 1 {
+				return "drivers " + strings.Join(a.Setup.Drivers, " and ")
+			}
+			return "one driver"
+		}},
 	},
 	disciplineFactors(false, "busy_policy", "synchronous", "think_ms", "retries", "backoff", "writer", "pool", "driver"),
-	[]factor{{"", "%s", false, func(a *run.ArmResult) string { return placeWords(a.Place) }}},
+	[]factor{{"", "%s", false, placeWords}},
 )
 
 // disciplineFactors are the settings of a discipline called names. A test wants every
@@ -79,9 +84,9 @@ func preset(d store.Discipline) string {
 	return ""
 }
 
-func engineWords(engines []run.Engine) string {
+func engineWords(a *run.ArmResult) string {
 	var names []string
-	for _, engine := range engines {
+	for _, engine := range a.Engines {
 		names = append(names, engine.String())
 	}
 	return strings.Join(names, " and ")
@@ -105,13 +110,6 @@ func workWords(a *run.ArmResult) string {
 	return ""
 }
 
-func driversWords(a *run.ArmResult) string {
-	if len(a.Setup.Drivers) > 1 {
-		return "drivers " + strings.Join(a.Setup.Drivers, " and ")
-	}
-	return "one driver"
-}
-
 var loops = map[run.Arrival]string{run.Closed: "closed loop", run.Open: "open loop"}
 
 // mounts say how the nodes reach the database.
@@ -125,14 +123,14 @@ var mounts = map[run.Mount]string{
 }
 
 // placeWords say where the nodes of an arm ran.
-func placeWords(place string) string {
-	switch place {
+func placeWords(a *run.ArmResult) string {
+	switch a.Place {
 	case "", run.Processes:
 		return "nodes in processes"
 	case "compose":
 		return "nodes in containers"
 	}
-	return "nodes at " + place
+	return "nodes at " + a.Place
 }
 
 // A space is the arms of an experiment as points: their values of the factors that

@@ -65,23 +65,17 @@ func link(source string) string {
 	return ""
 }
 
-// anchors gives out ids that are safe and unique within the page.
-type anchors struct{ taken map[string]bool }
-
-// newAnchors keeps free the ids that the template itself has.
-func newAnchors() *anchors {
-	return &anchors{map[string]bool{"": true, "main": true, "claims": true, "contents": true,
-		"ladder": true, "ladder-charts": true}}
-}
+// anchors are the ids of the page. It gives out ids that are safe and unique.
+type anchors map[string]bool
 
 var unsafe = regexp.MustCompile("[^a-z0-9]+")
 
-func (a *anchors) of(name string) string {
+func (a anchors) of(name string) string {
 	slug := strings.Trim(unsafe.ReplaceAllString(strings.ToLower(name), "-"), "-")
 	id := slug
-	for n := 2; a.taken[id]; n++ {
+	for n := 2; a[id]; n++ {
 		id = fmt.Sprintf("%s-%d", slug, n)
 	}
-	a.taken[id] = true
+	a[id] = true
 	return id
 }

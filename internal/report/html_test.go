@@ -167,7 +167,7 @@ func TestStoredLabIsDrawnTheSame(t *testing.T) {
 }
 
 func TestAnchors(t *testing.T) {
-	a := newAnchors()
+	a := anchors{"": true, "claims": true}
 	for _, tt := range []struct{ name, want string }{
 		{"busy", "busy"}, {"busy", "busy-2"}, {"busy-2", "busy-2-2"}, {"claims", "claims-2"},
 		{"Lost Update", "lost-update"}, {"日本", "-2"}, {"", "-3"}, {`"><script>`, "script"},

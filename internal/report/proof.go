@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -53,11 +54,13 @@ func proofs(result *run.Result, all []claim) []proof {
 
 // witnessWords say what a witness proves, and list its ops. One sentence does both
 // for acknowledged increments of one counter that returned one value, which no two can.
+// An op is "op 40 (app-1, 103.2 → 110.9 ms)".
 func witnessWords(w *check.Witness) (sentence string, ops []string) {
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
 	twice := len(w.Ops) > 1
 	for i := range w.Ops {
 		op, first := &w.Ops[i], &w.Ops[0]
-		ops = append(ops, opWords(op))
+		ops = append(ops, fmt.Sprintf("op %d (%s, %s → %s ms)", op.Index, cmp.Or(op.Node, "node unknown"), ms(op.Invoked), ms(op.Returned)))
 		twice = twice && op.Func == history.Increment && op.Outcome == history.OK && op.Value.Valid &&
 			op.Value == first.Value && op.Key == first.Key
 	}
@@ -75,14 +78,4 @@ func witnessWords(w *check.Witness) (sentence string, ops []string) {
 		}
 	}
 	return w.Reason, ops
-}
-
-// opWords names an op and when it took place: "op 40 (app-1, 103.2 → 110.9 ms)".
-func opWords(op *history.Op) string {
-	node := op.Node
-	if node == "" {
-		node = "node unknown"
-	}
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
-	return fmt.Sprintf("op %d (%s, %s → %s ms)", op.Index, node, ms(op.Invoked), ms(op.Returned))
 }

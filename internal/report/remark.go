@@ -46,11 +46,6 @@ func few(names []string, kind string) string {
 	return units.List(names, "and")
 }
 
-// joined puts sentences together, leaving out the empty ones.
-func joined(sentences ...string) string {
-	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
-}
-
 // tableWords explain the table of arms: how many recordings a row counts, where it
 // counts several, and where the verdicts are, where there are too many for columns.
 func tableWords(result *run.Result, claims int) string {
@@ -139,15 +134,6 @@ func engineNotes(result *run.Result) []note {
 			"(https://sqlite.org/wal.html#walresetbug): 3.51.3, 3.50.7 and 3.44.6 have the fix. It ran in %s", version, few(arms[version], "arm"))})
 	}
 	return notes
-}
-
-// skippedWords say which arms did not run where, and why.
-func skippedWords(result *run.Result) []string {
-	var all []string
-	for _, s := range result.Skipped {
-		all = append(all, fmt.Sprintf("not run on %s: %s: %s", s.Place, few(s.Arms, "arm"), s.Reason))
-	}
-	return all
 }
 
 // sideBySide counts, over each claim of each arm that was judged in several places,

@@ -66,7 +66,7 @@ type section struct {
 
 func newPage(doc *run.Run) page {
 	p := page{Interrupted: doc.Interrupted, Facts: facts(doc), Legend: legend, Command: commandLine(doc.Command)}
-	anchors := newAnchors()
+	anchors := anchors{"": true, "main": true, "claims": true, "contents": true, "ladder": true, "ladder-charts": true} // the template's own
 	var names []string
 	var all []claim
 	for i := range doc.Experiments {
@@ -81,24 +81,20 @@ func newPage(doc *run.Run) page {
 		p.Title = units.Plural(len(names), "experiment") + " on one shared SQLite file"
 	}
 	p.Headline = headline(doc, all)
-	if doc.Comparison != nil {
-		p.compare(doc.Comparison)
+	if c := doc.Comparison; c != nil {
+		// The ladder of a comparison comes before everything else, with all charts.
+		p.Ladder, p.Title = newLadder(c), "What would fix it, and what each fix costs"
+		if len(c.Advice) > 0 {
+			p.Headline = strings.TrimSpace(c.Advice[0].Text + " " + p.Headline)
+		}
+		var charts []template.HTML
+		for i := range p.Sections {
+			charts = append(charts, p.Sections[i].Charts...)
+			p.Sections[i].Charts = nil
+		}
+		p.Ladder.Charts = append(charts, p.Ladder.Charts...)
 	}
 	return p
-}
-
-// compare puts the ladder of a comparison before everything else, with all charts.
-func (p *page) compare(c *run.Comparison) {
-	p.Ladder, p.Title = newLadder(c), "What would fix it, and what each fix costs"
-	if len(c.Advice) > 0 {
-		p.Headline = joined(c.Advice[0].Text, p.Headline)
-	}
-	var charts []template.HTML
-	for i := range p.Sections {
-		charts = append(charts, p.Sections[i].Charts...)
-		p.Sections[i].Charts = nil
-	}
-	p.Ladder.Charts = append(charts, p.Ladder.Charts...)
 }
 
 func facts(doc *run.Run) []fact {
@@ -118,13 +114,16 @@ func facts(doc *run.Run) []fact {
 	return all
 }
 
-func newSection(doc *run.Run, result *run.Result, anchors *anchors) section {
+func newSection(doc *run.Run, result *run.Result, anchors anchors) section {
 	all := claims(result)
 	s := section{
 		ID: anchors.of(result.Name), Name: result.Name, Question: result.Question, Arms: len(result.Arms), Claims: all,
 		Table: armTable(result, all), Counted: counted(result), Remarks: tableWords(result, len(all)),
-		Skipped: skippedWords(result), Notes: notes(result, all), Faults: faults(result), Scenes: scenes(result),
+		Notes: notes(result, all), Faults: faults(result), Scenes: scenes(result),
 		Proofs: proofs(result, all), Command: commandLine(again(doc, result)),
+	}
+	for _, skipped := range result.Skipped {
+		s.Skipped = append(s.Skipped, fmt.Sprintf("not run on %s: %s: %s", skipped.Place, few(skipped.Arms, "arm"), skipped.Reason))
 	}
 	s.SideBySide, s.Differ = sideBySide(result, all)
 	for i := range all {
@@ -146,9 +145,9 @@ func (s *section) Tally() []tally {
 		count[s.Claims[i].Ruling]++
 	}
 	var all []tally
-	for _, r := range []ruling{holdsRuling, refutedRuling, dependsRuling, openRuling, unrunRuling} {
-		if n := count[r]; n > 0 {
-			all = append(all, tally{r, n})
+	for _, r := range rulings {
+		if n := count[r.ruling]; n > 0 {
+			all = append(all, tally{r.ruling, n})
 		}
 	}
 	return all
