@@ -62,7 +62,17 @@ var fields = [fieldUnknown]rule{
 	fieldInvoked:  always(whole("invoked", 0, math.MaxInt64, func(op *Op) *time.Duration { return &op.Invoked })),
 	fieldReturned: always(whole("returned", 0, math.MaxInt64, func(op *Op) *time.Duration { return &op.Returned })),
 	fieldAttempts: whole("attempts", 0, math.MaxInt32, func(op *Op) *int { return &op.Attempts }),
-	fieldOutcome:  {name: "outcome", text: func(op *Op) string { return op.Outcome.String() }, setText: setOutcome},
+	fieldOutcome: {
+		name: "outcome", text: func(op *Op) string { return op.Outcome.String() },
+		setText: func(op *Op, s string) error {
+			i := slices.Index(outcomes, s)
+			if i < 0 {
+				return fmt.Errorf("%q is none of ok, failed, unknown", s)
+			}
+			op.Outcome = Outcome(i)
+			return nil
+		},
+	},
 	fieldStatus:   whole("status", 0, math.MaxInt32, func(op *Op) *int { return &op.Status }),
 	fieldCode:     text("code", func(op *Op) *string { return &op.Code }),
 	fieldExtended: text("extended", func(op *Op) *string { return &op.Extended }),
@@ -102,13 +112,6 @@ func setFunc(op *Op, s string) error {
 		return fmt.Errorf("%q is none of %s", s, strings.Join(funcs, ", "))
 	}
 	op.Func = funcs[i]
-	return nil
-}
-
-func setOutcome(op *Op, s string) error {
-	if op.Outcome.UnmarshalText([]byte(s)) != nil {
-		return fmt.Errorf("%q is none of ok, failed, unknown", s)
-	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,16 +30,14 @@ const (
 	Failed                 // refused: it certainly had no effect
 )
 
+var outcomes = []string{"unknown", "ok", "failed"}
+
 // String returns "unknown", "ok" or "failed".
 func (o Outcome) String() string {
-	switch o {
-	case OK:
-		return "ok"
-	case Failed:
-		return "failed"
-	default:
-		return "unknown"
+	if o > Failed {
+		return outcomes[Unknown]
 	}
+	return outcomes[o]
 }
 
 // MarshalText returns the outcome as in [Outcome.String].
@@ -46,16 +45,11 @@ func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil 
 
 // UnmarshalText accepts exactly what [Outcome.MarshalText] returns.
 func (o *Outcome) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "ok":
-		*o = OK
-	case "failed":
-		*o = Failed
-	case "unknown":
-		*o = Unknown
-	default:
+	i := slices.Index(outcomes, string(text))
+	if i < 0 {
 		return fmt.Errorf("outcome %q is none of ok, failed, unknown", text)
 	}
+	*o = Outcome(i)
 	return nil
 }
 

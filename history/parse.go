@@ -188,11 +188,9 @@ func oneObject(line []byte) ([]byte, error) {
 	in := json.NewDecoder(bytes.NewReader(line))
 	var object json.RawMessage
 	err := in.Decode(&object)
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
+	if syntax, is := errors.AsType[*json.SyntaxError](err); is {
 		return nil, &syntaxError{int(syntax.Offset), syntax}
-	case err != nil:
+	} else if err != nil {
 		return nil, err
 	}
 	rest := bytes.TrimLeft(line[in.InputOffset():], " \t\r")
@@ -232,10 +230,10 @@ func (f field) setRaw(op *Op, raw []byte) error {
 func (op *Op) UnmarshalJSON(text []byte) error {
 	*op = Op{}
 	given, err := parseThorough(op, text)
-	if err != nil {
-		return fmt.Errorf("op: %w", err)
+	if err == nil {
+		err = complete(op, given, 0)
 	}
-	if err := complete(op, given, 0); err != nil {
+	if err != nil {
 		return fmt.Errorf("op: %w", err)
 	}
 	return nil

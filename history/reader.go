@@ -105,7 +105,17 @@ func (r *Reader) next() error {
 		if len(bytes.TrimLeft(line, " \t\r")) == 0 {
 			continue
 		}
-		if err := r.parse(line); err != nil {
+		// What the quick parser does not know is for the thorough one, which also words the errors.
+		r.op = Op{}
+		given, ok := parseQuick(&r.op, line, r.names)
+		if !ok {
+			r.op = Op{}
+			given, err = parseThorough(&r.op, line)
+		}
+		if err == nil {
+			err = complete(&r.op, given, r.n)
+		}
+		if err != nil {
 			return r.place(err, whole)
 		}
 		r.n++
@@ -136,32 +146,14 @@ func (r *Reader) readLine() (line []byte, whole bool, err error) {
 	return line, whole, nil
 }
 
-// parse reads one line. What the quick parser does not know is for the thorough
-// one, which also words the errors.
-func (r *Reader) parse(line []byte) error {
-	r.op = Op{}
-	given, ok := parseQuick(&r.op, line, r.names)
-	if !ok {
-		r.op = Op{}
-		var err error
-		if given, err = parseThorough(&r.op, line); err != nil {
-			return err
-		}
-	}
-	return complete(&r.op, given, r.n)
-}
-
 // place turns an error of parse into one that says where.
 func (r *Reader) place(err error, whole bool) error {
 	e := &Error{Name: r.name, Line: r.line, Err: err}
-	var f *fieldError
-	var s *syntaxError
-	switch {
-	case errors.As(err, &f):
+	if f, is := errors.AsType[*fieldError](err); is {
 		e.Field, e.Err = f.field.String(), f.err
-	case errors.As(err, &s):
+	} else if s, is := errors.AsType[*syntaxError](err); is {
 		e.Column, e.Err = s.column, s.err
-	case errors.Is(err, io.ErrUnexpectedEOF) && !whole:
+	} else if errors.Is(err, io.ErrUnexpectedEOF) && !whole {
 		e.Err = ErrTruncated
 	}
 	return e

@@ -21,36 +21,32 @@ const (
 // durations are seconds, and fields that are zero are left out.
 type Load struct {
 	Arrival  Arrival       `json:"arrival"`
-	Clients  int           `json:"clients"`    // logical clients, a connection each; Burst: as many as Requests
-	Requests int           `json:"requests"`   // Burst, Sequence: how many in all
-	Rate     float64       `json:"rate_per_s"` // Open: arrivals a second
-	Duration time.Duration `json:"seconds"`    // Closed, Open: how long
-	Then     Phase         `json:"then"`       // Open: what follows when Duration is over; zero: nothing
-	Timeout  time.Duration `json:"timeout_s"`  // a client stops waiting after this; 0 means DefaultTimeout
+	Clients  int           `json:"clients"`              // logical clients, a connection each; Burst: as many as Requests
+	Requests int           `json:"requests,omitempty"`   // Burst, Sequence: how many in all
+	Rate     float64       `json:"rate_per_s,omitempty"` // Open: arrivals a second
+	Duration time.Duration `json:"seconds"`              // Closed, Open: how long
+	Then     Phase         `json:"then"`                 // Open: what follows when Duration is over; zero: nothing
+	Timeout  time.Duration `json:"timeout_s"`            // a client stops waiting after this; 0 means DefaultTimeout
 }
+
+// loadFields is a Load without its methods.
+type loadFields Load
 
 // A loadDocument is a Load as JSON has it: with its durations in seconds.
 type loadDocument struct {
-	Arrival  Arrival        `json:"arrival"`
-	Clients  int            `json:"clients"`
-	Requests int            `json:"requests,omitempty"`
-	Rate     float64        `json:"rate_per_s,omitempty"`
-	Seconds  seconds        `json:"seconds,omitempty"`
-	Then     *phaseDocument `json:"then,omitempty"`
-	Timeout  seconds        `json:"timeout_s,omitempty"`
-}
-
-type phaseDocument struct {
-	Rate    float64 `json:"rate_per_s"`
-	Seconds seconds `json:"seconds"`
+	loadFields
+	Seconds seconds `json:"seconds,omitempty"`
+	Then    struct {
+		Rate    float64 `json:"rate_per_s"`
+		Seconds seconds `json:"seconds"`
+	} `json:"then,omitzero"`
+	Timeout seconds `json:"timeout_s,omitempty"`
 }
 
 // MarshalJSON writes durations in seconds.
 func (s Load) MarshalJSON() ([]byte, error) {
-	doc := loadDocument{s.Arrival, s.Clients, s.Requests, s.Rate, seconds(s.Duration), nil, seconds(s.Timeout)}
-	if s.Then != (Phase{}) {
-		doc.Then = &phaseDocument{s.Then.Rate, seconds(s.Then.Duration)}
-	}
+	doc := loadDocument{loadFields: loadFields(s), Seconds: seconds(s.Duration), Timeout: seconds(s.Timeout)}
+	doc.Then.Rate, doc.Then.Seconds = s.Then.Rate, seconds(s.Then.Duration)
 	return json.Marshal(doc)
 }
 
@@ -60,13 +56,9 @@ func (s *Load) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return err
 	}
-	*s = Load{
-		Arrival: doc.Arrival, Clients: doc.Clients, Requests: doc.Requests, Rate: doc.Rate,
-		Duration: time.Duration(doc.Seconds), Timeout: time.Duration(doc.Timeout),
-	}
-	if doc.Then != nil {
-		s.Then = Phase{doc.Then.Rate, time.Duration(doc.Then.Seconds)}
-	}
+	*s = Load(doc.loadFields)
+	s.Duration, s.Timeout = time.Duration(doc.Seconds), time.Duration(doc.Timeout)
+	s.Then = Phase{doc.Then.Rate, time.Duration(doc.Then.Seconds)}
 	return nil
 }
 
@@ -105,11 +97,6 @@ func (s Load) Validate() error {
 	default:
 		return fmt.Errorf("arrival %q is none of burst, sequence, closed, open", s.Arrival)
 	}
-	return s.validatePhases()
-}
-
-// validatePhases checks the rates that only an open load has.
-func (s Load) validatePhases() error {
 	two := s.Then != Phase{}
 	if s.Arrival != Open {
 		if two {
