@@ -94,7 +94,16 @@ func (c bars) draw(s size) picture {
 	f.drawXGrid(&p, c.value)
 	height := f.drawXAxis(&p, c.value)
 	y := f.top
-	styles := c.styles()
+	styles := map[string]style{} // by name; bars of one group are of one colour
+	for _, g := range c.groups {
+		for _, b := range g.bars {
+			if _, known := styles[b.name]; !known && len(c.groups) > 1 {
+				styles[b.name] = styleOf(len(styles))
+			} else if !known {
+				styles[b.name] = styleOf(0)
+			}
+		}
+	}
 	for i, g := range c.groups {
 		if i > 0 {
 			y += groupGap
@@ -150,34 +159,12 @@ func (f frame) pitch(b bar) float64 {
 	return max(barHeight, lineHeight*float64(len(f.barName(b)))) + barGap
 }
 
-// styles gives each name of a bar a style, in the order of first appearance.
-// Bars of one name only, or all of different names, are of one colour.
-func (c bars) styles() map[string]style {
-	styles := map[string]style{}
-	for _, g := range c.groups {
-		for _, b := range g.bars {
-			if _, known := styles[b.name]; !known {
-				styles[b.name] = styleOf(len(styles))
-			}
-		}
-	}
-	if len(c.groups) == 1 {
-		for name := range styles {
-			styles[name] = styleOf(0)
-		}
-	}
-	return styles
-}
-
 func (c bars) drawBar(p *pen, f frame, g group, b bar, y float64) {
-	words := []string{b.fullName(g), c.value.says(b.Point)}
+	n := ""
 	if b.Count > 1 {
-		words = append(words, fmt.Sprintf("n=%d", b.Count))
+		n = fmt.Sprintf("n=%d", b.Count)
 	}
-	if b.Tip != "" {
-		words = append(words, b.Tip)
-	}
-	p.tagged("title", strings.Join(words, "\n"))
+	p.tip(b.fullName(g), c.value.says(b.Point), n, b.Tip)
 	base := y + barHeight/2 + 4.5
 	name := f.barName(b)
 	p.lines("label", "end", f.left-tickGap, base-lineHeight*float64(len(name)-1)/2, name)

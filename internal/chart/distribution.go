@@ -123,7 +123,7 @@ func drawCurve(p *pen, f frame, c run.Series, st style) {
 		}
 		at := spot{f.x.at(ms), f.y.at(share)}
 		p.begin("g", "class", "point")
-		p.tagged("title", c.Name+"\n"+timesOf(c))
+		p.tip(c.Name, timesOf(c))
 		p.marker(st, at, 4)
 		p.hit(at, 11)
 		p.end("g")

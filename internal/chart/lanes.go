@@ -141,7 +141,13 @@ func (t track) draw(p *pen, f frame, pitch float64) {
 	}
 	for i, a := range t.Attempts {
 		p.begin("g", "class", "point")
-		p.tagged("title", attemptSays(a, t.Node))
+		says := t.Node + ": began at " + milliseconds.format(a.Began) + ", waited " + milliseconds.format(waited(a)-a.Began)
+		if a.Locked != nil {
+			says += ", held the lock " + milliseconds.format(a.Ended-*a.Locked)
+		} else if a.Code != "" {
+			says += ", then was refused"
+		}
+		p.tip(says, strings.TrimSpace(a.Kind+" "+a.Code))
 		p.attempt(f, a, t.first+pitch*float64(t.rows[i]), pitch)
 		p.end("g")
 	}
@@ -169,28 +175,14 @@ func (p *pen) refusal(at spot, r float64) {
 		polyline([]spot{{at.x - r, at.y + r}, {at.x + r, at.y - r}}))
 }
 
-func attemptSays(a run.LaneAttempt, node string) string {
-	text := node + ": began at " + milliseconds.format(a.Began) + ", waited " + milliseconds.format(waited(a)-a.Began)
-	switch {
-	case a.Locked != nil:
-		text += ", held the lock " + milliseconds.format(a.Ended-*a.Locked)
-	case a.Code != "":
-		text += ", then was refused"
-	}
-	return strings.TrimSpace(text + "\n" + strings.TrimSpace(a.Kind+" "+a.Code))
-}
-
-// A sign is an entry of the key under the lanes: what is drawn, and what it means.
-type sign struct {
-	text string
-	draw func(at spot) // within signWidth to the right of a spot, about its height
-}
-
-const signWidth = 22.0
-
 // drawKey explains the signs that occur, in as many lines as it takes, and
 // returns the new height of the picture.
 func (c lanes) drawKey(p *pen, f frame, height float64) float64 {
+	const signWidth = 22.0
+	type sign struct {
+		text string
+		draw func(at spot) // within signWidth to the right of a spot, about its height
+	}
 	signs := []sign{
 		{"waits", func(at spot) { p.rect("wait", at.x, at.y-2.5, 16, 5) }},
 		{"holds the lock", func(at spot) { p.rect("hold", at.x, at.y-5, 16, 10) }},

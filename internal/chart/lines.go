@@ -101,16 +101,13 @@ func (c lines) drawSeries(p *pen, f frame, s run.Series, st style) {
 	for points := s.Points; len(points) > 0; {
 		// A run ends at a point that the axes cannot hold.
 		n := slices.IndexFunc(points, func(p run.Point) bool { return !c.holds(p) })
-		switch n {
-		case -1:
-			c.drawRun(p, f, st, points, few)
-			points = nil
-		case 0:
-			points = points[1:]
-		default:
-			c.drawRun(p, f, st, points[:n], few)
-			points = points[n:]
+		if n < 0 {
+			n = len(points)
 		}
+		if n > 0 {
+			c.drawRun(p, f, st, points[:n], few)
+		}
+		points = points[min(n+1, len(points)):]
 	}
 	for _, point := range s.Points {
 		if !c.holds(point) {
@@ -118,22 +115,17 @@ func (c lines) drawSeries(p *pen, f frame, s run.Series, st style) {
 		}
 		at := spot{f.x.at(point.X), f.y.at(point.Y)}
 		p.begin("g", "class", "point")
-		words := []string{s.Name, c.x.title + ": " + c.x.format(point.X), c.y.says(point)}
-		switch {
-		case point.Count > 1 && point.Label != "": // of how many values it is the middle
-			words = append(words, fmt.Sprintf("%s, n=%d", point.Label, point.Count))
-		case point.Count > 1:
-			words = append(words, fmt.Sprintf("n=%d", point.Count))
-		case point.Label != "":
-			words = append(words, point.Label)
+		words := point.Label
+		if point.Count > 1 { // of how many values it is the middle
+			words = strings.TrimPrefix(fmt.Sprintf("%s, n=%d", words, point.Count), ", ")
 		}
-		p.tagged("title", strings.Join(words, "\n"))
+		p.tip(s.Name, c.x.title+": "+c.x.format(point.X), c.y.says(point), words)
+		radius := 6.0
 		if few {
 			p.marker(st, at, 4)
-			p.hit(at, 11)
-		} else {
-			p.hit(at, 6)
+			radius = 11
 		}
+		p.hit(at, radius)
 		p.end("g")
 	}
 }

@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/xml"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,6 +42,11 @@ func (p *pen) tagged(element, text string, attributes ...string) {
 	p.begin(element, attributes...)
 	p.escape(text)
 	p.end(element)
+}
+
+// tip writes the tooltip of what it stands in: those of lines that are not empty.
+func (p *pen) tip(lines ...string) {
+	p.tagged("title", strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n"))
 }
 
 // escape writes text so that it is text in XML and in HTML alike.

@@ -123,27 +123,22 @@ func (c *covering) needed(boxes []box) []box {
 			boxes = others
 		}
 	}
+	// Then without the values that the others cover, where that takes fewer words.
+	covered := c.covered(boxes)
 	for _, b := range slices.Backward(boxes) {
-		c.narrow(b, boxes)
+		for _, allowed := range b {
+			for v, yes := range allowed {
+				cost := b.cost()
+				if !yes || countOf(allowed) == 1 {
+					continue
+				}
+				allowed[v] = false
+				allowed[v] = b.cost() > cost || c.covered(boxes) < covered
+			}
+		}
 	}
 	slices.SortStableFunc(boxes, func(a, b box) int { return c.gain(b, c.in) - c.gain(a, c.in) })
 	return boxes
-}
-
-// narrow takes from b, one of boxes, the values that the others cover without
-// it, where that takes fewer words.
-func (c *covering) narrow(b box, boxes []box) {
-	covered := c.covered(boxes)
-	for _, allowed := range b {
-		for v, yes := range allowed {
-			cost := b.cost()
-			if !yes || countOf(allowed) == 1 {
-				continue
-			}
-			allowed[v] = false
-			allowed[v] = b.cost() > cost || c.covered(boxes) < covered
-		}
-	}
 }
 
 func (c *covering) covered(boxes []box) int {

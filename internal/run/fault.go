@@ -6,6 +6,7 @@ import (
 
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/tagged"
+	"example.com/contend/internal/units"
 )
 
 // A Fault is what goes wrong on purpose while clients are at work: one of the types
@@ -49,9 +50,7 @@ type Kill struct {
 }
 
 // String says what happens to whom.
-func (k Kill) String() string {
-	return fmt.Sprintf("%s is killed with SIGKILL while it writes", k.Node)
-}
+func (k Kill) String() string { return k.Node + " is killed with SIGKILL while it writes" }
 
 // Strike kills a node, or the database server, with SIGKILL whatever it is doing, and
 // starts it again.
@@ -65,7 +64,7 @@ type Strike struct {
 const ServerName = "server"
 
 // String says what happens to whom.
-func (s Strike) String() string { return fmt.Sprintf("%s is killed with SIGKILL", s.Whom) }
+func (s Strike) String() string { return s.Whom + " is killed with SIGKILL" }
 
 // Checkpoint has Node checkpoint the WAL again and again while clients write, as a
 // background job or a backup does. SQLite allows a checkpoint at any time, from any
@@ -79,11 +78,7 @@ type Checkpoint struct {
 
 // String says who does it, and how.
 func (c Checkpoint) String() string {
-	connections := "1 connection"
-	if c.Sessions != 1 {
-		connections = fmt.Sprintf("%d connections", c.Sessions)
-	}
-	return fmt.Sprintf("%s keeps asking for a %s checkpoint on %s", c.Node, c.Mode, connections)
+	return fmt.Sprintf("%s keeps asking for a %s checkpoint on %s", c.Node, c.Mode, units.Plural(c.Sessions, "connection"))
 }
 
 // Kills reports whether f kills nodes or the database server.

@@ -62,13 +62,7 @@ type Facts struct {
 
 // Told reports whether anything was asked of the nodes at all.
 func (r *Recording) Told() bool {
-	if len(r.Steps) > 0 {
-		return true
-	}
-	for range r.clientOps {
-		return true
-	}
-	return false
+	return len(r.Steps) > 0 || slices.ContainsFunc(r.Ops, func(op history.Op) bool { return op.Process >= 0 })
 }
 
 // clientOps yields the ops that clients made, without the recorder's own.
