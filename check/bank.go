@@ -325,7 +325,7 @@ func (a *Account) off() string {
 // witness collects the ops that prove what is wrong.
 func (b *bank) witness() {
 	prove := func(anomaly, reason string, ops ...history.Op) {
-		b.Witnesses = append(b.Witnesses, Witness{Anomaly: anomaly, Reason: reason, Ops: ops})
+		b.Witnesses = append(b.Witnesses, Witness{anomaly, reason, ops})
 	}
 	switch {
 	case b.Wrong > 0:

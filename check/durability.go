@@ -68,9 +68,20 @@ func Durability(ops iter.Seq[history.Op]) Survival {
 		Verdict: verdict, Reason: reason, RowCounts: s.RowCounts,
 		Missing: s.missing, LostAfter: after, Crashes: s.crashes, Witnesses: []Witness{},
 	}
-	if verdict == Refuted {
-		judged.Witnesses = s.witnesses()
+	if verdict != Refuted {
+		return judged
 	}
+	if s.missing > 0 {
+		judged.Witnesses = append(judged.Witnesses, Witness{"lost write", s.missingReason(), []history.Op{s.counted}})
+	}
+	for _, w := range s.lostWitnesses() {
+		if c := s.crashAfter(s.ids[w.Ops[0].Key]); c != nil {
+			w.Ops = slices.Insert(w.Ops, 1, c.op)
+			w.Reason += fmt.Sprintf("; %q crashed after it", c.Node)
+		}
+		judged.Witnesses = append(judged.Witnesses, w)
+	}
+	judged.Witnesses = append(judged.Witnesses, s.beyondWitnesses()...)
 	return judged
 }
 
@@ -137,20 +148,4 @@ func (s *survival) decide() (Verdict, string) {
 func (s *survival) missingReason() string {
 	return fmt.Sprintf("at least %d rows were missing after a crash: %d were counted, and %d writes had been acknowledged",
 		s.missing, s.counted.Value.Int64, s.before)
-}
-
-func (s *survival) witnesses() []Witness {
-	witnesses := []Witness{}
-	if s.missing > 0 {
-		witnesses = append(witnesses, Witness{Anomaly: "lost write", Reason: s.missingReason(), Ops: []history.Op{s.counted}})
-	}
-	lost := s.lostWitnesses()
-	for i := range lost {
-		w := &lost[i]
-		if c := s.crashAfter(s.ids[w.Ops[0].Key]); c != nil {
-			w.Ops = slices.Insert(w.Ops, 1, c.op)
-			w.Reason += fmt.Sprintf("; %q crashed after it", c.Node)
-		}
-	}
-	return slices.Concat(witnesses, lost, s.beyondWitnesses())
 }

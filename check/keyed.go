@@ -56,16 +56,8 @@ func (s subject) together(parts []part) (Verdict, string) {
 		return verdict, fmt.Sprintf("all %d acknowledged %s of %d %s are in their %s",
 			acknowledged, s.many, len(parts), s.things, s.ends)
 	}
-	n, first := 0, ""
-	for _, p := range parts {
-		if p.verdict != verdict {
-			continue
-		}
-		if n++; n == 1 {
-			first = p.reason
-		}
-	}
-	return verdict, fmt.Sprintf("%d of %d %s are %s; the first: %s", n, len(parts), s.things, verdict, first)
+	like := slices.DeleteFunc(parts, func(p part) bool { return p.verdict != verdict })
+	return verdict, fmt.Sprintf("%d of %d %s are %s; the first: %s", len(like), len(parts), s.things, verdict, like[0].reason)
 }
 
 // A frame is the reset before the ops of one key and the final read after them.

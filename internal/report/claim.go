@@ -248,14 +248,11 @@ func headline(doc *run.Run, all []claim) string {
 	if n := run.Summarize(doc.Experiments).Surprises; n > 0 {
 		surprises = units.PluralOf(n, "finding is a surprise", "findings are surprises")
 	}
-	if n := broken(doc); n > 0 {
-		surprises += fmt.Sprintf("; %s could not run", units.Plural(n, "arm"))
-	}
-	return fmt.Sprintf("Of %s, %s; %s.", units.Plural(len(all), "claim"), units.List(parts, "and"), surprises)
+	return fmt.Sprintf("Of %s, %s; %s%s.", units.Plural(len(all), "claim"), units.List(parts, "and"), surprises, broken(doc))
 }
 
-// broken counts the arms that could not run.
-func broken(doc *run.Run) int {
+// broken says how many arms could not run, "" where all could.
+func broken(doc *run.Run) string {
 	n := 0
 	for _, result := range doc.Experiments {
 		for i := range result.Arms {
@@ -264,5 +261,8 @@ func broken(doc *run.Run) int {
 			}
 		}
 	}
-	return n
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s could not run", units.Plural(n, "arm"))
 }

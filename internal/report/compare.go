@@ -95,16 +95,14 @@ func targetWords(c *run.Comparison) string {
 	if c.Expect == "" {
 		return ""
 	}
-	target := "Target (" + c.Expect + ")"
-	switch {
-	case c.Rate > 0 && c.Met:
-		return fmt.Sprintf("%s at %s: met without losing data.", target, perSecond(c.Rate))
-	case c.Rate > 0:
-		return fmt.Sprintf("%s at %s: no rung meets it without losing data.", target, perSecond(c.Rate))
-	case c.Met:
-		return target + ": met at some rate without losing data."
+	target, met, unmet := "Target ("+c.Expect+")", "met at some rate", "no rung meets it at any tried rate"
+	if c.Rate > 0 {
+		target, met, unmet = target+" at "+perSecond(c.Rate), "met", "no rung meets it"
 	}
-	return target + ": no rung meets it at any tried rate without losing data."
+	if c.Met {
+		return target + ": " + met + " without losing data."
+	}
+	return target + ": " + unmet + " without losing data."
 }
 
 // workloads returns those of all rungs in the order in which they first come.
@@ -283,7 +281,16 @@ func costTable(c *run.Comparison) table {
 		survived = append(survived, words(mishap, func(r *run.Rung) string { return survives(r, mishap) }))
 	}
 	columns = append(columns, grouped("survives", survived...)...)
-	return rungTable(c, "Rates, survival and lines by rung", append(columns, number("lines changed", "", linesWords)))
+	return rungTable(c, "Rates, survival and lines by rung", append(columns, number("lines changed", "", func(r *run.Rung) string {
+		switch l := r.Lines; {
+		case l == nil:
+			return unknownMark
+		case l.Balancer > 0:
+			return fmt.Sprintf("%d + %d", l.Changed, l.Balancer)
+		default:
+			return fmt.Sprint(l.Changed)
+		}
+	})))
 }
 
 // askedColumns are those of the rate that is asked about. However quick its answers are,
@@ -342,17 +349,6 @@ func highest(r *run.Rung) string {
 		return units.Number(r.Highest)
 	}
 	return "≥ " + units.Number(r.Highest)
-}
-
-func linesWords(r *run.Rung) string {
-	switch l := r.Lines; {
-	case l == nil:
-		return unknownMark
-	case l.Balancer > 0:
-		return fmt.Sprintf("%d + %d", l.Changed, l.Balancer)
-	default:
-		return fmt.Sprint(l.Changed)
-	}
 }
 
 // rateColumns are those of a rate that was tried.

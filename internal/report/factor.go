@@ -149,9 +149,9 @@ func newSpace(arms []run.ArmResult) space {
 	s := space{points: make([]point, len(arms))}
 	custom := slices.ContainsFunc(arms, func(a run.ArmResult) bool { return preset(a.Setup.Discipline) == "" })
 	for _, f := range factors {
-		words, ok := f.project(arms)
+		words := f.project(arms)
 		values := distinct(words)
-		if !ok || len(values) < 2 {
+		if len(values) < 2 {
 			continue
 		}
 		column := make([]int, len(arms))
@@ -169,23 +169,20 @@ func newSpace(arms []run.ArmResult) space {
 	return s
 }
 
-// project returns the factor's value in each arm. It returns false where an arm has
+// project returns the factor's value in each arm. It returns nil where an arm has
 // none, and where the trials of an arm differ in it: then it is what that arm
 // compares, not what tells it from other arms.
-func (f *factor) project(arms []run.ArmResult) ([]string, bool) {
+func (f *factor) project(arms []run.ArmResult) []string {
 	words := make([]string, len(arms))
 	for i := range arms {
 		words[i] = f.of(&arms[i])
-		if words[i] == "" {
-			return nil, false
-		}
-		for j := range arms[i].Trials {
-			if f.of(&run.ArmResult{Place: arms[i].Place, Totals: arms[i].Trials[j].Totals}) != words[i] {
-				return nil, false
-			}
+		if words[i] == "" || slices.ContainsFunc(arms[i].Trials, func(t run.TrialResult) bool {
+			return f.of(&run.ArmResult{Place: arms[i].Place, Totals: t.Totals}) != words[i]
+		}) {
+			return nil
 		}
 	}
-	return words, true
+	return words
 }
 
 // distinct returns each word once: numbers by size, transactions the least careful

@@ -20,9 +20,11 @@ var pageCSS string
 var pageHTML string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"css":      func() template.CSS { return template.CSS(chart.CSS + pageCSS) },
-	"japanese": japanese,
-	"link":     link,
+	"css": func() template.CSS { return template.CSS(chart.CSS + pageCSS) },
+	"japanese": func(s string) bool { // the sources are Japanese or English
+		return strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) })
+	},
+	"link": link,
 }).Parse(pageHTML))
 
 // HTML writes run as one page that needs nothing else: no network, no script, no
@@ -47,11 +49,6 @@ func HTML(w io.Writer, doc *run.Run) error {
 		return fmt.Errorf("draw page: %w", err)
 	}
 	return nil
-}
-
-// japanese reports whether a text has Japanese words: the sources are Japanese or English.
-func japanese(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) })
 }
 
 // link is source where it is a page of SQLite's, and empty where it is not. The page

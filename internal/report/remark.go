@@ -88,17 +88,16 @@ func notes(result *run.Result, all []claim) []note {
 			if f == nil || !f.Surprise() && f.Verdict != check.Inconclusive {
 				continue
 			}
-			why := strings.TrimSuffix(cmp.Or(f.Reason, f.Measured), ".")
-			if why != "" {
-				why = " " + why + "."
-			}
-			where := f.Claim + " in " + called(&result.Arms[i])
+			text := f.Claim + " in " + called(&result.Arms[i])
 			if f.Surprise() {
-				where = fmt.Sprintf("surprise: %s: expected %s, found %s", where, f.Expected, f.Verdict)
+				text = fmt.Sprintf("surprise: %s: expected %s, found %s.", text, f.Expected, f.Verdict)
 			} else {
-				where = "inconclusive: " + where
+				text = "inconclusive: " + text + "."
 			}
-			notes = append(notes, note{Surprise: f.Surprise(), Text: where + "." + why})
+			if why := strings.TrimSuffix(cmp.Or(f.Reason, f.Measured), "."); why != "" {
+				text += " " + why + "."
+			}
+			notes = append(notes, note{Surprise: f.Surprise(), Text: text})
 		}
 	}
 	notes = append(notes, engineNotes(result)...)

@@ -155,7 +155,14 @@ type entry struct {
 func armTable(result *run.Result, all []claim) table {
 	columns := armColumns(result, all)
 	t := newTable("Figures by arm", "arm", columns)
-	groups := groupsOf(result.Arms)
+	var groups []string // of each arm, its preset or transaction; nil where every arm would be a group of its own
+	for i := range result.Arms {
+		d := result.Arms[i].Setup.Discipline
+		groups = append(groups, cmp.Or(preset(d), string(d.Transaction)))
+	}
+	if len(slices.Compact(slices.Clone(groups))) == len(groups) {
+		groups = nil
+	}
 	for i := range result.Arms {
 		arm := &result.Arms[i]
 		if single(arm) {
@@ -313,18 +320,4 @@ func figureHeads(result *run.Result) []head {
 		}
 	}
 	return heads
-}
-
-// groupsOf returns each arm's group, its preset or transaction, or nil where every arm
-// would be a group of its own.
-func groupsOf(arms []run.ArmResult) []string {
-	var groups []string
-	for i := range arms {
-		d := arms[i].Setup.Discipline
-		groups = append(groups, cmp.Or(preset(d), string(d.Transaction)))
-	}
-	if len(slices.Compact(slices.Clone(groups))) == len(arms) {
-		return nil
-	}
-	return groups
 }

@@ -105,8 +105,12 @@ func (p *paper) section(s *section, tabled bool) {
 	for i := range s.Claims {
 		p.claim(&s.Claims[i])
 	}
-	for i := range s.Proofs {
-		p.proof(&s.Proofs[i])
+	for _, w := range s.Proofs {
+		p.gap()
+		p.say("", 2, fmt.Sprintf("witness of %s in %s", w.Anomaly, w.Arm), strong)
+		p.say("", 4, w.Sentence, nil)
+		p.sayAll(6, nil, w.Ops...)
+		p.sayAll(4, faint, w.More)
 	}
 }
 
@@ -124,14 +128,6 @@ func (p *paper) claim(c *claim) {
 	for _, s := range c.Sentences {
 		p.say("", 20, s.Text, hues[s.Verdict])
 	}
-}
-
-func (p *paper) proof(w *proof) {
-	p.gap()
-	p.say("", 2, fmt.Sprintf("witness of %s in %s", w.Anomaly, w.Arm), strong)
-	p.say("", 4, w.Sentence, nil)
-	p.sayAll(6, nil, w.Ops...)
-	p.sayAll(4, faint, w.More)
 }
 
 // scene prints the steps in columns, each with the source's words behind it or, where some
@@ -187,11 +183,7 @@ func (p *paper) foot(doc *run.Run) {
 	case s.Inconclusive > 0:
 		h = unsure
 	}
-	summary := fmt.Sprintf("%d as expected, %s, %d inconclusive",
-		s.AsExpected, units.Plural(s.Surprises, "surprise"), s.Inconclusive)
-	if n := broken(doc); n > 0 {
-		summary += fmt.Sprintf("; %s could not run", units.Plural(n, "arm"))
-	}
+	summary := fmt.Sprintf("%d as expected, %s, %d inconclusive%s", s.AsExpected, units.Plural(s.Surprises, "surprise"), s.Inconclusive, broken(doc))
 	if unmet(doc.Comparison) {
 		summary += "; no rung meets the target"
 	}
