@@ -369,10 +369,8 @@ func (b *bank) explain() Verdict {
 		c.residual = c.ended().Int64 - made
 		c.roomIn, c.roomOut = c.mayIn.n, c.mayOut.n
 	}
-	for i := range b.Accounts {
-		if b.Accounts[i].Off != 0 {
-			return Refuted
-		}
+	if slices.ContainsFunc(b.Accounts, func(a Account) bool { return a.Off != 0 }) {
+		return Refuted
 	}
 	tries := maxTries
 	return try(b.open, &tries)

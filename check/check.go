@@ -113,13 +113,4 @@ func (r Range) Above(limit int64) Verdict {
 }
 
 // Below judges the claim "the count is less than limit".
-func (r Range) Below(limit int64) Verdict {
-	switch {
-	case r.Max < limit:
-		return Holds
-	case r.Min >= limit:
-		return Refuted
-	default:
-		return Inconclusive
-	}
-}
+func (r Range) Below(limit int64) Verdict { return r.Above(limit - 1).Not() }

@@ -84,7 +84,7 @@ func (b bar) fullName(g group) string { return strings.TrimPrefix(g.name+", ", "
 
 func (c bars) label(b bar) string { return cmp.Or(b.Shown, c.value.format(b.Y)) }
 
-func (c bars) draw(s size) picture {
+func (c bars) draw(s size) (body string, height float64) {
 	f := c.frame(s)
 	var p pen
 	if f.bottom <= f.top {
@@ -92,7 +92,7 @@ func (c bars) draw(s size) picture {
 		f.drawNothing(&p)
 	}
 	f.drawXGrid(&p, c.value)
-	height := f.drawXAxis(&p, c.value)
+	height = f.drawXAxis(&p, c.value)
 	y := f.top
 	styles := map[string]style{} // by name; bars of one group are of one colour
 	for _, g := range c.groups {
@@ -119,7 +119,7 @@ func (c bars) draw(s size) picture {
 			y += f.pitch(bar)
 		}
 	}
-	return picture{p.String(), height}
+	return p.String(), height
 }
 
 // frame leaves room for the longest name at the left, and for the longest label

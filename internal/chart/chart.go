@@ -20,14 +20,8 @@ import (
 
 // A drawing is one kind of chart.
 type drawing interface {
-	summary() string // tells a reader who cannot see the picture what it shows
-	draw(size) picture
-}
-
-// A picture is the inside of an <svg>, as wide as the size it was drawn for.
-type picture struct {
-	body   string
-	height float64
+	summary() string                         // tells a reader who cannot see the picture what it shows
+	draw(size) (body string, height float64) // of an <svg>, as wide as the size
 }
 
 // A size is one of the widths for which every chart is drawn, in the units of
@@ -88,12 +82,12 @@ func figure(title, note string, c drawing) string {
 	p.begin("figure", "class", "chart")
 	p.tagged("figcaption", title)
 	for _, s := range []size{wide, narrow} {
-		drawn := c.draw(s)
-		p.begin("svg", "class", s.class, "viewBox", "0 0 "+num(s.width)+" "+num(drawn.height),
+		body, height := c.draw(s)
+		p.begin("svg", "class", s.class, "viewBox", "0 0 "+num(s.width)+" "+num(height),
 			"role", "img", "aria-label", title)
 		p.tagged("title", title)
 		p.tagged("desc", c.summary())
-		p.WriteString(drawn.body)
+		p.WriteString(body)
 		p.end("svg")
 	}
 	if note != "" {

@@ -47,7 +47,7 @@ func (d distribution) summary() string {
 	return text
 }
 
-func (d distribution) draw(s size) picture {
+func (d distribution) draw(s size) (body string, height float64) {
 	x, y := axis{d.X.Label, log, milliseconds}, axis{d.Y.Label, linear, share}
 	var times []float64
 	for _, mark := range d.Marks {
@@ -73,7 +73,7 @@ func (d distribution) draw(s size) picture {
 	var p pen
 	f.drawMarks(&p, d.Marks)
 	f.drawYAxis(&p, y)
-	height := f.drawXAxis(&p, x)
+	height = f.drawXAxis(&p, x)
 	if len(times) == 0 {
 		f.drawNothing(&p)
 	}
@@ -88,7 +88,7 @@ func (d distribution) draw(s size) picture {
 		p.end("g")
 	}
 	labels.draw(&p, f)
-	return picture{p.String(), height}
+	return p.String(), height
 }
 
 // held returns the points that the axes can hold.

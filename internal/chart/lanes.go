@@ -57,7 +57,7 @@ type track struct {
 	first       float64 // the top of the first row
 }
 
-func (c lanes) draw(s size) picture {
+func (c lanes) draw(s size) (body string, height float64) {
 	f := c.frame(s)
 	tracks, pitch := c.tracks(f)
 	f.bottom = f.top
@@ -75,8 +75,8 @@ func (c lanes) draw(s size) picture {
 	for _, t := range tracks {
 		t.draw(&p, f, pitch)
 	}
-	height := c.drawKey(&p, f, f.drawXAxis(&p, x))
-	return picture{p.String(), height}
+	height = c.drawKey(&p, f, f.drawXAxis(&p, x))
+	return p.String(), height
 }
 
 func (c lanes) frame(s size) frame {

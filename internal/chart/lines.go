@@ -39,7 +39,7 @@ func (c lines) summary() string {
 	return b.String()
 }
 
-func (c lines) draw(s size) picture {
+func (c lines) draw(s size) (body string, height float64) {
 	var xs, ys []float64
 	for _, series := range c.Series {
 		for _, p := range series.Points {
@@ -58,10 +58,10 @@ func (c lines) draw(s size) picture {
 	var p pen
 	f.drawMarks(&p, c.Marks)
 	f.drawYAxis(&p, c.y)
-	height := f.drawXAxis(&p, c.x)
+	height = f.drawXAxis(&p, c.x)
 	if len(ys) == 0 {
 		f.drawNothing(&p)
-		return picture{p.String(), height}
+		return p.String(), height
 	}
 	for i, series := range c.Series {
 		p.begin("g", "class", labels[i].class)
@@ -69,7 +69,7 @@ func (c lines) draw(s size) picture {
 		p.end("g")
 	}
 	labels.draw(&p, f)
-	return picture{p.String(), height}
+	return p.String(), height
 }
 
 func (c lines) holds(p run.Point) bool { return c.x.holds(p.X) && c.y.holds(p.Y) }

@@ -116,25 +116,32 @@ func Throughput(ops []history.Op) float64 {
 // all did the same, 0 where one did nothing. It is 1 where there are not two nodes to
 // compare, and where no node did anything. Ops without a node are left out.
 func Fairness(ops []history.Op) float64 {
-	shares := map[string]int{}
-	for i := range ops {
-		op := &ops[i]
-		if !byClient(op) || op.Node == "" {
-			continue
-		}
-		shares[op.Node] += 0 // also for a node that did none
-		if op.Outcome == history.OK {
-			shares[op.Node]++
-		}
-	}
-	if len(shares) == 0 {
+	done := done(ops, func(op *history.Op) string { return op.Node })
+	delete(done, "")
+	if len(done) == 0 {
 		return 1
 	}
-	all := slices.Sorted(maps.Values(shares))
+	all := slices.Sorted(maps.Values(done))
 	if most := all[len(all)-1]; most > 0 {
-		return float64(all[0]) / float64(most)
+		return all[0] / most
 	}
 	return 1
+}
+
+// done counts the ok ops of the clients by what they have in common, 0 where all ended otherwise.
+func done[K comparable](ops []history.Op, by func(*history.Op) K) map[K]float64 {
+	counts := map[K]float64{}
+	for i := range ops {
+		op := &ops[i]
+		if !byClient(op) {
+			continue
+		}
+		counts[by(op)] += 0
+		if op.Outcome == history.OK {
+			counts[by(op)]++
+		}
+	}
+	return counts
 }
 
 // Jain returns Jain's fairness index of the clients' ok ops, (Σx)²/(n·Σx²) with
@@ -147,17 +154,7 @@ func Fairness(ops []history.Op) float64 {
 // It is meant for clients that each send as much as they can, as those of a closed
 // loop do. For others, it measures how much they sent.
 func Jain(ops []history.Op) float64 {
-	had := map[int]float64{}
-	for i := range ops {
-		op := &ops[i]
-		if !byClient(op) {
-			continue
-		}
-		had[op.Process] += 0 // also for a client that had none
-		if op.Outcome == history.OK {
-			had[op.Process]++
-		}
-	}
+	had := done(ops, func(op *history.Op) int { return op.Process })
 	var sum, squares float64
 	for _, n := range had {
 		sum += n

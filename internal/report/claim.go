@@ -126,15 +126,13 @@ func (c *claim) sum(arms []run.ArmResult) {
 	}
 	s := newSpace(tested)
 	var j judged
-	k := 0
+	points := s.points // of the tested arms that are left
 	for i, f := range c.findings {
 		if f != nil {
-			j.points = append(j.points, s.points[k])
-			j.verdicts = append(j.verdicts, f.Verdict)
-			j.names = append(j.names, called(&arms[i]))
+			j.points, j.verdicts, j.names = append(j.points, points[0]), append(j.verdicts, f.Verdict), append(j.names, called(&arms[i]))
 		}
 		if c.tested[i] {
-			k++
+			points = points[1:]
 		}
 	}
 	for _, v := range []check.Verdict{check.Holds, check.Refuted, check.Inconclusive} {
@@ -178,13 +176,10 @@ type judged struct {
 // arms: busy_timeout 0." Tested is how many arms have the claim, of all.
 func (j *judged) condition(s *space, v check.Verdict, tested, all int) string {
 	in := make([]bool, len(j.points))
-	n := 0
 	for i := range in {
-		if in[i] = j.verdicts[i] == v; in[i] {
-			n++
-		}
+		in[i] = j.verdicts[i] == v
 	}
-	of := len(in)
+	n, of := countOf(in), len(in)
 	arms, only := units.Plural(of, "arm"), "Tested only"
 	switch {
 	case of < tested:

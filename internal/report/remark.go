@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -113,7 +114,6 @@ func notes(result *run.Result, all []claim) []note {
 // (https://sqlite.org/wal.html#walresetbug), where it matters.
 func engineNotes(result *run.Result) []note {
 	arms := map[string][]string{}
-	var versions []string
 	for i := range result.Arms {
 		arm := &result.Arms[i]
 		for _, engine := range arm.Engines {
@@ -121,14 +121,11 @@ func engineNotes(result *run.Result) []note {
 			if engine.Name != run.SQLite || fixed || !known || arm.Setup.Discipline.Journal != store.WAL {
 				continue
 			}
-			if arms[engine.Version] == nil {
-				versions = append(versions, engine.Version)
-			}
 			arms[engine.Version] = append(arms[engine.Version], called(arm))
 		}
 	}
 	var notes []note
-	for _, version := range versions {
+	for _, version := range slices.Sorted(maps.Keys(arms)) {
 		notes = append(notes, note{Error: true, Text: fmt.Sprintf("SQLite %s in WAL mode can lose acknowledged commits and damage the file "+
 			"(https://sqlite.org/wal.html#walresetbug): 3.51.3, 3.50.7 and 3.44.6 have the fix. It ran in %s", version, few(arms[version], "arm"))})
 	}

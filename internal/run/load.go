@@ -35,18 +35,18 @@ type loadFields Load
 // A loadDocument is a Load as JSON has it: with its durations in seconds.
 type loadDocument struct {
 	loadFields
-	Seconds seconds `json:"seconds,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
 	Then    struct {
 		Rate    float64 `json:"rate_per_s"`
-		Seconds seconds `json:"seconds"`
+		Seconds float64 `json:"seconds"`
 	} `json:"then,omitzero"`
-	Timeout seconds `json:"timeout_s,omitempty"`
+	Timeout float64 `json:"timeout_s,omitempty"`
 }
 
 // MarshalJSON writes durations in seconds.
 func (s Load) MarshalJSON() ([]byte, error) {
-	doc := loadDocument{loadFields: loadFields(s), Seconds: seconds(s.Duration), Timeout: seconds(s.Timeout)}
-	doc.Then.Rate, doc.Then.Seconds = s.Then.Rate, seconds(s.Then.Duration)
+	doc := loadDocument{loadFields: loadFields(s), Seconds: s.Duration.Seconds(), Timeout: s.Timeout.Seconds()}
+	doc.Then.Rate, doc.Then.Seconds = s.Then.Rate, s.Then.Duration.Seconds()
 	return json.Marshal(doc)
 }
 
@@ -57,8 +57,8 @@ func (s *Load) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*s = Load(doc.loadFields)
-	s.Duration, s.Timeout = time.Duration(doc.Seconds), time.Duration(doc.Timeout)
-	s.Then = Phase{doc.Then.Rate, time.Duration(doc.Then.Seconds)}
+	s.Duration, s.Timeout = ofSeconds(doc.Seconds), ofSeconds(doc.Timeout)
+	s.Then = Phase{doc.Then.Rate, ofSeconds(doc.Then.Seconds)}
 	return nil
 }
 

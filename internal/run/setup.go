@@ -152,19 +152,6 @@ func (s *Setup) Validate() error {
 	return s.Load.Validate()
 }
 
-// seconds is a duration as JSON has it: a number of seconds, exact to the nanosecond
-// up to a hundred days.
-type seconds time.Duration
-
-// MarshalJSON writes the number of seconds.
-func (s seconds) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(s).Seconds()) }
-
-// UnmarshalJSON reads a number of seconds, rounded to nanoseconds.
-func (s *seconds) UnmarshalJSON(data []byte) error {
-	var n float64
-	if err := json.Unmarshal(data, &n); err != nil {
-		return err
-	}
-	*s = seconds(math.Round(n * float64(time.Second)))
-	return nil
-}
+// ofSeconds is a duration from JSON, which has a number of seconds, exact to the
+// nanosecond up to a hundred days.
+func ofSeconds(n float64) time.Duration { return time.Duration(math.Round(n * float64(time.Second))) }
