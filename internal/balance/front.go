@@ -33,11 +33,9 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// A front accepts the clients' connections and ends them. It stands where
-// net/http's Server could, which starts a goroutine, a context and several
-// timers for every request: a quarter of the balancer's processor time. What
-// distinguishes a good request from a bad one is still net/http's parser. Make it
-// with newFront.
+// A front accepts the clients' connections and ends them. net/http's Server starts
+// a goroutine, a context and several timers for every request: a quarter of the
+// balancer's processor time. Its parser still says which requests are good.
 type front struct {
 	answer   func(*exchange) answer
 	log      *slog.Logger

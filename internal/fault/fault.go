@@ -1,9 +1,8 @@
-// Package fault makes things go wrong on purpose while clients are at work:
-// one file a fault.
+// Package fault makes things go wrong on purpose while clients are at work.
 //
 // A fault is data, a [run.Fault] of the setup, and draws chance only from the
-// generator that its [Target] has. It returns what it did as events, which become part of
-// the ledger; what they prove is for package check.
+// generator of its [Target]. It returns what it did as events, which become part of
+// the ledger; package check judges what they prove.
 package fault
 
 import (

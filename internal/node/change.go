@@ -163,18 +163,16 @@ func (n *Node) acquire(ctx context.Context, want opening) (*opened, error) {
 // directory, and nothing that an application would call its own.
 var labName = regexp.MustCompile(`^lab-[A-Za-z0-9._-]+\.db$`)
 
-const maxLabName = 128 // bytes; a file name has room for 255, SQLite adds up to 8
-
 func (n *Node) decodeOpening(body []byte) (opening, error) {
 	var r struct {
-		Database   string         `json:"database" want:"0..128,optional"`
+		Database   string         `json:"database" want:"0..128,optional"` // a file name has room for 255 bytes, SQLite adds up to 8
 		Discipline jsontext.Value `json:"discipline" want:"optional"`
 	}
 	if err := decode(body, &r); err != nil {
 		return opening{}, err
 	}
 	o := opening{name: r.Database, discipline: n.cfg.Discipline}
-	if o.name != "" && (len(o.name) > maxLabName || !labName.MatchString(o.name) || strings.EqualFold(o.name, filepath.Base(n.cfg.DBPath))) {
+	if o.name != "" && (!labName.MatchString(o.name) || strings.EqualFold(o.name, filepath.Base(n.cfg.DBPath))) {
 		return o, &invalid{"database", "must be empty, or a name like lab-1.db, of letters, digits, dots and dashes, that is not the node's own"}
 	}
 	if r.Discipline == nil {

@@ -67,7 +67,7 @@ func TestOpenAndCloseTellWhichFieldIsWrong(t *testing.T) {
 		"open: a parameter":        {nodeapi.PathOpen, `{"database":"lab-1.db?mode=ro.db"}`, "database"},
 		"open: a line after it":    {nodeapi.PathOpen, `{"database":"lab-1.db\n"}`, "database"},
 		"open: another case":       {nodeapi.PathOpen, `{"database":"LAB-1.db"}`, "database"},
-		"open: a long name":        {nodeapi.PathOpen, `{"database":"lab-` + strings.Repeat("x", maxLabName) + `.db"}`, "database"},
+		"open: a long name":        {nodeapi.PathOpen, `{"database":"lab-` + strings.Repeat("x", 128) + `.db"}`, "database"},
 		"open: a number":           {nodeapi.PathOpen, `{"database":1}`, "database"},
 		"no object":                {nodeapi.PathOpen, `{"discipline":"green"}`, "discipline"},
 		"null":                     {nodeapi.PathOpen, `{"discipline":null}`, "discipline"},

@@ -219,9 +219,8 @@ type opened struct {
 	begun sync.WaitGroup // requests that work on it
 }
 
-// newOpened describes db, which has been opened under d: the lab's database
-// called name, or the node's own. Its jitter starts anew, as that of a node
-// which has just been started.
+// newOpened describes db, which has been opened under d: the lab's database called
+// name, or the node's own. Its jitter starts anew, as in a node just started.
 func newOpened(cfg Config, db *app.DB, name string, d store.Discipline) *opened {
 	source := fnv.New64a()
 	source.Write([]byte(cfg.Name))
@@ -283,17 +282,13 @@ func (o *opened) close() error {
 	return o.db.Close()
 }
 
-// gcPercent lets the heap grow to five times what is in use before it is
-// collected. A node has little in use, some 10 MiB under 500 clients, so that by
-// Go's own 100 it would collect dozens of times a second, and each time look at
-// the stack of every request that waits.
-const gcPercent = 400
-
 // TuneMemory sets the garbage collector of a process that is a node and nothing
 // else, unless the environment's GOGC has done so
-// (https://pkg.go.dev/runtime#hdr-Environment_Variables).
+// (https://pkg.go.dev/runtime#hdr-Environment_Variables). A node has some 10 MiB in
+// use under 500 clients: by Go's own 100 it would collect dozens of times a second,
+// and each time look at the stack of every request that waits.
 func TuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(400)
 	}
 }
