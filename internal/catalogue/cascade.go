@@ -66,8 +66,19 @@ func cascadeArms(o Options) []experiment.Arm {
 }
 
 // cascadeArm is an arm with d, and with d but for its retries.
+//
+// Its load is an overload and the calm after it. Each increment keeps the write lock for 10 ms, so
+// that no machine can do more than 100 a second: 150 are too many everywhere, and 10 are few. The
+// calm lasts until the last retry of the overload is over, which comes 7 s after its first attempt.
+// There are as many clients as arrivals, so that none waits for a client, and each has the patience
+// of the source's (line 171).
 func cascadeArm(o Options, name string, d store.Discipline, expected outlook) experiment.Arm {
-	load := surge(o)
+	load := run.Load{
+		Arrival: run.Open, Rate: 150, Duration: pick(o, 2*time.Second, 500*time.Millisecond),
+		Then:    run.Phase{Rate: 10, Duration: pick(o, 7500*time.Millisecond, 2500*time.Millisecond)},
+		Timeout: 10 * time.Second,
+	}
+	load.Clients = int(load.Rate*load.Duration.Seconds() + load.Then.Rate*load.Then.Duration.Seconds())
 	d.Pool = (load.Clients + nodes - 1) / nodes // as in crowd: all meet in SQLite
 	once := d
 	once.Retries, once.Backoff = 0, store.Backoff{}
@@ -78,21 +89,6 @@ func cascadeArm(o Options, name string, d store.Discipline, expected outlook) ex
 		Name: name, Expect: expected.expect(),
 		Trials: []experiment.Trial{{Name: withoutRetries, Setup: setup(once)}, {Name: withRetries, Level: 3, Setup: setup(d)}},
 	}
-}
-
-// surge is the load: an overload and the calm after it. Each increment keeps the write lock for
-// 10 ms, so that no machine can do more than 100 a second: 150 are too many everywhere, and 10 are
-// few. The calm lasts until the last retry of the overload is over, which comes 7 s after its first
-// attempt. There are as many clients as arrivals, so that none waits for a client, and each has the
-// patience of the source's (line 171).
-func surge(o Options) run.Load {
-	load := run.Load{
-		Arrival: run.Open, Rate: 150, Duration: pick(o, 2*time.Second, 500*time.Millisecond),
-		Then:    run.Phase{Rate: 10, Duration: pick(o, 7500*time.Millisecond, 2500*time.Millisecond)},
-		Timeout: 10 * time.Second,
-	}
-	load.Clients = int(load.Rate*load.Duration.Seconds() + load.Then.Rate*load.Then.Duration.Seconds())
-	return load
 }
 
 // peakInFlight is the most clients that waited for an answer at once. Their number rises

@@ -59,7 +59,17 @@ var crashClaims = []experiment.Claim{
 		})),
 	claim("damaged-after", source(250, "破損の可能性を確認"),
 		"Once nodes have been killed in the midst of writing, integrity_check finds damage.",
-		experiment.Each(damagedAfter)),
+		experiment.Each(func(r *run.Recording) experiment.Judgement {
+			found, checks := damage(r)
+			if checks == 0 {
+				return neverCrashed
+			}
+			measured := fmt.Sprintf("damaged in %d of %d checks", len(found), checks)
+			if len(found) > 0 {
+				return judged(check.Holds, measured, "integrity_check found damage in %d of %d checks: %s", len(found), checks, found[0])
+			}
+			return judged(check.Refuted, measured, "integrity_check was asked %d times, after every crash and in the end, and always said ok", checks)
+		})),
 	claim("writes-lost", source(641, "データの不整合"),
 		"The data become inconsistent: writes that were acknowledged are missing after a crash.",
 		experiment.Each(func(r *run.Recording) experiment.Judgement {
@@ -144,18 +154,6 @@ func damage(r *run.Recording) (found []string, checks int) {
 }
 
 var neverCrashed = undecided("nobody looked at the database after a crash")
-
-func damagedAfter(r *run.Recording) experiment.Judgement {
-	found, checks := damage(r)
-	if checks == 0 {
-		return neverCrashed
-	}
-	measured := fmt.Sprintf("damaged in %d of %d checks", len(found), checks)
-	if len(found) > 0 {
-		return judged(check.Holds, measured, "integrity_check found damage in %d of %d checks: %s", len(found), checks, found[0])
-	}
-	return judged(check.Refuted, measured, "integrity_check was asked %d times, after every crash and in the end, and always said ok", checks)
-}
 
 func dataSafe(r *run.Recording) experiment.Judgement {
 	s := r.Durability()

@@ -100,8 +100,15 @@ func judgeTrial(figures []Figure, t *run.TrialEvidence) run.TrialResult {
 		result.Figures = append(result.Figures, run.Measured{Name: f.Name, Unit: f.Unit, Spread: t.Spread(f.Of)})
 	}
 	for _, r := range t.Recordings {
-		if result.Steps == nil {
-			result.Steps = steps(r)
+		if result.Steps == nil { // those of the first recording that has any
+			for _, event := range r.Steps {
+				result.Steps = append(result.Steps, run.StepResult{
+					Session: event.Session, Node: event.Node, Do: event.Do, Name: event.Name, To: event.To, Say: event.Say,
+					Wrote: event.Wrote, Got: event.Got, Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
+					Open: event.Open, Sent: milliseconds(event.Sent), Answered: milliseconds(event.Answered),
+					Blocked: event.Blocked, Frames: event.Frames, Checkpointed: event.Checkpointed,
+				})
+			}
 		}
 		for _, event := range r.Faults {
 			result.Faults = append(result.Faults, run.FaultResult{
@@ -198,18 +205,4 @@ func find(claim Claim, expected run.Expectation, e *run.Evidence) (f run.Finding
 	f.Noise = j.Noise && j.Verdict == check.Inconclusive
 	f.Witness = append(f.Witness, j.Witness...)
 	return f
-}
-
-// steps turns the events of a scene into the steps of the document.
-func steps(r *run.Recording) []run.StepResult {
-	var all []run.StepResult
-	for _, event := range r.Steps {
-		all = append(all, run.StepResult{
-			Session: event.Session, Node: event.Node, Do: event.Do, Name: event.Name, To: event.To, Say: event.Say,
-			Wrote: event.Wrote, Got: event.Got, Outcome: event.Outcome.String(), Code: event.Code, Extended: event.Extended,
-			Open: event.Open, Sent: milliseconds(event.Sent), Answered: milliseconds(event.Answered),
-			Blocked: event.Blocked, Frames: event.Frames, Checkpointed: event.Checkpointed,
-		})
-	}
-	return all
 }
