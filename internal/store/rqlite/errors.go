@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,10 +74,8 @@ func refusedStatus(status int, body []byte) *failure {
 // passed it on, perhaps twice, no text proves anything.
 func refusedRequest(text string, forwarded bool) *failure {
 	f := &failure{code: CodeError, err: errors.New(text)}
-	for _, known := range unsent {
-		if text == known && !forwarded {
-			f.code, f.certain = CodeNoLeader, true
-		}
+	if slices.Contains(unsent, text) && !forwarded {
+		f.code, f.certain = CodeNoLeader, true
 	}
 	if text == textLeadershipLost {
 		f.code = CodeLeadership

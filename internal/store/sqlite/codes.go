@@ -59,30 +59,25 @@ func CodeName(code int) string {
 	return fmt.Sprintf("SQLITE_(%d)", code)
 }
 
-// Result codes that mean "not now": another connection holds the lock or has
-// written past the snapshot, and the same attempt may succeed later. PROTOCOL
-// is the WAL's way to say that it lost too many races for a lock
-// (https://sqlite.org/rescode.html#protocol).
+// Primary result codes that this package decides by.
 const (
+	codeOK       = 0
+	codeError    = 1 // a statement that SQLite does not take
 	codeBusy     = 5
 	codeLocked   = 6
+	codeCorrupt  = 11
 	codeProtocol = 15
+	codeMisuse   = 21
+	codeNotADB   = 26
 )
 
-const (
-	codeOK      = 0
-	codeError   = 1 // a statement that SQLite does not take
-	codeCorrupt = 11
-	codeMisuse  = 21
-	codeNotADB  = 26
-)
-
+// refusal reports whether code means "not now": another connection holds the lock or
+// has written past the snapshot, and the same attempt may succeed later. PROTOCOL is
+// the WAL's way to say that it lost too many races for a lock
+// (https://sqlite.org/rescode.html#protocol).
 func refusal(code int) bool {
-	switch code & 0xff {
-	case codeBusy, codeLocked, codeProtocol:
-		return true
-	}
-	return false
+	primary := code & 0xff
+	return primary == codeBusy || primary == codeLocked || primary == codeProtocol
 }
 
 // resultCode returns the extended result code that err carries. An error which
