@@ -20,12 +20,12 @@ type Options struct {
 	// FOR UPDATE, or else the first write; without a transaction, each write. No
 	// driver has a hook in its wait for a lock, so this includes the statement's own
 	// work, a server's answer, and outside a transaction the commit. It is called on
-	// the attempt's goroutine, granted or refused; under store.Queue on the
-	// writer's, once for all attempts of a transaction.
+	// the attempt's goroutine, granted or refused; under store.Queue on that
+	// of the one that writes, once for all attempts of a transaction.
 	LockWait func(time.Duration)
 	// Trace is called with every attempt once it is over, holds and transactions of
 	// sessions included, with Node left empty. It is called on the attempt's
-	// goroutine, or the queue's writer's. nil means no trace.
+	// goroutine, or on that of the one that writes for it. nil means no trace.
 	Trace func(locktrace.Attempt)
 	// Patience bounds the waits that belong to no request: making a connection,
 	// and everything for the lab. 0 means store.DefaultPatience.
@@ -111,7 +111,7 @@ func (db *DB) dialAll(ctx context.Context) (err error) {
 		db.pool.put(t)
 	}
 	if db.d.Writer == store.Queue {
-		db.queue = startQueue(db, opened[count-1])
+		db.queue = newQueue(db, opened[count-1])
 	}
 	return nil
 }

@@ -21,34 +21,36 @@ import (
 // a batch shares, has by then become small beside that of its requests.
 const maxBatch = 256
 
-// A queue is a node's only writer, [store.Queue]: one goroutine on one
-// connection of any engine that has transactions and savepoints. What waits goes
-// into one transaction, and a request that fails takes back its own writes and
-// nobody else's (https://sqlite.org/lang_savepoint.html). Nobody is answered before
-// the COMMIT. The writer waits for nobody either: a request that comes alone is a
-// transaction alone.
+// A queue is a node's only writer, [store.Queue]: one connection of any engine that
+// has transactions and savepoints. A request that finds nobody writing writes, and
+// puts all that wait into its transaction; when that is over, it leaves the turn to
+// the first that has come meanwhile, as LevelDB does
+// (https://github.com/google/leveldb/blob/main/db/db_impl.cc, DBImpl::Write). So a
+// request that comes alone is a transaction alone, and wakes no other goroutine. A
+// request that fails takes back its own writes and nobody else's
+// (https://sqlite.org/lang_savepoint.html). Nobody is answered before the COMMIT.
 type queue struct {
 	db    *DB
 	style store.Transaction // of a batch
 	early time.Duration     // see Options
+	t     *Tx               // belongs to whoever has the turn, and so does batch
+	batch []*request
 
 	mu      sync.Mutex
-	some    sync.Cond // waiting is not empty, or closed
-	waiting []*request
-	closed  bool // no more may join
+	waiting []*request // in order of arrival; empty where nobody has the turn
+	turn    bool       // a request, or renew, has the turn to write
+	closed  bool       // no more may join
+	ended   sync.Cond  // nobody has the turn any more
 
 	batches, requests atomic.Int64
-
-	ended chan struct{} // closed when the writer has ended
-	err   error         // of closing its connection; read it after ended
 }
 
-// A request is an attempt on its way through the queue. Its outcome belongs to
-// the writer until done has its token.
+// A request is an attempt on its way through the queue. While it waits, its outcome
+// belongs to whoever has the turn.
 type request struct {
 	fn    func(*Tx) error
 	began time.Time // set where there is a trace
-	done  chan struct{}
+	wake  chan bool // true: the turn to write is its; false: it has its outcome
 
 	err      error
 	panicked *writerPanic // fn's own
@@ -63,33 +65,38 @@ type writerPanic struct {
 
 func (p *writerPanic) Error() string { return fmt.Sprintf("%v, in the writer:\n%s", p.value, p.stack) }
 
-// startQueue starts the writer on t, which becomes its own.
-func startQueue(db *DB, t *Tx) *queue {
-	q := &queue{db: db, style: db.d.Transaction, early: db.o.early, ended: make(chan struct{})}
+// newQueue returns a queue that writes on t, which becomes its own.
+func newQueue(db *DB, t *Tx) *queue {
+	q := &queue{db: db, style: db.d.Transaction, early: db.o.early, t: t}
 	if q.style == store.Atomic {
 		q.style = db.grouped() // the statements of a batch still are one transaction
 	}
-	q.some.L = &q.mu
-	go q.write(t)
+	q.ended.L = &q.mu
 	return q
 }
 
-// update has the writer make one attempt at fn, as [DB.Update] says.
+// update makes one attempt at fn, as [DB.Update] says, in its own transaction or
+// another's.
 func (q *queue) update(ctx context.Context, fn func(*Tx) error) error {
-	r := &request{fn: fn, done: make(chan struct{}, 1)}
+	r := &request{fn: fn, wake: make(chan bool, 1)}
 	if q.db.o.Trace != nil {
 		r.began = time.Now()
 	}
 	if !q.join(r) {
 		return store.ErrClosed
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if q.leave(r) {
-			return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
+	for waits := true; waits; {
+		select {
+		case waits = <-r.wake:
+			if waits {
+				q.write()
+			}
+		case <-ctx.Done():
+			if q.leave(r) {
+				return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
+			}
+			waits = <-r.wake // it is in a transaction already
 		}
-		<-r.done // the writer has it already
 	}
 	if r.panicked != nil {
 		panic(r.panicked)
@@ -104,8 +111,20 @@ func (q *queue) join(r *request) bool {
 		return false
 	}
 	q.waiting = append(q.waiting, r)
-	q.some.Signal()
+	if !q.turn {
+		q.pass()
+	}
 	return true
+}
+
+// pass gives the turn to the first request that waits. The caller holds mu.
+func (q *queue) pass() {
+	q.turn = len(q.waiting) > 0
+	if q.turn {
+		q.waiting[0].wake <- true
+	} else {
+		q.ended.Broadcast()
+	}
 }
 
 // leave reports whether r was still waiting, and will now never be taken up.
@@ -117,89 +136,88 @@ func (q *queue) leave(r *request) bool {
 		return false
 	}
 	q.waiting = slices.Delete(q.waiting, i, i+1)
+	select {
+	case <-r.wake: // it had the turn
+		q.pass()
+	default:
+	}
 	return true
 }
 
-// await waits until a request waits, and reports false once the queue is closed
-// and none does.
-func (q *queue) await() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.waiting) == 0 && !q.closed {
-		q.some.Wait()
-	}
-	return len(q.waiting) > 0
-}
-
-// take moves the first requests that wait to batch, which it returns.
-func (q *queue) take(batch []*request) []*request {
+// take moves the first requests that wait to the batch, which it returns.
+func (q *queue) take() []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(len(q.waiting), maxBatch)
-	batch = append(batch, q.waiting[:n]...)
+	q.batch = append(q.batch[:0], q.waiting[:n]...)
 	q.waiting = slices.Delete(q.waiting, 0, n)
-	return batch
+	return q.batch
 }
 
-// close lets nobody join any more and waits for the writer, which finishes what
-// has joined.
+// close lets nobody join any more and waits until all that has joined is written.
 func (q *queue) close() error {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.closed = true
-	q.some.Signal()
-	q.mu.Unlock()
-	<-q.ended
-	return q.err
+	for q.turn {
+		q.ended.Wait()
+	}
+	if q.t.c == nil {
+		return nil
+	}
+	return q.t.c.Close()
 }
 
-// write is the writer.
-func (q *queue) write(t *Tx) {
-	defer close(q.ended)
-	batch := make([]*request, 0, maxBatch)
-	for q.await() {
-		// Requests that have come in, and only have not had the processor yet, join
-		// first. Where there are none this takes no time: nobody is waited for.
-		runtime.Gosched()
-		if t.c != nil && !(t.c.Idle() && t.c.Alive()) {
-			q.renew(t)
-		}
-		batch = q.take(batch[:0])
-		if len(batch) == 0 {
-			continue // the request that waited has left
-		}
-		fit := q.transact(t, batch)
+// write makes one transaction of the request that has the turn and of those that
+// wait behind it, and passes the turn on.
+func (q *queue) write() {
+	// Requests that have come in, and only have not had the processor yet, join
+	// first. Where there are none this takes no time: nobody is waited for.
+	runtime.Gosched()
+	fit := q.t.c == nil || q.t.c.Idle() && q.t.c.Alive()
+	if fit {
+		batch := q.take()
+		fit = q.transact(q.t, batch)
 		answer(batch)
 		clear(batch) // or a burst's requests would stay in memory
-		if !fit {
-			q.renew(t)
-		}
 	}
-	if t.c != nil {
-		q.err = t.c.Close()
+	if !fit {
+		go q.renew() // and whoever waits may still leave
+		return
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pass()
 }
 
-// renew replaces the writer's connection. Where the engine refuses rather than
-// waits for a database that is away, so do the requests that wait meanwhile.
-func (q *queue) renew(t *Tx) {
-	_ = t.c.Close() // its errors are those that made it unfit
-	t.c = q.db.redial(store.Requests, func(cause error) {
+// renew has the turn while it replaces the connection. Where the engine refuses
+// rather than waits for a database that is away, so do the requests that wait
+// meanwhile.
+func (q *queue) renew() {
+	_ = q.t.c.Close() // its errors are those that made it unfit
+	q.t.c = q.db.redial(store.Requests, func(cause error) {
 		if q.db.database.Absent(cause) == nil {
 			return
 		}
-		for batch := q.take(nil); len(batch) > 0; batch = q.take(nil) {
+		for batch := q.take(); len(batch) > 0; batch = q.take() {
 			for _, r := range batch {
 				r.err = q.db.database.Absent(cause)
 			}
 			answer(batch)
 		}
 	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pass()
 }
 
 // answer lets the requests of batch go. Their outcome is theirs from here on.
 func answer(batch []*request) {
 	for _, r := range batch {
-		r.done <- struct{}{}
+		select {
+		case r.wake <- false:
+		default: // it was let go before the COMMIT, see early, and is the one that writes
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,6 +287,38 @@ func TestQueueContext(t *testing.T) {
 	}
 	if n := count(t, db, "k"); n != 1 {
 		t.Errorf("counter is %d, want 1", n)
+	}
+}
+
+// Whoever leaves with the turn to write passes it on: the requests behind, and the
+// one after, still are written.
+func TestQueueTurnIsPassedOn(t *testing.T) {
+	db := open(t, file(t), queued(nil), app.Options{})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	var left, written atomic.Int64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 100 {
+				ctx := t.Context()
+				if i%2 == 0 {
+					ctx = gone // which is seen with the turn, before it, or too late
+				}
+				switch err := db.Update(ctx, add("k")); {
+				case err == nil:
+					written.Add(1)
+				case i%2 == 0 && errors.Is(err, context.Canceled):
+					left.Add(1)
+				default:
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(t, db, "k"); n != written.Load() || n+left.Load() != 400 || left.Load() == 0 {
+		t.Errorf("%d written, %d acknowledged and %d left, want 400 in all and some that left", n, written.Load(), left.Load())
 	}
 }
 
