@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -161,4 +162,22 @@ are lost, under exactly which settings, and what each fix would buy.`,
 		&cobra.Command{Use: "exit-codes", Short: "Explain the exit codes", Long: exitCodesHelp},
 	)
 	return root
+}
+
+// version is set by the linker for a release (-X); otherwise it is what Go
+// knows of the module and its revision.
+var version string
+
+func contendVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" {
+		return v
+	}
+	return "(devel)"
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/experiment"
@@ -56,8 +57,9 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 	shown.close()
 
 	doc := &run.Run{
-		Schema: run.Schema, Machine: machine(dir),
-		Contend: run.Versions{Version: contendVersion(), Go: runtime.Version(), SQLite: sqlite.Version()}, Asked: asked,
+		Schema: run.Schema, Asked: asked,
+		Contend: run.Versions{Version: contendVersion(), Go: runtime.Version(), SQLite: sqlite.Version()},
+		Machine: run.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: kernel(), CPUs: runtime.NumCPU(), FileSystem: fileSystem(dir)},
 		Command: append(command, "--seed", strconv.FormatUint(o.seed, 10)),
 		Seed:    o.seed, Started: started.UTC().Truncate(time.Second),
 		Seconds: time.Since(started).Seconds(), Interrupted: cut != nil,
@@ -71,6 +73,15 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 	}
 	o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
 	return verdict(doc)
+}
+
+// kernel returns the kernel's release, as uname -r does.
+func kernel() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(name.Release[:])
 }
 
 // commandLine returns verb, its arguments and the flags on its command line.

@@ -121,15 +121,13 @@ func colorFlag(flags *pflag.FlagSet, mode *string) {
 
 // useColor reports whether to write to w in colour: one stream may be a terminal
 // and the other a file.
-func useColor(mode string, w io.Writer) (bool, error) {
-	return wantColor(mode, os.Getenv, func() bool { return isTerminal(w) })
-}
+func useColor(mode string, w io.Writer) (bool, error) { return wantColor(mode, isTerminal(w)) }
 
 // wantColor decides: the flag first, then FORCE_COLOR (https://force-color.org),
 // NO_COLOR (https://no-color.org), TERM=dumb, and last whether it is a terminal.
 // An empty variable counts as unset. FORCE_COLOR=0 and FORCE_COLOR=false mean no,
 // as in many programs.
-func wantColor(mode string, getenv func(string) string, terminal func() bool) (bool, error) {
+func wantColor(mode string, terminal bool) (bool, error) {
 	switch mode {
 	case "always":
 		return true, nil
@@ -139,8 +137,8 @@ func wantColor(mode string, getenv func(string) string, terminal func() bool) (b
 	default:
 		return false, usagef("--color %q is none of auto, always, never", mode)
 	}
-	if force := getenv("FORCE_COLOR"); force != "" {
+	if force := os.Getenv("FORCE_COLOR"); force != "" {
 		return force != "0" && force != "false", nil
 	}
-	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && terminal(), nil
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal, nil
 }

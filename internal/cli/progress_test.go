@@ -26,13 +26,16 @@ func TestWantColor(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := wantColor(tt.mode, func(name string) string { return tt.env[name] }, func() bool { return tt.terminal })
+			for _, name := range []string{"FORCE_COLOR", "NO_COLOR", "TERM"} {
+				t.Setenv(name, tt.env[name])
+			}
+			got, err := wantColor(tt.mode, tt.terminal)
 			if err != nil || got != tt.want {
 				t.Errorf("wantColor = %v, %v; want %v", got, err, tt.want)
 			}
 		})
 	}
-	if _, err := wantColor("yes", func(string) string { return "" }, func() bool { return true }); err == nil {
+	if _, err := wantColor("yes", true); err == nil {
 		t.Error("wantColor takes the mode yes")
 	}
 }

@@ -107,8 +107,14 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 		return err
 	}
 	defer func() { err = withCloseError(s, err, places.Close()) }()
-	if len(names) == 0 {
-		experiments = leaveOut(experiments, places.All, func(what string) { o.keep.say(s, what) })
+	if len(names) == 0 { // else the report says what cannot be run
+		experiments = slices.DeleteFunc(experiments, func(x experiment.Experiment) bool {
+			why := record.Refusal(&x, places.All)
+			if why != "" {
+				o.keep.say(s, fmt.Sprintf("skipped %s (%s)", x.Name, why))
+			}
+			return why != ""
+		})
 		for i := range experiments {
 			o.asked.Experiments = append(o.asked.Experiments, experiments[i].Name)
 		}
@@ -118,18 +124,6 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 		return hinted(err, "choose a writable directory with --dir")
 	}
 	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
-}
-
-// leaveOut takes from a run of everything the experiments that cannot be run in the
-// places, and says which and why. For one that is asked for by name the report does.
-func leaveOut(all []experiment.Experiment, places []record.Place, say func(string)) []experiment.Experiment {
-	return slices.DeleteFunc(all, func(x experiment.Experiment) bool {
-		why := record.Refusal(&x, places)
-		if why != "" {
-			say(fmt.Sprintf("skipped %s (%s)", x.Name, why))
-		}
-		return why != ""
-	})
 }
 
 // openPlaces finds out whether everything can be run where it is asked for,

@@ -115,12 +115,6 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Err waits for the process and returns how it ended: nil after exit code 0.
-func (p *Process) Err() error {
-	<-p.done
-	return p.err
-}
-
 // State waits for the process and returns its state.
 func (p *Process) State() *os.ProcessState {
 	<-p.done
@@ -146,20 +140,13 @@ func (p *Process) Await(ctx context.Context, every time.Duration, ready func() b
 	return nil
 }
 
-// Signal sends the process alone a signal. One that has ended gets none.
-func (p *Process) Signal(s os.Signal) {
-	if p.Running() {
-		_ = p.cmd.Process.Signal(s) // it may have ended just now
-	}
-}
-
 // Stop sends the process a signal and waits for its end. When ctx is done
 // first, Stop kills it and returns the cause of ctx.
 func (p *Process) Stop(ctx context.Context, s os.Signal) error {
 	if !p.Running() {
 		return nil
 	}
-	p.Signal(s)
+	_ = p.cmd.Process.Signal(s) // it may have ended just now
 	select {
 	case <-p.done:
 		return nil

@@ -104,7 +104,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	if err := p.Process.Stop(ctx, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop %s: killed, it had not ended: %w", p.Name, err)
 	}
-	if p.Err() != nil {
+	if !p.State().Success() {
 		return fmt.Errorf("stop %s: %s", p.Name, p.fate())
 	}
 	return nil

@@ -28,11 +28,11 @@ func TestAWriteIsNotSentTwice(t *testing.T) {
 		if s.daemons[0] == leader {
 			follower = s.hosts[1]
 		}
-		leader.process.Signal(syscall.SIGSTOP)
+		must(t, syscall.Kill(leader.process.PID(), syscall.SIGSTOP))
 		asked := make(chan struct{})
 		go func() { defer close(asked); ask(follower) }()
 		time.Sleep(300 * time.Millisecond) // shorter than a leader's lease, so that it stays the leader
-		leader.process.Signal(syscall.SIGCONT)
+		must(t, syscall.Kill(leader.process.PID(), syscall.SIGCONT))
 		<-asked
 	}
 	freeze(func(follower string) {

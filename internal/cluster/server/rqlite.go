@@ -37,8 +37,7 @@ type Rqlite struct {
 
 	label, says string // from when the cluster was started or found
 
-	mu   sync.Mutex
-	made map[string]bool // prefixes that Fresh has handed out
+	made sync.Map // prefixes that Fresh has handed out
 }
 
 // StartRqlite starts a cluster of three nodes on free loopback ports, with their
@@ -57,7 +56,7 @@ func StartRqlite(ctx context.Context, bin, dir string) (*Rqlite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start rqlite: %w", err)
 	}
-	s := &Rqlite{private: &private{dir: dir, signal: syscall.SIGTERM}, made: map[string]bool{}}
+	s := &Rqlite{private: &private{dir: dir, signal: syscall.SIGTERM}}
 	s.victim = s.leader
 	if err := s.start(ctx, bin); err != nil {
 		return nil, fmt.Errorf("start rqlite: %w", errors.Join(err, s.Close()))
@@ -102,7 +101,7 @@ func (s *Rqlite) start(ctx context.Context, bin string) error {
 // "http://10.0.0.7:4001" or "10.0.0.7:4001", and finds out what it is. It
 // touches only tables that it makes.
 func UseRqlite(ctx context.Context, urls []string) (*Rqlite, error) {
-	s := &Rqlite{made: map[string]bool{}}
+	s := &Rqlite{}
 	for _, url := range urls {
 		s.hosts = append(s.hosts, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
 	}
@@ -130,9 +129,7 @@ func (s *Rqlite) url(prefix string) string {
 // something random, and returns the URL for the nodes.
 func (s *Rqlite) Fresh(ctx context.Context) (url string, err error) {
 	prefix := "contend_" + strings.ToLower(rand.Text()[:12])
-	s.mu.Lock()
-	s.made[prefix] = true
-	s.mu.Unlock()
+	s.made.Store(prefix, true)
 	url = s.url(prefix)
 	db, err := s.open(ctx, url)
 	if err != nil {
@@ -170,9 +167,7 @@ func (s *Rqlite) Drop(ctx context.Context, url string) error {
 		return fmt.Errorf("drop rqlite's tables: %w", err)
 	}
 	a, _ := client.Parse(url) // open has parsed it
-	s.mu.Lock()
-	delete(s.made, a.Prefix)
-	s.mu.Unlock()
+	s.made.Delete(a.Prefix)
 	return nil
 }
 
@@ -182,10 +177,7 @@ func (s *Rqlite) open(ctx context.Context, url string) (db *app.DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	ours := s.made[a.Prefix]
-	s.mu.Unlock()
-	if !ours {
+	if _, ours := s.made.Load(a.Prefix); !ours {
 		return nil, fmt.Errorf("the tables of %s were not made here", url)
 	}
 	d := store.Green().With(store.RqliteHTTP)
