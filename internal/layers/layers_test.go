@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/nodeclient"},
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
-	{"internal/tagged", "internal/proc", "internal/nodeapi", "internal/locktrace", "internal/logs", "internal/http1", "history"},
+	{"internal/tagged", "internal/proc", "internal/quiet", "internal/nodeapi", "internal/locktrace", "internal/logs", "internal/http1", "history"},
 	{"internal/units"},
 }
 

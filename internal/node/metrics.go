@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -9,13 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/VictoriaMetrics/metrics"
 
 	"example.com/contend/internal/nodeapi"
+	"example.com/contend/internal/quiet"
 	"example.com/contend/internal/store"
 )
+
+func init() { quiet.Over() } // the metrics library has been initialized
 
 // seconds are buckets from half a millisecond to half a minute: from an
 // undisturbed write to every retry spent.
@@ -24,80 +26,91 @@ var seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1
 // Metrics counts what a node does. The same counters feed both forms of
 // GET /metrics.
 type Metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec   // by path and HTTP status
-	latency  *prometheus.HistogramVec // by path
-	attempts prometheus.Histogram
-	refusals *prometheus.CounterVec // by extended result code
-	retries  prometheus.Counter
-	lockWait prometheus.Histogram
-	inFlight prometheus.Gauge
-	info     *prometheus.GaugeVec
-	walReset prometheus.Gauge
+	families []*family
+	requests *vec[outcome, *metrics.Counter]
+	latency  *vec[string, *metrics.PrometheusHistogram] // by path
+	attempts *metrics.PrometheusHistogram
+	refusals *vec[string, *metrics.Counter] // by extended result code
+	retries  *metrics.Counter
+	lockWait *metrics.PrometheusHistogram
+	inFlight *metrics.Gauge
+	info     *family
+	walReset *metrics.Gauge
+}
+
+// An outcome is how a request to a path ended.
+type outcome struct {
+	path   string
+	status int // of HTTP
 }
 
 // NewMetrics returns metrics that have counted nothing. It exists apart from
 // [New] because the store is opened before there is a node, and reports its lock
 // waits to [Metrics.LockWait].
 func NewMetrics() *Metrics {
-	registry := prometheus.NewRegistry()
-	of := promauto.With(registry)
-	return &Metrics{
-		registry: registry,
-		requests: of.NewCounterVec(prometheus.CounterOpts{Name: "contend_requests_total",
-			Help: "Answered requests by path and HTTP status."}, []string{"path", "status"}),
-		latency: of.NewHistogramVec(prometheus.HistogramOpts{Name: "contend_request_duration_seconds", Buckets: seconds,
-			Help: "From a request's arrival to its answer."}, []string{"path"}),
-		attempts: of.NewHistogram(prometheus.HistogramOpts{Name: "contend_attempts", Buckets: []float64{1, 2, 3, 4, 6, 11, 101},
-			Help: "Attempts made for one request, the first included."}),
-		refusals: of.NewCounterVec(prometheus.CounterOpts{Name: "contend_refusals_total",
-			Help: "Attempts refused a lock or a snapshot, by SQLite's extended result code, or the SQLSTATE."}, []string{"extended"}),
-		retries: of.NewCounter(prometheus.CounterOpts{Name: "contend_retries_total",
-			Help: "Attempts made after a refused one."}),
-		lockWait: of.NewHistogram(prometheus.HistogramOpts{Name: "contend_lock_wait_seconds", Buckets: seconds,
-			Help: "Time of the statement that takes the write lock, its own work included, granted or refused."}),
-		inFlight: of.NewGauge(prometheus.GaugeOpts{Name: "contend_in_flight_requests",
-			Help: "Requests being worked on."}),
-		info: of.NewGaugeVec(prometheus.GaugeOpts{Name: "contend_build_info",
-			Help: "Always 1; the labels say what runs, and how."}, []string{"container", "go", "sqlite", "driver", "journal", "synchronous", "transaction"}),
-		walReset: of.NewGauge(prometheus.GaugeOpts{Name: "contend_wal_reset_bug",
-			Help: "1 where the database is in WAL mode and SQLite is older than the fix of https://sqlite.org/wal.html#walresetbug."}),
-	}
+	m := new(Metrics)
+	requests := m.family("contend_requests_total", "counter", "Answered requests by path and HTTP status.")
+	m.requests = newVec(func(o outcome) *metrics.Counter {
+		return requests.set.NewCounter(requests.series("path", o.path, "status", strconv.Itoa(o.status)))
+	})
+	latency := m.family("contend_request_duration_seconds", "histogram", "From a request's arrival to its answer.")
+	m.latency = newVec(func(path string) *metrics.PrometheusHistogram {
+		return latency.set.NewPrometheusHistogramExt(latency.series("path", path), seconds)
+	})
+	attempts := m.family("contend_attempts", "histogram", "Attempts made for one request, the first included.")
+	m.attempts = attempts.set.NewPrometheusHistogramExt(attempts.name, []float64{1, 2, 3, 4, 6, 11, 101})
+	refusals := m.family("contend_refusals_total", "counter", "Attempts refused a lock or a snapshot, by SQLite's extended result code, or the SQLSTATE.")
+	m.refusals = newVec(func(extended string) *metrics.Counter {
+		return refusals.set.NewCounter(refusals.series("extended", extended))
+	})
+	retries := m.family("contend_retries_total", "counter", "Attempts made after a refused one.")
+	m.retries = retries.set.NewCounter(retries.name)
+	lockWait := m.family("contend_lock_wait_seconds", "histogram",
+		"Time of the statement that takes the write lock, its own work included, granted or refused.")
+	m.lockWait = lockWait.set.NewPrometheusHistogramExt(lockWait.name, seconds)
+	inFlight := m.family("contend_in_flight_requests", "gauge", "Requests being worked on.")
+	m.inFlight = inFlight.set.NewGauge(inFlight.name, nil)
+	m.info = m.family("contend_build_info", "gauge", "Always 1; the labels say what runs, and how.")
+	walReset := m.family("contend_wal_reset_bug", "gauge",
+		"1 where the database is in WAL mode and SQLite is older than the fix of https://sqlite.org/wal.html#walresetbug.")
+	m.walReset = walReset.set.NewGauge(walReset.name, nil)
+	return m
+}
+
+// family adds a family to GET /metrics. The help text is one line.
+func (m *Metrics) family(name, kind, help string) *family {
+	f := &family{name: name, kind: kind, help: help, set: metrics.NewSet()}
+	m.families = append(m.families, f)
+	return f
 }
 
 // LockWait counts how long an attempt took to get the write lock, or to be refused it.
-func (m *Metrics) LockWait(d time.Duration) { m.lockWait.Observe(d.Seconds()) }
+func (m *Metrics) LockWait(d time.Duration) { m.lockWait.Update(d.Seconds()) }
 
 // describe sets what does not change while o is open.
 func (m *Metrics) describe(cfg Config, o *opened) {
-	m.info.Reset()
-	d := o.discipline
-	m.info.WithLabelValues(strings.ToValidUTF8(cfg.Name, "\uFFFD"), runtime.Version(), cfg.SQLite,
-		d.Driver, string(d.Journal), string(d.Synchronous), string(d.Transaction)).Set(1)
+	m.info.set.UnregisterAllMetrics()
+	m.info.set.GetOrCreateGauge(m.info.series(
+		"container", cfg.Name, "go", runtime.Version(), "sqlite", cfg.SQLite,
+		"driver", o.discipline.Driver, "journal", string(o.discipline.Journal),
+		"synchronous", string(o.discipline.Synchronous), "transaction", string(o.discipline.Transaction),
+	), func() float64 { return 1 })
 	m.walReset.Set(0)
 	if o.walResetBug {
 		m.walReset.Set(1)
 	}
 }
 
-// statuses are the numbers of HTTP as text: every request needs one.
-var statuses = func() (text [600]string) {
-	for n := range text {
-		text[n] = strconv.Itoa(n)
-	}
-	return text
-}()
-
 func (m *Metrics) answered(path string, status, attempts int, took time.Duration) {
-	m.requests.WithLabelValues(path, statuses[status]).Inc()
-	m.latency.WithLabelValues(path).Observe(took.Seconds())
+	m.requests.of(outcome{path, status}).Inc()
+	m.latency.of(path).Update(took.Seconds())
 	if attempts > 0 {
-		m.attempts.Observe(float64(attempts))
+		m.attempts.Update(float64(attempts))
 	}
 }
 
 // refused counts an attempt that was refused with this extended result code.
-func (m *Metrics) refused(extended string) { m.refusals.WithLabelValues(extended).Inc() }
+func (m *Metrics) refused(extended string) { m.refusals.of(extended).Inc() }
 
 // MetricsResponse is the JSON form of GET /metrics: the seed's, and what it
 // takes to understand a node in trouble.
@@ -131,7 +144,12 @@ func (n *Node) metricsPage(x *exchange) (any, error) {
 	}
 	switch {
 	case r.Format == "prometheus", r.Format == "" && wantsPrometheus(x.r.Header.Get("Accept")):
-		promhttp.HandlerFor(n.metrics.registry, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(x.w, x.r)
+		var page bytes.Buffer
+		for _, f := range n.metrics.families {
+			f.write(&page)
+		}
+		x.w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_, _ = page.WriteTo(x.w) // a client that has gone is the client's business
 		return nil, nil
 	case r.Format != "json" && r.Format != "":
 		return nil, &invalid{"format", "must be json or prometheus"}
@@ -185,20 +203,8 @@ func (n *Node) health(x *exchange) (any, error) {
 // tally sums up the counters: requests answered, retries, and refusals by
 // extended result code.
 func (m *Metrics) tally() (requests, retries int64, refusals map[string]int64) {
-	refusals = map[string]int64{}
-	families, _ := m.registry.Gather() // an error is one of two families with the same name
-	for _, family := range families {
-		for _, series := range family.GetMetric() {
-			n := int64(series.GetCounter().GetValue())
-			switch family.GetName() {
-			case "contend_requests_total":
-				requests += n
-			case "contend_retries_total":
-				retries = n
-			case "contend_refusals_total":
-				refusals[series.GetLabel()[0].GetValue()] = n
-			}
-		}
-	}
-	return requests, retries, refusals
+	m.requests.each(func(_ outcome, c *metrics.Counter) { requests += int64(c.Get()) })
+	refusals = make(map[string]int64)
+	m.refusals.each(func(extended string, c *metrics.Counter) { refusals[extended] = int64(c.Get()) })
+	return requests, int64(m.retries.Get()), refusals
 }

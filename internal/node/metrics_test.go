@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"log"
 	"math"
 	"os"
 	"os/exec"
@@ -151,7 +152,7 @@ func TestMetricsText(t *testing.T) {
 func buildLabels(page, container string) string {
 	_, rest, _ := strings.Cut(page, "\ncontend_build_info")
 	labels, _, _ := strings.Cut(rest, "} ")
-	if !strings.HasPrefix(labels, `{container="`+container+`",driver="modernc",go="`) {
+	if !strings.HasPrefix(labels, `{container="`+container+`",go="`) {
 		return ": no such container"
 	}
 	return labels + "}"
@@ -211,17 +212,30 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A library that logs while it is initialized would be heard by every verb.
+// A metrics library that logs while it is initialized would be heard by every
+// verb, see package quiet.
 func TestStartIsQuiet(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
+	last := 0
+	for _, name := range []string{"example.com/contend/internal/quiet", "github.com/VictoriaMetrics/metrics", "example.com/contend/internal/node"} {
+		at := strings.Index(stderr.String(), "init "+name+" @")
+		if at < last {
+			t.Errorf("%s is initialized at %d, want after %d, of\n%s", name, at, last, &stderr)
+		}
+		last = at
+	}
 	for line := range strings.Lines(stderr.String()) {
-		if !strings.HasPrefix(line, "testing: ") {
+		if !strings.HasPrefix(line, "init ") && !strings.HasPrefix(line, "testing: ") {
 			t.Errorf("stderr says %s", line)
 		}
+	}
+	if log.Writer() != os.Stderr {
+		t.Error("the standard logger is still silent")
 	}
 }
