@@ -64,20 +64,19 @@ check:
 
 # Two lanes run side by side, because one computes and the other mostly waits. Each prints
 # the output of a line when the line is over; if one fails, the other still runs to its end.
-#   test-code: format, vet and staticcheck; race tests of every package, the store on C's
-#   SQLite, and experiments in containers, after the tests whose containers they would count
-#   as theirs.
+#   test-code: race tests of every package, the store on C's SQLite, and
+#   experiments in containers, after the tests whose containers they would count as theirs.
 #   test-runs: the whole lab once, its JSON read by a program that is not ours, its databases
 #   by a SQLite that is not ours, its page by a browser; the ladder of fixes, with PostgreSQL
 #   and without; the real Dockerfile, the real compose file with nginx; what we deploy read by
 #   the libraries of what it is deployed to; an old SQLite.
-test: tools build images
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=line test-runs test-code
+test: tools check build images
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=line test-code test-runs
 
-# Without vet, which check runs, and without symbol tables, which half of a link is spent on.
+# Without vet, which check has run, and without symbol tables, which half of a link is spent on.
 # Packages that wait for containers come first, and those that take longest.
-test-code: check
-	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 4 -timeout 20m ./internal/cluster/... ./internal/app ./internal/cli ./...
+test-code:
+	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 -timeout 20m ./internal/cluster/... ./internal/app ./internal/cli ./...
 	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -vet=off -tags cgo_sqlite ./internal/store/sqlite ./internal/app
 	sh scripts/containers-test.sh $(BIN)
 

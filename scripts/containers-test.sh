@@ -24,7 +24,7 @@ ours() {
 		docker volume ls --format '{{.Label "com.docker.compose.project"}} volume {{.Name}}'
 		docker network ls --format '{{.Label "com.docker.compose.project"}} network {{.Name}}'
 		docker images --format 'contend- image {{.Repository}}:{{.Tag}}' contend-run
-	} | grep '^contend-' || true
+	} | grep -E '^contend-([0-9]+-[0-9a-f]{6})? ' || true # not what compose-test.sh has meanwhile
 }
 gone() { # gone WHEN SECONDS: within so many seconds nothing of ours is left
 	for _ in $(seq "$2"); do
@@ -94,7 +94,7 @@ for signal in INT KILL; do
 	case $signal in
 	INT) [ "$code" = 130 ] || fail "Ctrl-C ended it with $code, not 130" ;;
 	esac
-	gone "after SIG$signal" 60
+	gone "after SIG$signal" 90
 	say "nothing is left after SIG$signal"
 done
 for tag in $(docker images --format '{{.Repository}}:{{.Tag}}' contend-run); do

@@ -136,7 +136,7 @@ func Guard(ctx context.Context, project, logTo string, in io.Reader, out io.Writ
 
 // How long clear goes on looking.
 const (
-	clearQuiet  = 3 * time.Second // the engine may still be at work for a client that is dead
+	clearQuiet  = 15 * time.Second // the engine may still be at work for a client that is dead: six networks at once on a busy machine took it longer than 3 s
 	clearPause  = 500 * time.Millisecond
 	clearAtMost = 2 * time.Minute
 )
