@@ -109,6 +109,19 @@ func TestNodeSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// untilItListens is the stderr of a node that is stopped once it has said where it listens.
+type untilItListens struct {
+	bytes.Buffer
+	stop func()
+}
+
+func (u *untilItListens) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(`"address":"`)) {
+		u.stop()
+	}
+	return u.Buffer.Write(p)
+}
+
 // What the command line says stands above what the environment says.
 func TestNodeReadsTheSeedsEnvironment(t *testing.T) {
 	dir := t.TempDir()
@@ -123,9 +136,11 @@ func TestNodeReadsTheSeedsEnvironment(t *testing.T) {
 		"flags above it":    {[]string{"--name", "app-8", "--db", filepath.Join(dir, "flag.db")}, []string{`"container":"app-8"`, "flag.db"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			code, _, errs := runLine(ctx, append([]string{"node", "--pool", "1"}, c.args...)...)
+			stderr := untilItListens{stop: cancel}
+			code := execute(ctx, append([]string{"node", "--pool", "1"}, c.args...), streams{strings.NewReader(""), io.Discard, &stderr})
+			errs := stderr.String()
 			if code != exitOK {
 				t.Errorf("exit %d:\n%s", code, errs)
 			}
