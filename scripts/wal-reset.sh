@@ -22,9 +22,15 @@ CGO_ENABLED=0 go build -C $module -mod=readonly -o "$old" .
 
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
-began=$(date +%s)
-"$contend" run wal-reset --old-engine "$old" --dir "$runs" --json -q >"$runs/out.json" || say "contend ended with $?"
-say "took $(($(date +%s) - began)) s"
+# A recording on the old engine meets the race about every second time, and on a
+# busy machine less often: where none of a run did, another run is made, at most three.
+for try in 1 2 3; do
+	began=$(date +%s)
+	"$contend" run wal-reset --old-engine "$old" --dir "$runs" --json -q >"$runs/out.json" || say "run $try ended with $?"
+	say "took $(($(date +%s) - began)) s"
+	jq -e '[.experiments[0].arms[] | select(.name == "3.51.2") | .findings[] | select(.claim == "writes-vanish" and .verdict == "refuted")] | length > 0' \
+		"$runs/out.json" >/dev/null || break
+done
 
 # arm NAME CLAIM VERDICT…: what was found must be one of these.
 arm() {
