@@ -355,7 +355,7 @@ func TestQueueClose(t *testing.T) {
 // Everyone in a batch waited until the batch had the lock, and had it until the
 // batch was over.
 func TestQueueTrace(t *testing.T) {
-	var attempts []locktrace.Attempt // appended to by the writer alone
+	var attempts []locktrace.Attempt // appended to by whoever has the turn to write
 	db, err := app.Open(t.Context(), sqlite.At(file(t)), queued(nil), app.Options{Trace: func(a locktrace.Attempt) { attempts = append(attempts, a) }})
 	must(t, err)
 	g := gather(t, db)

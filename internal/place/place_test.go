@@ -1,11 +1,13 @@
 package place
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"example.com/contend/internal/catalogue"
+	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/run"
 )
 
@@ -22,6 +24,24 @@ func TestURLs(t *testing.T) {
 		if _, err := URLs([]string{"processes", word}); err == nil || !strings.Contains(err.Error(), wrong) {
 			t.Errorf("%q: error %v, want one that says %q", word, err, wrong)
 		}
+	}
+}
+
+// A server that nobody named and that is not here is missing, with what to do about it.
+func TestServersSayWhatIsMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	s, err := OpenServers(t.Context(), ServerOptions{
+		Dir: filepath.Join(t.TempDir(), "servers"), Rungs: []string{ladder.Rqlite + "/*"}, Say: func(what string) { t.Logf("said %q", what) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.All) != 0 || len(s.Missing) != 1 || !slices.ContainsFunc(s.Missing[0].Rungs, func(r string) bool { return strings.HasPrefix(r, ladder.Rqlite) }) ||
+		!strings.Contains(s.Missing[0].Hint, "https://rqlite.io/docs/install-rqlite/") || !strings.Contains(s.Missing[0].Hint, "--rqlite") {
+		t.Errorf("%+v, missing %+v; want rqlite alone missing, and how to get it", s.All, s.Missing)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
