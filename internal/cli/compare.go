@@ -24,13 +24,14 @@ import (
 // compareOptions are the flags of `contend compare`.
 type compareOptions struct {
 	ladder   run.Ladder
+	pool     int
 	postgres string
 	rqlite   []string
 	keep     keepOptions
 }
 
 // quickly is what --quick makes of the flags that are not on the command line.
-var quickly = map[string]string{"workload": ladder.Workloads()[0], "clients": "10", "for": "600ms", "steps": "2"}
+var quickly = map[string]string{"workload": strings.Join(ladder.Workloads()[:2], ","), "clients": "10", "for": "400ms", "steps": "2"}
 
 const compareHelp = `Compare runs the same workloads on every rung of a ladder: one SQLite file with
 busy_timeout 0, with busy_timeout 5000, in WAL mode, with BEGIN IMMEDIATE, a fair busy
@@ -43,7 +44,8 @@ Compare starts a private PostgreSQL (programs on the PATH or in /usr/lib/postgre
 and three nodes of rqlite (rqlited on the PATH), and removes their data. It skips
 rungs whose programs are missing; the report says what they need.
 
-Each rung gets closed loops of clients, an open loop of --rate writes/s, and a search
+Each rung that loses nothing gets the number of connections that serves it best, or all
+rungs --pool. Each gets closed loops of clients, an open loop of --rate writes/s, and a search
 for the highest rate that meets --expect. With --expect on the command line, the exit
 code is 1 if no rung that loses nothing meets it.
 
@@ -58,7 +60,7 @@ func newCompareCommand(s streams) *cobra.Command {
 		Use:   "compare",
 		Short: "Measure what each fix buys and costs, from busy_timeout to PostgreSQL, and advise",
 		Long:  compareHelp + "\n\nThe workloads:\n" + ladder.AboutWorkloads(),
-		Example: `  contend compare --quick                  # every rung, within a minute
+		Example: `  contend compare --quick                  # every rung, in about a minute
   contend compare                          # all workloads, 1 to 500 clients
   contend compare --rate 800 --expect 'p99<50ms,errors<0.1%'
   contend compare --rung queue --rung 'postgres/*' --workload counter,transfer
@@ -68,7 +70,7 @@ func newCompareCommand(s streams) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&o.ladder.Quick, "quick", false, "one workload, 10 clients, short loads: every rung within a minute")
+	flags.BoolVar(&o.ladder.Quick, "quick", false, "two workloads, 10 clients, short loads: every rung in about a minute")
 	flags.StringSliceVar(&o.ladder.Rungs, "rung", nil, "only rungs matching this `GLOB` prefix: queue, \"postgres/*\" (repeatable)")
 	flags.StringSliceVar(&o.ladder.Workloads, "workload", ladder.Workloads(), "workloads to run; the rate search uses the first")
 	flags.IntSliceVar(&o.ladder.Clients, "clients", []int{1, 10, 100, 500}, "numbers of clients in a closed loop")
@@ -78,6 +80,7 @@ func newCompareCommand(s streams) *cobra.Command {
 	flags.IntVar(&o.ladder.Steps, "steps", 6, "loads in the search for the highest rate that meets --expect (0 = off)")
 	flags.IntVar(&o.ladder.Nodes, "nodes", 4, "number of nodes")
 	flags.StringVar(&o.ladder.Driver, "driver", store.Modernc, "SQLite driver of the nodes: "+strings.Join(sqlite.Drivers(), ", "))
+	flags.IntVar(&o.pool, "pool", 0, "connections of each node, on every rung (0 = search for the best of each careful rung, 1 to 32)")
 	flags.Int64Var(&think, "think", 0, "pause between the read and the write, in `ms`")
 	flags.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL, or of a server that speaks its protocol, to compare too;\ncontend creates its own schemas there and drops them; PGPASSWORD may hold the password")
 	flags.StringSliceVar(&o.rqlite, "rqlite", nil, "`URL` of an rqlite node (repeatable); default: contend starts three nodes if rqlited is on the PATH")
@@ -88,6 +91,9 @@ func newCompareCommand(s streams) *cobra.Command {
 		}
 		o.ladder.Think, o.ladder.Mixed = store.Milliseconds(think), sqlite.Drivers()
 		o.ladder.Decides = flags.Changed("expect")
+		if o.ladder.Pools = ladder.Pools(); flags.Changed("pool") && o.pool != 0 {
+			o.ladder.Pools = []int{o.pool}
+		}
 		for name, value := range quickly {
 			if flag := flags.Lookup(name); o.ladder.Quick && !flag.Changed {
 				if err := flag.Value.Set(value); err != nil {

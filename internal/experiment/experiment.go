@@ -54,7 +54,7 @@ type Experiment struct {
 // An Arm is one setting under which an experiment runs, and what is expected there.
 type Arm struct {
 	Name    string                     `json:"name"`     // unique in the experiment: "separate/5000/WAL/burst"
-	Trials  []Trial                    `json:"-"`        // at least one
+	Trials  []Trial                    `json:"-"`        // at least one, unless Next adds the first
 	Repeats int                        `json:"-"`        // how often each trial is recorded, in turns; 0 means once
 	Expect  map[string]run.Expectation `json:"expected"` // by claim ID; a claim that is not in it is not asked here
 }
@@ -148,7 +148,7 @@ func (x *Experiment) Validate() error {
 	expected, names, ids := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range x.Arms {
 		arm := &x.Arms[i]
-		if err := arm.validate(); err != nil {
+		if err := arm.validate(x.Next != nil); err != nil {
 			return fmt.Errorf("arm %q: %w", arm.Name, err)
 		}
 		if names[arm.Name] {
@@ -176,8 +176,9 @@ func (x *Experiment) Validate() error {
 	return nil
 }
 
-func (a *Arm) validate() error {
-	if a.Name == "" || len(a.Trials) == 0 || len(a.Expect) == 0 || a.Repeats < 0 {
+// validate returns an error that names what is wrong with a, which may grow its first trials.
+func (a *Arm) validate(grows bool) error {
+	if a.Name == "" || len(a.Trials) == 0 && !grows || len(a.Expect) == 0 || a.Repeats < 0 {
 		return errors.New("want a name, trials, expectations and no repeats below 0")
 	}
 	names := map[string]bool{}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	mostAdvice = 8   // more is not read
+	mostAdvice = 9   // more is not read
 	clearly    = 1.2 // the ratio of two rates from which one is clearly above the other
 	starved    = 10  // the ratio of two tails from which a few clients wait too long
 	costless   = 0.9 // the ratio of two rates down to which no loss was seen
@@ -17,7 +17,7 @@ const (
 )
 
 // Advise says in plain words what a comparison comes to, the most important
-// first, and in at most eight pieces of advice. Each has the figures beside it
+// first, and in at most nine pieces of advice. Each has the figures beside it
 // that it rests on, and goes no further than these: where one is missing, so is
 // the advice. It returns an empty slice, never nil, where nothing can be said.
 func Advise(c *run.Comparison) []run.Advice {
@@ -27,7 +27,7 @@ func Advise(c *run.Comparison) []run.Advice {
 	}
 	a := newAdviser(c)
 	for _, rule := range []func() run.Advice{
-		a.broken, a.enough, a.further, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
+		a.broken, a.enough, a.further, a.elsewhere, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
 	} {
 		if advice := rule(); advice.Text != "" {
 			all = append(all, advice)
@@ -66,7 +66,7 @@ func (a *adviser) enough() (advice run.Advice) {
 			if a.Rate > 0 {
 				at = "at " + units.Number(a.Rate) + " writes/s"
 			}
-			also(&advice, fmt.Sprintf("%s met the target here %s without losing data.", who, at), failed...)
+			also(&advice, fmt.Sprintf("%s met the target here %s (%s) without losing data.", who, at, a.Asks), failed...)
 		}
 	}
 	if a.base == nil {
@@ -77,13 +77,13 @@ func (a *adviser) enough() (advice run.Advice) {
 			}
 		}
 		if best != nil {
-			also(&advice, fmt.Sprintf("The highest rate that met the target: %s with %s.", perSecond(top(best).Rate), best.Called), stepLine(best, top(best)))
+			also(&advice, fmt.Sprintf("The highest rate that met the target (%s): %s with %s.", a.Asks, perSecond(top(best).Rate), best.Called), stepLine(best, top(best)))
 		}
 		return advice
 	}
-	enough := fmt.Sprintf(" at %s writes/s: %s is enough (%s).", units.Number(a.Rate), a.base.Called, stepWords(a.proof))
+	enough := fmt.Sprintf(" at %s writes/s (%s): %s is enough (%s).", units.Number(a.Rate), a.Asks, a.base.Called, stepWords(a.proof))
 	if a.Rate == 0 {
-		enough = fmt.Sprintf(": %s is enough up to at least %s (%s).", a.base.Called, perSecond(a.proof.Rate), stepWords(a.proof))
+		enough = fmt.Sprintf(" (%s): %s is enough up to at least %s (%s).", a.Asks, a.base.Called, perSecond(a.proof.Rate), stepWords(a.proof))
 	}
 	also(&advice, "On this machine, with your "+units.Plural(a.Nodes, "node")+enough, stepLine(a.base, a.proof), "target: "+a.Expect)
 	return advice
@@ -160,15 +160,51 @@ func (a *adviser) further() (advice run.Advice) {
 		case !past:
 			past = next == a.base
 		case beats(next, at):
-			also(&advice, fmt.Sprintf("Above about %s: %s, which met the target up to at least %s; %s missed it at %s.",
-				perSecond(top(at).Rate), next.Called, perSecond(top(next).Rate), at.Called, perSecond(lowestUnmet(at).Rate)),
+			also(&advice, fmt.Sprintf("Above about %s (%s): %s, which met the target up to at least %s; %s missed it at %s.",
+				perSecond(top(at).Rate), a.Asks, next.Called, perSecond(top(next).Rate), at.Called, perSecond(lowestUnmet(at).Rate)),
 				stepLine(at, top(at)), stepLine(at, lowestUnmet(at)), stepLine(next, top(next)))
 			at = next
 		case next.Name == "queue" && idle(next, a.base):
-			also(&advice, fmt.Sprintf("No clearly higher rate with %s here: of the rates tried, it met the target up to %s, %s up to %s.",
-				next.Called, perSecond(top(next).Rate), a.base.Called, perSecond(top(a.base).Rate)),
+			also(&advice, fmt.Sprintf("No clearly higher rate with %s here (%s): of the rates tried, it met the target up to %s, %s up to %s.",
+				next.Called, a.Asks, perSecond(top(next).Rate), a.base.Called, perSecond(top(a.base).Rate)),
 				stepLine(a.base, top(a.base)), stepLine(next, top(next)), stepLine(next, lowestUnmet(next)))
 		}
+	}
+	return advice
+}
+
+// elsewhere says what each engine does in another workload than that of the rates: a server that locks
+// rows does far more where clients change different ones.
+func (a *adviser) elsewhere() (advice run.Advice) {
+	of, with := "", 0 // the first other workload, and the most clients that it has up to 100
+	for i := range a.Rungs {
+		for _, f := range a.Rungs[i].Figures {
+			if of == "" && f.Workload != a.Asks {
+				of = f.Workload
+			}
+			if f.Workload == of && f.Clients <= 100 {
+				with = max(with, f.Clients)
+			}
+		}
+	}
+	var said, rests []string
+	for _, kind := range a.kinds() {
+		var best *run.Rung
+		var most, instead *run.Figures
+		for i := range a.Rungs {
+			r := &a.Rungs[i]
+			there, here := under(r, of, with), under(r, a.Asks, with)
+			if r.Kind == kind && sound(r) && there != nil && here != nil && min(there.OK, here.OK) >= enoughForP99 && (most == nil || there.Rate > most.Rate) {
+				best, most, instead = r, there, here
+			}
+		}
+		if best != nil {
+			said = append(said, fmt.Sprintf("%s does %s instead of %s", best.Called, perSecond(most.Rate), perSecond(instead.Rate)))
+			rests = append(rests, figuresLine(best, most), figuresLine(best, instead))
+		}
+	}
+	if len(said) > 0 {
+		also(&advice, fmt.Sprintf("These rates are for %s. In %s (%s), %s.", a.Asks, of, clients(with), units.List(said, "and")), rests...)
 	}
 	return advice
 }
@@ -212,7 +248,7 @@ func (a *adviser) hosts() (advice run.Advice) {
 		}
 		also(&advice, fmt.Sprintf("%s: %s (%s).", when, kind, says), survivalLine(r, s))
 		if high := top(r); high != nil {
-			text := fmt.Sprintf("On this one host, %s met the target up to at least %s (%s)", r.Called, perSecond(high.Rate), stepWords(high))
+			text := fmt.Sprintf("On this one host (%s), %s met the target up to at least %s (%s)", a.Asks, r.Called, perSecond(high.Rate), stepWords(high))
 			rests := []string{stepLine(r, high)}
 			if a.base != nil && a.base != r && top(a.base) != nil {
 				text += fmt.Sprintf(", %s up to at least %s", a.base.Called, perSecond(top(a.base).Rate))

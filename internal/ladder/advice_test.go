@@ -61,7 +61,7 @@ func whole() *run.Comparison {
 	const file, server = "SQLite 3.54.1", "PostgreSQL 15.18"
 	two := func(one, many run.Figures) []run.Figures { return []run.Figures{one, many} }
 	c := &run.Comparison{
-		Nodes: 4, Rate: 200, Expect: DefaultExpect, Met: true,
+		Nodes: 4, Rate: 200, Asks: "counter", Expect: DefaultExpect, Met: true,
 		Rungs: []run.Rung{
 			rungOf("red", "red: busy_timeout 0", file, false, two(at(1, 300, 5, 0), at(64, 310, 6, 0))),
 			rungOf("busy-timeout", "+ busy_timeout", file, false, two(at(1, 300, 5, 0), at(64, 1520, 300, 743))),
@@ -74,6 +74,11 @@ func whole() *run.Comparison {
 		},
 		Missing: []run.Missing{{Rungs: []string{"rqlite"}, Why: "there is no rqlited on PATH", Hint: "give --rqlite URL"}},
 	}
+	for i, rate := range map[int]float64{3: 2000, 4: 3000, 7: 6800} {
+		f := at(64, rate, 30, 0)
+		f.Workload = "counters"
+		c.Rungs[i].Figures = append(c.Rungs[i].Figures, f)
+	}
 	writer := run.Survival{Mishap: run.MishapWriter, Measured: true, Answer: "yes", Says: "app-1 was killed.", Failed: 34, Gap: ptr(1.234), Lost: ptr(int64(0))}
 	c.Rungs[5].Survives = []run.Survival{saysNo, writer}
 	c.Rungs[7].Survives = []run.Survival{saysYes}
@@ -83,11 +88,12 @@ func whole() *run.Comparison {
 // The whole of it, as people read it.
 func TestAdvise(t *testing.T) {
 	want := []string{
-		"On this machine, with your 4 nodes at 200 writes/s: BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
-		"Above about 880/s: queue, which met the target up to at least 2,800/s; BEGIN IMMEDIATE missed it at 1,100/s.",
+		"On this machine, with your 4 nodes at 200 writes/s (counter): BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
+		"Above about 880/s (counter): queue, which met the target up to at least 2,800/s; BEGIN IMMEDIATE missed it at 1,100/s.",
+		"These rates are for counter. In counters (64 clients), queue does 3,000/s instead of 3,120/s and PostgreSQL: one UPDATE does 6,800/s instead of 1,410/s.",
 		"Do not stop at busy_timeout or WAL: of 4,100 requests that were answered ok, 1,999 changes were lost without an error (WAL, counter, 64 clients). " +
 			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were answered ok, 876 changes were lost without an error (PostgreSQL: naive, counter, 64 clients).",
-		"For several hosts: PostgreSQL (by its documents, not tested here). On this one host, PostgreSQL: one UPDATE met the target up to at least 1,300/s " +
+		"For several hosts: PostgreSQL (by its documents, not tested here). On this one host (counter), PostgreSQL: one UPDATE met the target up to at least 1,300/s " +
 			"(0 of 2,600 refused, 0 lost, p99 41 ms), BEGIN IMMEDIATE up to at least 880/s.",
 		"With single writer, after its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
 		"With BEGIN IMMEDIATE a few clients wait long: its p99.9 was 4.06 s, that of single writer 110 ms (counter, 64 clients).",
@@ -125,7 +131,7 @@ func TestAdviseChanges(t *testing.T) {
 		not    []string // in none
 	}{
 		{"what was asked about is not good enough", func(c *run.Comparison) { c.Rungs[immediate].Rates[0].Met = false },
-			[]string{"4 nodes at 200 writes/s: queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+			[]string{"4 nodes at 200 writes/s (counter): queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
 		{"it is good enough by luck", func(c *run.Comparison) {
 			r := &c.Rungs[immediate]
 			r.Rates = slices.Insert(slices.Clone(r.Rates), 0, unmet(150))
@@ -136,7 +142,7 @@ func TestAdviseChanges(t *testing.T) {
 			for i := range c.Rungs {
 				c.Rungs[i].Asked = nil
 			}
-		}, []string{"The highest rate that met the target: 2,900/s with single writer."}, []string{"is enough", "met the target here", "Above about"}},
+		}, []string{"The highest rate that met the target (counter): 2,900/s with single writer."}, []string{"is enough", "met the target here", "Above about"}},
 		{"too few for a p99", func(c *run.Comparison) {
 			s := c.Rungs[immediate].Asked
 			s.Sent, s.OK = 40, 40
@@ -149,7 +155,7 @@ func TestAdviseChanges(t *testing.T) {
 			for _, i := range []int{immediate, queue, single} {
 				c.Rungs[i].Asked.Met = false
 			}
-		}, []string{"No way to share the SQLite file met the target here at 200 writes/s without losing data. On this machine, with your 4 nodes at 200 writes/s: PostgreSQL: one UPDATE is enough"},
+		}, []string{"No way to share the SQLite file met the target here at 200 writes/s (counter) without losing data. On this machine, with your 4 nodes at 200 writes/s (counter): PostgreSQL: one UPDATE is enough"},
 			[]string{"Above about"}},
 		{"none is enough", func(c *run.Comparison) {
 			for i := range c.Rungs {
@@ -157,10 +163,10 @@ func TestAdviseChanges(t *testing.T) {
 					r.Asked.Met, r.Rates = false, []run.RateStep{met(100), *r.Asked}
 				}
 			}
-		}, []string{"Nothing met the target here at 200 writes/s without losing data. The highest rate that met the target: 100/s with BEGIN IMMEDIATE."},
+		}, []string{"Nothing met the target here at 200 writes/s (counter) without losing data. The highest rate that met the target (counter): 100/s with BEGIN IMMEDIATE."},
 			[]string{"is enough", "Above about"}},
 		{"no rate is asked about", func(c *run.Comparison) { c.Rate = 0 },
-			[]string{"On this machine, with your 4 nodes: BEGIN IMMEDIATE is enough up to at least 880/s", "Above about 880/s: queue"}, []string{"writes/s"}},
+			[]string{"On this machine, with your 4 nodes (counter): BEGIN IMMEDIATE is enough up to at least 880/s", "Above about 880/s (counter): queue"}, []string{"writes/s"}},
 		{"no rate is asked about, and none is good enough", func(c *run.Comparison) {
 			c.Rate = 0
 			for i := range c.Rungs {
@@ -176,17 +182,17 @@ func TestAdviseChanges(t *testing.T) {
 		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
 		{"the queue brings nothing", func(c *run.Comparison) {
 			c.Rungs[queue].Rates = []run.RateStep{met(200), met(900), unmet(1100)}
-		}, []string{"No clearly higher rate with queue here: of the rates tried, it met the target up to 900/s, BEGIN IMMEDIATE up to 880/s.", "Above about 880/s: single writer"}, []string{"Above about 880/s: queue"}},
+		}, []string{"No clearly higher rate with queue here (counter): of the rates tried, it met the target up to 900/s, BEGIN IMMEDIATE up to 880/s.", "Above about 880/s (counter): single writer"}, []string{"Above about 880/s (counter): queue"}},
 		{"the queue is a little above", func(c *run.Comparison) {
 			c.Rungs[immediate].Rates[2] = unmet(950)
 			c.Rungs[queue].Rates = []run.RateStep{met(200), met(1000), unmet(1100)}
-		}, []string{"No clearly higher rate with queue here"}, []string{"Above about 880/s: queue"}},
+		}, []string{"No clearly higher rate with queue here"}, []string{"Above about 880/s (counter): queue"}},
 		{"nobody saw the end of the queue", func(c *run.Comparison) { c.Rungs[queue].Rates = []run.RateStep{met(200), met(900)} },
 			[]string{"BEGIN IMMEDIATE is enough"}, []string{"/s: queue", "No clearly higher"}},
 		{"it takes two steps further", func(c *run.Comparison) {
 			c.Rungs[single].Rates[1], c.Rungs[single].Rates[2] = met(9000), unmet(11_000)
 		},
-			[]string{"Above about 880/s: queue", "Above about 2,800/s: single writer, which met the target up to at least 9,000/s; queue missed it at 3,300/s."}, nil},
+			[]string{"Above about 880/s (counter): queue", "Above about 2,800/s (counter): single writer, which met the target up to at least 9,000/s; queue missed it at 3,300/s."}, nil},
 		{"something careful loses", func(c *run.Comparison) { c.Rungs[immediate].Figures[1].Lost = ptr(int64(1)) },
 			[]string{"Do not trust BEGIN IMMEDIATE: it should lose nothing, and lost 1 acknowledged change.", "queue is enough", "Do not stop at busy_timeout or WAL:"}, []string{"BEGIN IMMEDIATE is enough", "With BEGIN IMMEDIATE"}},
 		{"something careful loses at a kill", func(c *run.Comparison) { c.Rungs[single].Survives[1].Lost = ptr(int64(7)) },
@@ -217,7 +223,7 @@ func TestAdviseChanges(t *testing.T) {
 			r := rungOf("rqlite/update", "rqlite: one UPDATE", "rqlite 10.2", true, nil, met(200), unmet(300))
 			r.Survives = []run.Survival{saysYes}
 			c.Rungs = append(c.Rungs, r)
-		}, []string{"For several hosts: PostgreSQL (by its", "Or: rqlite (by its documents, not tested here). On this one host, rqlite: one UPDATE met the target up to at least 200/s"}, nil},
+		}, []string{"For several hosts: PostgreSQL (by its", "Or: rqlite (by its documents, not tested here). On this one host (counter), rqlite: one UPDATE met the target up to at least 200/s"}, nil},
 		{"what became of the writer was not measured", func(c *run.Comparison) { c.Rungs[single].Survives = []run.Survival{saysNo} },
 			nil, []string{"its writer was killed"}},
 		{"what becomes of the writer is what documents say", func(c *run.Comparison) { c.Rungs[single].Survives[1].Measured = false },

@@ -64,44 +64,68 @@ func Wants(patterns []string, name string) bool {
 	})
 }
 
+// rung returns the rung called name, which there is.
+func (l *ladder) rung(name string) *rung {
+	return first(l.rungs, func(r *rung) bool { return r.name == name })
+}
+
 // searched reports whether the rung's highest rate is worth knowing: rungs that lose what they
 // acknowledge are not asked how fast they can do it, and mixed drivers are nobody's choice.
 func (r *rung) searched() bool { return r.careful && r.drivers == nil }
 
-// next returns the next step of each rung's search for its highest rate.
+// next returns the next step of each search for a pool and, when all pools are found, the trials
+// of each rung and the next step of its search for the highest rate.
 func (l *ladder) next(evidence []run.Evidence) map[string][]experiment.Trial {
 	further := map[string][]experiment.Trial{}
+	of := func(r *rung) *run.Evidence {
+		return first(evidence, func(e *run.Evidence) bool { return e.Arm == r.name })
+	}
 	for i := range l.rungs {
 		r := &l.rungs[i]
-		e := first(evidence, func(e *run.Evidence) bool { return e.Arm == r.name })
+		for _, name := range l.Workloads {
+			if _, size := l.pool(r, name, of(r)).next(); size > 0 {
+				further[r.name] = append(further[r.name], l.poolTrial(r, name, size))
+			}
+		}
+	}
+	if len(further) > 0 {
+		return further
+	}
+	for i := range l.rungs {
+		r, e := &l.rungs[i], of(&l.rungs[i])
+		further[r.name] = l.trials(r, e)
 		if e == nil || !r.searched() || l.Steps == 0 {
 			continue
 		}
-		search := l.search(e)
+		search := l.search(r, e)
 		if rate, more := search.next(); more {
-			further[r.name] = []experiment.Trial{l.atRate(r, rate)}
+			pool, _ := l.pool(r, l.Workloads[0], e).next()
+			further[r.name] = append(further[r.name], l.atRate(r, rate, pool))
 		}
 	}
 	return further
 }
 
 // search returns the search of a rung as far as the evidence takes it: it begins with the
-// throughput of a closed loop, and saw the rates in the order in which they were recorded.
-func (l *ladder) search(e *run.Evidence) search {
+// throughput of a closed loop when the rate that is asked about is known, and saw the rates in the
+// order in which they were recorded. Before, it is over.
+func (l *ladder) search(r *rung, e *run.Evidence) search {
 	var best float64
-	for _, f := range figures(e) {
+	for _, f := range l.figures(r, e) {
 		if f.Workload == l.Workloads[0] {
 			best = max(best, f.Rate)
 		}
 	}
-	if best == 0 {
+	var seen []run.RateStep
+	for i := range e.Trials {
+		seen = append(seen, l.rates(&e.Trials[i])...)
+	}
+	if best == 0 || l.Rate > 0 && len(seen) == 0 {
 		return search{}
 	}
 	s := newSearch(best, l.Steps)
-	for i := range e.Trials {
-		for _, step := range l.rates(&e.Trials[i]) {
-			s.saw(step)
-		}
+	for _, step := range seen {
+		s.saw(step)
 	}
 	return s
 }
@@ -112,6 +136,7 @@ const (
 	maxClients = 2000
 	maxRate    = 50_000
 	maxSteps   = 20
+	maxPool    = 64 // of each of several nodes, and SQLite's open files and a server's processes are bounded
 )
 
 // validate returns o's Expect, and an error that names the first option that cannot be.
@@ -125,6 +150,8 @@ func validate(o run.Ladder) (expect Expect, err error) {
 		return expect, fmt.Errorf("for: want 100ms to 1m, have %s", o.Lasts)
 	case !(o.Rate >= 0 && o.Rate <= maxRate):
 		return expect, fmt.Errorf("rate: want 0 to %d a second, have %g", maxRate, o.Rate)
+	case len(o.Pools) == 1 && (o.Pools[0] < 1 || o.Pools[0] > maxPool):
+		return expect, fmt.Errorf("pool: want 1 to %d, have %d", maxPool, o.Pools[0])
 	case o.Steps < 0 || o.Steps > maxSteps:
 		return expect, fmt.Errorf("steps: want 0 to %d, have %d", maxSteps, o.Steps)
 	}

@@ -141,6 +141,7 @@ func TestOptionsNameTheCulprit(t *testing.T) {
 		"for":      func(o *run.Ladder) { o.Lasts = 0 },
 		"rate":     func(o *run.Ladder) { o.Rate = -1 },
 		"steps":    func(o *run.Ladder) { o.Steps = 99 },
+		"pool":     func(o *run.Ladder) { o.Pools = []int{0} },
 		"driver":   func(o *run.Ladder) { o.Driver = store.Pgx },
 		"workload": func(o *run.Ladder) { o.Workloads = []string{"counter", "counter"} },
 		"want":     func(o *run.Ladder) { o.Workloads = nil },

@@ -15,7 +15,7 @@ import (
 // compare puts the evidence of all rungs together.
 func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
 	c := &run.Comparison{
-		Nodes: l.Nodes, Rate: l.Rate, Expect: l.expect.String(),
+		Nodes: l.Nodes, Rate: l.Rate, Asks: l.Workloads[0], Expect: l.expect.String(),
 		Decides: l.Decides, Rungs: []run.Rung{}, Servers: l.Servers, Missing: l.Missing,
 	}
 	for i := range l.rungs {
@@ -32,7 +32,10 @@ func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
 func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
 	rung := run.Rung{
 		Name: r.name, Server: r.label, Title: r.title, Called: r.title, Means: r.means, Careful: r.careful,
-		Figures: figures(e), Rates: []run.RateStep{}, Survives: r.survives(e),
+		Pools: []run.PoolStep{}, Figures: l.figures(r, e), Rates: []run.RateStep{}, Survives: r.survives(e),
+	}
+	for _, name := range l.Workloads {
+		rung.Pools = append(rung.Pools, l.poolSteps(r, name, e)...)
 	}
 	if r.label != "" {
 		rung.Called = rung.String()
@@ -75,19 +78,31 @@ func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
 
 //go:generate go test ../../exhibits/ladder -run TestTable -update
 
-// figures measures each recording of a closed loop.
-func figures(e *run.Evidence) []run.Figures {
-	all := []run.Figures{}
-	for i := range e.Trials {
-		t := &e.Trials[i]
-		if t.Setup.Load.Arrival != run.Closed {
-			continue
+// loops returns the closed loops of rung r that figures are made of, workload by workload and the fewest
+// clients first: those with the best pool, and not the shorter ones of the search for it.
+func (l *ladder) loops(r *rung, e *run.Evidence) (all []run.TrialEvidence) {
+	for _, name := range l.Workloads {
+		pool, _ := l.pool(r, name, e).next()
+		from := len(all)
+		for _, t := range e.Trials {
+			if s := &t.Setup; s.Load.Arrival == run.Closed && s.Load.Duration == l.Lasts && jobOf(s) == name && s.Discipline.Pool == pool {
+				all = append(all, t)
+			}
 		}
+		slices.SortStableFunc(all[from:], func(a, b run.TrialEvidence) int { return cmp.Compare(a.Setup.Load.Clients, b.Setup.Load.Clients) })
+	}
+	return all
+}
+
+// figures measures each recording of a closed loop.
+func (l *ladder) figures(r *rung, e *run.Evidence) []run.Figures {
+	all := []run.Figures{}
+	for _, t := range l.loops(r, e) {
 		for _, r := range t.Recordings {
 			n, ops := r.Counts(), r.ClientOps()
 			_, _, attempts := r.Codes()
 			f := run.Figures{
-				Workload: jobOf(&t.Setup), Clients: t.Setup.Load.Clients, Trial: t.Name,
+				Workload: jobOf(&t.Setup), Clients: t.Setup.Load.Clients, Pool: t.Setup.Discipline.Pool, Trial: t.Name,
 				OK: n.OK, Refused: n.Failed, Unknown: n.Unknown,
 				Rate: measure.Throughput(ops), Latency: measure.Latency(succeeded(ops)), Fairness: measure.Jain(ops),
 			}

@@ -9,6 +9,7 @@ import (
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 	"example.com/contend/internal/workload"
 )
 
@@ -55,6 +56,11 @@ func AboutWorkloads() string {
 	return strings.Join(all, "\n")
 }
 
+// jobNamed returns the job called name, which validate has seen.
+func jobNamed(name string) job {
+	return jobs[slices.IndexFunc(jobs, func(j job) bool { return j.name == name })]
+}
+
 // jobOf returns the name of the workload that s asks for.
 func jobOf(s *run.Setup) string {
 	return jobs[slices.IndexFunc(jobs, func(j job) bool { return j.asks == s.Workload })].name
@@ -70,107 +76,127 @@ func (l *ladder) experiment() experiment.Experiment {
 		Question:    "What would fix it, and what does each fix cost?",
 		Interleaved: true,
 	}
-	var takes time.Duration
+	loads := 0
 	for i := range l.rungs {
-		arm := l.arm(&l.rungs[i])
-		for _, t := range arm.Trials {
-			takes += t.Setup.Load.Duration + overhead
+		r := &l.rungs[i]
+		trials := l.trials(r, nil)
+		for _, t := range trials {
+			loads++
+			x.Takes += t.Setup.Load.Duration + overhead
 		}
-		if l.rungs[i].searched() {
-			x.MaxExtra += l.Steps
+		if r.searched() {
+			loads += l.Steps
+			x.Takes += time.Duration(l.Steps) * (l.Lasts + overhead)
 		}
-		x.Arms = append(x.Arms, arm)
+		for _, name := range l.Workloads {
+			if n := len(l.sizes(r, jobNamed(name))); n > 1 {
+				loads += min(n, poolLoads)
+				x.Takes += time.Duration(min(n, poolLoads)) * (l.poolLoad().Duration + overhead)
+			}
+		}
+		crowded := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return crowd(&t.Setup) })
+		struck := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return t.Setup.Fault != nil })
+		x.Arms = append(x.Arms, experiment.Arm{Name: r.name, Expect: r.expectations(crowded, struck)})
 	}
 	for _, c := range claims {
 		if slices.ContainsFunc(x.Arms, func(a experiment.Arm) bool { _, asked := a.Expect[c.ID]; return asked }) {
 			x.Claims = append(x.Claims, c)
 		}
 	}
-	x.Takes = takes + time.Duration(x.MaxExtra)*(l.Lasts+overhead)
 	x.Plots = l.plots()
 	x.Next, x.Compare = l.next, l.compare
+	x.Grow(nil) // the first of a search, or all where there is none
+	for i := range x.Arms {
+		loads -= len(x.Arms[i].Trials)
+	}
+	x.MaxExtra = max(loads, 0)
 	return x
-}
-
-// arm is rung r as an arm of the experiment.
-func (l *ladder) arm(r *rung) experiment.Arm {
-	trials := l.trials(r)
-	crowded := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return crowd(&t.Setup) })
-	struck := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return t.Setup.Fault != nil })
-	return experiment.Arm{Name: r.name, Trials: trials, Expect: r.expectations(crowded, struck)}
 }
 
 // overhead is about how long it takes to start and stop what a load is sent to.
 const overhead = 600 * time.Millisecond
 
-// trials are what is recorded of rung r whatever comes of it.
-func (l *ladder) trials(r *rung) []experiment.Trial {
+// poolLoads is about how many loads a search for a pool takes.
+const poolLoads = 3
+
+// trials are what is recorded of rung r whatever comes of it, with the best pools that the
+// evidence of their searches, which may be nil, knows of.
+func (l *ladder) trials(r *rung, e *run.Evidence) []experiment.Trial {
 	var all []experiment.Trial
 	for _, name := range l.Workloads {
+		search := l.pool(r, name, e)
+		pool, _ := search.next()
 		for _, clients := range l.Clients {
-			all = append(all, l.atRest(r, name, clients))
+			// Where the search has made the same loop, there it is.
+			if t := l.atRest(r, name, clients, pool); len(search.seen) == 0 || t.Setup.Load != l.poolLoad() {
+				all = append(all, t)
+			}
 		}
 	}
+	pool, _ := l.pool(r, l.Workloads[0], e).next()
 	if l.Rate > 0 {
-		all = append(all, l.atRate(r, l.Rate))
+		all = append(all, l.atRate(r, l.Rate, pool))
 	}
 	for _, s := range r.strikes {
 		if s.inQuick || !l.Quick {
-			all = append(all, l.struck(r, s))
+			all = append(all, l.struck(r, s, pool))
 		}
 	}
 	return all
 }
 
-// under is rung r under a load of the workload called name, which validate has seen.
-func (l *ladder) under(r *rung, name string, load run.Load) run.Setup {
-	j := jobs[slices.IndexFunc(jobs, func(j job) bool { return j.name == name })]
+// under is rung r with a pool under a load of the workload called name.
+func (l *ladder) under(r *rung, name string, pool int, load run.Load) run.Setup {
+	j, d := jobNamed(name), r.discipline
+	d.Pool = pool
 	return run.Setup{
-		Nodes: l.Nodes, Discipline: r.discipline, Drivers: r.drivers, SingleWriter: r.singleWriter, Server: r.server,
+		Nodes: l.Nodes, Discipline: d, Drivers: r.drivers, SingleWriter: r.singleWriter, Server: r.server,
 		Workload: j.asks, Begin: j.begin, Load: load,
 	}
 }
 
 // atRest is the trial of a closed loop.
-func (l *ladder) atRest(r *rung, name string, clients int) experiment.Trial {
+func (l *ladder) atRest(r *rung, name string, clients, pool int) experiment.Trial {
 	load := run.Load{Arrival: run.Closed, Clients: clients, Duration: l.Lasts}
-	return experiment.Trial{Name: fmt.Sprintf("%s, %d clients", name, clients), Level: float64(clients), Setup: l.under(r, name, load)}
+	return experiment.Trial{Name: loopName(name, clients), Level: float64(clients), Setup: l.under(r, name, pool, load)}
 }
 
-// atRate is the trial of calls that arrive at a rate.
-func (l *ladder) atRate(r *rung, rate float64) experiment.Trial {
+func loopName(workload string, clients int) string {
+	return fmt.Sprintf("%s, %d clients", workload, clients)
+}
+
+// atRate is the trial of calls that arrive at a rate. At the one that is asked about they arrive for long enough
+// to tell a p99, if that is within a second.
+func (l *ladder) atRate(r *rung, rate float64, pool int) experiment.Trial {
 	load := run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: l.Lasts}
-	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", l.Workloads[0], rate), Level: rate, Setup: l.under(r, l.Workloads[0], load)}
+	if rate == l.Rate {
+		load.Duration = max(l.Lasts, min(time.Second, time.Duration(1.2*enoughForP99/rate*float64(time.Second))))
+	}
+	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", l.Workloads[0], rate), Level: rate, Setup: l.under(r, l.Workloads[0], pool, load)}
 }
 
 // struck is the trial in which somebody is killed after a third of the load, for a sixth of it.
 // Its clients write rows, which can be told apart: whether one was lost is then certain, whatever
 // became of the requests that were under way. The rate is low enough for every rung, so that what
 // fails does so for the kill.
-func (l *ladder) struck(r *rung, whom strike) experiment.Trial {
+func (l *ladder) struck(r *rung, whom strike, pool int) experiment.Trial {
 	const rate = 200
 	lasts := max(l.Lasts, 1500*time.Millisecond)
 	if whom.slow {
 		lasts = max(lasts, 4500*time.Millisecond) // long enough to see writes again
 	}
-	s := l.under(r, "write", run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: lasts})
+	s := l.under(r, "write", pool, run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: lasts})
 	s.Fault = run.Strike{Whom: whom.whom, After: lasts / 3, For: lasts / 6}
 	return experiment.Trial{Name: "write, " + whom.whom + " is killed", Level: rate, Setup: s}
 }
 
-// plots are the pictures of the comparison: bars of the main trials, one for each rung,
-// and lines of the throughput against clients.
+// plots are the pictures of the comparison: bars of the main trials, one for each rung and each of
+// the first two workloads, and lines of the throughput against clients.
 func (l *ladder) plots() []experiment.Plot {
-	clients := l.Clients[0] // of the main trials: the most that are no more than 100, or the fewest there are
-	for _, n := range l.Clients {
-		if n <= 100 {
-			clients = n
-		}
-	}
-	main := l.atRest(&rung{}, l.Workloads[0], clients).Name
+	shown := l.Workloads[:min(len(l.Workloads), 2)]
 	bars := func(title string, y run.Axis, of func(*run.Recording) (float64, bool)) experiment.Plot {
-		return experiment.OfTrials(func(t *run.TrialEvidence) bool { return t.Name == main },
-			experiment.BarsPlot(title+": "+main, y, experiment.Figure{Name: y.Label, Unit: y.Unit, Of: of}, nil))
+		return l.ofFigures(func(s *run.Setup) bool { return s.Load.Clients == l.mainClients() && slices.Contains(shown, jobOf(s)) },
+			experiment.BarsPlot(title+": "+loopName(units.List(shown, "and"), l.mainClients()), y, experiment.Figure{Name: y.Label, Unit: y.Unit, Of: of}, nil))
 	}
 	plots := []experiment.Plot{
 		bars("Acknowledged a second", run.Axis{Label: "ok", Unit: "1/s"}, throughputOf),
@@ -188,12 +214,30 @@ func (l *ladder) plots() []experiment.Plot {
 		return plots
 	}
 	for _, name := range l.Workloads {
-		plots = append(plots, experiment.OfTrials(
-			func(t *run.TrialEvidence) bool { return t.Setup.Load.Arrival == run.Closed && jobOf(&t.Setup) == name },
+		plots = append(plots, l.ofFigures(
+			func(s *run.Setup) bool { return jobOf(s) == name },
 			experiment.LevelPlot("Throughput against clients: "+name, run.Axis{Label: "clients", Log: true}, run.Axis{Label: "ok", Unit: "1/s"},
 				experiment.Figure{Name: "throughput", Unit: "1/s", Of: throughputOf})))
 	}
 	return plots
+}
+
+// ofFigures returns a plot of the loops that figures are made of, those that match alone.
+func (l *ladder) ofFigures(match func(*run.Setup) bool, plot experiment.Plot) experiment.Plot {
+	return func(arms []run.Evidence) run.Chart {
+		arms = slices.Clone(arms)
+		for i := range arms {
+			var loops []run.TrialEvidence
+			for _, t := range l.loops(l.rung(arms[i].Arm), &arms[i]) {
+				if match(&t.Setup) {
+					t.Name, t.Level = loopName(jobOf(&t.Setup), t.Setup.Load.Clients), float64(t.Setup.Load.Clients)
+					loops = append(loops, t)
+				}
+			}
+			arms[i].Trials = loops
+		}
+		return plot(arms)
+	}
 }
 
 func throughputOf(r *run.Recording) (float64, bool) {

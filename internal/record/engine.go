@@ -76,24 +76,29 @@ type job struct {
 	setup      *run.Setup
 	arm, trial string
 	in         *Place
-	turn       int // of the trial in its arm
+	turn       int // of the trial among those of its arm that are not there yet
 }
 
-// jobs returns the recordings that x asks for, in order. The trials of an arm
-// take turns, and so do the places, so that what changes on the machine meets
+// jobs returns the recordings that x asks for and that are not there yet, in order. The trials
+// of an arm take turns, and so do the places, so that what changes on the machine meets
 // all of them; of an interleaved experiment, the arms do so too.
-func jobs(x *experiment.Experiment, places []Place) (all []job) {
+func jobs(x *experiment.Experiment, places []Place, have experiment.Recordings) (all []job) {
 	for i := range x.Arms {
 		arm := &x.Arms[i]
 		for repeat := range max(arm.Repeats, 1) {
+			turn := 0
 			for k := range arm.Trials {
 				t := &arm.Trials[k]
 				key := t.Setup.Key()
+				before := len(all)
 				for p := range places {
-					if place := &places[p]; place.refusal(arm) == "" {
-						take := experiment.Take{Setup: key, Repeat: repeat + 1, Place: place.Name}
-						all = append(all, job{take, &t.Setup, arm.Name, t.Name, place, k})
+					take := experiment.Take{Setup: key, Repeat: repeat + 1, Place: places[p].Name}
+					if have[take] == nil && places[p].refusal(arm) == "" {
+						all = append(all, job{take, &t.Setup, arm.Name, t.Name, &places[p], turn})
 					}
+				}
+				if len(all) > before {
+					turn++
 				}
 			}
 		}
@@ -124,7 +129,10 @@ func (e *Engine) record(ctx context.Context, x *experiment.Experiment) []run.Evi
 			}
 		})
 	}
-	for _, j := range jobs(x, e.Places) {
+	e.mu.Lock()
+	all := jobs(x, e.Places, e.recorded)
+	e.mu.Unlock()
+	for _, j := range all {
 		if ctx.Err() != nil {
 			break
 		}
@@ -190,7 +198,7 @@ func newPlan(experiments []experiment.Experiment, places []Place) plan {
 	var seconds float64
 	for i := range experiments {
 		x := &experiments[i]
-		all := jobs(x, places)
+		all := jobs(x, places, nil)
 		whole := max(x.Takes, time.Second).Seconds()
 		each := whole * float64(len(places)) / float64(max(len(all)+x.MaxExtra, 1))
 		for _, j := range all {

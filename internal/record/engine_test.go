@@ -112,7 +112,7 @@ func TestTrialsOfAnArmTakeTurns(t *testing.T) {
 	b.Nodes = 3
 	x.Arms[0].Trials = []experiment.Trial{{Name: "one", Setup: x.Arms[0].Trials[0].Setup}, {Name: "three", Setup: b}}
 	var got []string
-	for _, j := range jobs(&x, somewhere(nil)) {
+	for _, j := range jobs(&x, somewhere(nil), nil) {
 		got = append(got, fmt.Sprint(j.trial, " ", j.Repeat))
 	}
 	if want := []string{"one 1", "three 1", "one 2", "three 2"}; !slices.Equal(got, want) {
@@ -128,7 +128,7 @@ func TestInterleavedArmsTakeTurns(t *testing.T) {
 	x.Arms[0].Trials = append(x.Arms[0].Trials, experiment.Trial{Name: "more", Setup: more})
 	x.Arms[1].Repeats = 2
 	var got []string
-	for _, j := range jobs(&x, somewhere(nil)) {
+	for _, j := range jobs(&x, somewhere(nil), nil) {
 		got = append(got, fmt.Sprint(strings.TrimSpace(j.arm+" "+j.trial), " ", j.Repeat))
 	}
 	if want := []string{"a/1 1", "b/1 1", "a/1 more 1", "b/1 2"}; !slices.Equal(got, want) {
@@ -219,7 +219,7 @@ func TestPlacesTakeTurns(t *testing.T) {
 		return ""
 	}}}
 	var got []string
-	for _, j := range jobs(&x, places) {
+	for _, j := range jobs(&x, places, nil) {
 		got = append(got, j.arm+" "+j.Place)
 	}
 	if want := []string{"a/1 here", "a/1 there", "b/1 here"}; !slices.Equal(got, want) {

@@ -45,7 +45,7 @@ func (p *Place) refusal(arm *experiment.Arm) string {
 
 // Refusal says why no arm of x can be run in any of the places; "" where one can.
 func Refusal(x *experiment.Experiment, places []Place) string {
-	if len(jobs(x, places)) > 0 {
+	if len(jobs(x, places, nil)) > 0 {
 		return ""
 	}
 	var why []string

@@ -28,13 +28,14 @@ type ladder struct {
 	Target     string // whether a rung meets what was asked for
 	Surprise   bool   // it was asked for on the command line, and no rung meets it
 	Servers    []string
-	Main       table // of one workload and number of clients
+	Main       table // of one number of clients, and of one workload or of two side by side
 	Legend     string
 	Advice     []run.Advice
 	Costs      table // rates, survival and lines
 	CostsWords string
 	Survivals  []survival
 	Workloads  []named // where there is more than Main shows
+	Pools      table   // of the searches for the best pool
 	Steps      table   // of the search for the highest rate
 	Rungs      []run.Rung
 	Missing    []string
@@ -49,7 +50,7 @@ type named struct {
 
 func newLadder(c *run.Comparison) *ladder {
 	l := &ladder{Target: targetWords(c), Surprise: unmet(c), Advice: c.Advice, Costs: costTable(c), CostsWords: costWords(c),
-		Survivals: survivals(c), Steps: stepTable(c), Rungs: c.Rungs}
+		Survivals: survivals(c), Pools: poolTable(c), Steps: stepTable(c), Rungs: c.Rungs}
 	for _, s := range c.Servers {
 		l.Servers = append(l.Servers, s.Label+": "+s.Says)
 	}
@@ -57,16 +58,28 @@ func newLadder(c *run.Comparison) *ladder {
 		l.Missing = append(l.Missing, strings.TrimSuffix(fmt.Sprintf("not run: %s: %s; %s", units.List(m.Rungs, "and"), m.Why, m.Hint), "; "))
 	}
 	of, clients := mainFigures(c.Rungs)
+	shown := []string{of}
+	for _, name := range workloads(c.Rungs) {
+		if name != of && clientCounts(c.Rungs, name)[clients] > 0 && len(shown) < mainWorkloads {
+			shown = append(shown, name)
+		}
+	}
 	l.Main = mainTable(c, of, clients)
+	if len(shown) == mainWorkloads {
+		l.Main = besideTable(c, shown, clients)
+		for _, name := range shown {
+			l.Workloads = append(l.Workloads, named{name + ", " + units.Plural(clients, "client"), mainTable(c, name, clients)})
+		}
+	}
 	if of != "" {
-		l.Caption = fmt.Sprintf("%s, closed loop, %s, %s", of, units.Plural(clients, "client"), units.Plural(c.Nodes, "node"))
+		l.Caption = fmt.Sprintf("%s, closed loop, %s, %s", units.List(shown, "and"), units.Plural(clients, "client"), units.Plural(c.Nodes, "node"))
 		l.Legend = mainLegend
 		if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return loses(&r) }) {
 			l.Legend += lossMark + ": lost acknowledged changes, here or in another trial."
 		}
 	}
 	for _, name := range workloads(c.Rungs) {
-		if levels := slices.Sorted(maps.Keys(clientCounts(c.Rungs, name))); name != of || !slices.Equal(levels, []int{clients}) {
+		if levels := slices.Sorted(maps.Keys(clientCounts(c.Rungs, name))); !slices.Contains(shown, name) || !slices.Equal(levels, []int{clients}) {
 			var columns []column[*run.Rung] // a few figures at each number of clients
 			for _, n := range levels {
 				columns = append(columns, grouped(units.Plural(n, "client"), atClients(name, n, rateColumn, p99Column, lostColumn)...)...)
@@ -161,9 +174,18 @@ var (
 	rateColumn = number("per second", "", func(f *run.Figures) string { return units.Number(f.Rate) })
 	p99Column  = ofOK("p99", "ms", func(f *run.Figures) float64 { return f.Latency.P99 })
 
+	maxColumn  = ofOK("max", "ms", func(f *run.Figures) float64 { return f.Latency.Max })
+	poolColumn = number("pool", "", func(f *run.Figures) string { return fmt.Sprint(f.Pool) })
+	cpuColumn  = number("CPU ms", "per ok", func(f *run.Figures) string {
+		if f.OK == 0 || f.CPU == nil {
+			return unknownMark
+		}
+		return units.Number(*f.CPU)
+	})
+
 	otherColumns = []column[*run.Figures]{
 		ofOK("p99.9", "ms", func(f *run.Figures) float64 { return f.Latency.P999 }),
-		ofOK("max", "ms", func(f *run.Figures) float64 { return f.Latency.Max }),
+		maxColumn,
 		ofOK("fairness", "", func(f *run.Figures) float64 { return f.Fairness }),
 		number("tries", "per ok", func(f *run.Figures) string {
 			if f.OK == 0 || f.Attempts == 0 {
@@ -171,12 +193,7 @@ var (
 			}
 			return units.Number(f.Attempts)
 		}),
-		number("CPU ms", "per ok", func(f *run.Figures) string {
-			if f.OK == 0 || f.CPU == nil {
-				return unknownMark
-			}
-			return units.Number(*f.CPU)
-		}),
+		cpuColumn,
 	}
 )
 
@@ -206,6 +223,77 @@ func atClients(of string, clients int, columns ...column[*run.Figures]) []column
 	return all
 }
 
+// mainWorkloads is how many workloads the main table shows: what is best for one hot row is not what is best for many.
+const mainWorkloads = 2
+
+// besideTable has a row for each rung, with the figures that decide of each of the workloads.
+func besideTable(c *run.Comparison, of []string, clients int) table {
+	columns := []column[*run.Figures]{rateColumn, p99Column, maxColumn, lostColumn, cpuColumn}
+	if pooled(c) {
+		columns = slices.Insert(columns, 0, poolColumn)
+	}
+	var all []column[*run.Rung]
+	for _, name := range of {
+		all = append(all, grouped(name, atClients(name, clients, columns...)...)...)
+	}
+	return rungTable(c, "Figures by rung", all)
+}
+
+// pooled reports whether the pools of the rungs are known. Those of a run from before they were searched for are not.
+func pooled(c *run.Comparison) bool {
+	return slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
+		return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return f.Pool > 0 })
+	})
+}
+
+// poolTable has a row for each search for a pool, and shows the throughput with each size; that of
+// the best, which all figures of the workload have, stands out.
+func poolTable(c *run.Comparison) table {
+	type searched struct {
+		rung     *run.Rung
+		workload string
+	}
+	var sizes []int
+	var rows []searched
+	for i := range c.Rungs {
+		r := &c.Rungs[i]
+		for _, s := range r.Pools {
+			sizes, rows = with(sizes, s.Pool), with(rows, searched{r, s.Workload})
+		}
+	}
+	slices.Sort(sizes)
+	var columns []column[searched]
+	for _, size := range sizes {
+		columns = append(columns, column[searched]{head{Name: fmt.Sprint(size), Unit: "per s", Number: true}, func(s searched) cell {
+			at := slices.IndexFunc(s.rung.Pools, func(p run.PoolStep) bool { return p.Workload == s.workload && p.Pool == size })
+			if at < 0 {
+				return cell{Text: unknownMark}
+			}
+			best := slices.ContainsFunc(s.rung.Figures, func(f run.Figures) bool { return f.Workload == s.workload && f.Pool == size })
+			return cell{Text: units.Number(s.rung.Pools[at].Rate), Strong: best}
+		}})
+	}
+	columns = append(columns, words("best", func(s searched) string {
+		at := slices.IndexFunc(s.rung.Figures, func(f run.Figures) bool { return f.Workload == s.workload })
+		if at < 0 {
+			return unknownMark
+		}
+		return fmt.Sprint(s.rung.Figures[at].Pool)
+	}))
+	t := newTable("Pools tried", "rung", columns)
+	var before *run.Rung
+	for _, s := range rows {
+		if s.rung != before {
+			t.Rows = append(t.Rows, row{Name: snip(s.rung.String()), Begins: true, Cells: make([]cell, len(columns))})
+			before = s.rung
+		}
+		tried := rowOf(s.workload, columns, s)
+		tried.Inner = true
+		t.Rows = append(t.Rows, tried)
+	}
+	return t
+}
+
 // mainTable has a row for each rung, with all figures of one workload and number of clients.
 func mainTable(c *run.Comparison, of string, clients int) table {
 	count := func(name string, of func(*run.Figures) int) column[*run.Figures] {
@@ -213,6 +301,9 @@ func mainTable(c *run.Comparison, of string, clients int) table {
 	}
 	columns := []column[*run.Figures]{
 		count("ok", func(f *run.Figures) int { return f.OK }), count("refused", func(f *run.Figures) int { return f.Refused }),
+	}
+	if pooled(c) {
+		columns = slices.Insert(columns, 0, poolColumn)
 	}
 	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
 		return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return f.Workload == of && f.Clients == clients && f.Unknown > 0 })
@@ -224,7 +315,7 @@ func mainTable(c *run.Comparison, of string, clients int) table {
 }
 
 // mainLegend explains the main table.
-const mainLegend = "ok: acknowledged. refused: certainly without effect. lost: acknowledged, and missing from the database. " +
+const mainLegend = "pool: connections of each node, searched for the best where that matters. ok: acknowledged. refused: certainly without effect. lost: acknowledged, and missing from the database. " +
 	"p50 to max: of ok requests, in ms. fairness: Jain's index over the clients, 1 where all had the same. " +
 	"tries: of the nodes, retries included. CPU: of the nodes and the database server. –: unknown."
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -28,6 +29,7 @@ type sampleRung struct {
 	cpu                        float64 // 0: not known
 	highest                    float64
 	lines                      int
+	pool                       int // the best; 0: it was not searched for
 }
 
 func sampleRungs() []sampleRung {
@@ -43,16 +45,16 @@ func sampleRungs() []sampleRung {
 	naive, update := postgres, postgres
 	naive.Transaction, update.Transaction = store.Separate, store.Atomic
 	return []sampleRung{
-		{"red", "red: no patience", "No patience and no transaction: a read, then a write.", sampleSQLite, red, 0, 4816, 0, 0, 0, 0, 0, 0, 0, 0},
-		{"busy-timeout", "+ busy_timeout", "A connection waits 5 s for a lock.", sampleSQLite, patient, 1402, 61, 0, 1290, 61.4, .41, 1, 2.61, 0, 2},
-		{"wal", "+ WAL", "Readers and the writer no longer bar each other.", sampleSQLite, wal, 5210, 12, 2, 4871, 14.2, .58, 1, 1.12, 0, 3},
-		{"immediate", "+ BEGIN IMMEDIATE", "The write lock comes before the read.", sampleSQLite, immediate, 4130, 3, 0, 0, 11.3, .62, 1, 1.31, 430, 9},
-		{"fair", "+ fair busy policy", "Whoever waits sleeps a random while, 2 ms at most.", sampleSQLite, fair, 5004, 0, 0, 0, 18.9, .93, 1, 1.52, 780, 22},
-		{"queue", "+ queue", "One writer connection a node, several requests to a transaction.", sampleSQLite, queue, 21876, 0, 0, 0, 4.1, .99, 1, .22, 6200, 71},
-		{"single-writer", "+ single writer", "The balancer sends writes to one node, reads to all.", sampleSQLite, queue, 26310, 0, 4, 0, 3.6, .99, 1, 0, 7800, 6},
-		{"postgres/naive", "naive", "A read, then a write, each committed on its own.", samplePostgres, naive, 7920, 0, 0, 7402, 12.1, .97, 1, .71, 0, 14},
-		{"postgres/update", "one UPDATE", "One statement reads and writes.", samplePostgres, update, 6105, 0, 0, 0, 15.8, .98, 1, .62, 1200, 12},
-		{"postgres/for-update", "SELECT … FOR UPDATE", "The row's lock comes before the read.", samplePostgres, postgres, 3210, 0, 0, 0, 30.2, .97, 1.02, .9, 610, 17},
+		{"red", "red: no patience", "No patience and no transaction: a read, then a write.", sampleSQLite, red, 0, 4816, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		{"busy-timeout", "+ busy_timeout", "A connection waits 5 s for a lock.", sampleSQLite, patient, 1402, 61, 0, 1290, 61.4, .41, 1, 2.61, 0, 2, 0},
+		{"wal", "+ WAL", "Readers and the writer no longer bar each other.", sampleSQLite, wal, 5210, 12, 2, 4871, 14.2, .58, 1, 1.12, 0, 3, 0},
+		{"immediate", "+ BEGIN IMMEDIATE", "The write lock comes before the read.", sampleSQLite, immediate, 4130, 3, 0, 0, 11.3, .62, 1, 1.31, 430, 9, 4},
+		{"fair", "+ fair busy policy", "Whoever waits sleeps a random while, 2 ms at most.", sampleSQLite, fair, 5004, 0, 0, 0, 18.9, .93, 1, 1.52, 780, 22, 2},
+		{"queue", "+ queue", "One writer connection a node, several requests to a transaction.", sampleSQLite, queue, 21876, 0, 0, 0, 4.1, .99, 1, .22, 6200, 71, 0},
+		{"single-writer", "+ single writer", "The balancer sends writes to one node, reads to all.", sampleSQLite, queue, 26310, 0, 4, 0, 3.6, .99, 1, 0, 7800, 6, 0},
+		{"postgres/naive", "naive", "A read, then a write, each committed on its own.", samplePostgres, naive, 7920, 0, 0, 7402, 12.1, .97, 1, .71, 0, 14, 0},
+		{"postgres/update", "one UPDATE", "One statement reads and writes.", samplePostgres, update, 6105, 0, 0, 0, 15.8, .98, 1, .62, 1200, 12, 2},
+		{"postgres/for-update", "SELECT … FOR UPDATE", "The row's lock comes before the read.", samplePostgres, postgres, 3210, 0, 0, 0, 30.2, .97, 1.02, .9, 610, 17, 4},
 	}
 }
 
@@ -97,6 +99,12 @@ func (s *sampleRung) rung(i int) run.Rung {
 		r.Figures = append(r.Figures, s.figures("counter", clients))
 	}
 	r.Figures = append(r.Figures, s.figures("mixed", 100))
+	if s.pool > 0 {
+		for i, size := range []int{s.pool / 2, s.pool, s.pool * 2} {
+			r.Pools = append(r.Pools, run.PoolStep{Workload: "counter", Clients: 100, Pool: size, Trial: fmt.Sprintf("counter, 100 clients, pool %d", size),
+				Rate: float64(s.ok) / float64(3-i%2)})
+		}
+	}
 	r.Asked = s.step(200, s.highest >= 200)
 	for _, part := range []float64{.5, 1, 1.3} {
 		if rate := part * max(s.highest, 100); s.ok > 0 && !(part > 1 && s.name == "single-writer") {
@@ -119,7 +127,7 @@ func (s *sampleRung) figures(workload string, clients int) run.Figures {
 	part := math.Log10(float64(clients)*10) / 3
 	lost := int64(float64(s.lost) * part)
 	least, most := lost, lost+int64(s.unknown)
-	f := run.Figures{Workload: workload, Clients: clients, Trial: fmt.Sprintf("%s, %d clients", workload, clients),
+	f := run.Figures{Workload: workload, Clients: clients, Pool: cmp.Or(s.pool, 32), Trial: fmt.Sprintf("%s, %d clients", workload, clients),
 		OK: int(float64(s.ok) * part), Refused: s.refused * clients / 100, Unknown: s.unknown * clients / 100, Lost: &least, LostMax: &most,
 		Rate: float64(s.ok) * part / 2, Fairness: s.fairness, Attempts: s.attempts}
 	if s.ok > 0 {

@@ -226,7 +226,10 @@ func (p *paper) ladder(l *ladder) {
 		}
 	}
 	for i := range l.Workloads {
-		p.captioned(l.Workloads[i].Name, "clients in a closed loop", &l.Workloads[i].Table)
+		p.captioned(l.Workloads[i].Name, "closed loop", &l.Workloads[i].Table)
+	}
+	if len(l.Pools.Rows) > 0 {
+		p.captioned("pools tried", "acknowledged per second, by connections of a node", &l.Pools)
 	}
 }
 

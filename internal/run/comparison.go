@@ -13,6 +13,7 @@ import (
 type Comparison struct {
 	Nodes   int       `json:"nodes"`
 	Rate    float64   `json:"rate_per_s"` // the writes a second that are asked about; 0: none
+	Asks    string    `json:"workload"`   // what arrives at rates: "counter"
 	Expect  string    `json:"expect"`     // the target, as it was asked for: "p99<100ms,errors<0.1%"
 	Decides bool      `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
 	Met     bool      `json:"met"`        // a rung that loses nothing meets the target at Rate or, without one, at some rate
@@ -40,6 +41,7 @@ type Rung struct {
 	Engine  string     `json:"engine"`           // what it ran on: "SQLite 3.54.1", "PostgreSQL 15.18"
 	Kind    string     `json:"-"`                // the engine's name alone: "SQLite"; it is not stored
 	Careful bool       `json:"careful"`          // the read and the write are one transaction or one statement, so nothing may be lost
+	Pools   []PoolStep `json:"pools"`            // of the searches for the pool that serves it best: workload by workload, by pool
 	Figures []Figures  `json:"figures"`          // of closed loops: one for each workload and number of clients, in order
 	Asked   *RateStep  `json:"asked"`            // at Comparison.Rate; null where that was not sent
 	Rates   []RateStep `json:"rates"`            // of the search for the highest rate that meets the target, by rate
@@ -58,10 +60,20 @@ func (r *Rung) String() string {
 	return r.Server + ": " + r.Title
 }
 
+// A PoolStep is what came of a short closed loop with a number of connections.
+type PoolStep struct {
+	Workload string  `json:"workload"`
+	Clients  int     `json:"clients"`
+	Pool     int     `json:"pool"` // connections of each node
+	Trial    string  `json:"trial"`
+	Rate     float64 `json:"throughput_per_s"` // ok ops
+}
+
 // Figures are what came of a closed loop of clients, in one workload.
 type Figures struct {
 	Workload string          `json:"workload"` // "counter"
 	Clients  int             `json:"clients"`
+	Pool     int             `json:"pool"`  // connections of each node
 	Trial    string          `json:"trial"` // of the arm: where the rest is
 	OK       int             `json:"ok"`
 	Refused  int             `json:"refused"` // certainly without effect
@@ -134,6 +146,7 @@ type Ladder struct {
 	Driver    string             `json:"driver"`     // of SQLite, for all rungs on a file but the mixed one
 	Mixed     []string           `json:"mixed"`      // the drivers of the mixed rung; fewer than two: there is none
 	Think     store.Milliseconds `json:"think_ms"`   // between the read and the write
+	Pools     []int              `json:"pools"`      // connections of a node, in rising order: what is searched for the best; one: it is set; none: 32 (stored before there was a search)
 	Servers   []Server           `json:"servers"`    // that the other rungs run on
 	Missing   []Missing          `json:"missing"`    // rungs whose servers are not there
 	Rungs     []string           `json:"rungs"`      // patterns of package path, part by part; none: all
