@@ -2,9 +2,11 @@ package ladder_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,21 +18,60 @@ import (
 func TestPostgres(t *testing.T) {
 	database := startPostgres(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	for _, rung := range []string{"postgres-update", "postgres-for-update", "postgres-serializable"} {
+	for _, rung := range []string{"postgres-update", "postgres-queue", "postgres-for-update", "postgres-serializable"} {
 		t.Run(rung, func(t *testing.T) { losesNothing(t, rung, database); checkHTTP(t, rung, database) })
 	}
 	for _, rung := range []string{"postgres-naive", "postgres-read-committed"} {
 		t.Run(rung, func(t *testing.T) { losesSome(t, rung, database); checkHTTP(t, rung, database) })
+	}
+	t.Run("a request fails alone", func(t *testing.T) { failsAlone(t, database) })
+}
+
+// failsAlone has requests that fail beside others in a batch of postgres-queue.
+func failsAlone(t *testing.T, database string) {
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`INSERT INTO counters VALUES ('bad', 7);
+		CREATE FUNCTION bad() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'bad'; END $$;
+		CREATE TRIGGER bad BEFORE UPDATE ON counters FOR EACH ROW WHEN (new.key = 'bad') EXECUTE FUNCTION bad()`); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openers["postgres-queue"](database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var wait sync.WaitGroup
+	for range 20 {
+		wait.Go(func() {
+			if _, err := s.Increment(t.Context(), "good"); err != nil {
+				t.Errorf("good: %v", err)
+			}
+		})
+		wait.Go(func() {
+			if v, err := s.Increment(t.Context(), "bad"); err == nil {
+				t.Errorf("bad: %d, want an error", v)
+			}
+		})
+	}
+	wait.Wait()
+	var good, bad int
+	if err := errors.Join(
+		db.QueryRow(`SELECT value FROM counters WHERE key = 'good'`).Scan(&good),
+		db.QueryRow(`SELECT value FROM counters WHERE key = 'bad'`).Scan(&bad)); err != nil || good != 20 || bad != 7 {
+		t.Errorf("good is %d and bad %d, %v; want 20 and still 7", good, bad, err)
 	}
 }
 
 func TestRqlite(t *testing.T) {
 	database := startRqlite(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	t.Run("rqlite-update", func(t *testing.T) {
-		losesNothing(t, "rqlite-update", database)
-		checkHTTP(t, "rqlite-update", database)
-	})
+	for _, rung := range []string{"rqlite-update", "rqlite-queue"} {
+		t.Run(rung, func(t *testing.T) { losesNothing(t, rung, database); checkHTTP(t, rung, database) })
+	}
 	t.Run("rqlite-naive", func(t *testing.T) {
 		losesSome(t, "rqlite-naive", database)
 		checkHTTP(t, "rqlite-naive", database)

@@ -29,12 +29,14 @@ import (
 	"example.com/contend/exhibits/ladder/immediate"
 	postgresforupdate "example.com/contend/exhibits/ladder/postgres-for-update"
 	postgresnaive "example.com/contend/exhibits/ladder/postgres-naive"
+	postgresqueue "example.com/contend/exhibits/ladder/postgres-queue"
 	postgresreadcommitted "example.com/contend/exhibits/ladder/postgres-read-committed"
 	postgresserializable "example.com/contend/exhibits/ladder/postgres-serializable"
 	postgresupdate "example.com/contend/exhibits/ladder/postgres-update"
 	"example.com/contend/exhibits/ladder/queue"
 	"example.com/contend/exhibits/ladder/red"
 	rqlitenaive "example.com/contend/exhibits/ladder/rqlite-naive"
+	rqlitequeue "example.com/contend/exhibits/ladder/rqlite-queue"
 	rqliteupdate "example.com/contend/exhibits/ladder/rqlite-update"
 	"example.com/contend/exhibits/ladder/wal"
 	"example.com/contend/internal/testproc"
@@ -61,10 +63,12 @@ var openers = map[string]func(database string) (service, error){
 	"postgres-naive":          opener(postgresnaive.Open),
 	"postgres-read-committed": opener(postgresreadcommitted.Open),
 	"postgres-update":         opener(postgresupdate.Open),
+	"postgres-queue":          opener(postgresqueue.Open),
 	"postgres-for-update":     opener(postgresforupdate.Open),
 	"postgres-serializable":   opener(postgresserializable.Open),
 	"rqlite-naive":            opener(rqlitenaive.Open),
 	"rqlite-update":           opener(rqliteupdate.Open),
+	"rqlite-queue":            opener(rqlitequeue.Open),
 }
 
 func TestMain(m *testing.M) {

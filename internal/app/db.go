@@ -130,8 +130,10 @@ func (db *DB) Engine() string { return db.database.Engine() }
 // refused, the first stands, and the error is Unsure.
 //
 // Under store.Queue fn runs on the writer's goroutine, and whatever the style,
-// its calls are one transaction, with others' requests before and after them. It
-// may be run twice, because of one of those, and must not wait for another Update
+// its calls are one transaction, with others' requests before and after them. Where
+// the engine takes several statements in one round trip, those of others come in
+// between under store.Atomic, and on rqlite each stays a transaction of its own. It
+// may be run twice, because of another request, and must not wait for another Update
 // of the same DB. The context bounds the wait for the writer.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	if db.queue != nil {

@@ -50,7 +50,7 @@ type incrementCall struct {
 
 func (c *incrementCall) Do(t *Tx) (err error) {
 	if t.Atomic() {
-		c.value, err = t.AddCounter(c.Key, 1)
+		c.value, err = t.Last().AddCounter(c.Key, 1)
 		return err
 	}
 	value, err := t.Counter(c.Key)

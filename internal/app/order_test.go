@@ -16,22 +16,28 @@ import (
 	"example.com/contend/internal/store/sqlite"
 )
 
-// ask has db do the operation at path, and returns the order's id.
-func ask(db *app.DB, path, request string) (id int64, err error) {
+// call returns the request for the operation at path.
+func call(path, request string) app.Call {
 	for _, op := range app.Operations {
 		if op.Path != path {
 			continue
 		}
 		call := op.New()
 		if err := json.Unmarshal([]byte(request), call); err != nil {
-			return 0, err
+			panic(err)
 		}
-		if err := db.Update(context.Background(), call.Do); err != nil {
-			return 0, err
-		}
-		return call.Answer("app-1", 0).(nodeapi.OrderResponse).ID, nil
+		return call
 	}
-	return 0, fmt.Errorf("no operation is at %s", path)
+	panic("no operation is at " + path)
+}
+
+// ask has db do the operation at path, and returns the order's id.
+func ask(db *app.DB, path, request string) (id int64, err error) {
+	call := call(path, request)
+	if err := db.Update(context.Background(), call.Do); err != nil {
+		return 0, err
+	}
+	return call.Answer("app-1", 0).(nodeapi.OrderResponse).ID, nil
 }
 
 // orderly calls test with a database of each engine and style, stocked with ten cups.

@@ -3,7 +3,10 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +14,7 @@ import (
 
 	"example.com/contend/internal/app"
 	pgserver "example.com/contend/internal/cluster/server"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
 )
@@ -122,10 +126,12 @@ func TestPostgresQueuesCount(t *testing.T) {
 // there, what failed is not. And where the queue answers before its COMMIT, the
 // same test sees that.
 func TestPostgresQueueKilled(t *testing.T) {
-	for role, wantLost := range map[string]bool{"queue": false, "queue-early": true} {
-		t.Run(role, func(t *testing.T) {
-			killAgainAndAgain(t, role, schema(t), queuedPostgres(store.ForUpdate), 8, wantLost)
-		})
+	for _, style := range []store.Transaction{store.ForUpdate, store.Atomic} {
+		for role, wantLost := range map[string]bool{"queue": false, "queue-early": true} {
+			t.Run(string(style)+"/"+role, func(t *testing.T) {
+				killAgainAndAgain(t, role, schema(t), queuedPostgres(style), 8, wantLost)
+			})
+		}
 	}
 }
 
@@ -140,8 +146,12 @@ func TestPostgresQueueWhenTheServerIsKilled(t *testing.T) {
 	if err == nil {
 		t.Cleanup(func() { must(t, s.Close()) })
 	}
-	url := schemaOf(t, s, err)
-	db := openPostgres(t, url, queuedPostgres(store.ForUpdate))
+	for _, style := range []store.Transaction{store.ForUpdate, store.Atomic} {
+		t.Run(string(style), func(t *testing.T) { whenKilled(t, s, openPostgres(t, schemaOf(t, s, err), queuedPostgres(style))) })
+	}
+}
+
+func whenKilled(t *testing.T, s *pgserver.Postgres, db *app.DB) {
 	var done, unsure, refused atomic.Int64
 	stop := make(chan struct{})
 	var group sync.WaitGroup
@@ -153,7 +163,7 @@ func TestPostgresQueueWhenTheServerIsKilled(t *testing.T) {
 					return
 				default:
 				}
-				err := db.Update(context.Background(), add("k"))
+				err := db.Update(context.Background(), call(nodeapi.PathIncrement, `{"key":"k"}`).Do)
 				var e *store.Error
 				switch {
 				case err == nil:
@@ -206,5 +216,127 @@ func TestPostgresQueueLeavesRoomForOthers(t *testing.T) {
 	must(t, err)
 	if got["pool"] != "70" { // (300 - 10) / 4, less one for the probe and one for the writer
 		t.Errorf("the pool has %s connections, want 70", got["pool"])
+	}
+}
+
+// What waits goes to PostgreSQL in one round trip where each request says that its
+// statement is its last, else in one for each statement that a request has, and one
+// for the COMMIT.
+func TestPostgresQueueSharesRoundTrips(t *testing.T) {
+	for name, tt := range map[string]struct {
+		path, request string
+		sent          int64
+		commits       int64
+	}{
+		"one statement":     {nodeapi.PathIncrement, `{"key":"k"}`, 1, 0},
+		"two statements":    {nodeapi.PathTransfer, `{"from":"a","to":"b","amount":1}`, 2, 0},
+		"one that asks why": {nodeapi.PathPurchase, `{"item":"nothing","quantity":1}`, 2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var trips trips
+			url := schema(t)
+			source := func(d store.Discipline, p *store.Program, patience time.Duration) (store.Database, error) {
+				database, err := postgres.At(url)(d, p, patience)
+				return counted{database, &trips}, err
+			}
+			db, err := app.Open(t.Context(), source, queuedPostgres(store.Atomic), app.Options{})
+			must(t, err)
+			defer func() { must(t, db.Close()) }()
+			must(t, db.Reset(t.Context(), func(tx *app.Tx) error { return errors.Join(tx.SetBalance("a", 100), tx.SetBalance("b", 100)) }))
+			g := gather(t, db)
+			for range 8 {
+				g.join(t.Context(), func(tx *app.Tx) error { return call(tt.path, tt.request).Do(tx) })
+			}
+			trips.sent.Store(0)
+			trips.controls.Store(0)
+			for _, err := range g.run() {
+				if err != nil && !errors.Is(err, store.ErrNoSuch) {
+					t.Error(err)
+				}
+			}
+			if sent, controls := trips.sent.Load(), trips.controls.Load(); sent != tt.sent || controls != tt.commits {
+				t.Errorf("8 requests took %d round trips and %d for a COMMIT or the like, want %d and %d", sent, controls, tt.sent, tt.commits)
+			}
+		})
+	}
+}
+
+// Trips counts round trips of statements, and those of BEGIN, COMMIT and the like.
+type trips struct{ sent, controls atomic.Int64 }
+
+type counted struct {
+	store.Database
+	trips *trips
+}
+
+func (c counted) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
+	conn, err := c.Database.Dial(ctx, use)
+	if err != nil {
+		return nil, err
+	}
+	return countedConn{conn.(store.Sender), c.trips}, nil
+}
+
+type countedConn struct {
+	store.Sender
+	trips *trips
+}
+
+func (c countedConn) Send(steps []*store.Step, whole bool) error {
+	c.trips.sent.Add(1)
+	return c.Sender.Send(steps, whole)
+}
+
+func (c countedConn) Do(which store.Control) error {
+	c.trips.controls.Add(1)
+	return c.Sender.Do(which)
+}
+
+func (c countedConn) Begin(style store.Transaction) error {
+	c.trips.controls.Add(1)
+	return c.Sender.Begin(style)
+}
+
+// Batches of several nodes that change the same rows, and transfers in opposite
+// directions, wait for each other in one order: none is ended by the server for a
+// deadlock.
+func TestPostgresQueuesDoNotDeadlock(t *testing.T) {
+	url := schema(t)
+	const accounts, transfers = 5, 40
+	var group sync.WaitGroup
+	var dbs []*app.DB
+	for range 3 {
+		db := openPostgres(t, url, queuedPostgres(store.Atomic))
+		dbs = append(dbs, db)
+	}
+	must(t, dbs[0].Reset(t.Context(), func(tx *app.Tx) (err error) {
+		for i := range accounts {
+			err = errors.Join(err, tx.SetBalance(strconv.Itoa(i), 1000))
+		}
+		return err
+	}))
+	for client, db := range slices.Repeat(dbs, 8) {
+		group.Go(func() {
+			for i := range transfers {
+				from := (client + i) % accounts
+				to := (from + 1 + i%(accounts-1)) % accounts
+				request := fmt.Sprintf(`{"from":"%d","to":"%d","amount":1}`, from, to)
+				if err := db.Update(t.Context(), call(nodeapi.PathTransfer, request).Do); err != nil {
+					t.Error(err)
+				}
+				if err := db.Update(t.Context(), call(nodeapi.PathIncrement, fmt.Sprintf(`{"key":"%d"}`, from)).Do); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	var sum, counted int64
+	must(t, dbs[0].View(t.Context(), func(tx *app.Tx) (err error) { sum, _, err = tx.Total(); return err }))
+	for i := range accounts {
+		counted += count(t, dbs[0], strconv.Itoa(i))
+	}
+	if sum != accounts*1000 || counted != 3*8*transfers {
+		t.Errorf("the balances add up to %d and the counters to %d, want %d and %d", sum, counted, accounts*1000, 3*8*transfers)
 	}
 }

@@ -33,8 +33,9 @@ type queue struct {
 	db    *DB
 	style store.Transaction // of a batch
 	early time.Duration     // see Options
-	t     *Tx               // belongs to whoever has the turn, and so does batch
+	t     *Tx               // belongs to whoever has the turn, and so do batch and lanes
 	batch []*request
+	lanes []*lane // of the batches that share round trips
 
 	mu      sync.Mutex
 	waiting []*request // in order of arrival; empty where nobody has the turn
@@ -242,7 +243,8 @@ func (q *queue) transact(t *Tx, batch []*request) (fit bool) {
 }
 
 // run makes the transaction of batch. Its error is that of every request which
-// has not got one of its own.
+// has not got one of its own. Where the engine takes several statements in one
+// round trip, [queue.share] does it.
 //
 // It first does without savepoints, which cost a quarter of what an increment
 // costs SQLite. That is as good as long as no request has to take back a write:
@@ -252,23 +254,31 @@ func (q *queue) transact(t *Tx, batch []*request) (fit bool) {
 // the database this is the only way with PostgreSQL, which then takes no further
 // statement of the transaction.
 func (q *queue) run(t *Tx, batch []*request) error {
+	if s, sends := t.c.(store.Sender); sends && q.style == store.Atomic {
+		return q.share(s, t, batch)
+	}
 	if err := q.begin(t); err != nil {
 		return err
 	}
 	for _, r := range batch {
-		if r.attempt(t) {
-			continue
+		if !r.attempt(t) {
+			return q.again(t, batch, r.err)
 		}
-		err := q.abandon(t, batch, r.err)
-		switch {
-		case len(batch) == 1:
-			return err
-		case !t.c.Idle(): // the connection broke
-			return lost(t, "rollback", err)
-		}
-		return q.runApart(t, batch)
 	}
 	return q.commit(t, batch)
+}
+
+// again rolls batch back because of cause, an error of one of its requests, and
+// makes it once more with a savepoint for every request.
+func (q *queue) again(t *Tx, batch []*request, cause error) error {
+	err := q.abandon(t, batch, cause)
+	switch {
+	case len(batch) == 1:
+		return err
+	case !t.c.Idle(): // the connection broke
+		return lost(t, "rollback", err)
+	}
+	return q.runApart(t, batch)
 }
 
 // runApart is run with a savepoint for every request.
@@ -317,7 +327,7 @@ func (q *queue) abandon(t *Tx, batch []*request, cause error) error {
 // and reports whether the transaction is sound: it may be committed, and holds
 // nothing of a request that failed.
 func (r *request) attempt(t *Tx) (sound bool) {
-	t.err, t.changed = nil, false
+	t.err, t.changed, t.last, t.ended = nil, false, false, false
 	r.err = r.call(t)
 	if t.err != nil {
 		r.err = t.err

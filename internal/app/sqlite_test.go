@@ -352,6 +352,20 @@ func TestOverlookedErrorCannotCommit(t *testing.T) {
 	}
 }
 
+func TestNothingComesAfterTheLast(t *testing.T) {
+	db := open(t, file(t), discipline(nil), app.Options{})
+	err := db.Update(t.Context(), func(tx *app.Tx) error {
+		if err := tx.Last().SetCounter("k", 1); err != nil {
+			return err
+		}
+		_, err := tx.Counter("k")
+		return err
+	})
+	if err == nil || count(t, db, "k") != 0 {
+		t.Errorf("a statement after the last: %v, and the counter is %d", err, count(t, db, "k"))
+	}
+}
+
 func TestViewCannotWrite(t *testing.T) {
 	db := open(t, file(t), discipline(nil), app.Options{})
 	if err := db.View(t.Context(), set(1)); !errors.Is(err, app.ErrReadOnly) {

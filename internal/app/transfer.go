@@ -19,7 +19,7 @@ ON CONFLICT (name) DO UPDATE SET balance = excluded.balance`}
 	// that two that move money in opposite directions cannot deadlock.
 	//
 	// Both return the new balance of one account.
-	moveBalance = &store.Statement{Op: "move balance", Text: `UPDATE {accounts} SET balance = balance + CASE name WHEN ?1 THEN -?3 ELSE ?3 END
+	moveBalance = &store.Statement{Op: "move balance", Rows: getBalance, Keys: 2, Text: `UPDATE {accounts} SET balance = balance + CASE name WHEN ?1 THEN -?3 ELSE ?3 END
 WHERE name IN (?1, ?2) AND ?1 <> ?2
 AND (SELECT balance FROM {accounts} WHERE name = ?1) >= ?3
 AND EXISTS (SELECT 1 FROM {accounts} WHERE name = ?2)
@@ -97,7 +97,7 @@ func (c *transferCall) Do(t *Tx) error {
 		if err := t.Move(c.From, c.To, c.Amount); err != nil {
 			return err
 		}
-		return t.RecordPayment(c.From, c.To, c.Amount)
+		return t.Last().RecordPayment(c.From, c.To, c.Amount)
 	}
 	// Both are read in the order of their names: where reading takes a row's lock, as
 	// SELECT … FOR UPDATE does, two transfers in opposite directions would otherwise

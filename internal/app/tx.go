@@ -9,7 +9,10 @@ import (
 	"example.com/contend/internal/store"
 )
 
-var errReadOnly = errors.New("write inside View")
+var (
+	errReadOnly = errors.New("write inside View")
+	errAfterEnd = errors.New("statement after the last")
+)
 
 // A Tx is what the application does to its data inside one attempt. Without a
 // transaction each call is a transaction of its own; otherwise all of them are
@@ -27,7 +30,9 @@ type Tx struct {
 	readOnly bool
 	locked   bool // a lock is held until the end of the transaction
 	wrote    bool // alone, and something has been committed
-	changed  bool // a statement that writes has succeeded
+	changed  bool // a statement has changed something
+	last     bool // no statement comes after the next, see Last
+	ended    bool // it has come
 	err      error
 	lockedAt time.Time // when the first lock was had; alone, when the latest write was done; zero before
 
@@ -49,6 +54,7 @@ func (db *DB) newTx(c store.Conn) *Tx {
 // reset forgets the attempt before.
 func (t *Tx) reset(readOnly bool) {
 	t.alone, t.locking, t.readOnly, t.locked, t.wrote, t.changed = false, false, readOnly, false, false, false
+	t.last, t.ended = false, false
 	t.err, t.lockedAt = nil, time.Time{}
 }
 
@@ -58,6 +64,13 @@ func (t *Tx) Atomic() bool { return t.db.d.Transaction == store.Atomic }
 
 // Think waits the discipline's think time. It belongs between a read and its write.
 func (t *Tx) Think() { time.Sleep(t.db.d.Think.Duration()) }
+
+// Last says that the next statement is the attempt's last and that the attempt fails
+// only where that statement does. So it may be committed in the same round trip.
+func (t *Tx) Last() *Tx {
+	t.last = true
+	return t
+}
 
 // Exec runs a statement that returns no rows.
 func (t *Tx) Exec(s *store.Statement, args ...any) error {
@@ -108,6 +121,9 @@ func (t *Tx) run(s *store.Statement, row func([]any) error, args []any) error {
 	if t.err == nil && t.readOnly && s.Writes {
 		t.err = errReadOnly
 	}
+	if t.err == nil && t.ended {
+		t.err = errAfterEnd
+	}
 	if t.err != nil {
 		return t.err
 	}
@@ -119,15 +135,16 @@ func (t *Tx) run(s *store.Statement, row func([]any) error, args []any) error {
 	start := time.Now()
 	err := t.c.Run(index, t.args, row)
 	took := time.Since(start)
+	t.ended = t.last
 	if locks {
 		t.took(start, took, err == nil && (s.Writes || t.found))
 	}
 	switch {
 	case err != nil:
 		return t.fail(s.Op, err, took, s.Writes)
-	case s.Writes:
+	case s.Writes && (t.found || !s.Returns): // without a row to return, it has changed none
 		t.changed = true
-		t.wrote = t.wrote || t.alone && (t.found || !s.Returns)
+		t.wrote = t.wrote || t.alone
 	}
 	return nil
 }

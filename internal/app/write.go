@@ -24,7 +24,7 @@ type writeCall struct {
 }
 
 func (c *writeCall) Do(t *Tx) (err error) {
-	c.id, err = t.Insert(c.Data)
+	c.id, err = t.Last().Insert(c.Data)
 	return err
 }
 

@@ -51,7 +51,7 @@ code is 1 if no rung that loses nothing meets it.
 
 The rungs: red, busy-timeout, wal, immediate, fair, queue, single-writer and
 mixed-drivers; postgres/ and given/ (--postgres) with naive, read-committed, update,
-for-update and serializable; rqlite/ with naive and update (docs/compare.md).`
+queue, for-update and serializable; rqlite/ with naive, update and queue (docs/compare.md).`
 
 func newCompareCommand(s streams) *cobra.Command {
 	var o compareOptions

@@ -51,7 +51,7 @@ func TestDisciplineFlags(t *testing.T) {
 		"no such writer":               {[]string{"--writer", "twice"}, red, "writer"},
 		"another engine":               {[]string{"--driver", "pgx", "--transaction", "serializable"}, serializable, ""},
 		"a queue on another engine":    {[]string{"--driver", "pgx", "--writer", "queue"}, queued, ""},
-		"a queue without transactions": {[]string{"--driver", "rqlite", "--writer", "queue"}, red, "rqlite has no transaction over several requests"},
+		"a queue without transactions": {[]string{"--driver", "rqlite", "--transaction", "separate", "--writer", "queue"}, red, "the queue's are atomic"},
 		"an engine without a journal":  {[]string{"--driver", "pgx", "--journal", "wal"}, red, "journal"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -143,12 +143,13 @@ func onPostgres(s run.Server, o run.Ladder) []rung {
 		Driver: store.Pgx, Synchronous: store.Full, BusyTimeout: patience, Transaction: store.Separate,
 		Think: o.Think, Writer: store.Direct, Pool: store.DefaultPool,
 	}
-	naive, update, forUpdate, serializable, committed := d, d, d, d, d
+	naive, update, queue, forUpdate, serializable, committed := d, d, d, d, d, d
 	committed.Transaction = store.ReadCommitted
 	update.Transaction = store.Atomic
+	queue.Transaction, queue.Writer = store.Atomic, store.Queue
 	forUpdate.Transaction = store.ForUpdate
 	serializable.Transaction = store.Serializable
-	for _, careful := range []*store.Discipline{&update, &forUpdate, &serializable} {
+	for _, careful := range []*store.Discipline{&update, &queue, &forUpdate, &serializable} {
 		if s.Name == Given || careful == &serializable {
 			careful.Retries = refusalRetries
 			careful.Backoff = store.Backoff{Base: time.Millisecond, Max: 50 * time.Millisecond, Jitter: true}
@@ -162,6 +163,8 @@ func onPostgres(s run.Server, o run.Ladder) []rung {
 		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: naive, naive: true},
 		{name: "read-committed", title: "naive, in a transaction", means: "The same between BEGIN and COMMIT, at PostgreSQL's default isolation level, READ COMMITTED.", discipline: committed, naive: true},
 		{name: "update", title: "one UPDATE", means: "The row is updated in place by one statement.", discipline: update, careful: true, strikes: lastInQuick(strikes)},
+		{name: "queue", title: "one UPDATE, queue", means: "One connection of each node writes; the UPDATEs that wait are sent in one round trip, are one transaction, and are acknowledged after its COMMIT.",
+			discipline: queue, careful: true, strikes: strikes},
 		{name: "for-update", title: "SELECT … FOR UPDATE", means: "The row's lock is taken before the read.", discipline: forUpdate, careful: true, strikes: strikes},
 		{name: "serializable", title: "SERIALIZABLE + retry", means: "The engine refuses what fits no serial order, and the application tries it again.", discipline: serializable, careful: true},
 	}
@@ -172,13 +175,17 @@ func onRqlite(s run.Server, o run.Ladder) []rung {
 	update := d
 	update.Transaction = store.Atomic
 	update.Retries, update.Backoff = electionRetries, store.Backoff{Base: 100 * time.Millisecond, Max: time.Second, Jitter: true}
-	strikes := []strike{{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: run.ServerName, mishaps: []string{run.MishapWriter}, inQuick: true, slow: true}}
+	queue := update
+	queue.Writer = store.Queue
+	strikes := []strike{{whom: "app-2", mishaps: []string{run.MishapNode}}, {whom: run.ServerName, mishaps: []string{run.MishapWriter}, slow: true}}
 	if s.Given {
 		strikes = strikes[:1] // it is not ours to kill
 	}
 	return []rung{
 		{name: "naive", title: "naive", means: "Each node reads, then writes.", discipline: d, naive: true},
-		{name: "update", title: "one UPDATE", means: "One statement reads and writes, and Raft replicates it.", discipline: update, careful: true, strikes: strikes},
+		{name: "update", title: "one UPDATE", means: "One statement reads and writes, and Raft replicates it.", discipline: update, careful: true, strikes: lastInQuick(strikes)},
+		{name: "queue", title: "one UPDATE, queue", means: "Each node has one request under way; the UPDATEs that wait go in it, and are one entry of the Raft log.",
+			discipline: queue, careful: true, strikes: strikes},
 	}
 }
 

@@ -83,7 +83,8 @@ const (
 // upgraded by each batch's first write, which is refused as soon as another node
 // has committed in between. PostgreSQL's READ COMMITTED stays: within a node it
 // loses nothing under a queue, and other nodes still come in between. rqlite has
-// no transaction that spans requests.
+// no transaction that spans requests; what waits is sent in one, and each statement
+// stands alone.
 type engineOf struct {
 	engine        Engine
 	transactions  []Transaction
@@ -103,7 +104,7 @@ var engines = map[string]engineOf{
 		queued:        []Transaction{ReadCommitted, ForUpdate, Serializable, Atomic},
 		synchronouses: []Synchronous{Full, Off},
 	},
-	RqliteHTTP: {engine: Rqlite, transactions: []Transaction{Separate, Atomic}},
+	RqliteHTTP: {engine: Rqlite, transactions: []Transaction{Separate, Atomic}, queued: []Transaction{Atomic}},
 }
 
 // A BusyPolicy is how a connection waits for a lock, until busy_timeout is over.
@@ -226,8 +227,6 @@ func (d Discipline) Validate() error {
 	switch {
 	case first != "":
 		return errors.New(first)
-	case d.Writer == Queue && len(known.queued) == 0:
-		return fmt.Errorf("writer %q: %s has no transaction over several requests, so it is direct", d.Writer, known.engine)
 	case d.Writer == Queue && !slices.Contains(known.queued, d.Transaction):
 		return fmt.Errorf("transaction %q: the queue's are %s", d.Transaction, list(known.queued))
 	}

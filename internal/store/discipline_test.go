@@ -46,12 +46,12 @@ func TestValidateNamesTheCulprit(t *testing.T) {
 	}
 }
 
-// A queue is one transaction over several requests.
+// A queue is one transaction over several requests, or on rqlite one request of statements that stand alone.
 func TestStylesOfAQueue(t *testing.T) {
 	for driver, styles := range map[string]map[Transaction]bool{
 		Modernc:    {Separate: false, Deferred: false, Immediate: true, Exclusive: true, Atomic: true},
 		Pgx:        {Separate: false, ReadCommitted: true, ForUpdate: true, Serializable: true, Atomic: true},
-		RqliteHTTP: {Separate: false, Atomic: false},
+		RqliteHTTP: {Separate: false, Atomic: true},
 	} {
 		for style, valid := range styles {
 			d := Green().With(driver)

@@ -34,6 +34,9 @@ type Statement struct {
 	Lock     bool   // a read whose row a later write of the same attempt depends on: FOR UPDATE, under that style
 	Cold     bool   // for the lab: prepared only when it is first used
 
+	Rows *Statement // reads, and locks, each of the rows that this one changes; nil where it changes one row
+	Keys int        // how many of its first parameters name these rows
+
 	// NewProgram sets the rest.
 
 	Index   int  // its number in the Program
@@ -173,6 +176,26 @@ type Conn interface {
 	// Close closes the connection whatever state it is in. What is open is rolled
 	// back.
 	Close() error
+}
+
+// A Sender is a Conn that sends several statements in one round trip.
+type Sender interface {
+	Conn
+	// Send runs steps in their order. Where each statement stands alone, it is
+	// committed by itself and its error is in its step. Otherwise all are in one
+	// transaction: the open one, or else one that Send begins; with whole, Send also
+	// commits it. An error that Send returns is that of all steps.
+	Send(steps []*Step, whole bool) error
+	// Alone reports whether each statement stands alone.
+	Alone() bool
+}
+
+// A Step is a statement for [Sender.Send]. Its fields are those of [Conn.Run].
+type Step struct {
+	Statement int
+	Args      []any
+	Row       func([]any) error
+	Err       error
 }
 
 // A Checkpointer is a Conn of an engine that has a write-ahead log to look after.

@@ -71,6 +71,8 @@ func open(t *testing.T, url string, change func(*store.Discipline)) *app.DB {
 
 func separate(d *store.Discipline) { d.Transaction = store.Separate }
 
+func queued(d *store.Discipline) { d.Writer = store.Queue }
+
 // add is the careful application's increment, readThenSet the naive one's.
 func add(tx *app.Tx) error {
 	_, err := tx.AddCounter("k", 1)

@@ -136,6 +136,7 @@ func TestNaiveLosesAndAtomicDoesNot(t *testing.T) {
 		}{
 			"naive":  {separate, readThenSet, true},
 			"atomic": {nil, add, false},
+			"queue":  {queued, add, false},
 		} {
 			t.Run(name+level, func(t *testing.T) {
 				url := fresh(t, s)
@@ -166,8 +167,13 @@ func TestNaiveLosesAndAtomicDoesNot(t *testing.T) {
 // there, what was refused is not, and what is unknown is called so.
 func TestLeaderIsKilledUnderLoad(t *testing.T) {
 	s := startRqlite(t)
+	t.Run("direct", func(t *testing.T) { leaderIsKilled(t, s, nil) })
+	t.Run("queue", func(t *testing.T) { leaderIsKilled(t, s, queued) })
+}
+
+func leaderIsKilled(t *testing.T, s *Rqlite, change func(*store.Discipline)) {
 	url := fresh(t, s)
-	db := open(t, url, nil)
+	db := open(t, url, change)
 	var c tally
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -217,6 +217,49 @@ func (c *conn) Run(statement int, args []any, row func([]any) error) error {
 	return c.read(c.pg.ExecParams(ctx, c.schema.texts[statement], parameters(args), nil, nil, nil), row)
 }
 
+// Alone returns false: statements that are sent together are one transaction.
+func (c *conn) Alone() bool { return false }
+
+// Send runs steps in one round trip. Outside BEGIN and COMMIT, what is sent together
+// is one transaction
+// (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
+func (c *conn) Send(steps []*store.Step, whole bool) error {
+	var batch pgconn.Batch
+	closed := c.pg.IsClosed()
+	open := !closed && c.pg.TxStatus() != 'I'
+	begin := !open && !whole
+	if begin {
+		batch.ExecParams(begins[store.Atomic], nil, nil, nil, nil)
+	}
+	for _, s := range steps {
+		if prepared := c.stmts[s.Statement]; prepared != nil {
+			batch.ExecStatement(prepared, parameters(s.Args), nil, nil)
+		} else {
+			batch.ExecParams(c.schema.texts[s.Statement], parameters(s.Args), nil, nil, nil)
+		}
+	}
+	if open && whole {
+		batch.ExecParams(controls[store.Commit], nil, nil, nil, nil)
+	}
+	results := c.pg.ExecBatch(always, &batch)
+	if begin {
+		results.NextResult()
+	}
+	for _, s := range steps {
+		if !results.NextResult() {
+			break
+		}
+		s.Err = c.read(results.ResultReader(), s.Row)
+	}
+	err := results.Close()
+	if pgconn.SafeToRetry(err) && !closed {
+		// pgconn says of a connection that breaks between two results that it was closed
+		// before anything was sent.
+		err = fmt.Errorf("read results: %v", err)
+	}
+	return err
+}
+
 // query runs a text of ours and calls row for every row it returns.
 func (c *conn) query(ctx context.Context, text string, row func([]any) error) error {
 	return c.read(c.pg.ExecParams(ctx, text, nil, nil, nil, nil), row)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,16 +62,21 @@ func nobody(t *testing.T) string {
 // on is a DB without the questions that opening one asks.
 func on(t *testing.T, a Address) *app.DB {
 	t.Helper()
+	d := store.Green().With(store.RqliteHTTP)
+	d.Pool = 2
+	return under(t, a, d, 200*time.Millisecond)
+}
+
+func under(t *testing.T, a Address, d store.Discipline, patience time.Duration) *app.DB {
+	t.Helper()
 	a.Prefix = "p"
 	if a.Level == "" {
 		a.Level = Weak
 	}
-	d := store.Green().With(store.RqliteHTTP)
-	d.Pool = 2
 	source := func(d store.Discipline, p *store.Program, patience time.Duration) (store.Database, error) {
 		return unasked{newCluster(a, d, p, patience)}, nil
 	}
-	db, err := app.Open(t.Context(), source, d, app.Options{Patience: 200 * time.Millisecond})
+	db, err := app.Open(t.Context(), source, d, app.Options{Patience: patience})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	return db
@@ -93,6 +99,64 @@ func add(tx *app.Tx) error {
 func read(tx *app.Tx) error {
 	_, err := tx.Counter("k")
 	return err
+}
+
+// A queue's batch is one request, and a statement in it fails alone.
+func TestBatchIsOneRequest(t *testing.T) {
+	var asked atomic.Int64
+	var first = make(chan struct{})
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			<-first // the others gather behind it
+			_, _ = w.Write([]byte(one))
+			return
+		}
+		var queries [][]any
+		if err := json.NewDecoder(r.Body).Decode(&queries); err != nil || r.URL.Query().Has("transaction") {
+			t.Errorf("%s: %v", r.URL, err)
+		}
+		answers := []map[string]any{}
+		for _, q := range queries {
+			answer := map[string]any{"columns": []string{"value"}, "values": [][]any{{7}}}
+			if q[1] == "bad" {
+				answer = map[string]any{"error": "bad"}
+			}
+			answers = append(answers, answer)
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"results": answers})
+	})
+	d := store.Green().With(store.RqliteHTTP)
+	d.Pool, d.Writer = 2, store.Queue
+	db := under(t, Address{Hosts: []string{host}}, d, 10*time.Second)
+	errs := make([]error, 6)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() {
+			errs[i] = db.Update(t.Context(), func(tx *app.Tx) error {
+				key := "good"
+				if i == 3 {
+					key = "bad"
+				}
+				_, err := tx.AddCounter(key, 1)
+				return err
+			})
+		})
+		for i == 0 && asked.Load() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // until all of them wait
+	close(first)
+	group.Wait()
+	for i, err := range errs {
+		if i != 3 {
+			must(t, err)
+		}
+	}
+	expect(t, errs[3], CodeError, "unsure")
+	if n := asked.Load(); n != 2 {
+		t.Errorf("6 writes, of which 5 waited together, were %d requests, want 2", n)
+	}
 }
 
 const one = `{"results":[{"columns":["value"],"types":["integer"],"values":[[1]]}]}`

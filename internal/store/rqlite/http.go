@@ -49,6 +49,7 @@ func (cl *cluster) send(ctx context.Context, path string, params url.Values, que
 	if !cl.address.Forward {
 		params.Set("redirect", "")
 	}
+	apart := len(queries) > 1 && !params.Has("transaction")
 	last := &failure{}
 	var tried, ask []string
 	cl.locked(func() { ask = append([]string{cl.first}, cl.address.Hosts...) })
@@ -59,7 +60,7 @@ func (cl *cluster) send(ctx context.Context, path string, params url.Values, que
 			continue
 		}
 		tried = append(tried, node)
-		results, leader, f := cl.ask(ctx, "http://"+node+path+"?"+params.Encode(), body, len(queries))
+		results, leader, f := cl.ask(ctx, "http://"+node+path+"?"+params.Encode(), body, len(queries), apart)
 		switch {
 		case leader != "":
 			ask = append([]string{leader}, ask...)
@@ -91,7 +92,7 @@ func (cl *cluster) locked(fn func()) {
 
 // ask sends the request to one node. It returns the results of all statements,
 // or the address of the leader, or what went wrong.
-func (cl *cluster) ask(ctx context.Context, target string, body []byte, statements int) (results []result, leader string, f *failure) {
+func (cl *cluster) ask(ctx context.Context, target string, body []byte, statements int, apart bool) (results []result, leader string, f *failure) {
 	ctx, cancel := context.WithTimeout(ctx, cl.patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
@@ -111,7 +112,7 @@ func (cl *cluster) ask(ctx context.Context, target string, body []byte, statemen
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		results, f = cl.results(text, statements)
+		results, f = cl.results(text, statements, apart)
 		return results, "", f
 	case http.StatusMovedPermanently:
 		// A node that redirects has begun nothing.
@@ -127,11 +128,12 @@ func (cl *cluster) ask(ctx context.Context, target string, body []byte, statemen
 	return nil, "", refusedStatus(resp.StatusCode, text)
 }
 
-// results reads an answer. An error of one statement is one of the request.
+// results reads an answer. An error of one statement is one of the request, unless
+// its statements stand apart.
 //
 // A write that a statement refused is not certain either: it is in the Raft log,
 // and what one node could not do for want of disk space another may have done.
-func (cl *cluster) results(text []byte, statements int) ([]result, *failure) {
+func (cl *cluster) results(text []byte, statements int, apart bool) ([]result, *failure) {
 	var answer struct {
 		Results []result `json:"results"`
 		Error   string   `json:"error"`
@@ -143,7 +145,7 @@ func (cl *cluster) results(text []byte, statements int) ([]result, *failure) {
 		return nil, refusedRequest(answer.Error, cl.address.Forward)
 	}
 	for _, r := range answer.Results {
-		if r.Error != "" {
+		if r.Error != "" && !apart {
 			return nil, &failure{code: CodeError, err: errors.New(r.Error)}
 		}
 	}

@@ -122,7 +122,7 @@ func (c *conn) createTables() error {
 	for _, table := range tables {
 		creates = append(creates, query{c.cluster.dialect.Spell(table.Create)})
 	}
-	if _, err := c.send(true, creates...); err != nil {
+	if _, err := c.send(true, true, creates...); err != nil {
 		return c.Explain("create tables", err, 0, true)
 	}
 	return nil
@@ -185,7 +185,7 @@ func (c *conn) Do(which store.Control) error {
 	case which != store.Commit:
 		return errors.New("rqlite has no savepoints over several requests")
 	}
-	results, err := c.send(c.writes, c.queries...)
+	results, err := c.send(c.writes, true, c.queries...)
 	if err != nil {
 		return err
 	}
@@ -202,16 +202,55 @@ var errNoRow = errors.New("no row of RETURNING came back: is rqlite older than 8
 
 // Run sends a statement, or within a transaction keeps it for the commit.
 func (c *conn) Run(statement int, args []any, row func([]any) error) error {
-	s := c.cluster.program.Statements[statement]
-	return c.run(append(query{c.cluster.texts[statement]}, args...), s.Writes, func(r result) error {
-		if s.Returns && r.Columns == nil {
+	q, read := c.query(statement, args, row)
+	return c.run(q, c.cluster.program.Statements[statement].Writes, read)
+}
+
+// query returns a statement as it is sent, and what reads its result.
+func (c *conn) query(statement int, args []any, row func([]any) error) (q query, read func(result) error) {
+	return append(query{c.cluster.texts[statement]}, args...), func(r result) error {
+		switch {
+		case r.Error != "":
+			return &failure{code: CodeError, err: errors.New(r.Error)}
+		case c.cluster.program.Statements[statement].Returns && r.Columns == nil:
 			return errNoRow
-		}
-		if row == nil {
+		case row == nil:
 			return nil
 		}
 		return r.each(row)
-	})
+	}
+}
+
+// Alone returns true: statements that are sent together are one entry of the Raft
+// log, and each is a transaction of its own, which fails alone.
+func (c *conn) Alone() bool { return true }
+
+// Send sends steps as one bulk request (https://rqlite.io/docs/api/bulk-api/). It is
+// acknowledged once a majority has the entry and the leader has run the statements,
+// and returns their rows. rqlite's own queue of writes returns neither rows nor the
+// error of a statement (https://rqlite.io/docs/api/queued-writes/).
+func (c *conn) Send(steps []*store.Step, _ bool) error {
+	for _, writes := range []bool{true, false} { // an answer to writes has no rows of a SELECT
+		var part []*store.Step
+		var queries []query
+		var reads []func(result) error
+		for _, s := range steps {
+			if c.cluster.program.Statements[s.Statement].Writes == writes {
+				q, read := c.query(s.Statement, s.Args, s.Row)
+				part, queries, reads = append(part, s), append(queries, q), append(reads, read)
+			}
+		}
+		if len(part) == 0 {
+			continue
+		}
+		results, err := c.send(writes, false, queries...)
+		for i, s := range part {
+			if s.Err = err; err == nil {
+				s.Err = reads[i](results[i])
+			}
+		}
+	}
+	return nil
 }
 
 func (c *conn) run(q query, writes bool, read func(result) error) error {
@@ -219,14 +258,14 @@ func (c *conn) run(q query, writes bool, read func(result) error) error {
 		c.queries, c.rows, c.writes = append(c.queries, q), append(c.rows, read), c.writes || writes
 		return nil
 	}
-	results, err := c.send(writes, q)
+	results, err := c.send(writes, false, q)
 	if err != nil {
 		return err
 	}
 	return read(results[0])
 }
 
-func (c *conn) send(writes bool, queries ...query) ([]result, error) {
+func (c *conn) send(writes, together bool, queries ...query) ([]result, error) {
 	ctx := c.ctx
 	if c.limit > 0 {
 		var cancel context.CancelFunc
@@ -237,7 +276,7 @@ func (c *conn) send(writes bool, queries ...query) ([]result, error) {
 	if !writes {
 		path, params = pathQuery, url.Values{"level": {string(c.level)}}
 	}
-	if len(queries) > 1 {
+	if together && len(queries) > 1 {
 		params.Set("transaction", "") // several writes are one Raft entry, and several reads see one snapshot
 	}
 	return c.cluster.send(ctx, path, params, queries)
