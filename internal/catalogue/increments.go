@@ -42,7 +42,7 @@ func ofHundred(r *run.Recording, n int64) int64 {
 	return n * int64(r.Setup.Load.Requests) / 100
 }
 
-// increments gives x the arms in which 100 increments run: the source's red and green, and between
+// increments gives x the arms in which 100 increments run: the source's red and green, green as it is written there, and between
 // them every transaction style, without patience and with five seconds of it, in both journals, all
 // else equal. Half of them are the source's burst; the others are a sequence, which shows how much
 // of an answer is the arrival's doing. expect returns by claim ID what is expected under a setup.
@@ -79,6 +79,7 @@ func increments(o Options, x experiment.Experiment, expect map[string]func(run.S
 		}
 	}
 	add("green", store.Green())
+	add("source", store.Written())
 	return x
 }
 

@@ -117,7 +117,28 @@ func loadArms(o Options, levels []int) (arms []experiment.Arm) {
 		}
 		arms = append(arms, arm)
 	}
+	if !o.Quick {
+		arms = append(arms, writtenArm(levels))
+	}
 	return arms
+}
+
+// writtenArm has the source's attempts and connections. A container's requests wait for its one
+// connection in turn, so only four writers meet at the lock, and they have the time of three
+// attempts: nobody is refused. How long that takes is the machine's matter, and is not asked.
+func writtenArm(levels []int) experiment.Arm {
+	arm := experiment.Arm{Name: "source", Expect: map[string]run.Expectation{}}
+	for _, c := range loadClaims(levels) {
+		if !strings.HasPrefix(c.ID, "mean-wait") {
+			arm.Expect[c.ID] = expectThat(c.ID == "error-rate-10")
+		}
+	}
+	for _, n := range levels {
+		s := crowd(store.Written(), n)
+		s.Discipline.Pool = store.Written().Pool
+		arm.Trials = append(arm.Trials, experiment.Trial{Name: atOnce(n), Level: float64(n), Setup: s})
+	}
+	return arm
 }
 
 // crowd is a burst of n increments. The nodes have a connection to the database for each request,

@@ -28,7 +28,7 @@ func lockWait(o Options) experiment.Experiment {
 				"Every write that another node is asked for meanwhile waits until the transaction has ended, or fails.",
 				experiment.Each(waitedOrFailed)),
 			claim("default-5s", source(63, "デフォルト5秒のビジータイムアウト"),
-				"A connection on which nobody sets busy_timeout waits 5 s for a lock.",
+				"A connection of the node's SQLite driver on which nobody sets busy_timeout waits 5 s for a lock.",
 				experiment.Each(defaultPatience)),
 			claim("mean-over-2s", source(187, "平均2秒以上の待機"),
 				"The ten writers wait for more than 2 s on average.",
@@ -179,7 +179,7 @@ func defaultPatience(r *run.Recording) experiment.Judgement {
 		return undecided("the database could not be read")
 	}
 	have := r.Facts.DefaultBusyTimeout
-	return judged(ruled(have == 5000), fmt.Sprintf("%d ms", have),
+	return judged(ruled(have == 5000), fmt.Sprintf("%d ms with driver %s", have, r.Setup.Discipline.Driver),
 		"PRAGMA busy_timeout of a fresh connection reads %d (%s, driver %s); where it is 5000, a driver has set it, as mattn/go-sqlite3 and Python's sqlite3 do",
 		have, r.Facts.Engine, r.Setup.Discipline.Driver)
 }

@@ -2,16 +2,19 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/store"
 )
 
 // lostUpdate is the source's second problem and its second test: two containers
-// read one value and both write the same successor.
+// read one value and both write the same successor, first in a crowd and then alone.
 func lostUpdate(o Options) experiment.Experiment {
-	return increments(o, experiment.Experiment{
+	x := increments(o, experiment.Experiment{
 		Name:     "lost-update",
 		Question: "Of 100 increments over four nodes that share one SQLite file, how many are acknowledged and yet missing from the counter?",
 		Claims: []experiment.Claim{
@@ -33,6 +36,12 @@ func lostUpdate(o Options) experiment.Experiment {
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					return ended(r, r.Final().Above(ofHundred(r, 50)), "more than half of them")
 				})),
+			claim("both-count", source(57, "期待値: 102"),
+				"Of two containers that both read 100 and add one, both are acknowledged and the counter is 102.",
+				played(func(r *run.Recording) experiment.Judgement { return ofTwo(r, 102) })),
+			claim("one-of-two-lost", source(58, "期待値: 102 実際値: 101 ❌"),
+				"Of two containers that both read 100 and add one, both are acknowledged and the counter is 101.",
+				played(func(r *run.Recording) experiment.Judgement { return ofTwo(r, 101) })),
 		},
 		Figures: []experiment.Figure{lostShare},
 		Plots: []experiment.Plot{
@@ -46,6 +55,65 @@ func lostUpdate(o Options) experiment.Experiment {
 	}, map[string]func(run.Setup) run.Expectation{
 		"lost-update": expectLost, "final-below-100": expectBelow100, "final-above-50": expectAbove50,
 	})
+	for _, p := range twoIncrements {
+		arm := p.arm()
+		arm.Trials[0].Setup.Nodes = 2
+		x.Arms = append(x.Arms, arm)
+	}
+	return x
+}
+
+// The lines of the source's second problem.
+const (
+	fromHundred = "初期値: counter = 100"
+	aAdds       = "Container A: READ counter (100) → INCREMENT → WRITE (101)"
+	bAdds       = "Container B: READ counter (100) → INCREMENT → WRITE (101)"
+	wants102    = "期待値: 102"
+	finds101    = "実際値: 101 ❌"
+)
+
+// twoScene has two containers add one to a counter of 100, and look at it in the end.
+func twoScene(name string, lines ...[]run.Step) *run.Scene {
+	first := containerA.asks(nodeapi.DoSetCounter, counter)
+	first.Value = 100
+	return scene(name, line(fromHundred, first), slices.Concat(lines...),
+		line(wants102, containerA.looksAtCounter()), line(finds101, containerB.looksAtCounter()))
+}
+
+// twoIncrements play the problem in the ways in which it can go. Nobody waits but B at its BEGIN.
+var twoIncrements = []play{
+	{"scene", store.Separate, 5000, store.WAL, run.Begin{}, outlook{holds: "one-of-two-lost", refuted: "both-count"}, withoutTransaction},
+	// No patience prevents it: neither meets a lock.
+	{"scene", store.Separate, 0, store.Delete, run.Begin{}, outlook{holds: "one-of-two-lost", refuted: "both-count"}, withoutTransaction},
+	// B's snapshot is stale: it is refused, and nothing that was acknowledged is lost.
+	{"scene", store.Deferred, 5000, store.WAL, run.Begin{}, outlook{refuted: "one-of-two-lost both-count"}, twoScene("B is refused",
+		line(aAdds, containerA.does(nodeapi.DoBeginDeferred), containerA.looksAtCounter()),
+		line(bAdds, containerB.does(nodeapi.DoBeginDeferred), containerB.looksAtCounter(),
+			containerA.adds(), containerA.does(nodeapi.DoCommit), containerB.adds(), containerB.does(nodeapi.DoRollback)),
+	)},
+	{"scene", store.Immediate, 5000, store.WAL, run.Begin{}, outlook{holds: "both-count", refuted: "one-of-two-lost"}, twoScene("B waits before it reads",
+		line(aAdds, containerA.does(nodeapi.DoBeginImmediate), containerA.looksAtCounter()),
+		line(bAdds, apart(containerB.does(nodeapi.DoBeginImmediate)),
+			containerA.adds(), containerA.does(nodeapi.DoCommit), containerB.looksAtCounter(), containerB.adds(), containerB.does(nodeapi.DoCommit)),
+	)},
+}
+
+// withoutTransaction is the problem to the letter.
+var withoutTransaction = twoScene("both read before either writes",
+	line(aAdds, containerA.looksAtCounter()),
+	line(bAdds, containerB.looksAtCounter(), containerA.adds(), containerB.adds()))
+
+// ofTwo judges a claim that both increments of a scene are acknowledged and the counter then is want.
+func ofTwo(r *run.Recording, want int64) experiment.Judgement {
+	acknowledged := 0
+	for _, e := range committed(r.Steps) {
+		if e.Relative {
+			acknowledged++
+		}
+	}
+	last := r.Steps[len(r.Steps)-1].Got.Int64
+	return judged(ruled(acknowledged == 2 && last == want), fmt.Sprintf("%d of 2 acknowledged, counter %d", acknowledged, last),
+		"%d of 2 increments were acknowledged, and the counter is %d", acknowledged, last)
 }
 
 // lostShare is the part of the acknowledged increments that is certainly gone.

@@ -32,7 +32,10 @@ func payment(o Options) experiment.Experiment {
 		Takes:   pick(o, 6*time.Second, 1500*time.Millisecond),
 	}
 	for _, p := range payments {
-		p.timeout, p.begin = timeout, run.Begin{Accounts: 2, Balance: 100}
+		p.begin = run.Begin{Accounts: 2, Balance: 100}
+		if p.timeout == 0 {
+			p.timeout = timeout
+		}
 		p.expected.refuted += " money-is-wrong"
 		x.Arms = append(x.Arms, p.arm())
 	}
@@ -51,9 +54,20 @@ var paymentClaims = []experiment.Claim{
 			return judged(ruled(a == nodeapi.CodeTimeout && b == nodeapi.CodeTimeout), fmt.Sprintf("A: %s; B: %s", a, b), "container A met %s, container B %s", a, b)
 		})),
 	claim("both-payments-fail", source(680, "両方の決済が失敗"),
-		"Both payments fail: none is acknowledged and none is in the database.",
+		"In a rollback journal (DELETE) both payments fail: none is acknowledged and none is in the database.",
+		played(bothFailed)),
+	claim("both-fail-in-wal", source(680, "両方の決済が失敗"),
+		"In WAL mode both payments fail: none is acknowledged and none is in the database.",
+		played(bothFailed)),
+	claim("waits-for-a-table", source(677, "決済履歴テーブルにアクセス待機"),
+		"What a container waits for is a table: of two that use different tables neither is refused.",
 		played(func(r *run.Recording) experiment.Judgement {
-			return ofPayments(r, paid(r) == 0 && r.Facts.Payments == 0)
+			return refusal(r, check.Refuted, func(run.StepEvent) bool { return true })
+		})),
+	claim("commit-waits-for-readers", sqlite("lockingv3.html"),
+		"A COMMIT waits until no other container reads, whatever table that reads.",
+		played(func(r *run.Recording) experiment.Judgement {
+			return refusal(r, check.Holds, func(e run.StepEvent) bool { return e.Do == nodeapi.DoCommit })
 		})),
 	claim("no-remedy", source(64, "アプリケーションレベルでの対処が困難"),
 		"What the application does about it (be patient, try again as a whole, or begin with the write lock) does not get both payments through.",
@@ -124,6 +138,29 @@ var (
 	keepsOpen = line(bothTimeOut, apart(payerA.does(nodeapi.DoCommit)), later(payerB.debits())) // A's COMMIT is under way
 )
 
+// eachItsTable is the scenario with one table a container: B has changed balances, and A, which
+// wants the payment history alone, waits for the write lock of the file
+// (https://sqlite.org/lockingv3.html: one RESERVED lock, on the whole file).
+var eachItsTable = scene("each writes a table of its own",
+	line(aBegins, payerA.does(nodeapi.DoBeginDeferred)),
+	line(bBegins, payerB.does(nodeapi.DoBeginDeferred), payerB.looks(), payerB.debits()),
+	line(aWaits, payerA.records()),
+	line(bWaits, payerB.looks()),
+	line(bothTimeOut, payerA.does(nodeapi.DoRollback), payerB.does(nodeapi.DoCommit)),
+	audit())
+
+// readsAnother has A write the payment history, while B reads balances, until A has committed, in
+// one attempt or in more.
+func readsAnother(ends ...run.Step) *run.Scene {
+	return scene("one writes a table, the other reads another",
+		line(aBegins, payerA.does(nodeapi.DoBeginDeferred)),
+		line(bBegins, payerB.does(nodeapi.DoBeginDeferred), payerB.looks()),
+		line(aWaits, payerA.records()),
+		line(bWaits, payerB.looks()),
+		line(bothTimeOut, ends...),
+		audit())
+}
+
 // payments play the scenario. Those that wait out a busy_timeout come first.
 var payments = []play{
 	{which: "kept open", transaction: store.Deferred, journal: store.Delete,
@@ -143,16 +180,27 @@ var payments = []play{
 			line(bWaits, apart(writerB.does(nodeapi.DoBeginImmediate))),
 			line(bothTimeOut, apart(payerA.does(nodeapi.DoCommit)), writerB.looks(), payerA.does(nodeapi.DoRollback), readerB.does(nodeapi.DoRollback)),
 			audit())},
+	// In WAL mode no COMMIT waits for a reader, so A is done and B's second connection has its turn.
+	{which: "two connections", transaction: store.Immediate, journal: store.WAL,
+		expected: outlook{holds: "begun-is-won", refuted: "wait-for-each-other both-time-out both-fail-in-wal"},
+		scene: scene("B reads on one connection and writes on another",
+			line(aBegins, payerA.does(nodeapi.DoBeginImmediate), payerA.looks(), payerA.debits()),
+			line(bBegins, readerB.does(nodeapi.DoBeginDeferred), readerB.looks()),
+			line(aWaits, payerA.records()),
+			line(bWaits, apart(writerB.does(nodeapi.DoBeginImmediate))),
+			line(bothTimeOut, payerA.does(nodeapi.DoCommit), writerB.looks(), writerB.debits(), writerB.records(),
+				writerB.does(nodeapi.DoCommit), readerB.does(nodeapi.DoRollback)),
+			audit())},
 	{which: "kept open", transaction: store.Deferred, journal: store.WAL,
-		expected: outlook{refuted: "wait-for-each-other both-time-out both-payments-fail"},
+		expected: outlook{refuted: "wait-for-each-other both-time-out both-fail-in-wal"},
 		scene:    scene("B keeps its transaction open", paymentsMeet(), keepsOpen, []run.Step{payerB.does(nodeapi.DoRollback)}, audit())},
 	{which: "rolled back", transaction: store.Deferred, journal: store.Delete, scene: letsGo,
 		expected: outlook{holds: "no-remedy", refuted: "wait-for-each-other both-time-out both-payments-fail"}},
 	{which: "rolled back", transaction: store.Deferred, journal: store.WAL, scene: letsGo,
-		expected: outlook{holds: "no-remedy", refuted: "wait-for-each-other both-time-out both-payments-fail"}},
+		expected: outlook{holds: "no-remedy", refuted: "wait-for-each-other both-time-out both-fail-in-wal"}},
 	// B, refused, rolls back and pays when A is done.
 	{which: "tried again", transaction: store.Deferred, journal: store.WAL,
-		expected: outlook{refuted: "wait-for-each-other both-time-out both-payments-fail no-remedy"},
+		expected: outlook{refuted: "wait-for-each-other both-time-out both-fail-in-wal no-remedy"},
 		scene: scene("B does it all again", paymentsMeet(),
 			line(bothTimeOut, payerB.does(nodeapi.DoRollback), payerA.does(nodeapi.DoCommit),
 				payerB.does(nodeapi.DoBeginDeferred), payerB.looks(), payerB.debits(), payerB.records(), payerB.does(nodeapi.DoCommit)),
@@ -166,7 +214,20 @@ var payments = []play{
 			line(aWaits, payerA.records(), payerA.does(nodeapi.DoCommit)),
 			line(bWaits, payerB.looks(), payerB.debits(), payerB.records(), payerB.does(nodeapi.DoCommit)),
 			audit())},
+	{which: "two tables", transaction: store.Deferred, timeout: tablePatience, journal: store.Delete, scene: eachItsTable,
+		expected: outlook{refuted: "waits-for-a-table wait-for-each-other"}},
+	{which: "two tables", transaction: store.Deferred, timeout: tablePatience, journal: store.WAL, scene: eachItsTable,
+		expected: outlook{refuted: "waits-for-a-table wait-for-each-other"}},
+	{which: "another table is read", transaction: store.Deferred, timeout: tablePatience, journal: store.Delete,
+		expected: outlook{holds: "commit-waits-for-readers", refuted: "waits-for-a-table"},
+		scene:    readsAnother(payerA.does(nodeapi.DoCommit), payerB.does(nodeapi.DoRollback), payerA.does(nodeapi.DoCommit))},
+	{which: "another table is read", transaction: store.Deferred, timeout: tablePatience, journal: store.WAL,
+		expected: outlook{holds: "waits-for-a-table", refuted: "commit-waits-for-readers"},
+		scene:    readsAnother(payerA.does(nodeapi.DoCommit), payerB.does(nodeapi.DoRollback))},
 }
+
+// tablePatience is a busy_timeout that can be told from no wait; nobody lets go before it is over.
+const tablePatience store.Milliseconds = 500
 
 // transferArms move money among few accounts, from many clients; one request in
 // five adds all of it up.
@@ -204,6 +265,22 @@ var (
 		return 100 * math.Abs(float64(b.Final.Int64-b.Initial.Int64)) / float64(b.Initial.Int64), true
 	}}
 )
+
+// bothFailed judges the claim that neither payment took effect.
+func bothFailed(r *run.Recording) experiment.Judgement {
+	return ofPayments(r, paid(r) == 0 && r.Facts.Payments == 0)
+}
+
+// refusal returns v where a step of the scene that of matches was refused, and the contrary where none was.
+func refusal(r *run.Recording, v check.Verdict, of func(run.StepEvent) bool) experiment.Judgement {
+	for _, e := range r.Steps {
+		if of(e) && locked(e) {
+			return judged(v, fmt.Sprintf("%s: %s after %s", e.Do, came(e), took(e)),
+				"the %s of session %s was answered %s after %s", e.Do, e.Session, came(e), took(e))
+		}
+	}
+	return judged(v.Not(), "nothing refused", "nothing that the claim is about was refused")
+}
 
 // hardest is the worst that a container met: a refusal after its whole
 // busy_timeout, one at once, or none.

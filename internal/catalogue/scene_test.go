@@ -123,7 +123,7 @@ func TestScenesQuoteTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(string(text), "\n")
-	for _, s := range append(scenes(inventory(Options{})), scenes(payment(Options{}))...) {
+	for _, s := range slices.Concat(scenes(inventory(Options{})), scenes(payment(Options{})), scenes(lostUpdate(Options{}))) {
 		said := 0
 		for _, step := range s.Steps {
 			if step.Say == "" {
@@ -143,7 +143,7 @@ func TestScenesQuoteTheSource(t *testing.T) {
 // A step that is set relative to a read can be sent only if its session reads
 // before, and a session lives on a node that the scene has.
 func TestScenesCanBePlayed(t *testing.T) {
-	for _, x := range []experiment.Experiment{inventory(Options{}), payment(Options{}), snapshot(Options{}), checkpoint(Options{})} {
+	for _, x := range []experiment.Experiment{lostUpdate(Options{}), inventory(Options{}), payment(Options{}), snapshot(Options{}), checkpoint(Options{})} {
 		for _, s := range scenes(x) {
 			read := map[string]bool{}
 			home := map[string]string{}

@@ -159,8 +159,8 @@ func (d Discipline) Engine() Engine { return engines[d.Driver].engine }
 // connection each, so that they meet in SQLite and not in a queue before it.
 const DefaultPool = 32
 
-// Red is the seed's Red phase: what its failing tests ran into. No WAL, no
-// patience, no transaction around the read and the write, and the seed's own
+// Red is the source's Red phase: what its failing tests ran into. No WAL, no
+// patience, no transaction around the read and the write, and the source's own
 // 10 ms between them.
 func Red() Discipline {
 	return Discipline{
@@ -169,7 +169,9 @@ func Red() Discipline {
 	}
 }
 
-// Green is the seed's Green phase: its mitigation, setting by setting.
+// Green is the source's Green phase: its mitigation, setting by setting, but for two.
+// The source's loop makes 3 attempts in all, and green 3 after the first; its container
+// has one connection, and a green node [DefaultPool]. [Written] is as the source has it.
 func Green() Discipline {
 	return Discipline{
 		Driver: Modernc, Journal: WAL, Synchronous: Full, BusyTimeout: 5000, Busy: Stock,
@@ -177,6 +179,14 @@ func Green() Discipline {
 		Backoff: Backoff{Base: time.Second, Max: 5 * time.Second},
 		Writer:  Direct, Pool: DefaultPool,
 	}
+}
+
+// Written is the source's Green phase with the attempts and the connection that are
+// written there.
+func Written() Discipline {
+	d := Green()
+	d.Retries, d.Pool = 2, 1
+	return d
 }
 
 // Preset returns the discipline called name: "red" or "green".
