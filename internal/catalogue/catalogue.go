@@ -36,6 +36,7 @@ func All(o Options) []experiment.Experiment {
 		scale(o),
 		snapshot(o),
 		checkpoint(o),
+		lessons(o),
 		mounts(o),
 		walReset(o),
 	}

@@ -152,7 +152,7 @@ func rateOf(name string, match func(*history.Op) bool) experiment.Figure {
 		n, lasts := 0, r.Setup.Load.Duration
 		for _, op := range r.ClientOps() {
 			if match(&op) {
-				ok = true
+				ok = lasts > 0
 				if op.Outcome == history.OK && op.Returned <= lasts {
 					n++
 				}

@@ -1,0 +1,184 @@
+package catalogue
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/contend/check"
+	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
+	"example.com/contend/internal/nodeapi"
+	"example.com/contend/internal/run"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/workload"
+)
+
+// lessons are the four sentences with which the source ends.
+func lessons(o Options) experiment.Experiment {
+	return experiment.Experiment{
+		Name:     "lessons",
+		Question: "The lab ends with four lessons. Where does each of them hold, if all processes are on one host?",
+		Claims:   lessonClaims,
+		Arms:     append(sharingArms(o), incrementsAgain(o)...),
+		Figures:  []experiment.Figure{waitedForLock, transactionsPerWrite, doneRate},
+		Plots: []experiment.Plot{
+			experiment.BarsPlot("Waiting for the write lock, where one process has the file and where four share it", run.Axis{Label: "of the writing time", Unit: "%"}, waitedForLock,
+				func(arm *run.Evidence) bool { return len(arm.Trials) > 1 }),
+		},
+		Abreast: 2, // its claims are about counts and shares, which a busy machine changes little
+		Takes:   pick(o, 5*time.Second, 3*time.Second),
+	}
+}
+
+var lessonClaims = []experiment.Claim{
+	claim("sharing-waits", source(700, "SQLiteは単一プロセス用に設計されている"),
+		"SQLite is made for a single process: with the same clients, writes spend less than a tenth of their time waiting for the write lock where one process has the file, and more than half where four share it.",
+		func(e *run.Evidence) experiment.Judgement {
+			return besideFour(e, waitedForLock, func(one, four measure.Spread) (never, mostly bool) {
+				return one.Min >= 10 || four.Max <= 50, one.Median < 10 && four.Median > 50
+			})
+		}),
+	claim("sharing-commits-more", source(700, "SQLiteは単一プロセス用に設計されている"),
+		"SQLite is made for a single process: for the same clients' writes four that share the file make more than twice as many transactions as one.",
+		func(e *run.Evidence) experiment.Judgement {
+			return besideFour(e, transactionsPerWrite, func(one, four measure.Spread) (never, mostly bool) {
+				return four.Max <= 2*one.Min, four.Median > 2*one.Median
+			})
+		}),
+	claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
+		"SQLite is made for a single process: one refuses nobody the lock where four that share the file refuse more than one write in ten.",
+		sharingRefuses),
+	claim("wal-cures-nothing", source(702, "WALモードでも根本解決にならない"),
+		"WAL mode is no cure: some of 100 increments are refused or lost all the same.",
+		experiment.Each(notAll)),
+	claim("dbms-needed", source(703, "適切なDBMS（PostgreSQL等）の必要性"),
+		"It takes a proper DBMS such as PostgreSQL: with SQLite some of 100 increments are refused or lost.",
+		experiment.Each(notAll)),
+}
+
+// The trials of an arm that compares.
+const (
+	oneProcess    = "one process"
+	fourProcesses = "four processes"
+)
+
+// sharingArms let the same clients increment in one process, and in four that share the file, each
+// with one connection. Impatient writers show who stands in whose way: one connection serves one
+// after the other. A queue is what a process can do for its own writers and for nobody else's.
+func sharingArms(o Options) (arms []experiment.Arm) {
+	for _, row := range []struct {
+		name     string
+		timeout  store.Milliseconds
+		writer   store.Writer
+		repeats  int
+		expected outlook
+	}{
+		{"direct/0", 0, store.Direct, 1, outlook{holds: "sharing-refuses"}},
+		{"direct/5000", 5000, store.Direct, 3, outlook{holds: "sharing-waits", refuted: "sharing-refuses sharing-commits-more"}},
+		{"queue/5000", 5000, store.Queue, 3, outlook{holds: "sharing-commits-more", refuted: "sharing-refuses"}},
+	} {
+		d := quiet(store.Immediate, row.timeout, store.WAL)
+		d.Writer, d.Pool = row.writer, 1
+		trial := func(name string, n int) experiment.Trial {
+			return experiment.Trial{Name: name, Level: float64(n), Setup: run.Setup{
+				Nodes: n, Discipline: d, Workload: workload.Increment{Key: counter, Nodes: n}, Traced: true,
+				Load: run.Load{Arrival: run.Closed, Clients: 32, Duration: pick(o, 250*time.Millisecond, 150*time.Millisecond), Timeout: patience},
+			}}
+		}
+		arms = append(arms, experiment.Arm{
+			Name: row.name, Repeats: row.repeats, Expect: row.expected.expect(),
+			Trials: []experiment.Trial{trial(oneProcess, 1), trial(fourProcesses, nodes)},
+		})
+	}
+	return arms
+}
+
+// incrementsAgain are arms of [busy], whose recordings they share: three in which some increments
+// are refused or lost, and two or three in which none is.
+func incrementsAgain(o Options) (arms []experiment.Arm) {
+	expected := map[string]outlook{
+		"red/burst":                   {holds: "dbms-needed"},
+		"separate/5000/WAL/burst":     {holds: "wal-cures-nothing dbms-needed"},
+		"deferred/5000/WAL/burst":     {holds: "wal-cures-nothing dbms-needed"},
+		"immediate/5000/WAL/sequence": {refuted: "wal-cures-nothing dbms-needed"},
+		"green/burst":                 {refuted: "wal-cures-nothing dbms-needed"},
+		"source/burst":                {refuted: "wal-cures-nothing dbms-needed"},
+	}
+	for _, arm := range busy(o).Arms {
+		if its, ok := expected[arm.Name]; ok {
+			arm.Expect = its.expect()
+			arms = append(arms, arm)
+		}
+	}
+	return arms
+}
+
+// besideFour judges a claim on a figure of one process and of four. The claim holds where the medians
+// bear it out and no repeat of one process is like a repeat of four, and is refuted where no repeat
+// bears it out; between the two chance decides.
+func besideFour(e *run.Evidence, f experiment.Figure, claimed func(one, four measure.Spread) (never, mostly bool)) experiment.Judgement {
+	one, four := e.Trial(oneProcess).Spread(f.Of), e.Trial(fourProcesses).Spread(f.Of)
+	if one.Count == 0 || four.Count == 0 {
+		return undecided("one process and four were not both recorded")
+	}
+	never, mostly := claimed(one, four)
+	apart := mostly && four.Min > one.Max
+	j := judged(ruled(apart), strings.TrimSpace(fmt.Sprintf("one: %s, four: %s %s", one, four, f.Unit)),
+		"%s: %s with one process, %s with four", f.Name, one, four)
+	if !never && !apart {
+		j.Verdict, j.Noise = check.Inconclusive, true
+	}
+	return j
+}
+
+// sharingRefuses judges how many of the writes were refused the lock.
+func sharingRefuses(e *run.Evidence) experiment.Judgement {
+	one, four := e.Trial(oneProcess).Recordings, e.Trial(fourProcesses).Recordings
+	if len(one) == 0 || len(four) == 0 {
+		return undecided("one process and four were not both recorded")
+	}
+	alone, shared := refusedOf(one), refusedOf(four)
+	return judged(check.Merge(alone.refused.Below(1), shared.refused.Above(shared.all/10)),
+		fmt.Sprintf("one: %s, four: %s", alone, shared), "of the writes to one process %s were refused, of those to four %s", alone, shared)
+}
+
+// A refusedShare is how many of all writes were refused the lock.
+type refusedShare struct {
+	refused check.Range
+	all     int64
+}
+
+func (s refusedShare) String() string { return fmt.Sprintf("%s of %d", s.refused, s.all) }
+
+func refusedOf(all []*run.Recording) (s refusedShare) {
+	for _, r := range all {
+		n := withCode(r, nodeapi.CodeBusy, nodeapi.CodeTimeout)
+		s.refused.Min, s.refused.Max, s.all = s.refused.Min+n.Min, s.refused.Max+n.Max, s.all+planned(r)
+	}
+	return s
+}
+
+// notAll judges the claim that not every increment is in the counter in the end.
+func notAll(r *run.Recording) experiment.Judgement {
+	failed, lost := failures(r), r.Lost()
+	return judged(r.Final().Below(planned(r)), fmt.Sprintf("%s refused, %s lost", failed, lost),
+		"of %d increments %s were not acknowledged, and %s that were are lost", planned(r), failed, lost)
+}
+
+// transactionsPerWrite is how many transactions the nodes made for an acknowledged write: the
+// requests that a queue puts into one have the write lock since the same moment.
+var transactionsPerWrite = experiment.Figure{Name: "transactions per write", Of: func(r *run.Recording) (n float64, ok bool) {
+	type transaction struct {
+		node   string
+		locked int64
+	}
+	all := map[transaction]bool{}
+	for _, a := range r.Attempts {
+		if a.Locked != 0 && a.Code == "" {
+			all[transaction{a.Node, a.Locked}] = true
+		}
+	}
+	ok = len(all) > 0 && r.Counts().OK > 0
+	return float64(len(all)) / float64(max(r.Counts().OK, 1)), ok
+}}
