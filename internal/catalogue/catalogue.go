@@ -14,6 +14,8 @@ import (
 	"example.com/contend/internal/run"
 )
 
+//go:generate go test . -run TestSourcePage -update
+
 // Options say how much of each experiment is run. The zero Options run all of it.
 type Options struct {
 	Quick  bool  // smaller counts and fewer arms: all of it in half a minute
