@@ -180,4 +180,12 @@ ok=$(awk '$2 == 200' "$tmp/answers" | wc -l)
 same "red: neither done nor refused" "$((100 - busy - ok))" 0
 logged=$(compose logs | grep -c SQLITE_BUSY || true)
 [ "$logged" -gt 0 ] || die "red: no SQLITE_BUSY in the logs"
-step "red: $busy of 100 increments refused with SQLITE_BUSY, $logged lines of the logs say so"
+# The lab's loop, with the word for a refusal and with its own.
+warned=0 errors=0
+for i in 1 2 3 4; do
+	warned=$((warned + $(compose logs "app-$i" | grep -c WARN || true)))
+	errors=$((errors + $(compose logs "app-$i" | grep -c ERROR || true)))
+done
+[ "$warned" -ge "$busy" ] || die "red: $warned lines of the logs are WARN, want one for each of $busy refusals"
+same "red: lines of the logs with ERROR" "$errors" 0
+step "red: $busy of 100 increments refused with SQLITE_BUSY, $logged lines of the logs say so, $warned of them by container"

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func lessons(o Options) experiment.Experiment {
 		Name:     "lessons",
 		Question: "The lab ends with four lessons. Where does each of them hold, if all processes are on one host?",
 		Claims:   lessonClaims,
-		Arms:     append(sharingArms(o), incrementsAgain(o)...),
+		Arms:     slices.Concat(sharingArms(o), linkedArms(), incrementsAgain(o)),
 		Figures:  []experiment.Figure{waitedForLock, transactionsPerWrite, doneRate},
 		Plots: []experiment.Plot{
 			experiment.BarsPlot("Waiting for the write lock, where one process has the file and where four share it", run.Axis{Label: "of the writing time", Unit: "%"}, waitedForLock,
@@ -49,6 +50,7 @@ var lessonClaims = []experiment.Claim{
 	claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: one refuses nobody the lock where four that share the file refuse more than one write in ten.",
 		sharingRefuses),
+	locksAreFatal,
 	claim("wal-cures-nothing", source(702, "WALモードでも根本解決にならない"),
 		"WAL mode is no cure: some of 100 increments are refused or lost all the same.",
 		experiment.Each(notAll)),
@@ -90,6 +92,27 @@ func sharingArms(o Options) (arms []experiment.Arm) {
 			Name: row.name, Repeats: row.repeats, Expect: row.expected.expect(),
 			Trials: []experiment.Trial{trial(oneProcess, 1), trial(fourProcesses, nodes)},
 		})
+	}
+	return arms
+}
+
+// linkedArms are the nearest that one host comes to a distributed environment: each process reaches
+// the one file by a name of its own. The locks on the file still exclude; but a WAL is found by the
+// name, and each process has another. [mounts] has more, in containers.
+func linkedArms() (arms []experiment.Arm) {
+	for _, row := range []struct {
+		name    string
+		mount   run.Mount
+		journal store.Journal
+		holds   bool
+	}{
+		{"one name", run.MountShared, store.WAL, false},
+		{"names of their own", run.MountLinked, store.WAL, true},
+		{"names of their own", run.MountLinked, store.Delete, false},
+	} {
+		arm := mountArm(row.name, row.mount, row.journal, outlook{})
+		arm.Expect[locksAreFatal.ID] = expectThat(row.holds)
+		arms = append(arms, arm)
 	}
 	return arms
 }

@@ -29,9 +29,7 @@ func mounts(o Options) experiment.Experiment {
 }
 
 var mountClaims = []experiment.Claim{
-	claim("locks-are-fatal", source(701, "ファイルロックは分散環境で致命的"),
-		"File locks are fatal in a distributed environment: writes that were acknowledged are not there.",
-		experiment.Each(rowsLost)),
+	locksAreFatal,
 	claim("each-its-own", sqlite("howtocorrupt.html"),
 		"A file that is opened by different names, or is another one, has another journal and another content: nodes see different databases.",
 		experiment.Each(viewsDiffer)),
@@ -42,6 +40,10 @@ var mountClaims = []experiment.Claim{
 		"WAL works where all processes are on the same host: no acknowledged write is lost.",
 		experiment.Not(experiment.Each(rowsLost))),
 }
+
+var locksAreFatal = claim("locks-are-fatal", source(701, "ファイルロックは分散環境で致命的"),
+	"File locks are fatal in a distributed environment: writes that were acknowledged are not there.",
+	experiment.Each(rowsLost))
 
 // mountArms are two mounts that are right, as controls, and those that are not. The claim
 // wal-on-one-host is about WAL alone.

@@ -173,7 +173,7 @@ func size(path string) (int64, error) {
 type Spec struct {
 	Nodes       int
 	Discipline  store.Discipline
-	Mount       run.Mount // how containers come to the database; processes can only share it
+	Mount       run.Mount // how nodes come to the database; processes share it, under one name or under several
 	Build       string    // which build of the node; "" is this program
 	Dir         string    // holds the database and one log file a node; must exist, and have no database yet
 	Seed        uint64    // for the nodes' jitter

@@ -130,7 +130,7 @@ func processes(o Options) record.Place {
 			return started(local.Start(ctx, spec))
 		},
 		Refuse: func(s *run.Setup) string {
-			if s.Mount != run.MountShared {
+			if s.Mount != run.MountShared && s.Mount != run.MountLinked {
 				return "needs Docker: --on compose"
 			}
 			return unknownBuild(o, s)
@@ -183,7 +183,12 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 		Start: func(ctx context.Context, spec cluster.Spec) (cluster.Cluster, error) {
 			return started(compose.Start(ctx, spec, on))
 		},
-		Refuse:   func(s *run.Setup) string { return unknownBuild(o, s) },
+		Refuse: func(s *run.Setup) string {
+			if s.Mount == run.MountLinked {
+				return "it is about processes on one host: see mounts"
+			}
+			return unknownBuild(o, s)
+		},
 		Overhead: 3 * time.Second, // to bring containers up and down; measured
 	})
 	return nil

@@ -120,6 +120,7 @@ var mounts = map[run.Mount]string{
 	run.MountSingleFile: "only the database file bound into all nodes",
 	run.MountTwoVolumes: "two volumes, half of the nodes each",
 	run.MountNone:       "nothing mounted",
+	run.MountLinked:     "a name of its own for each node",
 }
 
 // placeWords say where the nodes of an arm ran.

@@ -53,6 +53,7 @@ const (
 	MountSingleFile Mount = "single-file" // of that directory the database file alone: each node has a journal, WAL and wal-index of its own
 	MountTwoVolumes Mount = "two-volumes" // a named volume for the odd nodes and another for the even ones
 	MountNone       Mount = "none"        // nothing is mounted: each node writes to the layer of its own container
+	MountLinked     Mount = "linked"      // of processes: each opens the one file by a hard link in a directory of its own, and has a journal, WAL and wal-index there
 )
 
 // Lab reports whether the nodes need their /lab/ paths.

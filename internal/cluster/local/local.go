@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type Cluster struct {
 	dir      string
 	service  cluster.Server // nil where the database is a file
 	database string         // the file's path, or its URL at the server
+	mount    run.Mount
 	nodes    []*Process
 	balancer *Process
 }
@@ -38,7 +40,7 @@ var _ cluster.Killer = (*Cluster)(nil)
 // healthy. When anything fails, or ctx is done first, what had been started is
 // stopped again.
 func Start(ctx context.Context, spec cluster.Spec) (*Cluster, error) {
-	c := &Cluster{dir: spec.Dir, service: spec.Service, database: filepath.Join(spec.Dir, cluster.Database)}
+	c := &Cluster{dir: spec.Dir, service: spec.Service, database: filepath.Join(spec.Dir, cluster.Database), mount: spec.Mount}
 	err := spec.Check()
 	if err == nil {
 		c.binary, err = spec.Program()
@@ -51,6 +53,9 @@ func Start(ctx context.Context, spec cluster.Spec) (*Cluster, error) {
 	}
 	for i := range spec.Nodes {
 		c.nodes = append(c.nodes, c.newNode(spec, i))
+	}
+	if err := c.link(); err != nil {
+		return nil, fmt.Errorf("start cluster: %w", err)
 	}
 	if err := c.start(ctx, spec); err != nil {
 		for _, p := range c.all() {
@@ -82,7 +87,7 @@ func (c *Cluster) newNode(spec cluster.Spec, i int) *Process {
 	name := cluster.NodeName(i)
 	p := &Process{Name: name, Args: []string{"node", "--name", name}, Log: filepath.Join(spec.Dir, name+".log")}
 	if c.service == nil {
-		p.Args = append(p.Args, "--db", c.database)
+		p.Args = append(p.Args, "--db", c.file(name))
 	} else {
 		p.Env = []string{"DB_PATH=" + c.database}
 	}
@@ -163,6 +168,47 @@ func (c *Cluster) Watch(ctx context.Context, ended func(error)) error {
 		}
 	}
 	return errors.New("no node is left")
+}
+
+// file is the path by which a node opens the database.
+func (c *Cluster) file(node string) string {
+	if c.mount == run.MountLinked {
+		return filepath.Join(c.dir, node, cluster.Database)
+	}
+	return c.database
+}
+
+// link gives every node a name of its own for the one file, where the mount says so.
+func (c *Cluster) link() error {
+	if c.mount != run.MountLinked {
+		return nil
+	}
+	err := os.WriteFile(c.database, nil, 0o644)
+	for _, p := range c.nodes {
+		name := c.file(p.Name)
+		err = cmp.Or(err, os.Mkdir(filepath.Dir(name), 0o755), os.Link(c.database, name))
+	}
+	return err
+}
+
+// Views returns what each node finds by its own name for the file. It reads copies: whoever opens a
+// name moves the WAL beside it into the file, and the other names would show that.
+func (c *Cluster) Views(ctx context.Context) (all []store.Facts, err error) {
+	if c.mount != run.MountLinked {
+		return c.Plain.Views(ctx)
+	}
+	for _, p := range c.nodes {
+		at := filepath.Join(c.dir, p.Name+".view")
+		if err := os.CopyFS(at, os.DirFS(filepath.Dir(c.file(p.Name)))); err != nil {
+			return nil, err
+		}
+		facts, err := app.Inspect(ctx, sqlite.At(filepath.Join(at, cluster.Database)))
+		if err := errors.Join(err, os.RemoveAll(at)); err != nil {
+			return nil, fmt.Errorf("what %s has: %w", p.Name, err)
+		}
+		all = append(all, facts)
+	}
+	return all, nil
 }
 
 // Inspect reads the database in this process, which never had it open, or

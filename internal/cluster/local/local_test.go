@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
 	"example.com/contend/internal/testproc"
@@ -227,5 +228,39 @@ func TestNodesDieWithTheirParent(t *testing.T) {
 				testproc.AwaitEnd(t, pid)
 			}
 		})
+	}
+}
+
+// By names of their own nodes have one file and its locks, and each a WAL that no other finds.
+func TestLinkedNodesHaveWALsOfTheirOwn(t *testing.T) {
+	for _, journal := range []store.Journal{store.WAL, store.Delete} {
+		spec := testbin.Spec(t, binary)
+		spec.Mount, spec.Discipline.Journal = run.MountLinked, journal
+		c := start(t, spec)
+		for _, node := range c.Nodes() {
+			if status, _ := testbin.Increment(t, node.URL); status != http.StatusOK {
+				t.Errorf("%s, %s: status %d", journal, node.Name, status)
+			}
+		}
+		if err := c.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := int64(1)
+		if journal == store.Delete {
+			want = int64(spec.Nodes)
+		}
+		facts, err := c.Inspect(t.Context())
+		if err != nil || facts.Counters["k"] != want {
+			t.Errorf("%s: the file has %v, %v; want %d", journal, facts.Counters, err, want)
+		}
+		views, err := c.Views(t.Context())
+		if err != nil || len(views) != spec.Nodes {
+			t.Fatalf("%s: %d views, %v", journal, len(views), err)
+		}
+		for i, view := range views {
+			if view.Counters["k"] != want {
+				t.Errorf("%s: %s finds %v, want %d", journal, cluster.NodeName(i), view.Counters, want)
+			}
+		}
 	}
 }
