@@ -129,7 +129,7 @@ func TestRunOfNothing(t *testing.T) {
 func TestRunOnCompose(t *testing.T) {
 	t.Parallel()
 	testbin.Docker(t)
-	doc := ran(t, exitOK, "run", "lost-update", "--quick", "--arm", "separate/5000", "--arm", "immediate/5000", "--on", "compose")
+	doc := ran(t, exitOK, "run", "lost-update", "--quick", "--arm", "separate/5000/WAL/burst", "--arm", "immediate/5000/WAL/burst", "--on", "compose")
 	var got []string
 	for _, arm := range doc.Experiments[0].Arms {
 		got = append(got, arm.Name+" "+arm.Place)
