@@ -163,29 +163,64 @@ func (p *Process) Kill() {
 	if !p.Running() {
 		return
 	}
-	all := descendants(p.PID())
-	if used, err := cpu(p.PID(), all); err == nil {
-		p.killed.Store(int64(used))
-	}
+	all, _ := processes() // elsewhere only the group is known
+	p.killed.Store(int64(all.used(p.PID())))
 	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
-	for _, pid := range all {
+	for _, pid := range all.family(p.PID()) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	<-p.done
 }
 
-// CPU returns the processor time that the process and everything it has started
-// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). The
-// time of a child that was not waited for is missing, but Kill counts it. While the process runs, its time is known on Linux only.
-func (p *Process) CPU() (time.Duration, error) {
-	if p.Running() {
-		used, err := cpu(p.PID(), descendants(p.PID()))
-		if err == nil || p.Running() {
-			return used, err
+// CPU returns the processor time that the processes and everything they have started
+// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). The time of a
+// child that was not waited for is missing, but Kill counts it. While a process runs, its
+// time is known on Linux only.
+func CPU(of ...*Process) (sum time.Duration, err error) {
+	all, err := processes()
+	for _, p := range of {
+		switch {
+		case !p.Running():
+			state := p.State()
+			sum += max(state.UserTime()+state.SystemTime(), time.Duration(p.killed.Load()))
+		case err != nil:
+			return 0, fmt.Errorf("processor time of process %d: %w", p.PID(), err)
+		default:
+			sum += all.used(p.PID())
 		}
 	}
-	state := p.State()
-	return max(state.UserTime()+state.SystemTime(), time.Duration(p.killed.Load())), nil
+	return sum, nil
+}
+
+// A table is every process of the machine, by its ID.
+type table map[int]process
+
+// A process is what the kernel says of one.
+type process struct {
+	parent int           // its parent's ID
+	used   time.Duration // processor time, with that of the children that it has waited for
+}
+
+// family returns pid and everything that it has started, or that one of those has, and
+// that has not been waited for.
+func (t table) family(pid int) []int {
+	all := []int{pid}
+	for i := 0; i < len(all); i++ {
+		for child, p := range t {
+			if p.parent == all[i] {
+				all = append(all, child)
+			}
+		}
+	}
+	return all
+}
+
+// used returns the processor time of the family of pid; 0 where nothing is known of it.
+func (t table) used(pid int) (sum time.Duration) {
+	for _, member := range t.family(pid) {
+		sum += t[member].used
+	}
+	return sum
 }
 
 // tailSize is how much of a log LastWords reads, in bytes.

@@ -61,7 +61,7 @@ func TestKillTree(t *testing.T) {
 	}
 	c := start(t, "setsid sh -c 'sleep 60; true' & wait")
 	awaitDescendants(t, c, 2)
-	all := descendants(c.PID())
+	all := family(t, c)[1:]
 	c.Kill()
 	for _, pid := range all {
 		for deadline := time.Now().Add(5 * time.Second); alive(pid); time.Sleep(time.Millisecond) {
@@ -79,7 +79,7 @@ func TestCPUCountsDescendants(t *testing.T) {
 	const busy = `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done`
 	c := start(t, "sh -c '"+busy+"'; sleep 60")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		used, err := c.CPU()
+		used, err := CPU(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestCPUOfTheDead(t *testing.T) {
 	const busy = `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done`
 	if c := start(t, busy); !c.State().Success() {
 		t.Error(c.State())
-	} else if used, err := c.CPU(); err != nil || used <= 0 {
+	} else if used, err := CPU(c); err != nil || used <= 0 {
 		t.Errorf("after its end: %s, %v", used, err)
 	}
 	if runtime.GOOS != "linux" {
@@ -107,13 +107,13 @@ func TestCPUOfTheDead(t *testing.T) {
 	c := start(t, "sh -c '"+busy+"; sleep 60' & wait")
 	var before time.Duration
 	for deadline := time.Now().Add(20 * time.Second); before <= 0; time.Sleep(5 * time.Millisecond) {
-		before, _ = c.CPU()
+		before, _ = CPU(c)
 		if time.Now().After(deadline) {
 			t.Fatal("a busy child had no processor time")
 		}
 	}
 	c.Kill()
-	if after, err := c.CPU(); err != nil || after < before {
+	if after, err := CPU(c); err != nil || after < before {
 		t.Errorf("after Kill: %s, %v; before it: %s", after, err, before)
 	}
 }
@@ -199,11 +199,21 @@ func TestLastWords(t *testing.T) {
 	}
 }
 
+// family is c and what it has started.
+func family(t *testing.T, c *Process) []int {
+	t.Helper()
+	all, err := processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.family(c.PID())
+}
+
 func awaitDescendants(t *testing.T, c *Process, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); runtime.GOOS == "linux" && len(descendants(c.PID())) < n; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); runtime.GOOS == "linux" && len(family(t, c)) <= n; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it has %d descendants, want %d", len(descendants(c.PID())), n)
+			t.Fatalf("it has %d descendants, want %d", len(family(t, c))-1, n)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -235,17 +236,15 @@ func (c *Cluster) CPU() (sum time.Duration, err error) {
 			return 0, err
 		}
 	}
+	var nodes []*proc.Process
 	for _, p := range c.nodes {
 		if !p.Running() {
 			return 0, fmt.Errorf("processor time of %s: it has ended", p.Name)
 		}
-		used, err := p.CPU()
-		if err != nil {
-			return 0, err
-		}
-		sum += used
+		nodes = append(nodes, p.Process)
 	}
-	return sum, nil
+	used, err := proc.CPU(nodes...)
+	return sum + used, err
 }
 
 // Kill sends node SIGKILL and waits until it is gone. [run.ServerName] names

@@ -53,7 +53,7 @@ func (d *daemon) start() error {
 		return fmt.Errorf("start %s: %w", d.name, err)
 	}
 	if d.process != nil {
-		used, _ := d.process.CPU() // that of the dead is known
+		used, _ := proc.CPU(d.process) // that of the dead is known
 		d.spent += used
 	}
 	d.process = p
@@ -181,7 +181,7 @@ func (p *private) CPU() (sum time.Duration, err error) {
 	}
 	for _, d := range p.daemons {
 		d.mu.Lock()
-		used, err := d.process.CPU()
+		used, err := proc.CPU(d.process)
 		sum += d.spent + used
 		d.mu.Unlock()
 		if err != nil {

@@ -1,0 +1,20 @@
+package proc
+
+import "time"
+
+// A Usage is what the processors of this machine have done since it started, to 10 ms.
+type Usage struct {
+	Busy time.Duration // of all processors together; with the time that a hypervisor gave to others
+	Idle time.Duration // waiting for a disk counts as idle
+	Ours time.Duration // of Busy: this process, what it has started, and the programs that work for it
+}
+
+// Others returns the share, from 0 to 1, of the processors' time between before and u that
+// went to programs which are not ours, or to other guests of the machine's host.
+func (u Usage) Others(before Usage) float64 {
+	busy, idle, ours := u.Busy-before.Busy, u.Idle-before.Idle, u.Ours-before.Ours
+	if busy+idle <= 0 {
+		return 0
+	}
+	return min(max(float64(busy-ours)/float64(busy+idle), 0), 1)
+}
