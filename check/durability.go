@@ -39,12 +39,16 @@ type Crash struct {
 //
 // Such a count (a recovered op) that is smaller than the number of writes
 // acknowledged before it proves a loss, whatever was found in the end: rows
-// are never deleted, and others can only add to it. Each lost write is counted
-// for the first crash after its acknowledgement, both by the order of the history
-// and by its times. That does not prove which crash took it.
+// are never deleted, and others can only add to it. A count that is too large proves
+// nothing. A write was acknowledged before it if both the order of the history and its times
+// say so: one that returned at the very time at which the count began is concurrent
+// with it, because a clock may be coarse. Each lost write is counted for the first
+// crash that came after its acknowledgement, or at the same time. That does not prove
+// which crash took it.
 //
 // Crashes that did not end ok are skipped. Without one that did the verdict is
-// inconclusive, whatever was lost: nothing crashed.
+// inconclusive, whatever was lost: nothing crashed. In all other cases the verdict is
+// as sharp as that of Set.
 func Durability(ops iter.Seq[history.Op]) Survival {
 	s := survival{reading: reading{ids: map[string]int32{}}, crashes: []Crash{}}
 	for op := range ops {
@@ -88,10 +92,11 @@ func Durability(ops iter.Seq[history.Op]) Survival {
 // A survival is a reading with crashes.
 type survival struct {
 	reading
-	crashes []Crash
-	missing int64
-	counted history.Op // the recovered op that shows most missing
-	before  int64      // writes acknowledged before it
+	crashes  []Crash
+	returned []time.Duration // of each acknowledged write
+	missing  int64
+	counted  history.Op // the recovered op that shows most missing
+	before   int64      // writes acknowledged before it
 }
 
 func (s *survival) add(op *history.Op) {
@@ -101,24 +106,25 @@ func (s *survival) add(op *history.Op) {
 			Node: op.Key, Killed: op.Invoked, Serving: op.Returned, op: *op, tags: int32(len(s.tags)),
 		})
 	case op.Func == history.Recovered && op.Outcome == history.OK && op.Key == rowsKey && op.Value.Valid:
-		before := s.Acknowledged
-		if s.lastReturned > op.Invoked {
-			before = 0 // of several with one tag, this may count one
-			for i := range int32(s.ops.n) {
-				if s.tags[i].acked > 0 && s.ops.at(i).returned <= op.Invoked {
-					before++
-				}
+		before := int64(0)
+		for _, returned := range s.returned {
+			if returned < op.Invoked || returned == 0 && op.Invoked == 0 { // without times the order decides
+				before++
 			}
 		}
 		if missing := before - max(0, op.Value.Int64); missing > s.missing {
 			s.missing, s.counted, s.before = missing, *op, before
 		}
 	default:
+		if op.Func == history.Write && op.Outcome == history.OK {
+			s.returned = append(s.returned, op.Returned)
+		}
 		s.reading.add(op)
 	}
 }
 
-// crashAfter returns the first crash after the write of a tag was acknowledged.
+// crashAfter returns the first crash that may have come after the write of a tag was
+// acknowledged: equal times do not prove that nothing crashed after it.
 func (s *survival) crashAfter(id int32) *Crash {
 	returned := s.ops.at(id).returned
 	for i := range s.crashes {
