@@ -41,7 +41,7 @@ type Account struct {
 	Sent      int64         `json:"sent"`      // by acknowledged transfers
 	Expected  Range         `json:"expected"`  // what the final balance can be; 0 where Initial is not known
 	Off       int64         `json:"off"`       // how far Final is above Expected or, negative, below it
-	Overdrawn bool          `json:"overdrawn"` // Final is below zero, and Initial is not
+	Overdrawn bool          `json:"overdrawn"` // it ended below zero, and certainly did not begin there
 }
 
 // Bank judges whether money was conserved, and whether every final balance is
@@ -57,17 +57,21 @@ type Account struct {
 //   - The final balance of an account is the initial one, and what acknowledged
 //     transfers brought, less what they took. An unknown transfer may have
 //     changed both of its accounts, or neither: this gives [Account.Expected].
-//   - No balance ends below zero that did not begin there.
+//   - No balance ends below zero that did not begin there. Of an account that was
+//     not reset, the final balance and the transfers say where it began; of one that
+//     was not read, the initial balance and the transfers say where it ended.
 //
-// Where balances differ from what the acknowledged transfers make of them,
-// Bank looks for a choice of unknown transfers that explains all of them at
+// Bank looks for a choice of unknown transfers that explains all balances at
 // once. If there is none the claim is refuted; if there are too many to try it
-// is left open. An acknowledged transfer that was lost whole can hide behind an
-// unknown one of the same accounts and amount.
+// is left open. That an explanation exists is all that a pass says: an acknowledged
+// transfer that was lost whole can hide behind an unknown one of the same accounts
+// and amount.
 //
 // The verdict is inconclusive also where no transfer was acknowledged, where an
 // initial or final balance is missing or in doubt, and where a transfer has no
-// second account or no amount above zero.
+// second account or no amount above zero. Where an initial balance is missing, totals
+// are compared with each other alone, though final balances and transfers may say
+// that they are wrong: that is where Bank leaves open what could be decided.
 func Bank(ops iter.Seq[history.Op]) Balances {
 	b := bank{accounts: map[string]*account{}, others: map[string]bool{}}
 	b.Balances.Accounts, b.Witnesses = []Account{}, []Witness{}
@@ -92,6 +96,7 @@ type bank struct {
 	sorted                 []*account
 	noBegin, noEnd         *account // the first whose initial or final balance is not known
 	choice                 Verdict  // whether some choice of unknown transfers explains all balances
+	unexplained            string   // the reason where none does
 }
 
 // An account holds what a history says of one account.
@@ -100,7 +105,8 @@ type account struct {
 	key             string
 	in, out         sum   // by acknowledged transfers
 	mayIn, mayOut   sum   // by unknown ones
-	residual        int64 // final balance, less what acknowledged transfers make of the initial one
+	bounded, exact  bool  // unknown transfers must bring residual at least; bring it exactly
+	residual        int64 // less what those bring that were tried as done
 	roomIn, roomOut int64 // of unknown transfers that were not tried yet
 }
 
@@ -118,15 +124,18 @@ func (b *bank) add(op *history.Op) {
 		b.addTotal(op)
 	case history.Reset:
 		b.account(op.Key).addReset(op)
+		if op.Outcome == history.Failed {
+			break
+		}
 		b.lastReset = max(b.lastReset, op.Returned)
-		if b.Totals > 0 && op.Outcome != history.Failed {
+		if b.Totals > 0 {
 			b.spoil("a balance was reset after a total had been read")
 		}
 	case history.FinalRead:
-		if op.Key != rowsKey {
+		if op.Key != rowsKey && op.Key != OrdersKey {
 			b.account(op.Key).addFinal(op)
 		}
-	case history.Increment, history.Read, history.Purchase:
+	case history.Increment, history.Read, history.Purchase, history.Reserve:
 		b.others[op.Key] = true
 	}
 }
@@ -238,19 +247,34 @@ func (b *bank) judge() {
 
 func (b *bank) judgeAccount(c *account) Account {
 	judged := Account{Key: c.key, Initial: c.began(), Final: c.ended(), Received: c.in.n, Sent: c.out.n}
-	judged.Overdrawn = judged.Final.Valid && judged.Final.Int64 < 0 && (!judged.Initial.Valid || judged.Initial.Int64 >= 0)
-	if !judged.Initial.Valid || b.spoilt != "" {
+	if b.spoilt != "" {
 		return judged
 	}
-	least, fits := added(c.began().Int64, c.in.n, -c.out.n, -c.mayOut.n)
-	most, fitsToo := added(c.began().Int64, c.in.n, -c.out.n, c.mayIn.n)
+	begin, end := judged.Initial, judged.Final
+	least, fits := added(begin.Int64, c.in.n, -c.out.n, -c.mayOut.n)
+	most, fitsToo := added(begin.Int64, c.in.n, -c.out.n, c.mayIn.n)
+	made, _ := added(begin.Int64, c.in.n, -c.out.n)
 	if !fits || !fitsToo || c.in.over || c.out.over || c.mayIn.over || c.mayOut.over {
 		b.spoil(fmt.Sprintf("%q: the sum of its transfers exceeds 64 bits", c.key))
 		return judged
 	}
+	c.roomIn, c.roomOut = c.mayIn.n, c.mayOut.n
+	switch negative := end.Valid && end.Int64 < 0; {
+	case begin.Valid && end.Valid:
+		judged.Overdrawn = negative && begin.Int64 >= 0
+		c.bounded, c.exact, c.residual = true, true, minus(end.Int64, made)
+	case begin.Valid && begin.Int64 >= 0: // it must not end below 0
+		c.bounded, c.residual = true, -made
+	case negative: // unless it began below 0: at end, less what all transfers brought
+		judged.Overdrawn = minus(end.Int64, most) >= 0
+		c.bounded, c.residual = !judged.Overdrawn, minus(end.Int64, made)+1
+	}
+	if !begin.Valid {
+		return judged
+	}
 	judged.Expected = Range{least, most}
-	if final := judged.Final; final.Valid {
-		judged.Off = minus(final.Int64, min(most, max(least, final.Int64)))
+	if end.Valid {
+		judged.Off = minus(end.Int64, min(most, max(least, end.Int64)))
 	}
 	return judged
 }
@@ -301,7 +325,7 @@ func (b *bank) complaints() []string {
 	case off >= 0:
 		all = append(all, b.Accounts[off].off())
 	case b.choice == Refuted:
-		all = append(all, fmt.Sprintf("no choice among the unknown transfers (%d) explains the final balances", b.Unknown))
+		all = append(all, b.unexplained)
 	}
 	switch {
 	case b.Wrong > 0:
@@ -358,20 +382,15 @@ const maxTries = 100_000
 
 // explain says whether some choice of unknown transfers makes the final
 // balances, all at once, of what the acknowledged ones made: it holds, is
-// refuted, or is inconclusive where balances are not known or the tries are
-// used up.
+// refuted, or is inconclusive where the tries are used up.
 func (b *bank) explain() Verdict {
-	if b.noBegin != nil || b.noEnd != nil {
-		return Inconclusive
-	}
 	for _, c := range b.sorted {
-		made, _ := added(c.began().Int64, c.in.n, -c.out.n)
-		c.residual = c.ended().Int64 - made
-		c.roomIn, c.roomOut = c.mayIn.n, c.mayOut.n
+		if !c.possible() {
+			b.unexplained = fmt.Sprintf("%q began at %d, and its transfers leave it below zero", c.key, c.began().Int64)
+			return Refuted
+		}
 	}
-	if slices.ContainsFunc(b.Accounts, func(a Account) bool { return a.Off != 0 }) {
-		return Refuted
-	}
+	b.unexplained = fmt.Sprintf("no choice among the unknown transfers (%d) explains the final balances", b.Unknown)
 	tries := maxTries
 	return try(b.open, &tries)
 }
@@ -413,4 +432,6 @@ func try(moves []move, tries *int) Verdict {
 }
 
 // possible reports whether the moves that are left can make the residual.
-func (c *account) possible() bool { return -c.roomOut <= c.residual && c.residual <= c.roomIn }
+func (c *account) possible() bool {
+	return !c.bounded || c.residual <= c.roomIn && (!c.exact || -c.roomOut <= c.residual)
+}
