@@ -64,13 +64,17 @@ type Tally struct {
 // broken, by a failed increment that did take effect, one that was done twice, or
 // a writer from outside. They refute the claim too, and then Lost.Max says less.
 //
-// Where no reset was recorded, the counter is taken to have begun at 0. A loss
-// proved so is proved for every beginning above 0 too; an unexplained step is
-// not, and leaves the verdict inconclusive.
+// Where no reset was recorded, the counter is taken to have begun at 0, or above
+// where that refutes the claim. A loss proved for 0 is proved for every beginning
+// above 0 too. A step unexplained from 0 on refutes the claim only if it is
+// unexplained from the highest beginning that the values allow; else the verdict is
+// inconclusive. So it is where a value shows that the counter began below 0.
 //
 // The verdict is inconclusive also where nothing was acknowledged, where a
-// reset is in doubt or came in the midst of increments, where no final read
-// came after them, and where unknown increments leave it open.
+// reset is in doubt or came in the midst of increments, where ops of another kind
+// change the key, where no final read came after the increments, and where unknown
+// ones leave it open. In all other cases it is as sharp as can be: a search through
+// everything that can have happened comes to the same verdict, and to the same Lost.
 func Counter(ops iter.Seq[history.Op]) Counters {
 	tallies, parts := []Tally{}, []part{}
 	for _, l := range counters.gather(ops) {
@@ -92,6 +96,7 @@ type counterJudge struct {
 	top           int64  // the highest value that the counter was seen at
 	pairs         []pair // the smallest values that several increments returned
 	wrong, strays string // reasons: the final value is below the initial one; some steps are unexplained
+	proven        bool   // strays are, wherever the counter began
 }
 
 // A pair is the first two of n increments that returned the same value.
@@ -145,13 +150,14 @@ func (j *counterJudge) survey() {
 
 // bound works out Lost and Unexplained; see [Counter] for the reasoning.
 func (j *counterJudge) bound() {
-	if j.Final.Valid {
-		inChain := j.taken(j.Initial, j.end, nil)
-		most, least, unexplained := j.chain(inChain, steps(j.Initial, j.end)-inChain, j.untaken(max(j.Initial, j.end), j.top))
-		j.Lost, j.Unexplained = Range{j.acked - most, j.acked - least}, unexplained
-	} else {
-		j.Lost.Min = j.acked - j.taken(j.Initial, math.MaxInt64, nil) - j.unvalued.n
-		j.Unexplained = max(0, j.untaken(j.Initial, j.top)-j.unvalued.n-j.unknown)
+	j.Lost, j.Unexplained = j.from(j.Initial)
+	if j.proven = j.InitialKnown; !j.proven {
+		highest := minus(j.lowest, 1)
+		if j.Final.Valid {
+			highest = min(highest, j.end)
+		}
+		_, strays := j.from(min(highest, j.top))
+		j.proven = strays > 0
 	}
 	if j.Unexplained > 0 {
 		j.strays = fmt.Sprintf("no acknowledged or unknown increment made at least %d of the steps of %q from %d to %d",
@@ -160,6 +166,17 @@ func (j *counterJudge) bound() {
 	if j.Final.Valid && j.end < j.Initial {
 		j.wrong = fmt.Sprintf("the final value %d of %q is below %d, where it began", j.end, j.key, j.Initial)
 	}
+}
+
+// from returns the increments lost and the steps unexplained if the counter began there.
+func (j *counterJudge) from(began int64) (lost Range, unexplained int64) {
+	if !j.Final.Valid {
+		lost = Range{j.acked - j.taken(began, math.MaxInt64, nil) - j.unvalued.n, j.acked}
+		return lost, max(0, j.untaken(began, j.top)-j.unvalued.n-j.unknown)
+	}
+	inChain := j.taken(began, j.end, nil)
+	most, least, unexplained := j.chain(inChain, steps(began, j.end)-inChain, j.untaken(max(began, j.end), j.top))
+	return Range{j.acked - most, j.acked - least}, unexplained
 }
 
 // witness collects the ops that prove what is wrong.
@@ -176,7 +193,7 @@ func (j *counterJudge) witness() {
 		j.prove("lost write", fmt.Sprintf("an acknowledged increment of %q returned %d, and the final value is %d",
 			j.key, j.at(j.highest).value, j.end), j.op(j.key, j.highest), j.final)
 	}
-	if j.strays != "" && j.InitialKnown {
+	if j.strays != "" && j.proven {
 		at := j.final
 		if j.highest >= 0 && j.at(j.highest).value == j.top {
 			at = j.op(j.key, j.highest)
@@ -203,10 +220,10 @@ func (j *counterJudge) decide() {
 			j.Reason = fmt.Sprintf("%q lost at least %d of %d acknowledged increments, whatever its final value: the values that they returned prove it",
 				j.key, j.Lost.Min, j.acked)
 		}
-		if j.strays != "" && j.InitialKnown {
+		if j.strays != "" && j.proven {
 			j.Reason += ", and " + j.strays
 		}
-	case j.strays != "" && !j.InitialKnown:
+	case j.strays != "" && !j.proven:
 		j.Reason = j.strays + ", unless it did not begin at 0: no reset was recorded"
 	case j.strays != "" || j.wrong != "":
 		j.Verdict, j.Reason = Refuted, cmp.Or(j.strays, j.wrong)

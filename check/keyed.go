@@ -22,9 +22,10 @@ type subject struct {
 }
 
 var (
-	counters  = subject{history.Increment, "an increment", "increments", "counters", "final values", false}
-	items     = subject{history.Purchase, "a purchase", "purchases", "items", "final stocks", true}
-	transfers = subject{history.Transfer, "a transfer", "transfers", "accounts", "final balances", true}
+	counters     = subject{history.Increment, "an increment", "increments", "counters", "final values", false}
+	items        = subject{history.Purchase, "a purchase", "purchases", "items", "final stocks", true}
+	transfers    = subject{history.Transfer, "a transfer", "transfers", "accounts", "final balances", true}
+	reservations = subject{history.Reserve, "a reservation", "reservations", "items", "final orders", true}
 )
 
 // A part is the judgement on one of several keys.
@@ -61,9 +62,10 @@ func (s subject) together(parts []part) (Verdict, string) {
 }
 
 // A frame is the reset before the ops of one key and the final read after them.
-// Both the order of the history and its times must say that the reset came first
-// and the final read last: a history may lack the times, and may be sorted by
-// either end.
+// The order of the history must say that the reset came first and the final read
+// last, and no time may contradict it: a history may lack the times, and may be
+// sorted by either end. Equal times contradict nothing, because a reset and a final
+// read are the recorder's word that the load had not begun, and that it was over.
 type frame struct {
 	subject
 	begun                      bool // an op was seen that may have taken effect
@@ -134,20 +136,36 @@ func (f *frame) ended() history.Value {
 type ledger struct {
 	frame
 	key                    string
-	acked, failed, unknown int64     // ops
-	done, unvalued, open   sum       // units: of acknowledged ops; of those without a value; of unknown ops
-	receipts                         // acknowledged ops with a value
-	order                  []int32   // of the receipts: by value, then as they returned
-	proof                  []Witness // what refutes the claim
+	acked, failed, unknown int64         // ops
+	done, unvalued, open   sum           // units: of acknowledged ops; of those without a value; of unknown ops
+	receipts                             // acknowledged ops with a value
+	order                  []int32       // of the receipts: by value, then as they returned
+	loose                  map[loose]int // unknown ops and those without a value; only of pieces
+	proof                  []Witness     // what refutes the claim
 }
 
-// gather returns the ledgers of all keys, sorted by key.
+// Loose ops are of one quantity and one outcome.
+type loose struct {
+	units int64
+	acked bool // else they are unknown
+}
+
+// gather returns the ledgers of all keys, sorted by key. A key that ops of another
+// subject change is left out if it has none of this one, and cannot be judged if it
+// has: its reset and its final read are of both.
 func (s subject) gather(ops iter.Seq[history.Op]) []*ledger {
 	ledgers := map[string]*ledger{}
+	others := map[string]bool{} // keys
 	var l *ledger
 	for op := range ops {
 		switch op.Func {
 		case s.function, history.Reset, history.FinalRead:
+		case history.Increment, history.Purchase, history.Reserve:
+			others[op.Key] = true
+			continue
+		case history.Transfer:
+			others[op.Key], others[op.To] = true, true
+			continue
 		default:
 			continue
 		}
@@ -159,7 +177,13 @@ func (s subject) gather(ops iter.Seq[history.Op]) []*ledger {
 		}
 		l.add(&op)
 	}
-	for _, l := range ledgers {
+	for key, l := range ledgers {
+		if others[key] {
+			l.spoil("ops of another kind than " + s.many + " change it too")
+			if l.acked+l.failed+l.unknown == 0 {
+				delete(ledgers, key)
+			}
+		}
 		l.order = l.sorted()
 	}
 	return slices.SortedFunc(maps.Values(ledgers), func(a, b *ledger) int { return strings.Compare(a.key, b.key) })
@@ -188,6 +212,7 @@ func (l *ledger) add(op *history.Op) {
 	if op.Outcome != history.OK {
 		l.unknown++
 		l.open.add(units)
+		l.addLoose(units, false)
 		return
 	}
 	l.acked++
@@ -195,12 +220,23 @@ func (l *ledger) add(op *history.Op) {
 	l.done.add(units)
 	if !op.Value.Valid {
 		l.unvalued.add(units)
+		l.addLoose(units, true)
 		return
 	}
 	if _, fits := added(op.Value.Int64, units); l.pieces && !fits {
 		l.spoil("the stock before " + l.one + " exceeds 64 bits")
 	}
 	l.receipts.add(op)
+}
+
+func (l *ledger) addLoose(units int64, acked bool) {
+	if !l.pieces {
+		return
+	}
+	if l.loose == nil {
+		l.loose = map[loose]int{}
+	}
+	l.loose[loose{units, acked}]++
 }
 
 // span returns the units of receipt r: those above low, up to high.
