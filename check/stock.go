@@ -56,9 +56,13 @@ type Item struct {
 //   - An unknown purchase may have taken any of the pieces, or none. So may an
 //     acknowledged one without a value, but it did take some.
 //
-// Unknown purchases, and those without a value, are counted by their pieces
-// together: in which order they can have been made, if their quantities differ,
-// is not tried. That makes the ranges wider, never wrong.
+// Unknown purchases, and those without a value, are first counted by their pieces
+// together. That gives the ranges, which may be wider than they need to be, and never
+// wrong. Where they leave it open whether any piece vanished, Stock tries in which order
+// those purchases can have been made: the claim is refuted if no order leads from the
+// initial stock to the final one, and nothing vanished if every order has all
+// acknowledged purchases in the chain. So the verdict is as sharp as can be, but where
+// there are too many orders to try: then it is inconclusive.
 //
 // Pieces that not even the unknown purchases can have taken are unexplained: a
 // premise is broken, as in Counter. They refute the claim, and so does a stock
@@ -87,6 +91,8 @@ type stockJudge struct {
 	bottom, roof int64 // the final and the initial stock; where not known, as far as numbers go
 	overlaps     [][2]int32
 
+	way Verdict // whether some order of purchases leads from the initial stock to the final one
+
 	fell         string // the reason where a stock is below zero
 	grew, strays string // reasons: more is left than there was; pieces are unexplained
 }
@@ -102,6 +108,7 @@ func (j *stockJudge) judge() Item {
 	if j.spoilt == "" {
 		j.survey()
 		j.bound()
+		j.arrange()
 		j.witness()
 	}
 	j.decide()
@@ -130,11 +137,11 @@ func (j *stockJudge) survey() {
 	})
 }
 
-// apart returns the most pieces that purchases can have taken which took no
+// heaviest returns the most pieces that purchases can have taken which took no
 // piece twice and all of theirs between the ends of the chain: going down from
 // the top, each is either left out or followed by those that took pieces above
 // its own (weighted interval scheduling).
-func (j *stockJudge) apart() int64 {
+func (j *stockJudge) heaviest() int64 {
 	best := make([]int64, len(j.order)+1)
 	for i := len(j.order) - 1; i >= 0; i-- {
 		best[i] = best[i+1]
@@ -155,7 +162,7 @@ func (j *stockJudge) apart() int64 {
 
 // bound works out Vanished and Unexplained, and words what else refutes the claim.
 func (j *stockJudge) bound() {
-	inChain := j.apart()
+	inChain := j.heaviest()
 	most, least := inChain+j.unvalued.n, int64(0) // pieces that acknowledged purchases took in the chain
 	switch {
 	case j.Initial.Valid && j.Left.Valid:
@@ -171,6 +178,21 @@ func (j *stockJudge) bound() {
 	if j.Unexplained > 0 {
 		j.strays = fmt.Sprintf("no acknowledged or unknown purchase took at least %d of the pieces of %q from %d down to %d",
 			j.Unexplained, j.key, j.roof, j.lowest)
+	}
+}
+
+// arrange tries the orders of loose purchases, where the ranges decide nothing.
+func (j *stockJudge) arrange() {
+	j.way = Holds
+	if len(j.loose) == 0 && j.Initial.Valid || j.Oversold.Min > 0 || j.Vanished.Min > 0 || j.lowest < 0 || j.strays != "" || j.grew != "" {
+		return
+	}
+	p := j.layout()
+	switch j.way = p.whole(); {
+	case j.way == Refuted:
+		j.strays = fmt.Sprintf("no order of the purchases of %q, with any of the unknown ones (%d) or none, agrees with the stocks that were seen", j.key, j.unknown)
+	case j.way == Holds && j.Initial.Valid && j.Left.Valid && j.Vanished.Max > 0 && p.apart() == Refuted:
+		j.Vanished.Max = 0
 	}
 }
 
@@ -241,12 +263,14 @@ func (j *stockJudge) decide() {
 		j.Reason = fmt.Sprintf("the final stock of %q was read before its last acknowledged purchase had returned", j.key)
 	case !j.Left.Valid:
 		j.Reason = fmt.Sprintf("the final stock of %q was not read", j.key)
+	case j.way == Inconclusive:
+		j.Reason = fmt.Sprintf("there are too many purchases of %q without a known stock to try all their orders: %d ended unknown", j.key, j.unknown)
 	case j.Vanished.Max > 0:
 		j.Reason = fmt.Sprintf("of %d pieces of %q sold, %s vanished: the %d left do not tell which unknown purchases (%d) took effect",
 			j.done.n, j.key, j.Vanished, j.bottom, j.unknown)
 	case j.unknown > 0:
-		j.Verdict, j.Reason = Holds, fmt.Sprintf("sold %d of %d %q, the unknown purchases included, and %d are left",
-			j.Sold.Max, j.roof, j.key, j.bottom)
+		j.Verdict, j.Reason = Holds, fmt.Sprintf("sold %d of %d %q, %d of them by unknown purchases, and %d are left",
+			steps(j.bottom, j.roof), j.roof, j.key, steps(j.bottom, j.roof)-j.done.n, j.bottom)
 	default:
 		j.Verdict, j.Reason = Holds, fmt.Sprintf("sold %s of %d %q, and %d are left", j.Sold, j.roof, j.key, j.bottom)
 	}

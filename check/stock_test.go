@@ -76,7 +76,7 @@ var stockCases = []struct {
 	{"sold out, and one refused", "=3 1>2 2>0 1- !0", check.Holds, check.Exactly(3), check.Exactly(0), check.Exactly(0), 0, 0, ""},
 	{"nobody was told", "=50 10> 5> !35", check.Holds, check.Exactly(15), check.Exactly(0), check.Exactly(0), 0, 0, ""},
 	{"the unknown one too", "=50 10>40 5? !35", check.Holds, check.Range{Min: 10, Max: 15}, check.Exactly(0), check.Exactly(0), 0, 0,
-		`sold 15 of 50 "k", the unknown purchases included, and 35 are left`},
+		`sold 15 of 50 "k", 5 of them by unknown purchases, and 35 are left`},
 	{"the unknown one perhaps", "=50 10>40 10? !40", check.Inconclusive, check.Range{Min: 10, Max: 20}, check.Exactly(0), check.Range{Min: 0, Max: 10}, 0, 0,
 		`of 10 pieces of "k" sold, 0–10 vanished: the 40 left do not tell which unknown purchases (1) took effect`},
 	{"overwritten", "=50 10>40 5>45 !45", check.Refuted, check.Exactly(15), check.Exactly(0), check.Exactly(10), 5, 0,
