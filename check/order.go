@@ -39,9 +39,6 @@ type Ordered struct {
 	Left    history.Value `json:"left"`    // the final stock; null where there is none to trust
 	Open    int64         `json:"open"`    // pieces of orders that are not cancelled
 	Off     int64         `json:"off"`     // Left and Open, less Initial; 0 where one is not known
-
-	fewer, more int64 // pieces that unknown reservations may have taken, and unknown cancels given back
-	most        int64 // of the largest order, acknowledged or found
 }
 
 // Order judges whether stock and orders agree in the end: of each item, the final
@@ -55,36 +52,44 @@ type Ordered struct {
 // The final state shows whether the pieces agree, whatever became of any op. Off is
 // what they are off by. If each op is done as a whole or not at all, Off is 0: a
 // reservation moves its pieces from the stock to an open order, a cancel moves
-// them back, and nothing else touches either. An unknown reservation may have
-// been cut off between its two writes and then lacks at most its pieces; an unknown
-// cancel may have given back at most those of its order. Where that explains Off the
-// verdict is inconclusive; they are never blamed.
+// them back, and nothing else touches either. An unknown op may have been cut off
+// between its two writes, whichever comes first, and then it leaves Off larger or smaller
+// by its pieces. Where some choice of unknown ops that were cut off makes Off what it is,
+// the verdict is inconclusive; they are never blamed.
 //
 // An order that no acknowledged reservation returned must be that of an unknown
-// one of the same item and quantity, each of which makes at most one. A mark must
+// one of the same item and quantity, each of which makes at most one, or of an
+// acknowledged one that did not return its order. A mark must
 // be that of an acknowledged or unknown cancel. A stock below zero refutes the
 // claim, and so does an order of more than there ever was. What
 // agrees in all this can have happened: first each order that was cancelled, with its
-// cancel behind it, then the others, for which the stock suffices.
+// cancel behind it, then the others, for which the stock suffices. The times of
+// clients' ops are not compared with each other.
 //
 // Without the final read of "orders", or where an op was acknowledged after the
-// reading had begun, nothing is missed and nothing holds.
+// reading had begun, nothing is missed and nothing holds, though the final stock
+// alone may say that pieces are gone. An item is judged if a reservation or an order is
+// of it and ops of another kind do not change it. Where a quantity is above the initial
+// stock and ops that were cut off may have added pieces, the verdict is inconclusive
+// without a look at Off. In these two cases Order leaves open what could be decided.
 func Order(ops iter.Seq[history.Op]) Orders {
 	j := orderJudge{
-		items: map[string]*Ordered{}, reserves: map[int64]history.Op{}, cancels: map[int64]history.Op{},
-		rows: map[int64]history.Op{}, maybe: map[unknownOrder]int64{}, maybeCancelled: map[int64]bool{},
+		items: map[string]*orderedItem{}, reserves: map[int64]history.Op{}, cancels: map[int64]history.Op{},
+		rows: map[int64]history.Op{}, kinds: map[orderKind]*sameOrders{}, maybeCancelled: map[int64]int{},
 	}
 	j.Witnesses = []Witness{}
 	for op := range ops {
 		j.add(&op)
 	}
-	if j.closed && j.began < j.lastReturned {
-		j.doubt = "the orders were read before the last acknowledged op had returned"
-	} else if !j.closed {
+	switch {
+	case j.doubt != "":
+	case !j.closed:
 		j.doubt = "the final orders were not read"
-	} else if j.count != int64(len(j.rows)) {
-		j.doubt = fmt.Sprintf("%d orders were found, and %d counted", len(j.rows), j.count)
-	} else {
+	case j.early:
+		j.doubt = "the orders were read before the last acknowledged op had returned"
+	case j.late || j.count != j.found:
+		j.doubt = fmt.Sprintf("%d orders were found, and %d counted", j.found, j.count)
+	default:
 		j.Found = history.Some(j.count)
 		j.compare()
 	}
@@ -98,31 +103,56 @@ const OrdersKey = "orders"
 // CancelledMark is the To of a final order that is cancelled.
 const CancelledMark = "cancelled"
 
-type unknownOrder struct {
+// An orderKind is what tells the orders of unknown reservations apart.
+type orderKind struct {
 	item     string
 	quantity int64
 }
 
+// sameOrders counts reservations of one kind that did not return their order, and the
+// orders of that kind that no reservation returned.
+type sameOrders struct{ unvalued, unknown, rows int64 }
+
+// An orderedItem is what is known of an item beside its judgement.
+type orderedItem struct {
+	Ordered
+	frame
+	reserved bool    // a reservation or an order is of it
+	other    bool    // an op of another kind changes it
+	most     int64   // the largest quantity of an order that was acknowledged or found
+	halves   []int64 // what each unknown op adds to Off if it was cut off between its writes
+}
+
 type orderJudge struct {
 	Orders
-	items             map[string]*Ordered
+	items             map[string]*orderedItem
 	reserves, cancels map[int64]history.Op // the acknowledged ones by order
 	rows              map[int64]history.Op
-	unvalued          int64                  // acknowledged reservations without an id
-	maybe             map[unknownOrder]int64 // orders that unknown reservations may have made
-	maybeCancelled    map[int64]bool
+	kinds             map[orderKind]*sameOrders
+	maybeCancelled    map[int64]int // how many unknown cancels, by order
+	found, count      int64         // final orders, and what the final read counted
 	closed            bool
-	count             int64
-	began             time.Duration // of the final reading
+	closing           history.Op
+	early             bool // an op was acknowledged after the reading had begun
+	late              bool // an order was found after the reading had ended
+	reading           bool // it has begun
 	lastReturned      time.Duration
 	doubt             string
 }
 
-func (j *orderJudge) item(key string) *Ordered {
+func (j *orderJudge) item(key string) *orderedItem {
 	if j.items[key] == nil {
-		j.items[key] = &Ordered{Key: key}
+		j.items[key] = &orderedItem{Ordered: Ordered{Key: key}, frame: frame{subject: reservations}}
 	}
 	return j.items[key]
+}
+
+func (j *orderJudge) kind(item string, quantity int64) *sameOrders {
+	k := orderKind{item, quantity}
+	if j.kinds[k] == nil {
+		j.kinds[k] = &sameOrders{}
+	}
+	return j.kinds[k]
 }
 
 func (j *orderJudge) add(op *history.Op) {
@@ -131,58 +161,75 @@ func (j *orderJudge) add(op *history.Op) {
 		j.addReserve(op)
 	case history.Cancel:
 		j.addCancel(op)
-	case history.FinalOrder:
-		j.rows[op.Value.Int64] = *op
-		i := j.item(op.Key)
-		i.most = max(i.most, op.Amount)
-		if op.To != CancelledMark {
-			i.Open += op.Amount
-		}
-	case history.FinalRead:
-		if op.Key == OrdersKey {
-			j.closed, j.count, j.began = op.Value.Valid, op.Value.Int64, op.Invoked
-		} else if i := j.items[op.Key]; i != nil {
-			i.Left = op.Value
-		}
 	case history.Reset:
-		j.item(op.Key).Initial = op.Value
+		j.item(op.Key).addReset(op)
+	case history.Increment, history.Purchase:
+		j.item(op.Key).other = true
+	case history.Transfer:
+		j.item(op.Key).other, j.item(op.To).other = true, true
+	case history.FinalOrder, history.FinalRead:
+		if op.Outcome != history.OK || !op.Value.Valid || op.Key == rowsKey {
+			return
+		}
+		j.reading, j.early = true, j.early || op.Invoked < j.lastReturned
+		switch {
+		case op.Func == history.FinalOrder:
+			j.rows[op.Value.Int64] = *op
+			j.found++
+			j.late = j.late || j.closed
+			j.item(op.Key).reserved = true
+		case op.Key == OrdersKey:
+			j.closed, j.count, j.closing = true, op.Value.Int64, *op
+		default:
+			j.item(op.Key).addFinal(op)
+		}
 	}
+}
+
+// acknowledge notes an op that took effect.
+func (j *orderJudge) acknowledge(op *history.Op) {
+	j.lastReturned = max(j.lastReturned, op.Returned)
+	j.early = j.early || j.reading
 }
 
 func (j *orderJudge) addReserve(op *history.Op) {
 	i := j.item(op.Key)
-	switch op.Outcome {
-	case history.OK:
-		j.Reserved++
-		j.lastReturned = max(j.lastReturned, op.Returned)
-		i.most = max(i.most, op.Amount)
-		if !op.Value.Valid {
-			j.unvalued++
-			j.maybe[unknownOrder{op.Key, op.Amount}]++
-			return
-		}
-		if before, taken := j.reserves[op.Value.Int64]; taken {
-			j.Stray++
-			j.prove("duplicate order", fmt.Sprintf("two acknowledged reservations returned order %d", op.Value.Int64), before, *op)
-		}
-		j.reserves[op.Value.Int64] = *op
-	case history.Failed:
+	i.reserved = true
+	if op.Outcome == history.Failed {
 		j.Refused++
-	default:
-		j.UnknownReserve++
-		i.fewer += op.Amount
-		j.maybe[unknownOrder{op.Key, op.Amount}]++
+		return
 	}
+	i.begin(op)
+	if op.Amount <= 0 {
+		j.doubt = cmp.Or(j.doubt, fmt.Sprintf("a reservation is of %d pieces", op.Amount))
+	}
+	if op.Outcome != history.OK {
+		j.UnknownReserve++
+		j.kind(op.Key, op.Amount).unknown++
+		return
+	}
+	j.Reserved++
+	j.acknowledge(op)
+	i.most = max(i.most, op.Amount)
+	if !op.Value.Valid {
+		j.kind(op.Key, op.Amount).unvalued++
+		return
+	}
+	if before, taken := j.reserves[op.Value.Int64]; taken {
+		j.Stray++
+		j.prove("duplicate order", fmt.Sprintf("two acknowledged reservations returned order %d", op.Value.Int64), before, *op)
+	}
+	j.reserves[op.Value.Int64] = *op
 }
 
 func (j *orderJudge) addCancel(op *history.Op) {
 	id, err := strconv.ParseInt(op.Key, 10, 64)
 	switch {
 	case err != nil:
-		j.doubt = fmt.Sprintf("a cancel has the key %q, which is no order", op.Key)
+		j.doubt = cmp.Or(j.doubt, fmt.Sprintf("a cancel has the key %q, which is no order", op.Key))
 	case op.Outcome == history.OK:
 		j.Cancelled++
-		j.lastReturned = max(j.lastReturned, op.Returned)
+		j.acknowledge(op)
 		if before, twice := j.cancels[id]; twice {
 			j.Twice++
 			j.prove("cancelled twice", fmt.Sprintf("two acknowledged cancels gave back the pieces of order %d", id), before, *op)
@@ -192,7 +239,7 @@ func (j *orderJudge) addCancel(op *history.Op) {
 		j.Refused++
 	default:
 		j.UnknownCancel++
-		j.maybeCancelled[id] = true
+		j.maybeCancelled[id]++
 	}
 }
 
@@ -213,23 +260,48 @@ func (j *orderJudge) compare() {
 	}
 	for _, id := range slices.Sorted(maps.Keys(j.rows)) {
 		row := j.rows[id]
+		i := j.item(row.Key)
+		i.most = max(i.most, row.Amount)
 		if _, known := j.reserves[id]; !known {
-			if kind := (unknownOrder{row.Key, row.Amount}); j.maybe[kind] > 0 {
-				j.maybe[kind]--
-			} else {
+			kind := j.kind(row.Key, row.Amount)
+			if kind.rows++; kind.rows > kind.unvalued+kind.unknown {
 				j.Stray++
 				j.prove("unexpected order", fmt.Sprintf("no acknowledged or unknown reservation made order %d", id), row)
 			}
 		}
 		_, cancelled := j.cancels[id]
-		if row.To == CancelledMark && !cancelled && !j.maybeCancelled[id] {
-			j.Stray++
-			j.prove("unexpected cancel", fmt.Sprintf("no acknowledged or unknown cancel was of order %d", id), row)
+		maybe := j.maybeCancelled[id]
+		if row.To != CancelledMark {
+			i.Open = plus(i.Open, max(0, row.Amount))
+		} else if !cancelled {
+			if maybe == 0 {
+				j.Stray++
+				j.prove("unexpected cancel", fmt.Sprintf("no acknowledged or unknown cancel was of order %d", id), row)
+			} else {
+				i.halves = append(i.halves, -row.Amount)
+				maybe--
+			}
 		}
-		if j.maybeCancelled[id] {
-			j.item(row.Key).more += row.Amount
+		i.halves = append(i.halves, slices.Repeat([]int64{row.Amount}, maybe)...)
+	}
+	for _, kind := range j.sortedKinds() {
+		n := j.kinds[kind]
+		j.Lost += max(0, n.unvalued-n.rows)
+		made := max(0, n.rows-n.unvalued) // orders of unknown reservations
+		i := j.item(kind.item)
+		i.halves = append(i.halves, slices.Repeat([]int64{kind.quantity}, int(min(made, n.unknown)))...)
+		i.halves = append(i.halves, slices.Repeat([]int64{-kind.quantity}, int(max(0, n.unknown-made)))...)
+		if n.unvalued > n.rows {
+			j.prove("lost write", fmt.Sprintf("%d acknowledged reservations of %d %q did not return their order, and %d such orders are there",
+				n.unvalued, kind.quantity, kind.item, n.rows), j.closing)
 		}
 	}
+}
+
+func (j *orderJudge) sortedKinds() []orderKind {
+	return slices.SortedFunc(maps.Keys(j.kinds), func(a, b orderKind) int {
+		return cmp.Or(cmp.Compare(a.item, b.item), cmp.Compare(a.quantity, b.quantity))
+	})
 }
 
 // weigh compares the pieces of each item and decides.
@@ -246,35 +318,90 @@ func (j *orderJudge) weigh() {
 		blame(Refuted, j.Witnesses[0].Reason)
 	case j.doubt != "":
 		blame(Inconclusive, j.doubt)
-	case j.unvalued > 0:
-		blame(Inconclusive, fmt.Sprintf("%d acknowledged reservations did not return their order", j.unvalued))
 	case j.Reserved == 0:
 		blame(Inconclusive, "no reservation was acknowledged")
 	}
+	for _, kind := range j.sortedKinds() {
+		n := j.kinds[kind]
+		if n.unvalued > 0 && n.unvalued+n.unknown > n.rows {
+			blame(Inconclusive, fmt.Sprintf("%d acknowledged reservations of %d %q did not return their order, and unknown ones may have made those that are there",
+				n.unvalued, kind.quantity, kind.item))
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(j.items)) {
 		i := j.items[key]
-		switch known := i.Initial.Valid && i.Left.Valid && j.Found.Valid; {
+		if !i.reserved {
+			continue
+		}
+		if i.other {
+			i.spoil("ops of another kind than reservations and cancels change it too")
+		}
+		if i.Initial = i.began(); i.spoilt == "" && i.finals && !j.early {
+			i.Left = i.final.Value
+		}
+		begin, certain := i.Initial, j.Found.Valid || j.UnknownReserve+j.UnknownCancel == 0
+		var most sum // that there can have been, with what ops added that were cut off
+		for _, half := range i.halves {
+			most.add(max(0, half))
+		}
+		if !begin.Valid && i.Left.Valid && j.Found.Valid { // it began with what is there in the end
+			begin = history.Some(plus(i.Left.Int64, i.Open))
+			for _, half := range i.halves {
+				most.add(max(0, -half))
+			}
+		}
+		most.add(max(0, begin.Int64))
+		switch {
+		case i.spoilt != "":
+			blame(Inconclusive, fmt.Sprintf("%q cannot be judged: %s", key, i.spoilt))
 		case i.Left.Valid && i.Left.Int64 < 0:
 			blame(Refuted, fmt.Sprintf("the stock of %q fell to %d", key, i.Left.Int64))
-		case i.Initial.Valid && i.most > i.Initial.Int64:
-			blame(Refuted, fmt.Sprintf("one order has %d of %q, and there were %d", i.most, key, i.Initial.Int64))
-		case !known:
+		case begin.Valid && certain && i.most > most.n && !most.over:
+			blame(Refuted, fmt.Sprintf("one order has %d of %q, and there were %d", i.most, key, begin.Int64))
+		case i.Initial.Valid && !i.Left.Valid && i.Open > most.n && !most.over:
+			blame(Refuted, fmt.Sprintf("%d of %q are ordered, and there were %d", i.Open, key, begin.Int64))
+		case !i.Initial.Valid || !i.Left.Valid || !j.Found.Valid:
 			blame(Inconclusive, cmp.Or(j.doubt, fmt.Sprintf("the initial or the final stock of %q is not known", key)))
 		default:
-			i.Off = i.Left.Int64 + i.Open - i.Initial.Int64
+			i.Off = minus(plus(i.Left.Int64, i.Open), i.Initial.Int64)
 			why := fmt.Sprintf("of %d %q, %d are left and %d ordered: %+d", i.Initial.Int64, key, i.Left.Int64, i.Open, i.Off)
-			if i.Off < -i.fewer || i.Off > i.more {
+			switch {
+			case i.most > max(0, i.Initial.Int64):
+				blame(Inconclusive, fmt.Sprintf("one order has %d of %q, and there were %d, unless unknown ops added some", i.most, key, i.Initial.Int64))
+			case i.Off == 0:
+			case addsUp(i.Off, i.halves) == Refuted:
 				blame(Refuted, why)
-			} else if i.Off != 0 {
+			default:
 				blame(Inconclusive, why+", which unknown ops may explain")
 			}
 		}
-		j.Items = append(j.Items, *i)
+		j.Items = append(j.Items, i.Ordered)
 	}
 	if verdict == Holds {
 		reason = fmt.Sprintf("all %d acknowledged reservations and %d cancels are in %d orders, and the stock agrees", j.Reserved, j.Cancelled, j.Found.Int64)
 	}
 	j.Verdict, j.Reason = verdict, reason
+}
+
+// addsUp says whether some of the numbers add up to n: it is inconclusive where there
+// are too many sums to try.
+func addsUp(n int64, numbers []int64) Verdict {
+	sums := map[int64]bool{0: true}
+	tries := 0
+	for _, number := range numbers {
+		for _, s := range slices.Collect(maps.Keys(sums)) {
+			if tries++; tries > maxTries {
+				return Inconclusive
+			}
+			if next, fits := added(s, number); fits {
+				sums[next] = true
+			}
+		}
+	}
+	if sums[n] {
+		return Holds
+	}
+	return Refuted
 }
 
 // prove adds a witness, a few of each anomaly.
