@@ -191,21 +191,3 @@ func TestDurabilityAgreesWithTruth(t *testing.T) {
 		t.Errorf("verdicts: %v", found)
 	}
 }
-
-// With a crash behind all of it, a history is judged as Set judges it.
-func FuzzDurabilityAgreesWithSet(f *testing.F) {
-	f.Add([]byte{0, 3, 4, 8}, []byte{0, 1, 2}, true)
-	f.Fuzz(func(t *testing.T, writes, rows []byte, closed bool) {
-		if len(writes) > 50 || len(rows) > 50 {
-			return
-		}
-		ops := smallRows(writes, rows, closed)
-		set := check.Set(slices.Values(ops))
-		crash := rowOps("#app-1")
-		crash[0].Invoked, crash[0].Returned = 1000, 1001
-		got := check.Durability(slices.Values(append(ops, crash...)))
-		if got.Verdict != set.Verdict || got.RowCounts != set.RowCounts || got.LostAfter != 0 && closed {
-			t.Fatalf("%+v\nSet: %+v", got, set)
-		}
-	})
-}

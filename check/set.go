@@ -40,8 +40,9 @@ type RowCounts struct {
 // other ops.
 //
 // A final read of the key "data" closes the reading: it says how many rows were
-// found, none included. Without it an absent row proves nothing, and neither
-// does one whose write was acknowledged after the reading had begun. Rows that
+// found, none included. Without it an absent row proves nothing. Neither does any
+// where one write was acknowledged after the reading had begun, though others may have
+// been acknowledged before: that is where Set leaves open what could be decided. Rows that
 // cannot be there refute the claim all the same: those of a failed write, those
 // that were found more often than they were written, and those that nobody
 // wrote. Where the closing read and the rows do not agree, nothing is decided.

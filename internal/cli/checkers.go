@@ -92,8 +92,8 @@ verdict is inconclusive.`,
 	long: `bank judges three things. Every total, and the sum of the final balances, must equal
 the sum of the initial balances. Every final balance must follow from the initial
 balance, the acknowledged transfers, and some of the transfers with an unknown
-outcome. No final balance may be below zero. Every account needs a reset and a
-final-read.`,
+outcome. No balance may end below zero that did not begin there. Every account needs
+a reset and a final-read.`,
 	example: `  contend check bank runs/latest/recordings/*/history.jsonl
   contend check bank --json mine.jsonl | jq '.histories[] | {initial, final, lowest, highest}'`,
 	judge: judgeBank,
