@@ -9,6 +9,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 )
 
 // Judge says what the evidence of an experiment's arms means: their figures, a
@@ -163,6 +164,9 @@ func add(t *run.Totals, r *run.Recording) {
 	}
 	t.Attempts += attempts
 	t.Error = cmp.Or(t.Error, r.Err)
+	if r.Others != nil && (t.Others == nil || *r.Others > *t.Others) {
+		t.Others = r.Others
+	}
 	if r.Facts != nil && (t.Integrity == "" || t.Integrity == "ok") { // the worst is the one to tell
 		t.Integrity = r.Facts.Integrity
 	}
@@ -204,5 +208,9 @@ func find(claim Claim, expected run.Expectation, e *run.Evidence) (f run.Finding
 	f.Verdict, f.Measured, f.Reason = j.Verdict, j.Measured, j.Reason
 	f.Noise = j.Noise && j.Verdict == check.Inconclusive
 	f.Witness = append(f.Witness, j.Witness...)
+	if others := e.Others(); claim.Timed && f.Surprise() && others > run.BusyShare {
+		f.Reason = fmt.Sprintf("%s, while other programs took up to %s of the machine: %s", f.Verdict, units.Percent(others), f.Reason)
+		f.Verdict, f.Busy = check.Inconclusive, true
+	}
 	return f
 }

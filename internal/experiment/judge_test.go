@@ -236,7 +236,7 @@ func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
 		claim  Claim
 		want   run.Summary
 	}{
-		{run.Either, below, run.Summary{AsExpected: 1}},
+		{run.Either, below, run.Summary{Chance: 1}},
 		{run.ExpectHolds, below, run.Summary{Inconclusive: 1}},
 		{run.Either, says(check.Inconclusive), run.Summary{Inconclusive: 1}},
 	} {
@@ -244,6 +244,40 @@ func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
 		if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
 			t.Errorf("expecting %s: %+v, want %+v", tt.expect, got, tt.want)
 		}
+	}
+}
+
+// What depends on time decides nothing on a busy machine, unless it is as expected all the same.
+// A loss is a loss however busy the machine is.
+func TestABusyMachineDecidesNothingAboutTime(t *testing.T) {
+	timed := says(check.Refuted)
+	timed.Timed = true
+	quiet, busy := run.BusyShare/2, 2*run.BusyShare
+	for _, tt := range []struct {
+		name   string
+		claim  Claim
+		others []*float64
+		expect run.Expectation
+		want   run.Summary
+	}{
+		{"quiet", timed, []*float64{&quiet, &quiet}, run.ExpectHolds, run.Summary{Surprises: 1}},
+		{"not known", timed, []*float64{nil, nil}, run.ExpectHolds, run.Summary{Surprises: 1}},
+		{"busy during one of them", timed, []*float64{&quiet, &busy}, run.ExpectHolds, run.Summary{Inconclusive: 1, Busy: 1}},
+		{"busy, and as expected", timed, []*float64{&busy, &busy}, run.ExpectRefuted, run.Summary{AsExpected: 1}},
+		{"busy, of a claim that time does not change", says(check.Refuted), []*float64{&busy, &busy}, run.ExpectHolds, run.Summary{Surprises: 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var all []*run.Recording
+			for _, others := range tt.others {
+				r := recording(1, ok)
+				r.Others = others
+				all = append(all, r)
+			}
+			result := judgeOne([]Claim{tt.claim}, tt.expect, all...)
+			if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
+				t.Errorf("%+v, want %+v: %s", got, tt.want, result.Findings[0].Reason)
+			}
+		})
 	}
 }
 

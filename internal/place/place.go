@@ -21,6 +21,7 @@ import (
 	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/cluster/remote"
 	"example.com/contend/internal/docker"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/workload"
@@ -135,8 +136,13 @@ func processes(o Options) record.Place {
 			}
 			return unknownBuild(o, s)
 		},
+		Usage: func() (proc.Usage, error) { return proc.MachineUsage() },
 	}
 }
+
+// engine are the programs of a container engine. What they do for somebody else's containers at
+// the same time counts as ours.
+var engine = []string{"dockerd", "containerd", "containerd-shim-runc-v2"}
 
 // openCompose finds Docker and makes sure that there is an image for every build of
 // the node: one is made of its program, and removed when the places are closed,
@@ -189,6 +195,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 			}
 			return unknownBuild(o, s)
 		},
+		Usage:    func() (proc.Usage, error) { return proc.MachineUsage(engine...) },
 		Overhead: 3 * time.Second, // to bring containers up and down; measured
 	})
 	return nil

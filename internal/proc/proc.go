@@ -197,6 +197,7 @@ type table map[int]process
 
 // A process is what the kernel says of one.
 type process struct {
+	name   string        // the program's, at most 15 bytes
 	parent int           // its parent's ID
 	used   time.Duration // processor time, with that of the children that it has waited for
 }

@@ -14,3 +14,8 @@ func bind(a *syscall.SysProcAttr) { a.Setpgid = true }
 func processes() (table, error) {
 	return nil, errors.New("known on Linux only")
 }
+
+// MachineUsage is known on Linux only.
+func MachineUsage(...string) (Usage, error) {
+	return Usage{}, errors.New("processor time of the machine: known on Linux only")
+}

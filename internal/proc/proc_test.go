@@ -199,6 +199,56 @@ func TestLastWords(t *testing.T) {
 	}
 }
 
+// What our child does is ours; what somebody else's does is not. Only one who has not started
+// the other can tell: so the test asks as two processes would, by taking its own child out.
+func TestOthersTakeTheMachine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells")
+	}
+	if testing.Short() {
+		t.Skip("takes half a second")
+	}
+	before, err := MachineUsage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	burner := start(t, "while :; do :; done")
+	time.Sleep(500 * time.Millisecond)
+	used, err := CPU(burner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := MachineUsage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours := after.Ours - before.Ours; used == 0 || ours < used {
+		t.Errorf("a child took %v, and only %v is ours", used, ours)
+	}
+	others := after.Others(before)
+	after.Ours -= used // as if somebody else had started it
+	if alone := after.Others(before); alone <= others {
+		t.Errorf("others took %.3f, and without the child's time in ours %.3f", others, alone)
+	}
+}
+
+func TestOthersIsAShare(t *testing.T) {
+	s := time.Second
+	for _, tt := range []struct {
+		before, after Usage
+		want          float64
+	}{
+		{Usage{}, Usage{}, 0},
+		{Usage{Busy: s, Idle: s, Ours: s}, Usage{Busy: 3 * s, Idle: 3 * s, Ours: 2 * s}, 0.25},
+		{Usage{}, Usage{Busy: s, Ours: 2 * s}, 0}, // the two are read one after the other
+		{Usage{Ours: s}, Usage{Busy: s}, 1},       // a child that nobody waited for
+	} {
+		if got := tt.after.Others(tt.before); got != tt.want {
+			t.Errorf("from %v to %v: %v, want %v", tt.before, tt.after, got, tt.want)
+		}
+	}
+}
+
 // family is c and what it has started.
 func family(t *testing.T, c *Process) []int {
 	t.Helper()

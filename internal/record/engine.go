@@ -164,7 +164,7 @@ func (e *Engine) claim(name string, j job) *recorder {
 	dir = fmt.Sprintf("%02d-%s", p.Number, inFileName.Replace(dir))
 	r := &run.Recording{Setup: *j.setup, Repeat: j.Repeat, Place: j.Place, Dir: filepath.Join("recordings", dir)}
 	e.recorded[j.Take] = r
-	return &recorder{engine: e, take: j.Take, start: j.in.Start, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
+	return &recorder{engine: e, take: j.Take, place: j.in, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
 }
 
 // inFileName makes a name fit for a file.

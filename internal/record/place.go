@@ -8,6 +8,7 @@ import (
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 )
 
@@ -21,6 +22,9 @@ type Place struct {
 	// Refuse says why a setup cannot be recorded there, in words for people; ""
 	// where it can. nil refuses nothing.
 	Refuse func(*run.Setup) string
+	// Usage reads what the processors of the nodes' machine have done so far, for this run and for
+	// others; nil where that is not known.
+	Usage func() (proc.Usage, error)
 	// Overhead is about how long a recording takes there beyond what its
 	// experiment says, to tell the time left.
 	Overhead time.Duration

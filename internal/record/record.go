@@ -18,6 +18,7 @@ import (
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/scene"
 	"example.com/contend/internal/store"
@@ -34,7 +35,7 @@ const (
 type recorder struct {
 	engine    *Engine
 	take      experiment.Take
-	start     func(context.Context, cluster.Spec) (cluster.Cluster, error)
+	place     *Place
 	recording *run.Recording
 	progress  Progress
 	dir       string           // of the recording, absolute or relative to here
@@ -49,8 +50,13 @@ func (rec *recorder) run(ctx context.Context) {
 		e.mu.Unlock()
 		return
 	}
+	before, known := rec.usage()
 	if err := rec.fill(ctx); err != nil {
 		rec.recording.Err = err.Error()
+	}
+	if after, still := rec.usage(); known && still {
+		others := after.Others(before)
+		rec.recording.Others = &others
 	}
 	// All times are put on the wall clock, as they will be read back: the monotonic
 	// clock ends with the process, and the distance of two times must not.
@@ -90,7 +96,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	rec.observe(fmt.Sprintf("starting %d nodes", r.Setup.Nodes))
 	starting, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("not healthy within %s", startPatience))
 	defer cancel()
-	c, err := rec.start(starting, Spec(&r.Setup, rec.dir, rec.seed()))
+	c, err := rec.place.Start(starting, Spec(&r.Setup, rec.dir, rec.seed()))
 	if err != nil {
 		return err
 	}
@@ -136,6 +142,15 @@ func (rec *recorder) processorTime(c cluster.Cluster) *time.Duration {
 		return nil
 	}
 	return &used
+}
+
+// usage is what the nodes' machine has done so far, where that is known.
+func (rec *recorder) usage() (u proc.Usage, known bool) {
+	if rec.place.Usage == nil {
+		return u, false
+	}
+	u, err := rec.place.Usage()
+	return u, err == nil
 }
 
 // seed is the run's, and another one for each repeat: they are to be repeats

@@ -246,6 +246,37 @@ func headline(doc *run.Run, all []claim) string {
 	return fmt.Sprintf("Of %s, %s; %s%s.", units.Plural(len(all), "claim"), units.List(parts, "and"), surprises, broken(doc))
 }
 
+// countFindings says how many findings came out in which way.
+func countFindings(s run.Summary) string {
+	words := fmt.Sprintf("%d as expected, %s", s.AsExpected, units.Plural(s.Surprises, "surprise"))
+	if s.Chance > 0 {
+		words += fmt.Sprintf(", %d undecided because chance decides", s.Chance)
+	}
+	words += fmt.Sprintf(", %d inconclusive", s.Inconclusive)
+	if s.Busy > 0 {
+		words += fmt.Sprintf(" (%d on a busy machine)", s.Busy)
+	}
+	return words
+}
+
+// busy says that the machine was busy with other programs, and how much; "" where it was not.
+func busy(doc *run.Run) string {
+	arms, of, most := 0, 0, 0.0
+	for _, result := range doc.Experiments {
+		for i := range result.Arms {
+			of++
+			if others := result.Arms[i].Others; others != nil && *others > run.BusyShare {
+				arms, most = arms+1, max(most, *others)
+			}
+		}
+	}
+	if arms == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The machine was busy: in %d of %s, other programs took more than %s of its processor time, up to %s. What depends on time is not to be trusted there.",
+		arms, units.Plural(of, "arm"), units.Percent(run.BusyShare), units.Percent(most))
+}
+
 // broken says how many arms could not run, "" where all could.
 func broken(doc *run.Run) string {
 	n := 0

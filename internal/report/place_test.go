@@ -104,3 +104,25 @@ func TestEnginesWithTheWALResetBugAreWarnedAbout(t *testing.T) {
 		}
 	}
 }
+
+// The last lines count every finding once, and say when the machine was busy with other programs.
+func TestTheFootCountsWhatIsShown(t *testing.T) {
+	quiet, busyShare := run.BusyShare, 0.63
+	doc := &run.Run{Experiments: []run.Result{{Arms: []run.ArmResult{
+		{Totals: run.Totals{Others: &busyShare}, Findings: []run.Finding{
+			{Verdict: check.Holds}, {Verdict: check.Inconclusive, Noise: true}, {Verdict: check.Inconclusive, Busy: true, Expected: run.ExpectHolds},
+		}},
+		{Totals: run.Totals{Others: &quiet}, Findings: []run.Finding{{Verdict: check.Refuted, Expected: run.ExpectHolds}}},
+		{},
+	}}}}
+	if got, want := countFindings(run.Summarize(doc.Experiments)), "1 as expected, 1 surprise, 1 undecided because chance decides, 1 inconclusive (1 on a busy machine)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := busy(doc); !strings.HasPrefix(got, "The machine was busy: in 1 of 3 arms, other programs took more than 20 % of its processor time, up to 63 %.") {
+		t.Error(got)
+	}
+	doc.Experiments[0].Arms[0].Others = nil
+	if got := busy(doc); got != "" {
+		t.Errorf("of a quiet machine: %s", got)
+	}
+}

@@ -111,6 +111,9 @@ func facts(doc *run.Run) []fact {
 	if len(doc.Places) > 0 {
 		all = append(all, fact{"Nodes on", units.List(doc.Places, "and")})
 	}
+	if words := busy(doc); words != "" {
+		all = append(all, fact{"Other programs", words})
+	}
 	return all
 }
 

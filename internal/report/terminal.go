@@ -183,7 +183,8 @@ func (p *paper) foot(doc *run.Run) {
 	case s.Inconclusive > 0:
 		h = unsure
 	}
-	summary := fmt.Sprintf("%d as expected, %s, %d inconclusive%s", s.AsExpected, units.Plural(s.Surprises, "surprise"), s.Inconclusive, broken(doc))
+	p.sayAll(0, unsure, busy(doc))
+	summary := countFindings(s) + broken(doc)
 	if unmet(doc.Comparison) {
 		summary += "; no rung meets the target"
 	}

@@ -29,6 +29,17 @@ func (e *Evidence) All(yield func(*Recording) bool) {
 	}
 }
 
+// Others returns the most that other programs took of the machine during one of the
+// recordings, a share of 0 to 1; 0 where it is not known.
+func (e *Evidence) Others() (most float64) {
+	for r := range e.All {
+		if r.Others != nil {
+			most = max(most, *r.Others)
+		}
+	}
+	return most
+}
+
 // First returns the first recording of the arm, nil where there is none.
 func (e *Evidence) First() *Recording {
 	for r := range e.All {

@@ -143,7 +143,12 @@ type Totals struct {
 	Lost       *int64          `json:"lost"`     // acknowledged ops certainly gone; null where final is
 	LostMax    *int64          `json:"lost_max"` // and at most, where unknown ops leave room
 	Integrity  string          `json:"integrity"`
+	Others     *float64        `json:"others,omitempty"` // the most that other programs took of the machine during one, a share of 0 to 1; null where it is not known
 }
+
+// BusyShare is the share of a machine's processor time above which other programs make it
+// busy: what depends on time may then come out otherwise than expected, and is no surprise.
+const BusyShare = 0.2
 
 // A Skipped is why arms were not run in a place.
 type Skipped struct {
@@ -222,6 +227,7 @@ type Finding struct {
 	Measured string          `json:"measured"`
 	Reason   string          `json:"reason"`
 	Noise    bool            `json:"noise,omitempty"` // inconclusive because repeats disagree
+	Busy     bool            `json:"busy,omitempty"`  // inconclusive because it depends on time and the machine was busy with other programs
 	Witness  []check.Witness `json:"witness"`
 }
 
@@ -269,15 +275,16 @@ func (e Expectation) Met(v check.Verdict) bool {
 	return v == check.Inconclusive || e == Either || (v == check.Holds) == (e == ExpectHolds)
 }
 
-// A Summary counts findings.
+// A Summary counts findings, each once.
 type Summary struct {
 	AsExpected   int `json:"as_expected"`
 	Surprises    int `json:"surprises"`
-	Inconclusive int `json:"inconclusive"`
+	Chance       int `json:"chance"`       // repeats disagree where either verdict was expected: chance decides
+	Inconclusive int `json:"inconclusive"` // the question was left open
+	Busy         int `json:"busy"`         // of Inconclusive: it depends on time, and the machine was busy
 }
 
-// Summarize counts the findings of every arm. One that is undecided is counted
-// as that alone.
+// Summarize counts the findings of every arm.
 func Summarize(results []Result) Summary {
 	var s Summary
 	for _, result := range results {
@@ -286,6 +293,11 @@ func Summarize(results []Result) Summary {
 				switch {
 				case f.Undecided():
 					s.Inconclusive++
+					if f.Busy {
+						s.Busy++
+					}
+				case f.Verdict == check.Inconclusive:
+					s.Chance++
 				case f.Surprise():
 					s.Surprises++
 				default:
