@@ -46,7 +46,7 @@ var Program = store.NewProgram(tables, slices.Concat(
 	counterStatements, dataStatements, stockStatements, orderStatements, accountStatements, labStatements, clearTables, dropTables,
 )...)
 
-// The tables counters and data are the seed's, letter for letter.
+// The tables counters and data are the source's, letter for letter.
 //
 // No CHECK (stock >= 0) or CHECK (balance >= 0) guards the others, though an
 // application should have them: overselling is what the experiments look for,

@@ -242,7 +242,7 @@ func TestFailedCommitIsUnsure(t *testing.T) {
 	}
 }
 
-// TestLostUpdate is the seed's second test, and its own positive control: the
+// TestLostUpdate is the source's second test, and its own positive control: the
 // style that loses must lose, or the styles that do not prove nothing.
 func TestLostUpdate(t *testing.T) {
 	for _, style := range store.Transactions {

@@ -80,7 +80,7 @@ flight, closes the database and exits 0.`,
 }
 
 // fromEnvironment sets the flags that were not given from the variables that
-// the seed's containers have. A container's PORT has to be reached from outside
+// the source's containers have. A container's PORT has to be reached from outside
 // it, but only --allow-remote opens a port to others.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	host := "127.0.0.1"

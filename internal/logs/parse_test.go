@@ -63,7 +63,7 @@ func TestParse(t *testing.T) {
 		{"empty line of a container", "app-1-1  |", Line{Prefix: "app-1-1"}},
 		{"a bar that is no prefix", "id | name", Line{}},
 
-		{"the seed's application", "Increment error: Error: SQLITE_BUSY: database is locked", busy("Increment error: Error: SQLITE_BUSY: database is locked")},
+		{"the source's application", "Increment error: Error: SQLITE_BUSY: database is locked", busy("Increment error: Error: SQLITE_BUSY: database is locked")},
 		{"Python", "sqlite3.OperationalError: database is locked", busy("sqlite3.OperationalError: database is locked")},
 		{"Java", "[SQLITE_BUSY] The database file is locked (database is locked)", busy("[SQLITE_BUSY] The database file is locked (database is locked)")},
 		{"in capitals", "ERROR: Database Is Locked", busy("ERROR: Database Is Locked")},

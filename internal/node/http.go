@@ -221,7 +221,7 @@ func (n *Node) judge(x *exchange, rt route, known bool) error {
 	return nil
 }
 
-// acceptable reports whether the header lets the body be JSON. The seed's own
+// acceptable reports whether the header lets the body be JSON. The source's own
 // tests pass a string to fetch, which calls it text/plain, and curl -d calls
 // it a form: both, and silence, are taken for JSON, which decode makes sure of.
 func acceptable(h http.Header) bool {

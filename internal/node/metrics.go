@@ -112,7 +112,7 @@ func (m *Metrics) answered(path string, status, attempts int, took time.Duration
 // refused counts an attempt that was refused with this extended result code.
 func (m *Metrics) refused(extended string) { m.refusals.of(extended).Inc() }
 
-// MetricsResponse is the JSON form of GET /metrics: the seed's, and what it
+// MetricsResponse is the JSON form of GET /metrics: the source's, and what it
 // takes to understand a node in trouble.
 type MetricsResponse struct {
 	Container  string           `json:"container"`
@@ -129,7 +129,7 @@ type MetricsResponse struct {
 	WALResetBug bool `json:"wal_reset_bug"`
 }
 
-// DatabaseFigures are the seed's.
+// DatabaseFigures are the source's.
 type DatabaseFigures struct {
 	TotalRecords  int64 `json:"total_records"`
 	TotalCounters int64 `json:"total_counters"`

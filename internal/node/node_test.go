@@ -114,7 +114,7 @@ func TestBodiesThatAreJSONWhateverTheyAreCalled(t *testing.T) {
 	s := serve(t, quick(nil), nil)
 	for _, contentType := range []string{
 		"", asJSON, "application/json; charset=UTF-8", "Application/JSON",
-		"text/plain;charset=UTF-8",          // fetch with a string, as in the seed's tests
+		"text/plain;charset=UTF-8",          // fetch with a string, as in the source's tests
 		"application/x-www-form-urlencoded", // curl -d
 	} {
 		if got := send(t, "POST", s.url+nodeapi.PathIncrement, `{"key":"k"}`, "Content-Type", contentType); got.status != 200 {

@@ -1,7 +1,7 @@
 // Package nodeapi holds the words that node, balancer and clients say to each
 // other over HTTP: paths, bodies, error codes and headers. It decides nothing.
 //
-// The contract is the seed's, made exact. Success is 200. A refused lock is 503
+// The contract is the source's, made exact. Success is 200. A refused lock is 503
 // with CodeBusy or CodeTimeout, and a 4xx is the caller's mistake: after
 // either, nothing has changed. After any other answer, or none, the caller
 // does not know; see [Certain].

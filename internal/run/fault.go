@@ -22,7 +22,7 @@ var faults = tagged.Table[Fault]{
 	{Name: "strike", Type: Strike{}}, {Name: "checkpoint", Type: Checkpoint{}},
 }
 
-// Hold is the seed's long transaction: Node takes the write lock before the load
+// Hold is the source's long transaction: Node takes the write lock before the load
 // begins and keeps it For so long, with nothing written.
 type Hold struct {
 	Node string        `json:"node"`

@@ -34,7 +34,7 @@ type Row struct {
 	Content string `json:"content"` // its first 64 bytes
 }
 
-// Stats are the seed's figures about a database in use.
+// Stats are the source's figures about a database in use.
 type Stats struct {
 	Records  int64 // rows of table data
 	Counters int64 // rows of table counters

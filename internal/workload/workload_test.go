@@ -50,7 +50,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// A sequence of the seed: each of 4 processes stays with one container.
+// A sequence of the source: each of 4 processes stays with one container.
 func TestIncrementInSequence(t *testing.T) {
 	w := workload.Increment{Key: "counter", Nodes: 4}
 	for process := range 4 {
