@@ -90,7 +90,7 @@ var sourceEntries = []sourceEntry{
 	{695, 695, "The whole system answers more slowly.", "`contend run cascade`", ""},
 	{696, 696, "In the end the service stops.", "`contend run cascade`", ""},
 	{700, 700, "SQLite is made for a single process.", "`contend run lessons`; " + inCatalogue("lessons.go"), "What sharing costs, against one process with the same clients."},
-	{701, 701, "File locks are fatal in a distributed environment.", "`contend run mounts --on compose`; " + containersPage, ""},
+	{701, 701, "File locks are fatal in a distributed environment.", "`contend run lessons`, `contend run mounts --on compose`; " + containersPage, "All of it is on one host, where the locks hold. What fails is what the locks rest on: one name for the file, one volume for all."},
 	{702, 702, "WAL is no cure.", "`contend run lessons journal`", ""},
 	{703, 703, "It takes a proper DBMS.", "`contend run lessons`, `contend compare`; [compare.md](compare.md)", "On one host the ladder has both: SQLite's disciplines that lose nothing, and PostgreSQL."},
 	{707, 707, "Next: the same on PostgreSQL.", "`contend compare`, `contend node --driver pgx`", ""},
