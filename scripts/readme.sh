@@ -38,16 +38,16 @@ bin/contend compare --seed 1 --dir "$runs" >"$runs/compare"
 mv "$runs/compare" docs/compare.txt
 sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/compare.png
 {
-	echo "| rung | ok/s | p50 ms | p99 ms | max ms | lost | fairness | CPU ms per ok | highest rate/s | lines |"
-	echo "|---|---|---|---|---|---|---|---|---|---|"
+	echo "| rung | hot: pool | ok/s | p99 ms | lost | CPU ms per ok | highest rate/s | 1,000: pool | ok/s | p99 ms | lost | CPU ms per ok | lines |"
+	echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 	bin/contend report --json "$runs/latest" | jq -r '
 		def short: if . == null then "–" elif . >= 10 then round else . * 100 | round / 100 end;
-		.comparison.rungs[] | . as $rung | .figures[] | select(.workload == "counter" and .clients == 100)
-		| [([$rung.server // empty, $rung.title] | join(": ")), (.throughput_per_s | round), (.latency_ms | .p50, .p99, .max | short),
-			(if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end),
-			(.fairness * 100 | round / 100), (.cpu_ms_per_op | short),
-			(if ($rung.rates | length) > 0 then $rung.highest_rate_per_s else "–" end),
-			($rung.lines | if . == null then "–" elif .balancer > 0 then "\(.changed) + \(.balancer)" else .changed end)]
+		def of(workload): .figures[] | select(.workload == workload and .clients == 100)
+			| .pool, (.throughput_per_s | round), (.latency_ms.p99 | short),
+				(if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end), (.cpu_ms_per_op | short);
+		.comparison.rungs[]
+		| [([.server // empty, .title] | join(": ")), of("counter"), (if (.rates | length) > 0 then .highest_rate_per_s else "–" end),
+			of("counters"), (.lines | if . == null then "–" elif .balancer > 0 then "\(.changed) + \(.balancer)" else .changed end)]
 		| "| " + (map(tostring) | join(" | ")) + " |"'
 } >"$runs/ladder"
 

@@ -134,7 +134,7 @@ func (l *ladder) trials(r *rung, e *run.Evidence) []experiment.Trial {
 		}
 	}
 	pool, _ := l.pool(r, l.Workloads[0], e).next()
-	if l.Rate > 0 {
+	if l.Rate > 0 && (r.careful || !l.Quick) { // what loses is not good enough at any rate
 		all = append(all, l.atRate(r, l.Rate, pool))
 	}
 	for _, s := range r.strikes {

@@ -157,5 +157,5 @@ type Ladder struct {
 	Steps     int                `json:"steps"`      // of the search for the highest rate; 0: none is searched for
 	Expect    string             `json:"expect"`     // the target: "p99<100ms,errors<0.1%"
 	Decides   bool               `json:"decides"`    // Expect was asked for: that nothing meets it is a surprise
-	Quick     bool               `json:"quick"`      // kill fewer
+	Quick     bool               `json:"quick"`      // kill fewer, and ask careful rungs alone about Rate
 }
