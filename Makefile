@@ -6,6 +6,7 @@
 # make test        everything that must hold before a change lands
 # make check       the part of it that takes seconds: format, vet, staticcheck
 # make bench       comparisons, two things in one run: the queue, the load client, the balancer, history files
+# make fair        is the ladder's PostgreSQL as fast as pgbench says? five rounds in turns, on one server
 # make drivers     contend with every SQLite driver, mattn's too; needs a C compiler
 # make fuzz        every fuzz test for FUZZTIME
 # make readme      run again what the documents show, and put its output there
@@ -16,7 +17,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs validate check tools bench-tools bench fuzz readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs validate check tools bench-tools bench fair fuzz readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -98,6 +99,10 @@ bench-tools:
 
 bench: bench-tools
 	$(GO) test -tags bench -count=1 -v -timeout 20m ./bench
+
+fair: build
+	sh scripts/need.sh jq:jq wrk:wrk pgbench:postgresql
+	sh scripts/fair.sh $(BIN)
 
 fuzz:
 	sh scripts/fuzz.sh $(FUZZTIME)

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -70,6 +71,9 @@ type Cluster interface {
 	// had so far, without the balancer's. It is an error where they are unknown, as
 	// after the death of a node. Do not call it while one is killed or restarted.
 	CPU() (time.Duration, error)
+	// CountSyncs counts how often the nodes and the database server have a file brought
+	// to the disk from now on.
+	CountSyncs() (*proc.Syncs, error)
 }
 
 // A Plain is embedded by clusters with a fresh database in [Spec].Dir that all nodes
@@ -90,6 +94,11 @@ func (Plain) Views(context.Context) ([]store.Facts, error) {
 // CPU returns [errors.ErrUnsupported].
 func (Plain) CPU() (time.Duration, error) {
 	return 0, fmt.Errorf("processor time: %w", errors.ErrUnsupported)
+}
+
+// CountSyncs returns [errors.ErrUnsupported].
+func (Plain) CountSyncs() (*proc.Syncs, error) {
+	return nil, fmt.Errorf("count syncs: %w", errors.ErrUnsupported)
 }
 
 // A Killer is a cluster that can lose nodes and get them back. Those that somebody
@@ -122,6 +131,8 @@ type Server interface {
 	Restart(ctx context.Context) error
 	// CPU returns the processor time that it has had so far.
 	CPU() (time.Duration, error)
+	// Processes returns the ids of its processes, without those that they have started.
+	Processes() ([]int, error)
 }
 
 // Left is what lies beside a database that no process has open.

@@ -3,13 +3,14 @@ package ladder
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/units"
 )
 
 const (
-	mostAdvice = 9   // more is not read
+	mostAdvice = 10  // more is not read
 	clearly    = 1.2 // the ratio of two rates from which one is clearly above the other
 	starved    = 10  // the ratio of two tails from which a few clients wait too long
 	costless   = 0.9 // the ratio of two rates down to which no loss was seen
@@ -17,7 +18,7 @@ const (
 )
 
 // Advise says in plain words what a comparison comes to, the most important
-// first, and in at most nine pieces of advice. Each has the figures beside it
+// first, and in at most ten pieces of advice. Each has the figures beside it
 // that it rests on, and goes no further than these: where one is missing, so is
 // the advice. It returns an empty slice, never nil, where nothing can be said.
 func Advise(c *run.Comparison) []run.Advice {
@@ -27,7 +28,7 @@ func Advise(c *run.Comparison) []run.Advice {
 	}
 	a := newAdviser(c)
 	for _, rule := range []func() run.Advice{
-		a.broken, a.enough, a.further, a.elsewhere, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
+		a.broken, a.enough, a.further, a.elsewhere, a.batching, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
 	} {
 		if advice := rule(); advice.Text != "" {
 			all = append(all, advice)
@@ -207,6 +208,55 @@ func (a *adviser) elsewhere() (advice run.Advice) {
 		also(&advice, fmt.Sprintf("These rates are for %s. In %s (%s), %s.", a.Asks, of, clients(with), units.List(said, "and")), rests...)
 	}
 	return advice
+}
+
+// queues are the rungs with a queue, each with the rung that is the same without one.
+var queues = []struct{ direct, queue string }{
+	{"immediate", "queue"}, {Postgres + "/update", Postgres + "/queue"}, {Given + "/update", Given + "/queue"}, {Rqlite + "/update", Rqlite + "/queue"},
+}
+
+// batching says what the queue buys on each engine: to hold the queue on one engine against
+// another engine without it would compare two things at once.
+func (a *adviser) batching() (advice run.Advice) {
+	for _, name := range a.workloads() {
+		var said, rests []string
+		most := 0 // clients, as in the first pair
+		for _, pair := range queues {
+			named := func(name string) *run.Rung { return first(a.Rungs, func(r *run.Rung) bool { return r.Name == name }) }
+			direct, queue := named(pair.direct), named(pair.queue)
+			if direct == nil || queue == nil || !sound(direct) || !sound(queue) {
+				continue
+			}
+			for i := range queue.Figures {
+				if f := &queue.Figures[i]; len(said) == 0 && f.Workload == name && f.Clients <= 100 {
+					most = max(most, f.Clients)
+				}
+			}
+			with, without := under(queue, name, most), under(direct, name, most)
+			if with == nil || without == nil {
+				continue
+			}
+			said = append(said, fmt.Sprintf("on %s %s with it, %s without", queue.Kind, perSecond(with.Rate), perSecond(without.Rate)))
+			rests = append(rests, figuresLine(queue, with), figuresLine(direct, without))
+		}
+		if len(said) > 1 {
+			also(&advice, fmt.Sprintf("What the queue buys, and what the engine (%s, %s): %s.", name, clients(most), strings.Join(said, "; ")), rests...)
+		}
+	}
+	return advice
+}
+
+// workloads returns the workload that is asked about, and the first other one.
+func (a *adviser) workloads() []string {
+	all := []string{a.Asks}
+	for i := range a.Rungs {
+		for _, f := range a.Rungs[i].Figures {
+			if f.Workload != a.Asks {
+				return append(all, f.Workload)
+			}
+		}
+	}
+	return all
 }
 
 // kinds returns the names of the engines that rungs ran on, in their order.

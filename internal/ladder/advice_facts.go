@@ -149,6 +149,9 @@ func figuresLine(r *run.Rung, f *run.Figures) string {
 	if f.OK > 0 {
 		said = append(said, "max "+units.Milliseconds(f.Latency.Max))
 	}
+	if f.Syncs != nil {
+		said = append(said, units.Number(*f.Syncs)+" syncs per ok")
+	}
 	return fmt.Sprintf("%s, %s, %s: %s", r.Name, f.Workload, clients(f.Clients), strings.Join(said, ", "))
 }
 

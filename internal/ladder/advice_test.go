@@ -138,6 +138,11 @@ func TestAdviseChanges(t *testing.T) {
 		}, []string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
 		{"nobody knows what is lost", func(c *run.Comparison) { c.Rungs[immediate].Asked.Lost = nil },
 			[]string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+		{"a server with a queue", func(c *run.Comparison) {
+			with := at(64, 2950, 30, 0)
+			with.Syncs = ptr(0.05)
+			c.Rungs = append(c.Rungs, rungOf("postgres/queue", "PostgreSQL: one UPDATE, queue", "PostgreSQL 15.18", true, []run.Figures{with}))
+		}, []string{"What the queue buys, and what the engine (counter, 64 clients): on SQLite 3,120/s with it, 2,100/s without; on PostgreSQL 2,950/s with it, 1,410/s without."}, nil},
 		{"nobody was asked", func(c *run.Comparison) {
 			for i := range c.Rungs {
 				c.Rungs[i].Asked = nil

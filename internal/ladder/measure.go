@@ -113,6 +113,10 @@ func (l *ladder) figures(r *rung, e *run.Evidence) []run.Figures {
 					each := r.CPU.Seconds() * 1000 / float64(n.OK)
 					f.CPU = &each
 				}
+				if r.Syncs != nil {
+					each := float64(*r.Syncs) / float64(n.OK)
+					f.Syncs = &each
+				}
 			}
 			all = append(all, f)
 		}

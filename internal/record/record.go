@@ -153,6 +153,19 @@ func (rec *recorder) usage() (u proc.Usage, known bool) {
 	return u, err == nil
 }
 
+// countSyncs counts the syncs of c during a closed loop, where it may, and where nobody
+// dies who has been counted; else nil.
+func (rec *recorder) countSyncs(c cluster.Cluster) *proc.Syncs {
+	if s := rec.recording.Setup; s.Load.Arrival != run.Closed || s.Fault != nil {
+		return nil
+	}
+	counted, err := c.CountSyncs()
+	if err != nil {
+		return nil
+	}
+	return counted
+}
+
 // seed is the run's, and another one for each repeat: they are to be repeats
 // of the setup, not of one choice of chance.
 func (rec *recorder) seed() uint64 {
@@ -221,7 +234,7 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 	r := rec.recording
 	p := rec.progress
 	p.Phase = "sending"
-	before := rec.processorTime(c)
+	before, syncs := rec.processorTime(c), rec.countSyncs(c)
 	result, err := load.Run(ctx, r.Setup.Load, load.Options{
 		NewClient: clients,
 		Workload:  r.Setup.Workload,
@@ -234,6 +247,11 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 	if after := rec.processorTime(c); before != nil && after != nil {
 		used := *after - *before
 		r.CPU = &used
+	}
+	if syncs != nil {
+		if n, err := syncs.Stop(); err == nil {
+			r.Syncs = &n
+		}
 	}
 	r.Started, r.Ops, r.Dropped = result.Started, result.Ops, result.Dropped
 	if n := len(r.Ops); n > 0 {

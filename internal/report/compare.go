@@ -49,7 +49,8 @@ type named struct {
 }
 
 func newLadder(c *run.Comparison) *ladder {
-	l := &ladder{Target: targetWords(c), Surprise: unmet(c), Advice: c.Advice, Costs: costTable(c), CostsWords: costWords(c),
+	of, clients := mainFigures(c.Rungs)
+	l := &ladder{Target: targetWords(c), Surprise: unmet(c), Advice: c.Advice, Costs: costTable(c, of, clients), CostsWords: costWords(c, of, clients),
 		Survivals: survivals(c), Pools: poolTable(c), Steps: stepTable(c), Rungs: c.Rungs}
 	for _, s := range c.Servers {
 		l.Servers = append(l.Servers, s.Label+": "+s.Says)
@@ -57,7 +58,6 @@ func newLadder(c *run.Comparison) *ladder {
 	for _, m := range c.Missing {
 		l.Missing = append(l.Missing, strings.TrimSuffix(fmt.Sprintf("not run: %s: %s; %s", units.List(m.Rungs, "and"), m.Why, m.Hint), "; "))
 	}
-	of, clients := mainFigures(c.Rungs)
 	shown := []string{of}
 	for _, name := range workloads(c.Rungs) {
 		if name != of && clientCounts(c.Rungs, name)[clients] > 0 && len(shown) < mainWorkloads {
@@ -183,6 +183,13 @@ var (
 		return units.Number(*f.CPU)
 	})
 
+	syncsColumn = number("syncs", "per ok", func(f *run.Figures) string {
+		if f.OK == 0 || f.Syncs == nil {
+			return unknownMark
+		}
+		return units.Number(*f.Syncs)
+	})
+
 	otherColumns = []column[*run.Figures]{
 		ofOK("p99.9", "ms", func(f *run.Figures) float64 { return f.Latency.P999 }),
 		maxColumn,
@@ -237,6 +244,13 @@ func besideTable(c *run.Comparison, of []string, clients int) table {
 		all = append(all, grouped(name, atClients(name, clients, columns...)...)...)
 	}
 	return rungTable(c, "Figures by rung", all)
+}
+
+// synced reports whether the syncs of a rung are known.
+func synced(c *run.Comparison) bool {
+	return slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
+		return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return f.Syncs != nil })
+	})
 }
 
 // pooled reports whether the pools of the rungs are known. Those of a run from before they were searched for are not.
@@ -359,14 +373,17 @@ func loses(r *run.Rung) bool {
 		r.Asked != nil && some(r.Asked.Lost)
 }
 
-// costTable has a row for each rung: the rates that it bears, what it survives, and what
-// it costs an application.
-func costTable(c *run.Comparison) table {
+// costTable has a row for each rung: the rates that it bears, the syncs of an acknowledged
+// request, what it survives, and what it costs an application.
+func costTable(c *run.Comparison, of string, clients int) table {
 	var columns []column[*run.Rung]
 	if c.Rate > 0 {
 		columns = grouped("at "+perSecond(c.Rate), askedColumns...)
 	}
 	columns = append(columns, number("highest rate", "per s", highest))
+	if synced(c) {
+		columns = append(columns, atClients(of, clients, syncsColumn)...)
+	}
 	var survived []column[*run.Rung]
 	for _, mishap := range mishaps(c) {
 		survived = append(survived, words(mishap, func(r *run.Rung) string { return survives(r, mishap) }))
@@ -416,11 +433,14 @@ func ofAnswered(s *run.RateStep, ms float64) string {
 }
 
 // costWords explain the table of costs.
-func costWords(c *run.Comparison) string {
+func costWords(c *run.Comparison, of string, clients int) string {
 	words := "highest rate: the highest tried rate that met the target (≥: no tried rate was too high)."
 	if at := slices.IndexFunc(c.Rungs, func(r run.Rung) bool { return r.Lines != nil }); at >= 0 {
 		words += fmt.Sprintf(" lines changed: added or removed in an application of %s, + in the balancer's configuration.",
 			units.Plural(c.Rungs[at].Lines.Of, "line"))
+	}
+	if synced(c) {
+		words += fmt.Sprintf(" syncs: fsync and fdatasync calls of the nodes and the database server for each acknowledged request (%s, %s).", of, units.Plural(clients, "client"))
 	}
 	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return slices.ContainsFunc(r.Survives, fromDocuments) }) {
 		words += " " + documentsMark + ": as the engine's documents say, not measured here."

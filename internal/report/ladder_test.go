@@ -117,7 +117,7 @@ func TestUnknownIsNoFigure(t *testing.T) {
 	}
 	c = run.Comparison{Rate: 9, Rungs: []run.Rung{{Asked: &run.RateStep{Errors: 1}}, {}}}
 	for i, want := range []string{"– 100 % no – –", "– – – – –"} {
-		if got := line(costTable(&c).Rows[i]); got != want {
+		if got := line(costTable(&c, "counter", 10).Rows[i]); got != want {
 			t.Errorf("rung %d: %q, want %q", i, got, want)
 		}
 	}
@@ -194,7 +194,7 @@ func TestWhatLosesIsNotGoodEnough(t *testing.T) {
 		"loses": {Asked: &run.RateStep{Met: true}, Figures: []run.Figures{{Lost: ref(1)}}},
 	} {
 		c := run.Comparison{Rate: 9, Rungs: []run.Rung{r}}
-		if got := costTable(&c).Rows[0].Cells[2].Text; got != want {
+		if got := costTable(&c, "counter", 10).Rows[0].Cells[2].Text; got != want {
 			t.Errorf("target met: %q, want %q", got, want)
 		}
 	}

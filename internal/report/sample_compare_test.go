@@ -135,7 +135,8 @@ func (s *sampleRung) figures(workload string, clients int) run.Figures {
 		f.Latency.Count = int64(f.OK)
 	}
 	if s.cpu > 0 {
-		f.CPU = &s.cpu
+		syncs := s.cpu / 2
+		f.CPU, f.Syncs = &s.cpu, &syncs
 	}
 	if workload != "counter" {
 		f.Lost, f.LostMax = nil, nil

@@ -85,6 +85,7 @@ type Figures struct {
 	Fairness float64         `json:"fairness"`             // Jain's index over the clients: 1 where all had the same
 	Attempts float64         `json:"attempts_per_success"` // 0 where nothing succeeded
 	CPU      *float64        `json:"cpu_ms_per_op"`        // of the nodes and the database server, for each ok op; null where it is not known
+	Syncs    *float64        `json:"syncs_per_op"`         // fsync and fdatasync calls of the nodes and the database server, for each ok op; null where they are not known
 }
 
 // A RateStep is what came of writes that arrive at a rate, whatever the answers do.

@@ -247,6 +247,21 @@ func (c *Cluster) CPU() (sum time.Duration, err error) {
 	return sum + used, err
 }
 
+// CountSyncs counts those of the nodes and the server; see [cluster.Cluster].
+func (c *Cluster) CountSyncs() (*proc.Syncs, error) {
+	var pids []int
+	if c.service != nil {
+		var err error
+		if pids, err = c.service.Processes(); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range c.nodes {
+		pids = append(pids, p.PID())
+	}
+	return proc.CountSyncs(pids)
+}
+
 // Kill sends node SIGKILL and waits until it is gone. [run.ServerName] names
 // the database server.
 func (c *Cluster) Kill(ctx context.Context, node string) error {

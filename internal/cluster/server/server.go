@@ -191,6 +191,19 @@ func (p *private) CPU() (sum time.Duration, err error) {
 	return sum, nil
 }
 
+// Processes returns the ids of a private server's daemons.
+func (p *private) Processes() (pids []int, err error) {
+	if p == nil {
+		return nil, fmt.Errorf("processes: %w", errRemote)
+	}
+	for _, d := range p.daemons {
+		d.mu.Lock()
+		pids = append(pids, d.process.PID())
+		d.mu.Unlock()
+	}
+	return pids, nil
+}
+
 // Close ends a private server and removes its directory. A remote one stays as it
 // is. Close may be called again.
 func (p *private) Close() error {
