@@ -66,13 +66,16 @@ func runOnce(t *testing.T, args []string) (doc run.Run, code int, said string) {
 	return doc, cmd.ProcessState.ExitCode(), stderr.String()
 }
 
-// unmet is the findings of doc that were not as expected, a line each.
+// unmet is the arms of doc that could not run and the findings that were not as expected, a line each.
 func unmet(doc run.Run) string {
 	var b strings.Builder
 	for _, x := range doc.Experiments {
 		for _, arm := range x.Arms {
+			if arm.Error != "" {
+				fmt.Fprintf(&b, "\n%s %s on %s: %s", x.Name, arm.Name, arm.Place, arm.Error)
+			}
 			for _, f := range arm.Findings {
-				if f.Surprise() {
+				if f.Surprise() || f.Undecided() {
 					fmt.Fprintf(&b, "\n%s %s: %s %s: %s", x.Name, arm.Name, f.Claim, f.Verdict, f.Reason)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster/server"
@@ -239,6 +240,7 @@ func (l *loaded) load(t *testing.T, db *app.DB) {
 			l.unsure.Add(1)
 		case errors.As(err, &e) && e.Refused:
 			l.refused.Add(1)
+			time.Sleep(time.Millisecond) // the server is away: it needs the processors to come back
 		default:
 			t.Errorf("neither done, refused nor unsure: %v", err)
 		}
