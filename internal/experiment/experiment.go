@@ -89,6 +89,7 @@ type Judgement struct {
 	Measured string          // the figure that decided: "97 refused"
 	Reason   string          // one sentence, for people
 	Noise    bool            // Inconclusive because repeats disagree: it was looked at, and chance decides
+	Interval *run.Interval   // of the noisy figure that decided; nil where ops were counted
 	Witness  []check.Witness // the fewest ops that prove it; may be empty
 }
 

@@ -205,7 +205,7 @@ func find(claim Claim, expected run.Expectation, e *run.Evidence) (f run.Finding
 		return f
 	}
 	j := claim.Check(e)
-	f.Verdict, f.Measured, f.Reason = j.Verdict, j.Measured, j.Reason
+	f.Verdict, f.Measured, f.Reason, f.Interval = j.Verdict, j.Measured, j.Reason, j.Interval
 	f.Noise = j.Noise && j.Verdict == check.Inconclusive
 	f.Witness = append(f.Witness, j.Witness...)
 	if others := e.Others(); claim.Timed && f.Surprise() && others > run.BusyShare {

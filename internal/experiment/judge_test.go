@@ -7,6 +7,7 @@ import (
 
 	"example.com/contend/check"
 	"example.com/contend/history"
+	"example.com/contend/internal/measure"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -152,6 +153,15 @@ func TestJudgeCounts(t *testing.T) {
 	}
 	if result.Latency.Count != 3 || result.Latency.Max != 3 {
 		t.Errorf("latency = %+v, want 3 ops, at most 3 ms", result.Latency)
+	}
+}
+
+// What a verdict rests on stands in the finding as data.
+func TestAFindingHasItsInterval(t *testing.T) {
+	of := &run.Interval{Of: "ratio", Interval: measure.IntervalOf([]float64{1, 2, 3, 4, 5})}
+	claim := claimOf(func(*run.Recording) Judgement { return Judgement{Verdict: check.Holds, Interval: of} })
+	if f := judgeOne([]Claim{claim}, run.ExpectHolds, recording(1, ok)).Findings[0]; f.Interval == nil || *f.Interval != *of {
+		t.Errorf("interval %+v, want %+v", f.Interval, of)
 	}
 }
 

@@ -58,10 +58,13 @@ func (e *Evidence) Trial(name string) *TrialEvidence {
 	return &TrialEvidence{Name: name}
 }
 
-// Spread returns how a figure of the trial spreads over its repeats. It leaves
-// out recordings that do not tell.
+// Spread returns how a figure of the trial spreads over its repeats.
 func (t *TrialEvidence) Spread(of func(*Recording) (float64, bool)) measure.Spread {
-	var values []float64
+	return measure.SpreadOf(t.Values(of))
+}
+
+// Values returns a figure of each repeat. It leaves out recordings that do not tell.
+func (t *TrialEvidence) Values(of func(*Recording) (float64, bool)) (values []float64) {
 	for _, r := range t.Recordings {
 		if r.Told() {
 			if v, ok := of(r); ok {
@@ -69,5 +72,5 @@ func (t *TrialEvidence) Spread(of func(*Recording) (float64, bool)) measure.Spre
 			}
 		}
 	}
-	return measure.SpreadOf(values)
+	return values
 }

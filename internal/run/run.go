@@ -226,9 +226,17 @@ type Finding struct {
 	Expected Expectation     `json:"expected"`
 	Measured string          `json:"measured"`
 	Reason   string          `json:"reason"`
-	Noise    bool            `json:"noise,omitempty"` // inconclusive because repeats disagree
-	Busy     bool            `json:"busy,omitempty"`  // inconclusive because it depends on time and the machine was busy with other programs
+	Noise    bool            `json:"noise,omitempty"`    // inconclusive because repeats disagree
+	Busy     bool            `json:"busy,omitempty"`     // inconclusive because it depends on time and the machine was busy with other programs
+	Interval *Interval       `json:"interval,omitempty"` // of the noisy figure that the verdict rests on; nil where it counts ops
 	Witness  []check.Witness `json:"witness"`
+}
+
+// An Interval is a figure that differs from repeat to repeat, as far as the repeats tell
+// where its median lies.
+type Interval struct {
+	Of string `json:"of"` // "throughput while the load lasts, 8 nodes over 1"
+	measure.Interval
 }
 
 // Surprise reports whether the verdict is not what the arm expected.
