@@ -184,7 +184,7 @@ func size(path string) (int64, error) {
 type Spec struct {
 	Nodes       int
 	Discipline  store.Discipline
-	Mount       run.Mount // how nodes come to the database; processes share it, under one name or under several
+	Mount       run.Mount // how nodes come to the database; processes share it, under one name or under several, or each has its own
 	Build       string    // which build of the node; "" is this program
 	Dir         string    // holds the database and one log file a node; must exist, and have no database yet
 	Seed        uint64    // for the nodes' jitter

@@ -131,7 +131,7 @@ func processes(o Options) record.Place {
 			return started(local.Start(ctx, spec))
 		},
 		Refuse: func(s *run.Setup) string {
-			if s.Mount != run.MountShared && s.Mount != run.MountLinked {
+			if s.Mount != run.MountShared && s.Mount != run.MountLinked && s.Mount != run.MountOwnFile {
 				return "needs Docker: --on compose"
 			}
 			return unknownBuild(o, s)
@@ -192,6 +192,9 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 		Refuse: func(s *run.Setup) string {
 			if s.Mount == run.MountLinked {
 				return "it is about processes on one host: see mounts"
+			}
+			if s.Mount == run.MountOwnFile {
+				return "containers share the directory of the database, and here each node has a file of its own"
 			}
 			return unknownBuild(o, s)
 		},

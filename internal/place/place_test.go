@@ -55,7 +55,7 @@ func TestProcessesRunAllButMountsAndOtherBuilds(t *testing.T) {
 				s := &arm.Trials[0].Setup
 				want := ""
 				switch {
-				case s.Mount != run.MountShared && s.Mount != run.MountLinked:
+				case s.Mount != run.MountShared && s.Mount != run.MountLinked && s.Mount != run.MountOwnFile:
 					want = "--on compose"
 				case s.Build != "" && old == "":
 					want = "build it with `make old-engine`, name it with --old-engine"

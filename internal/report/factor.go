@@ -114,13 +114,14 @@ var loops = map[run.Arrival]string{run.Closed: "closed loop", run.Open: "open lo
 
 // mounts say how the nodes reach the database.
 var mounts = map[run.Mount]string{
-	run.MountShared:     "one volume for all nodes",
+	run.MountShared:     "one file for all nodes",
 	run.MountVolume:     "one volume for all nodes",
 	run.MountDirectory:  "one host directory bound into all nodes",
 	run.MountSingleFile: "only the database file bound into all nodes",
 	run.MountTwoVolumes: "two volumes, half of the nodes each",
 	run.MountNone:       "nothing mounted",
 	run.MountLinked:     "a name of its own for each node",
+	run.MountOwnFile:    "a file for each node",
 }
 
 // placeWords say where the nodes of an arm ran.

@@ -42,8 +42,8 @@ type Begin struct {
 	Balance  int64  `json:"balance,omitempty"`  // of each account
 }
 
-// A Mount is how a container comes to the directory that holds the database.
-// The zero Mount is the right one: one directory for all.
+// A Mount is how a node comes to its database. The zero Mount is the right one: one
+// directory for all.
 type Mount string
 
 const (
@@ -54,6 +54,7 @@ const (
 	MountTwoVolumes Mount = "two-volumes" // a named volume for the odd nodes and another for the even ones
 	MountNone       Mount = "none"        // nothing is mounted: each node writes to the layer of its own container
 	MountLinked     Mount = "linked"      // of processes: each opens the one file by a hard link in a directory of its own, and has a journal, WAL and wal-index there
+	MountOwnFile    Mount = "own-file"    // of processes: each opens a file of its own, which shows what sharing one costs
 )
 
 // Lab reports whether the nodes need their /lab/ paths.

@@ -24,6 +24,7 @@ type Increment struct {
 	Key   string `json:"key"`             // the counter's name, or what the names of several begin with
 	Keys  int    `json:"keys,omitempty"`  // how many counters; 0: the one called Key
 	Nodes int    `json:"nodes,omitempty"` // how many nodes to ask by name; 0 asks any node
+	Own   bool   `json:"own,omitempty"`   // each node that is asked by name has a counter of its own, and Keys is 0
 }
 
 // Counter returns the name of counter i, from 0, of those whose common name is
@@ -34,6 +35,9 @@ func Counter(key string, i int) string { return key + "-" + strconv.Itoa(i+1) }
 // where there are several.
 func (w Increment) Call(process, _ int, rng *rand.Rand) Call {
 	op := history.Op{Func: history.Increment, Key: counter(w.Key, w.Keys, rng), Node: node(1, w.Nodes, process)}
+	if w.Own {
+		op.Key = Counter(w.Key, process%w.Nodes)
+	}
 	if body, ok := plainBody("key", op.Key); ok {
 		return Call{Op: op, Method: http.MethodPost, Path: address(op.Node, nodeapi.PathIncrement), Body: body}
 	}
@@ -41,7 +45,12 @@ func (w Increment) Call(process, _ int, rng *rand.Rand) Call {
 }
 
 // String says what is asked: "increment one counter".
-func (w Increment) String() string { return "increment " + counters(w.Keys) }
+func (w Increment) String() string {
+	if w.Own {
+		return "increment a counter of each node"
+	}
+	return "increment " + counters(w.Keys)
+}
 
 // Read reads with every call: the counter Key or, with Keys above 0, one of
 // as many counters, as in [Increment].
@@ -267,10 +276,14 @@ func letters(n int, rng *rand.Rand) string {
 func Counters(w Workload) (keys []string, only bool) {
 	switch w := w.(type) {
 	case Increment:
-		if w.Keys == 0 {
+		n := w.Keys
+		if w.Own {
+			n = w.Nodes
+		}
+		if n == 0 {
 			return []string{w.Key}, true
 		}
-		for i := range w.Keys {
+		for i := range n {
 			keys = append(keys, Counter(w.Key, i))
 		}
 		return keys, true

@@ -14,6 +14,7 @@ func TestCounters(t *testing.T) {
 	}{
 		{a, []string{"a"}, true},
 		{Increment{Key: "a", Keys: 3}, []string{"a-1", "a-2", "a-3"}, true},
+		{Increment{Key: "a", Nodes: 2, Own: true}, []string{"a-1", "a-2"}, true},
 		{Read{Key: "a"}, nil, true},
 		{Read{Key: "a", Keys: 3}, nil, true},
 		{Mix{A: Increment{Key: "a", Keys: 2}, B: Read{Key: "a", Keys: 2}, Share: 90}, []string{"a-1", "a-2"}, true},

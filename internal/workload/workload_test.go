@@ -26,6 +26,10 @@ func TestCalls(t *testing.T) {
 		{"request 5 of the source's burst goes to app-2", workload.Increment{Key: "counter", Nodes: 4}, 5, workload.Call{
 			Op:     history.Op{Func: history.Increment, Key: "counter", Node: "app-2"},
 			Method: "POST", Path: "/app-2/api/increment", Body: []byte(`{"key":"counter"}`)}},
+		{"a counter of that node's own", workload.Increment{Key: "counter", Nodes: 4, Own: true}, 5, workload.Call{
+			Op:     history.Op{Func: history.Increment, Key: "counter-2", Node: "app-2"},
+			Method: "POST", Path: "/app-2/api/increment", Body: []byte(`{"key":"counter-2"}`),
+		}},
 		{"any node", workload.Increment{Key: "counter"}, 5, workload.Call{
 			Op:     history.Op{Func: history.Increment, Key: "counter"},
 			Method: "POST", Path: "/api/increment", Body: []byte(`{"key":"counter"}`)}},

@@ -171,31 +171,39 @@ func (c *Cluster) Watch(ctx context.Context, ended func(error)) error {
 	return errors.New("no node is left")
 }
 
+// apart reports whether each node has a directory of its own.
+func (c *Cluster) apart() bool { return c.mount == run.MountLinked || c.mount == run.MountOwnFile }
+
 // file is the path by which a node opens the database.
 func (c *Cluster) file(node string) string {
-	if c.mount == run.MountLinked {
+	if c.apart() {
 		return filepath.Join(c.dir, node, cluster.Database)
 	}
 	return c.database
 }
 
-// link gives every node a name of its own for the one file, where the mount says so.
-func (c *Cluster) link() error {
-	if c.mount != run.MountLinked {
-		return nil
+// link makes the nodes' own directories, where the mount says so, with a name for the one file in each or
+// with nothing in them.
+func (c *Cluster) link() (err error) {
+	if c.mount == run.MountLinked {
+		err = os.WriteFile(c.database, nil, 0o644)
 	}
-	err := os.WriteFile(c.database, nil, 0o644)
 	for _, p := range c.nodes {
 		name := c.file(p.Name)
-		err = cmp.Or(err, os.Mkdir(filepath.Dir(name), 0o755), os.Link(c.database, name))
+		if c.apart() {
+			err = cmp.Or(err, os.Mkdir(filepath.Dir(name), 0o755))
+		}
+		if c.mount == run.MountLinked {
+			err = cmp.Or(err, os.Link(c.database, name))
+		}
 	}
 	return err
 }
 
-// Views returns what each node finds by its own name for the file. It reads copies: whoever opens a
-// name moves the WAL beside it into the file, and the other names would show that.
+// Views returns what each node finds by its own name for the file, or in its own file. It reads copies: whoever
+// opens a name moves the WAL beside it into the file, and the other names would show that.
 func (c *Cluster) Views(ctx context.Context) (all []store.Facts, err error) {
-	if c.mount != run.MountLinked {
+	if !c.apart() {
 		return c.Plain.Views(ctx)
 	}
 	for _, p := range c.nodes {
@@ -213,12 +221,30 @@ func (c *Cluster) Views(ctx context.Context) (all []store.Facts, err error) {
 }
 
 // Inspect reads the database in this process, which never had it open, or
-// through its server.
+// through its server. Of nodes with files of their own it reads the first node's file, and
+// adds the counters of the others: together they hold what the clients have counted.
 func (c *Cluster) Inspect(ctx context.Context) (store.Facts, error) {
 	if c.service != nil {
 		return c.service.Inspect(ctx, c.database)
 	}
-	return app.Inspect(ctx, sqlite.At(c.database))
+	if c.mount != run.MountOwnFile {
+		return app.Inspect(ctx, sqlite.At(c.database))
+	}
+	views, err := c.Views(ctx)
+	if err != nil {
+		return store.Facts{}, err
+	}
+	facts := views[0]
+	facts.Counters = map[string]int64{}
+	for _, view := range views {
+		for key, n := range view.Counters {
+			facts.Counters[key] += n
+		}
+		if view.Integrity != "ok" {
+			facts.Integrity = view.Integrity
+		}
+	}
+	return facts, nil
 }
 
 // Discard has the server remove the database. A file stays where it is.

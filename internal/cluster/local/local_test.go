@@ -52,6 +52,40 @@ func start(t *testing.T, s cluster.Spec) *Cluster {
 	return c
 }
 
+// Nodes with files of their own write to these alone, and together they hold what all have counted.
+func TestOwnFiles(t *testing.T) {
+	spec := testbin.Spec(t, binary)
+	spec.Mount = run.MountOwnFile
+	c := start(t, spec)
+	for i, node := range c.Nodes() {
+		for range i + 1 {
+			if status, _ := testbin.Increment(t, node.URL); status != http.StatusOK {
+				t.Fatalf("%s: status %d", node.Name, status)
+			}
+		}
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sum := func(f store.Facts) (n int64) {
+		for _, v := range f.Counters {
+			n += v
+		}
+		return n
+	}
+	facts, err := c.Inspect(t.Context())
+	if err != nil || sum(facts) != 6 || facts.Integrity != "ok" {
+		t.Errorf("together: %+v, %v; want 6 increments", facts, err)
+	}
+	views, err := c.Views(t.Context())
+	if err != nil || len(views) != 3 || sum(views[0]) != 1 || sum(views[2]) != 3 {
+		t.Errorf("each: %+v, %v; want 1, 2 and 3 increments", views, err)
+	}
+	if _, err := Start(t.Context(), spec); err == nil {
+		t.Error("a second cluster is started on the files of the first")
+	}
+}
+
 func TestNodesShareOneDatabaseBehindTheBalancer(t *testing.T) {
 	c := start(t, testbin.Spec(t, binary))
 	for i, node := range c.Nodes() {

@@ -91,7 +91,7 @@ func (all *Nodes) Refuse(spec cluster.Spec) string {
 	needed, given := units.Plural(spec.Nodes, "node"), units.PluralOf(len(all.nodes), "was", "were")
 	switch {
 	case spec.Mount != run.MountShared:
-		return "it is about how a volume is mounted into containers, and these nodes have theirs already"
+		return "it is about where a node has its database, and these nodes have theirs already"
 	case spec.Build != "":
 		return "it is about another build of the node, and these were started by somebody else"
 	case spec.Nodes < 1 || spec.Nodes > len(all.nodes):

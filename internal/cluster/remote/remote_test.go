@@ -494,7 +494,7 @@ func TestRefuse(t *testing.T) {
 		{"as it is", given(false, d, d), ask(func(*cluster.Spec) {}), ""},
 		{"traced", given(false, d, d), ask(func(s *cluster.Spec) { s.Trace, s.Seed = true, 7 }), ""},
 		{"anything with lab", given(true, d, d), ask(func(s *cluster.Spec) { s.Discipline, s.Lab, s.Nodes = other, true, 1 }), ""},
-		{"mount", given(true, d, d), ask(func(s *cluster.Spec) { s.Mount = run.MountNone }), "how a volume is mounted"},
+		{"mount", given(true, d, d), ask(func(s *cluster.Spec) { s.Mount = run.MountNone }), "where a node has its database"},
 		{"build", given(true, d, d), ask(func(s *cluster.Spec) { s.Build = "old" }), "another build"},
 		{"more nodes", given(true, d, d), ask(func(s *cluster.Spec) { s.Nodes = 3 }), "it needs 3 nodes, and 2 were given"},
 		{"more than one", given(true, d), ask(func(*cluster.Spec) {}), "it needs 2 nodes, and 1 was given"},
