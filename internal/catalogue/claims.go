@@ -9,6 +9,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/measure"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
 
@@ -27,6 +28,12 @@ func sqlite(path string) citation { return citation{at: "https://sqlite.org/" + 
 // looks at one recording at a time see [experiment.Each].
 func claim(id string, from citation, text string, check func(*run.Evidence) experiment.Judgement) experiment.Claim {
 	return experiment.Claim{ID: id, Text: text, TextJA: from.words, Source: from.at, Check: check}
+}
+
+// timed returns c as a claim whose verdict hangs on how fast things were done.
+func timed(c experiment.Claim) experiment.Claim {
+	c.Timed = true
+	return c
 }
 
 // An outlook lists the claims of an arm by what is expected of them. Each field holds
@@ -162,6 +169,10 @@ func rateOf(name string, match func(*history.Op) bool) experiment.Figure {
 	}}
 }
 
+// outwaited is how many requests were refused after their whole busy_timeout. A faster
+// machine would have got some of them through.
+func outwaited(r *run.Recording) int64 { return withCode(r, nodeapi.CodeTimeout).Min }
+
 // planned is how many requests the load was to send.
 func planned(r *run.Recording) int64 { return int64(r.Counts().Total + r.Unsent) }
 
@@ -200,8 +211,7 @@ func pairs(base, other *run.TrialEvidence) (all []pair) {
 
 // ratios returns how many times as great the figure is in the other recording, pair by
 // pair: what the machine did to both of a pair is not in it.
-func ratios(all []pair, f experiment.Figure) measure.Spread {
-	var ratios []float64
+func ratios(all []pair, f experiment.Figure) (ratios []float64) {
 	for _, p := range all {
 		a, known := f.Of(p.base)
 		b, alsoKnown := f.Of(p.other)
@@ -209,7 +219,57 @@ func ratios(all []pair, f experiment.Figure) measure.Spread {
 			ratios = append(ratios, b/a)
 		}
 	}
-	return measure.SpreadOf(ratios)
+	return ratios
+}
+
+// A limit is what a claim wants the median of a noisy figure to be above or below.
+type limit struct {
+	at    float64
+	above bool // or below
+}
+
+func above(at float64) limit { return limit{at, true} }
+func below(at float64) limit { return limit{at, false} }
+
+func (l limit) met(value float64) bool {
+	if l.above {
+		return value > l.at
+	}
+	return value < l.at
+}
+
+func (l limit) String() string {
+	if l.above {
+		return fmt.Sprintf("above %g", l.at)
+	}
+	return fmt.Sprintf("below %g", l.at)
+}
+
+// judge judges a claim by the interval of a noisy figure, one value a repeat. It holds where all of
+// the interval keeps to the limit, and is refuted where none of it does. Where the limit is
+// inside, the repeats do not decide.
+func (l limit) judge(of string, values []float64) experiment.Judgement {
+	i := measure.IntervalOf(values)
+	if i.Count == 0 {
+		return undecided("%s: %d repeats; of fewer than 5 nothing is concluded", of, len(values))
+	}
+	j := judged(check.Inconclusive, fmt.Sprintf("%s: %s", of, i), "%s: %s; the claim wants it %s", of, i, l)
+	j.Interval = &run.Interval{Of: of, Interval: i}
+	if low, high := l.met(i.Low), l.met(i.High); low == high {
+		j.Verdict = ruled(low)
+		return j
+	}
+	j.Noise = true
+	j.Reason += ", and the interval has both sides of that in it"
+	return j
+}
+
+// both returns the judgement on two claims that a claim makes at once: the one that decides.
+func both(a, b experiment.Judgement) experiment.Judgement {
+	if check.Merge(a.Verdict, b.Verdict) != a.Verdict {
+		return b
+	}
+	return a
 }
 
 // exact is a point of a chart that is no median: n is what it counts.

@@ -101,19 +101,17 @@ func expectBusy(s run.Setup) run.Expectation {
 		// The upgrade of a read is refused without the busy handler
 		// (https://sqlite.org/lang_transaction.html, section 2.2).
 		return run.ExpectHolds
+	case s.Load.Arrival == run.Sequence:
+		// An upgrade is refused here too, but a reader waits before it reads: 2–20 refused.
+		return run.ExpectRefuted
 	default:
-		// An upgrade is refused here too, but a reader waits before it reads: 1–84 refused.
-		return run.Either
+		return run.Either // likewise, of a crowd: 35–75 refused
 	}
 }
 
-// expectFew expects that fewer than 70 succeed.
-func expectFew(s run.Setup) run.Expectation {
-	if starves(s) {
-		return run.Either // 64–100 succeeded
-	}
-	return expectBusy(s)
-}
+// expectFew expects that fewer than 70 succeed, as expectBusy does: of a crowd that starves, 64–100
+// succeeded, and the check does not hold against SQLite that a machine was slow.
+func expectFew(s run.Setup) run.Expectation { return expectBusy(s) }
 
 // expectLost expects that an acknowledged increment is lost.
 func expectLost(s run.Setup) run.Expectation {
@@ -135,6 +133,11 @@ func expectBelow100(s run.Setup) run.Expectation {
 		return run.ExpectHolds
 	case starves(s):
 		return run.Either
+	case s.Discipline.Transaction == store.Deferred && patient(s) && !wal(s):
+		if s.Load.Arrival == run.Sequence {
+			return run.Either // of 100, 2 to 20 are refused: none may be
+		}
+		return run.ExpectHolds
 	default:
 		return expectBusy(s)
 	}
@@ -143,10 +146,12 @@ func expectBelow100(s run.Setup) run.Expectation {
 // expectAbove50 expects that the counter ends above 50.
 func expectAbove50(s run.Setup) run.Expectation {
 	switch {
-	case starves(s), spreads(s):
+	case spreads(s), short(s):
 		return run.Either
 	case expectBusy(s) == run.Either:
-		return run.Either // 16–99
+		return run.Either // 25–65
+	case starves(s), expectBusy(s) == run.ExpectRefuted && s.Discipline.Transaction == store.Deferred:
+		return run.ExpectHolds // 64 or more
 	case expectLost(s) == run.ExpectHolds && s.Load.Arrival == run.Sequence && !wal(s):
 		return run.Either // 25–79
 	default:
@@ -163,6 +168,13 @@ func wal(s run.Setup) bool { return s.Discipline.Journal == store.WAL }
 // are so few and so short that more than half of them can find the lock free.
 func spreads(s run.Setup) bool {
 	return !patient(s) && s.Discipline.Think == 0 && s.Load.Requests < 100
+}
+
+// short reports whether four in turn keep the lock for so short a time that they may miss each other: in
+// processes 17 to 36 of 100 succeed, in containers, where a request is longer under way, up to 54.
+func short(s run.Setup) bool {
+	t := s.Discipline.Transaction
+	return !patient(s) && s.Discipline.Think == 0 && wal(s) && s.Load.Arrival == run.Sequence && (t == store.Separate || t == store.Atomic)
 }
 
 // starves reports whether some of a burst may wait out their whole patience: all of them poll for

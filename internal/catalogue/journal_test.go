@@ -1,14 +1,13 @@
 package catalogue
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/history"
-	"example.com/contend/internal/measure"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 )
@@ -25,64 +24,74 @@ func modes(rollback, wal []*run.Recording) *run.Evidence {
 	return evidenceOf(trialOf("DELETE", 0, rollback...), trialOf("WAL", 0, wal...))
 }
 
+// five is five repeats of one recording.
+func five(r *run.Recording) []*run.Recording { return slices.Repeat([]*run.Recording{r}, 5) }
+
 func TestWriteClaims(t *testing.T) {
 	claims := journalClaims
-	type all = []*run.Recording
 	unknown := crowdOf(48, 0, 2)
 	unknown.Seconds = 0.1
+	starved := made(append(answered(48, history.OK, "", 0, ms), answered(2, history.Failed, nodeapi.CodeTimeout, 0, 5*time.Second)...)...)
+	starved.Seconds = 5
+	second := func(ok, failed int) *run.Recording { return lasted(time.Second, ok, failed) }
 	for _, tt := range []struct {
 		name                    string
 		e                       *run.Evidence
 		more, faster, fails, no check.Verdict
 	}{
-		{"better in everything, and no cure", modes(all{lasted(time.Second, 2, 48)}, all{lasted(time.Second/2, 9, 41)}),
+		{"better in everything, and no cure", modes(five(second(2, 48)), five(lasted(time.Second/2, 9, 41))),
 			check.Holds, check.Holds, check.Holds, check.Holds},
-		{"faster, and a cure", modes(all{lasted(time.Second, 50, 0)}, all{lasted(time.Second/2, 50, 0)}),
+		{"faster, and a cure", modes(five(second(50, 0)), five(lasted(time.Second/2, 50, 0))),
 			check.Refuted, check.Holds, check.Refuted, check.Refuted},
-		{"slower, and more of them", modes(all{lasted(time.Second, 2, 48)}, all{lasted(2*time.Second, 3, 47)}),
+		{"slower, and more of them", modes(five(second(2, 48)), five(lasted(2*time.Second, 3, 47))),
 			check.Holds, check.Refuted, check.Holds, check.Holds},
-		{"no better", modes(all{lasted(time.Second, 2, 48)}, all{lasted(time.Second, 2, 48)}),
-			check.Refuted, check.Refuted, check.Holds, check.Refuted},
-		{"a little faster", modes(all{lasted(time.Second, 2, 48)}, all{lasted(900*ms, 2, 48)}),
+		{"a little faster", modes(five(second(2, 48)), five(lasted(900*ms, 2, 48))),
 			check.Refuted, check.Refuted, check.Holds, check.Holds},
-		{"five failures are not more than five", modes(all{lasted(time.Second, 45, 5)}, all{lasted(900*ms, 45, 5)}),
+		{"half as many fail", modes(five(second(10, 40)), five(second(30, 20))),
+			check.Holds, check.Refuted, check.Holds, check.Holds},
+		{"fewer than half as many fail", modes(five(second(10, 40)), five(second(31, 19))),
+			check.Holds, check.Refuted, check.Holds, check.Refuted},
+		{"five failures are not more than five", modes(five(second(45, 5)), five(second(45, 5))),
 			check.Refuted, check.Refuted, check.Refuted, check.Holds},
-		{"better in two of three repeats", modes(
-			all{lasted(time.Second, 2, 48), lasted(time.Second, 2, 48), lasted(time.Second, 3, 47)},
-			all{lasted(700*ms, 3, 47), lasted(700*ms, 3, 47), lasted(2*time.Second, 2, 48)}),
-			check.Inconclusive, check.Inconclusive, check.Holds, check.Inconclusive},
-		{"better in one of three repeats", modes(
-			all{lasted(time.Second, 2, 48), lasted(time.Second, 3, 47), lasted(time.Second, 3, 47)},
-			all{lasted(time.Second/2, 4, 46), lasted(time.Second, 2, 48), lasted(time.Second, 2, 48)}),
-			check.Inconclusive, check.Inconclusive, check.Holds, check.Inconclusive},
+		{"better in four of five repeats", modes(
+			five(second(2, 48)),
+			append(five(lasted(700*ms, 3, 47))[:4], lasted(2*time.Second, 2, 48))),
+			check.Refuted, check.Inconclusive, check.Holds, check.Holds},
+		{"four repeats", modes(five(second(2, 48))[:4], five(lasted(700*ms, 3, 47))[:4]),
+			check.Inconclusive, check.Inconclusive, check.Holds, check.Holds},
 		{"times are compared pair by pair", modes(
-			all{lasted(time.Second, 2, 48), lasted(8*time.Second, 2, 48), lasted(time.Second, 2, 48)},
-			all{lasted(700*ms, 3, 47), lasted(4*time.Second, 3, 47), lasted(700*ms, 3, 47)}),
+			append(five(second(2, 48))[:4], lasted(8*time.Second, 2, 48)),
+			append(five(lasted(700*ms, 3, 47))[:4], lasted(4*time.Second, 3, 47))),
 			check.Holds, check.Holds, check.Holds, check.Holds},
-		{"an answer that did not come leaves it open", modes(all{lasted(time.Second, 49, 1)}, all{unknown}),
+		{"patience that ran out could have gone either way", modes(five(second(50, 0)), five(starved)),
+			check.Refuted, check.Refuted, check.Refuted, check.Inconclusive},
+		{"an answer that did not come leaves it open", modes(five(second(49, 1)), five(unknown)),
 			check.Inconclusive, check.Inconclusive, check.Refuted, check.Inconclusive},
-		{"cut short", modes(all{lasted(time.Second, 2, 48)}, all{cut(lasted(time.Second/2, 0, 10), 40)}),
+		{"cut short", modes(five(second(2, 48)), five(cut(lasted(time.Second/2, 0, 10), 40))),
 			check.Inconclusive, check.Inconclusive, check.Holds, check.Inconclusive},
-		{"only one mode", modes(all{lasted(time.Second, 2, 48)}, nil),
+		{"only one mode", modes(five(second(2, 48)), nil),
 			check.Inconclusive, check.Inconclusive, check.Inconclusive, check.Inconclusive},
 	} {
 		for id, want := range map[string]check.Verdict{
 			"wal-more-successes": tt.more, "wal-faster": tt.faster, "wal-still-fails": tt.fails, "wal-no-cure": tt.no,
 		} {
-			if j := claimOf(t, claims, id).Check(tt.e); j.Verdict != want || j.Reason == "" {
+			if j := claimOf(t, claims, id).Check(repeated(tt.e)); j.Verdict != want || j.Reason == "" {
 				t.Errorf("%s: %s is %s because %q, want %s", tt.name, id, j.Verdict, j.Reason, want)
 			}
 		}
 	}
 }
 
-func TestSideBySide(t *testing.T) {
-	e := modes([]*run.Recording{lasted(time.Second, 50, 0), lasted(4*time.Second, 50, 0)}, []*run.Recording{lasted(time.Second/2, 50, 0), lasted(time.Second, 50, 0)})
-	want := fmt.Sprintf("duration in DELETE %s, in WAL %s ms: %s times",
-		measure.SpreadOf([]float64{1000, 4000}), measure.SpreadOf([]float64{500, 1000}), measure.SpreadOf([]float64{0.5, 0.25}))
-	if got := journals(pairs(e.Trial("DELETE"), e.Trial("WAL"))).side(duration); got != want {
-		t.Errorf("it says %q, want %q", got, want)
+// repeated numbers the repeats of each trial, each a recording of its own.
+func repeated(e *run.Evidence) *run.Evidence {
+	for i := range e.Trials {
+		for k, r := range e.Trials[i].Recordings {
+			one := *r
+			one.Repeat = k + 1
+			e.Trials[i].Recordings[k] = &one
+		}
 	}
+	return e
 }
 
 // mixed is a recording of reads and writes, of which so many were refused a lock.
@@ -135,7 +144,7 @@ func TestWALMoreReads(t *testing.T) {
 		{"as many", many, many, check.Refuted},
 		{"refusals are no answers", few, mixed(50, 40, 5, 0), check.Refuted},
 	} {
-		if j := claim.Check(modes([]*run.Recording{tt.rollback}, []*run.Recording{tt.wa})); j.Verdict != tt.want {
+		if j := claim.Check(repeated(modes(five(tt.rollback), five(tt.wa)))); j.Verdict != tt.want {
 			t.Errorf("%s: %s because %q, want %s", tt.name, j.Verdict, j.Reason, tt.want)
 		}
 	}
@@ -169,7 +178,7 @@ func TestJournalPlotsShowTheirArms(t *testing.T) {
 		trial.Setup = arm.Trials[0].Setup
 		all = append(all, run.Evidence{Arm: arm.Name, Trials: []run.TrialEvidence{trial}})
 	}
-	for i, want := range []int{4, 4, 3, 3} {
+	for i, want := range []int{5, 5, 3, 3} {
 		var shown []string
 		for _, p := range x.Plots[i](all).Series[0].Points {
 			shown = append(shown, p.Label)

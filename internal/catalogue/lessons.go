@@ -3,12 +3,10 @@ package catalogue
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"example.com/contend/check"
 	"example.com/contend/internal/experiment"
-	"example.com/contend/internal/measure"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -28,7 +26,7 @@ func lessons(o Options) experiment.Experiment {
 				func(arm *run.Evidence) bool { return len(arm.Trials) > 1 }),
 		},
 		Abreast: 2, // its claims are about counts and shares, which a busy machine changes little
-		Takes:   pick(o, 5*time.Second, 3*time.Second),
+		Takes:   pick(o, 7*time.Second, 5*time.Second),
 	}
 }
 
@@ -36,16 +34,13 @@ var lessonClaims = []experiment.Claim{
 	claim("sharing-waits", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: with the same clients, writes spend less than a tenth of their time waiting for the write lock where one process has the file, and more than half where four share it.",
 		func(e *run.Evidence) experiment.Judgement {
-			return besideFour(e, waitedForLock, func(one, four measure.Spread) (never, mostly bool) {
-				return one.Min >= 10 || four.Max <= 50, one.Median < 10 && four.Median > 50
-			})
+			return both(below(10).judge(waitedForLock.Name+", one process, in %", e.Trial(oneProcess).Values(waitedForLock.Of)),
+				above(50).judge(waitedForLock.Name+", four processes, in %", e.Trial(fourProcesses).Values(waitedForLock.Of)))
 		}),
 	claim("sharing-commits-more", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: for the same clients' writes four that share the file make more than twice as many transactions as one.",
 		func(e *run.Evidence) experiment.Judgement {
-			return besideFour(e, transactionsPerWrite, func(one, four measure.Spread) (never, mostly bool) {
-				return four.Max <= 2*one.Min, four.Median > 2*one.Median
-			})
+			return above(2).judge(transactionsPerWrite.Name+", four processes over one", ratios(pairs(e.Trial(oneProcess), e.Trial(fourProcesses)), transactionsPerWrite))
 		}),
 	claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: one refuses nobody the lock where four that share the file refuse more than one write in ten.",
@@ -77,8 +72,8 @@ func sharingArms(o Options) (arms []experiment.Arm) {
 		expected outlook
 	}{
 		{"direct/0", 0, store.Direct, 1, outlook{holds: "sharing-refuses"}},
-		{"direct/5000", 5000, store.Direct, 3, outlook{holds: "sharing-waits", refuted: "sharing-refuses sharing-commits-more"}},
-		{"queue/5000", 5000, store.Queue, 3, outlook{holds: "sharing-commits-more", refuted: "sharing-refuses"}},
+		{"direct/5000", 5000, store.Direct, 5, outlook{holds: "sharing-waits", refuted: "sharing-refuses sharing-commits-more"}},
+		{"queue/5000", 5000, store.Queue, 5, outlook{holds: "sharing-commits-more", refuted: "sharing-refuses"}},
 	} {
 		d := quiet(store.Immediate, row.timeout, store.WAL)
 		d.Writer, d.Pool = row.writer, 1
@@ -135,24 +130,6 @@ func incrementsAgain(o Options) (arms []experiment.Arm) {
 		}
 	}
 	return arms
-}
-
-// besideFour judges a claim on a figure of one process and of four. The claim holds where the medians
-// bear it out and no repeat of one process is like a repeat of four, and is refuted where no repeat
-// bears it out; between the two chance decides.
-func besideFour(e *run.Evidence, f experiment.Figure, claimed func(one, four measure.Spread) (never, mostly bool)) experiment.Judgement {
-	one, four := e.Trial(oneProcess).Spread(f.Of), e.Trial(fourProcesses).Spread(f.Of)
-	if one.Count == 0 || four.Count == 0 {
-		return undecided("one process and four were not both recorded")
-	}
-	never, mostly := claimed(one, four)
-	apart := mostly && four.Min > one.Max
-	j := judged(ruled(apart), strings.TrimSpace(fmt.Sprintf("one: %s, four: %s %s", one, four, f.Unit)),
-		"%s: %s with one process, %s with four", f.Name, one, four)
-	if !never && !apart {
-		j.Verdict, j.Noise = check.Inconclusive, true
-	}
-	return j
 }
 
 // sharingRefuses judges how many of the writes were refused the lock.

@@ -35,21 +35,22 @@ func TestLessonsOfSharing(t *testing.T) {
 		one, four repeats
 		want      check.Verdict
 	}{
-		{"four wait", waits, repeats{written(9, 2, 1), written(9, 3, 1)}, repeats{written(9, 70, 1), written(9, 60, 1)}, check.Holds},
-		{"one waits too", waits, repeats{written(9, 40, 1)}, repeats{written(9, 70, 1)}, check.Refuted},
-		{"nobody waits", waits, repeats{written(9, 1, 1)}, repeats{written(9, 50, 1)}, check.Refuted},
-		{"one repeat is like another", waits, repeats{written(9, 1, 1), written(9, 2, 1), written(9, 65, 1)}, repeats{written(9, 70, 1), written(9, 60, 1)}, check.Inconclusive},
-		{"not traced", waits, repeats{written(9, 1, 1)}, repeats{crowdOf(9, 0, 0)}, check.Inconclusive},
-		{"more transactions", commits, repeats{written(60, 1, 12)}, repeats{written(60, 1, 5)}, check.Holds},
-		{"twice as many", commits, repeats{written(60, 1, 12)}, repeats{written(60, 1, 6)}, check.Refuted},
-		{"as many", commits, repeats{written(60, 1, 1)}, repeats{written(60, 1, 1)}, check.Refuted},
+		{"four wait", waits, five(written(9, 2, 1)), five(written(9, 60, 1)), check.Holds},
+		{"one waits too", waits, five(written(9, 40, 1)), five(written(9, 70, 1)), check.Refuted},
+		{"nobody waits", waits, five(written(9, 1, 1)), five(written(9, 50, 1)), check.Refuted},
+		{"in one repeat four wait less", waits, five(written(9, 1, 1)), append(five(written(9, 70, 1))[:4], written(9, 40, 1)), check.Inconclusive},
+		{"four repeats", waits, five(written(9, 2, 1))[:4], five(written(9, 60, 1))[:4], check.Inconclusive},
+		{"not traced", waits, five(written(9, 1, 1)), five(crowdOf(9, 0, 0)), check.Inconclusive},
+		{"more transactions", commits, five(written(60, 1, 12)), five(written(60, 1, 5)), check.Holds},
+		{"twice as many", commits, five(written(60, 1, 12)), five(written(60, 1, 6)), check.Refuted},
+		{"as many", commits, five(written(60, 1, 1)), five(written(60, 1, 1)), check.Refuted},
 		{"four refuse", refuses, repeats{crowdOf(90, 0, 0)}, repeats{crowdOf(89, 11, 0)}, check.Holds},
 		{"four refuse few", refuses, repeats{crowdOf(90, 0, 0)}, repeats{crowdOf(90, 10, 0)}, check.Refuted},
 		{"one refuses as well", refuses, repeats{crowdOf(89, 1, 0)}, repeats{crowdOf(50, 50, 0)}, check.Refuted},
 		{"of one nobody knows", refuses, repeats{crowdOf(89, 0, 1)}, repeats{crowdOf(50, 50, 0)}, check.Inconclusive},
 		{"four were not recorded", refuses, repeats{crowdOf(89, 0, 0)}, nil, check.Inconclusive},
 	} {
-		got := tt.claim.Check(evidenceOf(trialOf(oneProcess, 1, tt.one...), trialOf(fourProcesses, nodes, tt.four...)))
+		got := tt.claim.Check(repeated(evidenceOf(trialOf(oneProcess, 1, tt.one...), trialOf(fourProcesses, nodes, tt.four...))))
 		if got.Verdict != tt.want || got.Reason == "" {
 			t.Errorf("%s: %s (%s), want %s", tt.name, got.Verdict, got.Reason, tt.want)
 		}

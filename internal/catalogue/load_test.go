@@ -27,8 +27,8 @@ func TestWhichClaimsLevelsAsk(t *testing.T) {
 		levels []int
 		want   []string
 	}{
-		{[]int{7}, []string{"busy-frequent"}},
-		{[]int{7, 50}, []string{"busy-frequent", "error-rate-rises", "error-rate-50", "mean-wait-50"}},
+		{[]int{7}, []string{"busy-frequent", "one-after-another"}},
+		{[]int{7, 50}, []string{"busy-frequent", "one-after-another", "error-rate-rises", "error-rate-50", "mean-wait-50"}},
 	} {
 		var got []string
 		for _, claim := range loadClaims(tt.levels) {
@@ -126,10 +126,11 @@ func TestErrorRateRises(t *testing.T) {
 		want   check.Verdict
 	}{
 		{"at each", []*run.Recording{crowdOf(10, 0, 0), crowdOf(19, 1, 0), crowdOf(30, 10, 0)}, check.Holds},
+		{"by too little", []*run.Recording{crowdOf(10, 0, 0), crowdOf(48, 2, 0)}, check.Refuted},
 		{"the same twice", []*run.Recording{crowdOf(9, 1, 0), crowdOf(18, 2, 0), crowdOf(20, 20, 0)}, check.Refuted},
 		{"it falls at the end", []*run.Recording{crowdOf(9, 1, 0), crowdOf(10, 10, 0), crowdOf(30, 10, 0)}, check.Refuted},
 		{"a fall after a doubt", []*run.Recording{crowdOf(9, 0, 1), crowdOf(9, 0, 1), crowdOf(20, 0, 0)}, check.Refuted},
-		{"an unknown could tip it", []*run.Recording{crowdOf(9, 1, 0), crowdOf(17, 2, 1)}, check.Inconclusive},
+		{"an unknown could tip it", []*run.Recording{crowdOf(9, 1, 0), crowdOf(16, 2, 2)}, check.Inconclusive},
 		{"a level is missing", []*run.Recording{crowdOf(9, 1, 0), nil}, check.Inconclusive},
 	} {
 		var e run.Evidence
@@ -159,6 +160,41 @@ func TestBusyIsFrequentAtTheHighestLevel(t *testing.T) {
 		e := evidenceOf(trialOf("10 at once", 10, crowdOf(5, 5, 0)), trialOf("100 at once", 100, tt.highest))
 		if got := claimOf(t, loadClaims([]int{10, 100}), "busy-frequent").Check(e); got.Verdict != tt.want {
 			t.Errorf("%s: %s (%s), want %s", tt.name, got.Verdict, got.Reason, tt.want)
+		}
+	}
+}
+
+func TestOneAfterAnother(t *testing.T) {
+	after := func(n int, last time.Duration) *run.Recording {
+		r := made(append(answered(n, history.OK, "", 0, last), answered(9, history.Failed, nodeapi.CodeBusy, 0, time.Second)...)...)
+		r.Setup.Discipline.Think = 10
+		return r
+	}
+	for _, tt := range []struct {
+		name string
+		r    *run.Recording
+		want check.Verdict
+	}{
+		{"just long enough", after(20, 200*time.Millisecond), check.Holds},
+		{"two had the lock at once", after(20, 199*time.Millisecond), check.Refuted},
+		{"none succeeded", after(0, 0), check.Holds},
+	} {
+		if got := oneAfterAnother(tt.r); got.Verdict != tt.want {
+			t.Errorf("%s: %s (%s), want %s", tt.name, got.Verdict, got.Reason, tt.want)
+		}
+	}
+}
+
+// With levels of their own, the claims about the highest and about all of them may go either way.
+func TestOtherLevelsAreNoSurprise(t *testing.T) {
+	for _, arm := range loadLevels(Options{Levels: []int{7, 70}}).Arms {
+		if arm.Name == "source" {
+			continue // it refuses nobody, whatever the level
+		}
+		for _, id := range []string{"busy-frequent", "error-rate-rises"} {
+			if arm.Expect[id] != run.Either {
+				t.Errorf("%s: %s is expected: %s", arm.Name, id, arm.Expect[id])
+			}
 		}
 	}
 }
