@@ -37,17 +37,17 @@ func journal(o Options) experiment.Experiment {
 // journalClaims compare DELETE with WAL mode, repeat by repeat. The first four are about the
 // source's writes, the others about what a reader and a writer do to each other.
 var journalClaims = []experiment.Claim{
-	claim("wal-more-successes", source(216, "WALモードの方が若干良い"),
+	timed(claim("wal-more-successes", source(216, "WALモードの方が若干良い"),
 		"More of 50 writes succeed in WAL than in DELETE mode, in every repeat.",
-		compared(journals.succeededMore, succeeded)),
+		compared(journals.succeededMore, succeeded))),
 	timed(claim("wal-faster", source(217, "WALモードの方が若干良い"),
 		"50 writes that all succeed take less than 0.8 times as long in WAL as in DELETE mode.",
 		ratioOf(duration, below(0.8)))),
-	claim("wal-still-fails", source(220, "それでも失敗は発生する"),
+	timed(claim("wal-still-fails", source(220, "それでも失敗は発生する"),
 		"More than 5 of 50 writes fail in WAL mode all the same.",
 		compared(func(j journals) check.Verdict {
 			return j.failed(pair.wal).Above(10 * j.planned() / 100)
-		}, succeeded)),
+		}, succeeded))),
 	claim("wal-no-cure", source(215, "WALモードの方が若干良いが、根本解決にはならない"),
 		"WAL mode is no cure: some of 50 writes fail, and at least half as many as in DELETE mode.",
 		compared(func(j journals) check.Verdict {

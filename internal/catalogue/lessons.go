@@ -31,20 +31,20 @@ func lessons(o Options) experiment.Experiment {
 }
 
 var lessonClaims = []experiment.Claim{
-	claim("sharing-waits", source(700, "SQLiteは単一プロセス用に設計されている"),
+	timed(claim("sharing-waits", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: with the same clients, writes spend less than a tenth of their time waiting for the write lock where one process has the file, and more than half where four share it.",
 		func(e *run.Evidence) experiment.Judgement {
 			return both(below(10).judge(waitedForLock.Name+", one process, in %", e.Trial(oneProcess).Values(waitedForLock.Of)),
 				above(50).judge(waitedForLock.Name+", four processes, in %", e.Trial(fourProcesses).Values(waitedForLock.Of)))
-		}),
-	claim("sharing-commits-more", source(700, "SQLiteは単一プロセス用に設計されている"),
+		})),
+	timed(claim("sharing-commits-more", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: for the same clients' writes four that share the file make more than twice as many transactions as one.",
 		func(e *run.Evidence) experiment.Judgement {
 			return above(2).judge(transactionsPerWrite.Name+", four processes over one", ratios(pairs(e.Trial(oneProcess), e.Trial(fourProcesses)), transactionsPerWrite))
-		}),
-	claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
+		})),
+	timed(claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
 		"SQLite is made for a single process: one refuses nobody the lock where four that share the file refuse more than one write in ten.",
-		sharingRefuses),
+		sharingRefuses)),
 	locksAreFatal,
 	claim("wal-cures-nothing", source(702, "WALモードでも根本解決にならない"),
 		"WAL mode is no cure: some of 100 increments are refused or lost all the same.",

@@ -70,12 +70,12 @@ func retryClaims() []experiment.Claim {
 		timed(claim("wait-quadruples", source(690, "リトライ3回: 平均レスポンス 3200ms（指数バックオフ）"),
 			"Each further retry makes the mean response four times as long: twice to eight times, of the requests that need them all.",
 			quadruples)),
-		claim("retries-do-not-cure", source(683, "リトライメカニズムの限界"),
+		timed(claim("retries-do-not-cure", source(683, "リトライメカニズムの限界"),
 			"Retries do not cure it: with three of them some of 100 simultaneous requests still fail.",
 			atLevel(3, func(r *run.Recording) experiment.Judgement {
 				n := failures(r)
 				return counted(r, n, "failed", n.Above(0), "at least one")
-			})))
+			}))))
 }
 
 // retryArms returns the ways of waiting before another attempt, each with none to three retries, of

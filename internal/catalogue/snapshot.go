@@ -20,9 +20,9 @@ func snapshot(Options) experiment.Experiment {
 		Name:     "snapshot",
 		Question: "What becomes of a transaction that wants to write after another container has changed what it read?",
 		Claims: []experiment.Claim{
-			claim("refused-at-once", sqlite("c3ref/busy_handler.html"),
+			timed(claim("refused-at-once", sqlite("c3ref/busy_handler.html"),
 				"A transaction that has read is refused its write in less than a tenth of busy_timeout.",
-				played(refusedAtOnce)),
+				played(refusedAtOnce))),
 			claim("busy-snapshot", sqlite("rescode.html#busy_snapshot"),
 				"The extended code of that refusal is SQLITE_BUSY_SNAPSHOT.",
 				played(func(r *run.Recording) experiment.Judgement {
