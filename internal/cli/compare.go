@@ -31,7 +31,7 @@ type compareOptions struct {
 }
 
 // quickly is what --quick makes of the flags that are not on the command line.
-var quickly = map[string]string{"workload": strings.Join(ladder.Workloads()[:2], ","), "clients": "10", "for": "400ms", "steps": "2"}
+var quickly = map[string]string{"workload": strings.Join(ladder.Workloads()[:2], ","), "clients": "10", "for": "350ms", "steps": "2"}
 
 const compareHelp = `Compare runs the same workloads on every rung of a ladder: one SQLite file with
 busy_timeout 0, with busy_timeout 5000, in WAL mode, with BEGIN IMMEDIATE, a fair busy

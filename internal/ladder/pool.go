@@ -90,6 +90,8 @@ func (l *ladder) sizes(r *rung, j job) []int {
 		return l.Pools
 	case r.discipline.Writer == store.Queue && !reads:
 		return l.Pools[:1]
+	case r.drivers != nil && l.Quick: // nobody's choice, and a search takes time
+		return []int{poolStart}
 	case !r.careful:
 		return []int{min(slices.Max(l.Clients), store.DefaultPool)}
 	}

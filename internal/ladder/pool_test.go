@@ -107,6 +107,10 @@ func TestWherePoolsAreSearched(t *testing.T) {
 			t.Errorf("with %d clients: %v, want %v", clients, got, want)
 		}
 	}
+	l.Quick = true
+	if got := l.sizes(first(all, func(r *rung) bool { return r.drivers != nil }), jobs[0]); !slices.Equal(got, []int{poolStart}) {
+		t.Errorf("mixed drivers, quickly: %v, want %d", got, poolStart)
+	}
 	for _, r := range all { // as it was, and as --pool has it
 		for want, pools := range map[int][]int{store.DefaultPool: nil, 7: {7}} {
 			l.Pools = pools
