@@ -42,7 +42,7 @@ func TestLessonsOfSharing(t *testing.T) {
 		{"four repeats", waits, five(written(9, 2, 1))[:4], five(written(9, 60, 1))[:4], check.Inconclusive},
 		{"not traced", waits, five(written(9, 1, 1)), five(crowdOf(9, 0, 0)), check.Inconclusive},
 		{"more transactions", commits, five(written(60, 1, 12)), five(written(60, 1, 5)), check.Holds},
-		{"twice as many", commits, five(written(60, 1, 12)), five(written(60, 1, 6)), check.Refuted},
+		{"half as many again", commits, five(written(60, 1, 15)), five(written(60, 1, 10)), check.Refuted},
 		{"as many", commits, five(written(60, 1, 1)), five(written(60, 1, 1)), check.Refuted},
 		{"four refuse", refuses, repeats{crowdOf(90, 0, 0)}, repeats{crowdOf(89, 11, 0)}, check.Holds},
 		{"four refuse few", refuses, repeats{crowdOf(90, 0, 0)}, repeats{crowdOf(90, 10, 0)}, check.Refuted},
