@@ -16,7 +16,9 @@ import (
 
 // A Syncs counts how often processes ask the kernel to bring a file to the disk, by
 // fsync(2) or fdatasync(2). The kernel counts, in tracepoints
-// (https://docs.kernel.org/trace/events.html), so the processes run as without it.
+// (https://docs.kernel.org/trace/events.html). It is not free: the kernel changes the
+// counters of a thread at every switch to another one, which cost nodes 3 to 40 % more
+// processor time in eight pairs of loads on a busy machine.
 type Syncs struct{ counters []int }
 
 // CountSyncs counts for the processes and everything that they have started or will
