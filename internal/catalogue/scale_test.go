@@ -81,7 +81,7 @@ func TestWaitingForTheLock(t *testing.T) {
 	}{
 		{"most of it, and more than four", traced(4, 50, 50), traced(8, 60, 40), check.Holds, check.Holds},
 		{"less than four", traced(4, 80, 20), traced(8, 60, 40), check.Holds, check.Refuted},
-		{"no more than one", traced(4, 1, 99), traced(8, 2, 98), check.Refuted, check.Refuted},
+		{"no more than one", traced(4, 1, 99), traced(8, 1, 99), check.Refuted, check.Refuted},
 		{"nothing but waiting", traced(4, 50, 50), refused, check.Holds, check.Holds},
 		{"nothing was traced", traced(4, 50, 50), untraced, check.Inconclusive, check.Inconclusive},
 	} {
