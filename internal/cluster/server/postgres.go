@@ -222,8 +222,8 @@ func (in installation) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// initdb makes the files. They need not survive a power cut yet: --no-sync
-// leaves that to the server's first checkpoint.
+// initdb makes the files and syncs them, as those of a server that has been up for long are.
+// Otherwise recovery after a kill would have to (0.4 s of 1.7 s), and be blamed for it.
 func (in installation) initdb(ctx context.Context, password string) error {
 	file := filepath.Join(in.dir, "password")
 	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
@@ -234,7 +234,7 @@ func (in installation) initdb(ctx context.Context, password string) error {
 		return err
 	}
 	cmd := in.command("initdb", "-D", in.data(), "-U", role, "-A", "scram-sha-256", "--pwfile="+file,
-		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+		"-E", "UTF8", "--locale=C", "--no-instructions")
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := proc.Run(ctx, cmd, 0); err != nil {
