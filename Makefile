@@ -65,6 +65,7 @@ check:
 
 # Two lanes run side by side, because one computes and the other mostly waits. Each prints
 # the output of a line when the line is over; if one fails, the other still runs to its end.
+# What the lab found otherwise than expected beside the other lane is run again after them.
 #   test-code: race tests of every package, the store on C's SQLite, and
 #   experiments in containers, after the tests whose containers they would count as theirs.
 #   test-runs: the whole lab once, its JSON read by a program that is not ours, its databases
@@ -73,6 +74,7 @@ check:
 #   the libraries of what it is deployed to; an old SQLite.
 test: tools check build images
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=line test-code test-runs
+	sh scripts/lab-test.sh --again $(BIN) bin/lab-again
 
 # Without vet, which check has run, and without symbol tables, which half of a link is spent on.
 # Packages that wait for containers come first, and those that take longest.
@@ -82,7 +84,7 @@ test-code:
 	sh scripts/containers-test.sh $(BIN)
 
 test-runs:
-	sh scripts/lab-test.sh $(BIN)
+	sh scripts/lab-test.sh $(BIN) bin/lab-again
 	sh scripts/compare-test.sh $(BIN)
 	sh scripts/compose-test.sh
 	cd deploy/validate && $(GO) vet ./... && CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -vet=off ./...
