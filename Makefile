@@ -17,7 +17,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs validate check tools bench-tools bench fair fuzz readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs test-outside validate check tools bench-tools bench fair fuzz readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -63,30 +63,33 @@ check:
 	cd exhibits/wal-reset && sh ../../scripts/tidy.sh
 	cd deploy/validate && sh ../../scripts/tidy.sh
 
-# Two lanes run side by side, because one computes and the other mostly waits. Each prints
-# the output of a line when the line is over; if one fails, the other still runs to its end.
-# What the lab found otherwise than expected beside the other lane is run again after them.
-#   test-code: race tests of every package, the store on C's SQLite, and
-#   experiments in containers, after the tests whose containers they would count as theirs.
+# Three lanes run side by side, because one computes and the others mostly wait. Each prints the
+# output of a line when the line is over; if one fails, the others still run to their end.
+#   test-code: race tests of every package, and experiments in containers after them, whose
+#   containers they would count as theirs.
 #   test-runs: the whole lab once, its JSON read by a program that is not ours, its databases
 #   by a SQLite that is not ours, its page by a browser; the ladder of fixes, with PostgreSQL
-#   and without; the real Dockerfile, the real compose file with nginx; what we deploy read by
-#   the libraries of what it is deployed to; an old SQLite.
+#   and without.
+#   test-outside: the real Dockerfile, the real compose file with nginx; the store on C's SQLite;
+#   what we deploy read by the libraries of what it is deployed to; an old SQLite.
+# What the lab found otherwise than expected beside the other lanes is run again after them.
 test: tools check build images
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=line test-code test-runs
+	@$(MAKE) --no-print-directory -k -j3 --output-sync=line test-code test-runs test-outside
 	sh scripts/lab-test.sh --again $(BIN) bin/lab-again
 
 # Without vet, which check has run, and without symbol tables, which half of a link is spent on.
 # Packages that wait for containers come first, and those that take longest.
 test-code:
 	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 -timeout 20m ./internal/cluster/... ./internal/app ./internal/cli ./...
-	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -vet=off -tags cgo_sqlite ./internal/store/sqlite ./internal/app
 	sh scripts/containers-test.sh $(BIN)
 
 test-runs:
 	sh scripts/lab-test.sh $(BIN) bin/lab-again
 	sh scripts/compare-test.sh $(BIN)
+
+test-outside:
 	sh scripts/compose-test.sh
+	CGO_ENABLED=1 CONTEND_SQLITE_TEST_DRIVER=mattn $(GO) test -vet=off -tags cgo_sqlite ./internal/store/sqlite ./internal/app
 	cd deploy/validate && $(GO) vet ./... && CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -vet=off ./...
 	sh scripts/wal-reset.sh $(BIN)
 
