@@ -1,7 +1,7 @@
 #!/bin/sh
 # wal-reset.sh CONTEND [OLD]: build the program again with SQLite 3.51.2, to the
 # file OLD, and run the experiment wal-reset on both: the old engine must lose
-# acknowledged writes or damage the file, and this one must not.
+# acknowledged writes or damage the file, and this one must not. BUILD_ONLY=1 only builds.
 set -eu
 contend=$1
 old=$(realpath -m "${2:-bin/contend-3.51.2}")
@@ -19,6 +19,7 @@ skip() {
 command -v jq >/dev/null 2>&1 || skip "there is no jq"
 said=$(cd $module && go mod download 2>&1) || skip "the modules of $module cannot be fetched: $(echo "$said" | head -n 1)"
 CGO_ENABLED=0 go build -C $module -mod=readonly -o "$old" .
+[ -z "${BUILD_ONLY:-}" ] || exit 0
 
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
