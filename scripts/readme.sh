@@ -12,18 +12,31 @@ set -eu
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 
-bin/contend run --seed 1 --dir "$runs" >"$runs/results"
+# shown FILE COMMAND…: what COMMAND prints goes to FILE. A surprise and what is inconclusive are
+# published as well, and whoever runs this hears of it.
+shown() {
+	to=$1 code=0
+	shift
+	"$@" >"$to" || code=$?
+	case $code in
+	0) return ;;
+	1 | 3) echo "ended with $code: $*" >&2 && tail -n 3 "$to" >&2 ;;
+	*) tail -n 20 "$to" >&2 && return "$code" ;;
+	esac
+}
+
+shown "$runs/results" bin/contend run --seed 1 --dir "$runs"
 mv "$runs/results" docs/results.txt
-bin/contend report --claims "$runs/latest" >docs/claims.md
+shown docs/claims.md bin/contend report --claims "$runs/latest"
 sed -n '/^<!-- summary -->$/,/^<!-- end -->$/p' docs/claims.md | sed '1d;$d; s|](#|](docs/claims.md#|' >"$runs/summary"
 sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" load-charts docs/report.png
 
 if docker version >/dev/null 2>&1; then
 	sh scripts/base-images.sh
 	BUILD_ONLY=1 sh scripts/wal-reset.sh bin/contend
-	bin/contend run busy lost-update crash mounts wal-reset --on compose --old-engine bin/contend-3.51.2 --seed 1 --dir "$runs" >"$runs/containers"
+	shown "$runs/containers" bin/contend run busy lost-update crash mounts wal-reset --on compose --old-engine bin/contend-3.51.2 --seed 1 --dir "$runs"
 	mv "$runs/containers" docs/containers.txt
-	bin/contend report --claims "$runs/latest" >docs/containers.md
+	shown docs/containers.md bin/contend report --claims "$runs/latest"
 	{
 		echo "| mount/journal | acknowledged | refused | lost | integrity_check |"
 		echo "|---|---|---|---|---|"
@@ -34,7 +47,7 @@ else
 	echo "not run again: docs/containers.txt and docs/containers.md, because no Docker engine is reached" >&2
 fi
 
-bin/contend compare --seed 1 --dir "$runs" >"$runs/compare"
+shown "$runs/compare" bin/contend compare --seed 1 --dir "$runs"
 mv "$runs/compare" docs/compare.txt
 sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/compare.png
 {
@@ -52,7 +65,9 @@ sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/co
 } >"$runs/ladder"
 
 command=$(sed -n 's/^<!-- output: \(.*\) -->$/\1/p' README.md)
-$command --dir "$runs" >"$runs/output"
+# Word splitting is wanted: it is a command line.
+# shellcheck disable=SC2086
+shown "$runs/output" $command --dir "$runs"
 for file in README.md README.ja.md; do
 	awk -v output="$runs/output" -v summary="$runs/summary" -v mounts="$runs/mounts" -v ladder="$runs/ladder" '
 		/^<!-- end -->$/ { if (fenced) print "```"; skip = fenced = 0 }

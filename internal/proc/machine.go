@@ -6,7 +6,7 @@ import "time"
 type Usage struct {
 	Busy time.Duration // of all processors together; with the time that a hypervisor gave to others
 	Idle time.Duration // waiting for a disk counts as idle
-	Ours time.Duration // of Busy: this process, what it has started, and the programs that work for it
+	Ours time.Duration // of Busy: this process, what it has started, the programs that work for it, and the kernel
 }
 
 // Others returns the share, from 0 to 1, of the processors' time between before and u that

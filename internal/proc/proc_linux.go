@@ -82,7 +82,8 @@ func parseStat(stat []byte) (p process, err error) {
 
 // MachineUsage reads /proc/stat, and the times of this process and of what it has started. Ours
 // are also the programs called names, of which the kernel keeps 15 bytes, and what they have
-// started: a container engine works for us without being our child.
+// started: a container engine works for us without being our child. So do the kernel's threads
+// and interrupts, which write our files; what they do for others counts as ours too.
 func MachineUsage(names ...string) (u Usage, err error) {
 	all, err := processes()
 	if err == nil {
@@ -93,7 +94,7 @@ func MachineUsage(names ...string) (u Usage, err error) {
 	}
 	ours := map[int]bool{} // one of names may have started another
 	for pid, p := range all {
-		if pid == os.Getpid() || slices.ContainsFunc(names, func(name string) bool { return name[:min(len(name), 15)] == p.name }) {
+		if pid == os.Getpid() || p.name == "kthreadd" || slices.ContainsFunc(names, func(name string) bool { return name[:min(len(name), 15)] == p.name }) {
 			for _, member := range all.family(pid) {
 				ours[member] = true
 			}
@@ -114,7 +115,7 @@ func processors() (u Usage, err error) {
 	line, _, _ := strings.Cut(string(text), "\n")
 	fields := strings.Fields(line)
 	// cpu user nice system idle iowait irq softirq steal; guests are in user and nice.
-	const idle, iowait, steal = 4, 5, 8
+	const idle, iowait, irq, softirq, steal = 4, 5, 6, 7, 8
 	if len(fields) <= steal || fields[0] != "cpu" {
 		return u, errors.New("the first line of /proc/stat has no steal time")
 	}
@@ -123,11 +124,15 @@ func processors() (u Usage, err error) {
 		if err != nil {
 			return u, err
 		}
-		if i+1 == idle || i+1 == iowait {
-			u.Idle += time.Duration(n) * tick
-		} else {
-			u.Busy += time.Duration(n) * tick
+		used := time.Duration(n) * tick
+		switch i + 1 {
+		case idle, iowait:
+			u.Idle += used
+			continue
+		case irq, softirq:
+			u.Ours += used
 		}
+		u.Busy += used
 	}
 	return u, nil
 }
