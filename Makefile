@@ -1,5 +1,5 @@
 # make demo        does the main job on real processes, in half a minute; needs only Go
-# make lab         all of it, in two minutes and a half; ends with a page to look at
+# make lab         all of it, in under three minutes; ends with a page to look at
 # make compare     what each fix would buy, from busy_timeout to PostgreSQL
 # make containers  what containers do, beside processes; needs Docker
 # make wal-reset   acknowledged writes vanish in an old SQLite, and not in this one

@@ -77,7 +77,7 @@ if $only_again; then
 	exit
 fi
 
-say "running all of it, which takes two minutes and more"
+say "running all of it, which takes minutes"
 lab "$runs/out.json"
 whole=$(readlink -f "$runs/latest")
 say "running it --quick"

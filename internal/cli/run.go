@@ -46,7 +46,7 @@ running nodes. It skips what a place cannot run, and the report says why.
 Run stores everything in runs/<time>-<name>/: report.html, run.json, and for each
 recording the history, the database and the logs of the nodes. Ctrl-C stops the
 load, judges the recordings so far and stores them; a second Ctrl-C exits at once.`,
-		Example: `  contend run                              # the whole lab, about two minutes
+		Example: `  contend run                              # the whole lab, under three minutes
   contend run --quick                      # all of it, smaller: half a minute
   contend run load --levels 10,100,1000
   contend run lost-update --arm separate/5000 --arm immediate/5000

@@ -136,13 +136,16 @@ func processes(o Options) record.Place {
 			}
 			return unknownBuild(o, s)
 		},
-		Usage: func() (proc.Usage, error) { return proc.MachineUsage() },
+		Usage: usage,
 	}
 }
 
-// engine are the programs of a container engine. What they do for somebody else's containers at
-// the same time counts as ours.
-var engine = []string{"dockerd", "containerd", "containerd-shim-runc-v2"}
+// usage is what this machine has done so far. What a container engine does counts as ours,
+// because recordings in containers are made beside those in processes; somebody else's
+// containers are not told apart.
+func usage() (proc.Usage, error) {
+	return proc.MachineUsage("dockerd", "containerd", "containerd-shim-runc-v2", "fuse-overlayfs")
+}
 
 // openCompose finds Docker and makes sure that there is an image for every build of
 // the node: one is made of its program, and removed when the places are closed,
@@ -198,7 +201,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 			}
 			return unknownBuild(o, s)
 		},
-		Usage:    func() (proc.Usage, error) { return proc.MachineUsage(engine...) },
+		Usage:    usage,
 		Overhead: 3 * time.Second, // to bring containers up and down; measured
 	})
 	return nil

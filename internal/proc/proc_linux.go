@@ -92,9 +92,21 @@ func MachineUsage(names ...string) (u Usage, err error) {
 	if err != nil {
 		return Usage{}, fmt.Errorf("processor time of the machine: %w", err)
 	}
+	// Read once more, last: of a child that has just been waited for, the time must be in here.
+	if stat, err := os.ReadFile("/proc/self/stat"); err == nil {
+		if self, err := parseStat(stat); err == nil {
+			all[os.Getpid()] = self
+		}
+	}
+	u.kernel = map[int]time.Duration{}
 	ours := map[int]bool{} // one of names may have started another
 	for pid, p := range all {
-		if pid == os.Getpid() || p.name == "kthreadd" || slices.ContainsFunc(names, func(name string) bool { return name[:min(len(name), 15)] == p.name }) {
+		if p.name == "kthreadd" {
+			for _, thread := range all.family(pid) {
+				u.kernel[thread] = all[thread].used
+			}
+		}
+		if pid == os.Getpid() || slices.ContainsFunc(names, func(name string) bool { return name[:min(len(name), 15)] == p.name }) {
 			for _, member := range all.family(pid) {
 				ours[member] = true
 			}
