@@ -79,6 +79,9 @@ func Open(ctx context.Context, words []string, o Options) (*Places, error) {
 	}
 	if inContainers {
 		err = p.openCompose(ctx, o)
+		for i := range p.All {
+			p.All[i].Usage = nil // the engine's programs and the nodes are not our children: what is ours is not known
+		}
 	}
 	if err == nil && len(urls) > 0 {
 		err = p.openRemote(ctx, urls)
@@ -136,15 +139,8 @@ func processes(o Options) record.Place {
 			}
 			return unknownBuild(o, s)
 		},
-		Usage: usage,
+		Usage: proc.MachineUsage,
 	}
-}
-
-// usage is what this machine has done so far. What a container engine does counts as ours,
-// because recordings in containers are made beside those in processes; somebody else's
-// containers are not told apart.
-func usage() (proc.Usage, error) {
-	return proc.MachineUsage("dockerd", "containerd", "containerd-shim-runc-v2", "fuse-overlayfs")
 }
 
 // openCompose finds Docker and makes sure that there is an image for every build of
@@ -201,7 +197,6 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 			}
 			return unknownBuild(o, s)
 		},
-		Usage:    usage,
 		Overhead: 3 * time.Second, // to bring containers up and down; measured
 	})
 	return nil

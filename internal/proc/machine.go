@@ -6,7 +6,7 @@ import "time"
 type Usage struct {
 	Busy time.Duration // of all processors together; with the time that a hypervisor gave to others
 	Idle time.Duration // waiting for a disk counts as idle
-	Ours time.Duration // of Busy: this process, what it has started, the programs that work for it, and interrupts
+	Ours time.Duration // of Busy: this process, what it has started, and interrupts
 
 	// The kernel's threads, by ID: they write our files. One that has ended takes its time along,
 	// so only those that are there before and after count.

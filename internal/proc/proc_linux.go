@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,11 +79,9 @@ func parseStat(stat []byte) (p process, err error) {
 	return p, nil
 }
 
-// MachineUsage reads /proc/stat, and the times of this process and of what it has started. Ours
-// are also the programs called names, of which the kernel keeps 15 bytes, and what they have
-// started: a container engine works for us without being our child. So do the kernel's threads
-// and interrupts, which write our files; what they do for others counts as ours too.
-func MachineUsage(names ...string) (u Usage, err error) {
+// MachineUsage reads /proc/stat, and the times of this process and of what it has started. The
+// kernel's threads and interrupts write our files; what they do for others counts as ours too.
+func MachineUsage() (u Usage, err error) {
 	all, err := processes()
 	if err == nil {
 		u, err = processors()
@@ -98,22 +95,14 @@ func MachineUsage(names ...string) (u Usage, err error) {
 			all[os.Getpid()] = self
 		}
 	}
+	u.Ours += all.used(os.Getpid())
 	u.kernel = map[int]time.Duration{}
-	ours := map[int]bool{} // one of names may have started another
 	for pid, p := range all {
 		if p.name == "kthreadd" {
 			for _, thread := range all.family(pid) {
 				u.kernel[thread] = all[thread].used
 			}
 		}
-		if pid == os.Getpid() || slices.ContainsFunc(names, func(name string) bool { return name[:min(len(name), 15)] == p.name }) {
-			for _, member := range all.family(pid) {
-				ours[member] = true
-			}
-		}
-	}
-	for pid := range ours {
-		u.Ours += all[pid].used
 	}
 	return u, nil
 }

@@ -16,6 +16,6 @@ func processes() (table, error) {
 }
 
 // MachineUsage is known on Linux only.
-func MachineUsage(...string) (Usage, error) {
+func MachineUsage() (Usage, error) {
 	return Usage{}, errors.New("processor time of the machine: known on Linux only")
 }
