@@ -58,10 +58,12 @@ again() {
 	for flags in '' --quick; do
 		awk -F '\t' -v flags="$flags" '$1 == flags { print $2 "\t" $3 "\t" $4 }' "$later" | sort -u >"$runs/first"
 		[ -s "$runs/first" ] || continue
-		# Word splitting is wanted: an experiment each, an arm each, and no flag or one.
+		# Word splitting is wanted: an experiment each, an arm each (? stands for a blank), no flag or one.
+		code=0
 		# shellcheck disable=SC2046,SC2086
-		"$contend" run $(cut -f 1 "$runs/first" | sort -u) $(cut -f 2 "$runs/first" | sort -u | sed 's/^/--arm=/') \
-			--dir "$runs/again" --json -q $flags >"$runs/again.json" || true
+		"$contend" run $(cut -f 1 "$runs/first" | sort -u) $(cut -f 2 "$runs/first" | sort -u | sed 's/ /?/g; s/^/--arm=/') \
+			--dir "$runs/again" --json -q $flags >"$runs/again.json" || code=$?
+		case $code in 0 | 1 | 3 | 4) ;; *) say "ended with $code" && return 1 ;; esac
 		unmet "$runs/again.json" >"$runs/unmet"
 		cut -f 1-3 "$runs/unmet" | sort -u | comm -12 - "$runs/first" >"$runs/both"
 		if [ -s "$runs/both" ]; then
