@@ -85,7 +85,7 @@ func (l *ladder) loops(r *rung, e *run.Evidence) (all []run.TrialEvidence) {
 		pool, _ := l.pool(r, name, e).next()
 		from := len(all)
 		for _, t := range e.Trials {
-			if s := &t.Setup; s.Load.Arrival == run.Closed && s.Load.Duration == l.Lasts && jobOf(s) == name && s.Discipline.Pool == pool {
+			if s := &t.Setup; !s.Syncs && s.Load.Arrival == run.Closed && s.Load.Duration == l.Lasts && jobOf(s) == name && s.Discipline.Pool == pool {
 				all = append(all, t)
 			}
 		}
@@ -113,15 +113,30 @@ func (l *ladder) figures(r *rung, e *run.Evidence) []run.Figures {
 					each := r.CPU.Seconds() * 1000 / float64(n.OK)
 					f.CPU = &each
 				}
-				if r.Syncs != nil {
-					each := float64(*r.Syncs) / float64(n.OK)
-					f.Syncs = &each
-				}
 			}
+			f.Syncs = syncsOf(e, &t.Setup)
 			all = append(all, f)
 		}
 	}
 	return all
+}
+
+// syncsOf returns the syncs of an ok op in the recording that is like s but counts them; nil where there is none.
+func syncsOf(e *run.Evidence, s *run.Setup) *float64 {
+	counted := *s
+	counted.Syncs = true
+	for _, t := range e.Trials {
+		if !t.Setup.Syncs || t.Setup.Key() != counted.Key() {
+			continue
+		}
+		for _, r := range t.Recordings {
+			if n := r.Counts().OK; r.Syncs != nil && n > 0 {
+				each := float64(*r.Syncs) / float64(n)
+				return &each
+			}
+		}
+	}
+	return nil
 }
 
 func succeeded(ops []history.Op) []history.Op {

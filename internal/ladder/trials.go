@@ -113,6 +113,9 @@ func (l *ladder) experiment() experiment.Experiment {
 	return x
 }
 
+// mainWorkloads is how many of the workloads are shown side by side: one hot row, and many.
+const mainWorkloads = 2
+
 // overhead is about how long it takes to start and stop what a load is sent to.
 const overhead = 600 * time.Millisecond
 
@@ -123,13 +126,17 @@ const poolLoads = 3
 // evidence of their searches, which may be nil, knows of.
 func (l *ladder) trials(r *rung, e *run.Evidence) []experiment.Trial {
 	var all []experiment.Trial
-	for _, name := range l.Workloads {
+	for i, name := range l.Workloads {
 		search := l.pool(r, name, e)
 		pool, _ := search.next()
 		for _, clients := range l.Clients {
 			// Where the search has made the same loop, there it is.
-			if t := l.atRest(r, name, clients, pool); len(search.seen) == 0 || t.Setup.Load != l.poolLoad() {
+			t := l.atRest(r, name, clients, pool)
+			if len(search.seen) == 0 || t.Setup.Load != l.poolLoad() {
 				all = append(all, t)
+			}
+			if i < mainWorkloads && clients == l.mainClients() && !l.Quick {
+				all = append(all, syncing(t))
 			}
 		}
 	}
@@ -159,6 +166,14 @@ func (l *ladder) under(r *rung, name string, pool int, load run.Load) run.Setup 
 func (l *ladder) atRest(r *rung, name string, clients, pool int) experiment.Trial {
 	load := run.Load{Arrival: run.Closed, Clients: clients, Duration: l.Lasts}
 	return experiment.Trial{Name: loopName(name, clients), Level: float64(clients), Setup: l.under(r, name, pool, load)}
+}
+
+// syncing is t once more with its syncs counted. Of that load nothing else is told, because the count
+// takes processor time, most of it from engines that switch between threads.
+func syncing(t experiment.Trial) experiment.Trial {
+	t.Name += ", syncs counted"
+	t.Setup.Syncs = true
+	return t
 }
 
 func loopName(workload string, clients int) string {
@@ -193,7 +208,7 @@ func (l *ladder) struck(r *rung, whom strike, pool int) experiment.Trial {
 // plots are the pictures of the comparison: bars of the main trials, one for each rung and each of
 // the first two workloads, and lines of the throughput against clients.
 func (l *ladder) plots() []experiment.Plot {
-	shown := l.Workloads[:min(len(l.Workloads), 2)]
+	shown := l.Workloads[:min(len(l.Workloads), mainWorkloads)]
 	bars := func(title string, y run.Axis, of func(*run.Recording) (float64, bool)) experiment.Plot {
 		return l.ofFigures(func(s *run.Setup) bool { return s.Load.Clients == l.mainClients() && slices.Contains(shown, jobOf(s)) },
 			experiment.BarsPlot(title+": "+loopName(units.List(shown, "and"), l.mainClients()), y, experiment.Figure{Name: y.Label, Unit: y.Unit, Of: of}, nil))

@@ -173,9 +173,10 @@ func (p *Process) Kill() {
 }
 
 // CPU returns the processor time that the processes and everything they have started
-// have had so far, in user and kernel mode, to 10 ms (proc_pid_stat(5)). The time of a
-// child that was not waited for is missing, but Kill counts it. While a process runs, its
-// time is known on Linux only.
+// have had so far, in user and kernel mode. What still runs is read to the nanosecond
+// (clock_getcpuclockid(3)), what they have waited for to 10 ms (proc_pid_stat(5)). The time
+// of a child that was not waited for is missing, but Kill counts it. While a process runs,
+// its time is known on Linux only.
 func CPU(of ...*Process) (sum time.Duration, err error) {
 	all, err := processes()
 	for _, p := range of {
@@ -199,7 +200,8 @@ type table map[int]process
 type process struct {
 	name   string        // the program's, at most 15 bytes
 	parent int           // its parent's ID
-	used   time.Duration // processor time, with that of the children that it has waited for
+	used   time.Duration // processor time, to 10 ms
+	waited time.Duration // that of the children that it has waited for
 }
 
 // family returns pid and everything that it has started, or that one of those has, and
@@ -219,7 +221,11 @@ func (t table) family(pid int) []int {
 // used returns the processor time of the family of pid; 0 where nothing is known of it.
 func (t table) used(pid int) (sum time.Duration) {
 	for _, member := range t.family(pid) {
-		sum += t[member].used
+		p := t[member]
+		if exact, err := clock(member); err == nil { // else it has ended
+			p.used = exact
+		}
+		sum += p.used + p.waited
 	}
 	return sum
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // bind gives a child a process group of its own and has the kernel kill it
@@ -62,21 +64,34 @@ func parseStat(stat []byte) (p process, err error) {
 	}
 	p.name = string(stat[left+1 : right])
 	fields := strings.Fields(string(stat[right+1:]))
-	const ppid, utime, count = 1, 11, 4 // fields 4 and 14 to 17 of the page, which counts from 1
+	const ppid, utime, cutime, count = 1, 11, 13, 4 // fields 4 and 14 to 17 of the page, which counts from 1
 	if len(fields) < utime+count {
 		return p, errors.New("the line is too short")
 	}
 	if p.parent, err = strconv.Atoi(fields[ppid]); err != nil {
 		return p, err
 	}
-	for _, field := range fields[utime : utime+count] {
+	for i, field := range fields[utime : utime+count] {
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			return p, err
 		}
-		p.used += time.Duration(n) * tick
+		if utime+i < cutime {
+			p.used += time.Duration(n) * tick
+		} else {
+			p.waited += time.Duration(n) * tick
+		}
 	}
 	return p, nil
+}
+
+// clock reads the processor time of all threads of a process (clock_getcpuclockid(3), which
+// makes the clock's number like this).
+func clock(pid int) (time.Duration, error) {
+	const sched = 2 // CPUCLOCK_SCHED
+	var t unix.Timespec
+	err := unix.ClockGettime(^int32(pid)<<3|sched, &t)
+	return time.Duration(t.Nano()), err
 }
 
 // MachineUsage reads /proc/stat, and the times of this process and of what it has started. The

@@ -5,6 +5,7 @@ package proc
 import (
 	"errors"
 	"syscall"
+	"time"
 )
 
 // bind gives a child a process group of its own. Only Linux has a parent-death
@@ -14,6 +15,8 @@ func bind(a *syscall.SysProcAttr) { a.Setpgid = true }
 func processes() (table, error) {
 	return nil, errors.New("known on Linux only")
 }
+
+func clock(int) (time.Duration, error) { return 0, errors.ErrUnsupported }
 
 // MachineUsage is known on Linux only.
 func MachineUsage() (Usage, error) {

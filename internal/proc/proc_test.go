@@ -92,6 +92,18 @@ func TestCPUCountsDescendants(t *testing.T) {
 	}
 }
 
+// A node of an experiment may work for 20 ms, which the ticks of /proc/PID/stat cannot tell from 10.
+func TestCPUIsExact(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("known to the nanosecond on Linux only")
+	}
+	c := start(t, "exec sleep 60")
+	used, err := CPU(c)
+	if err != nil || used <= 0 || used%(10*time.Millisecond) == 0 {
+		t.Errorf("%s, %v; want a time that is no multiple of 10 ms", used, err)
+	}
+}
+
 // A process that has ended keeps its time, also what Kill found of children
 // that nobody has waited for.
 func TestCPUOfTheDead(t *testing.T) {
@@ -204,9 +216,6 @@ func TestLastWords(t *testing.T) {
 func TestOthersTakeTheMachine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells")
-	}
-	if testing.Short() {
-		t.Skip("takes half a second")
 	}
 	before, err := MachineUsage()
 	if err != nil {

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"os"
 	"os/exec"
 	"testing"
 )
@@ -8,8 +9,11 @@ import (
 // What a program syncs is counted, also where a child of it does, and nothing else.
 func TestCountSyncs(t *testing.T) {
 	none, err := CountSyncs(nil)
-	if err != nil {
+	if err != nil && (os.Geteuid() != 0 || os.Getenv("CI") != "true") { // root of a machine may count
 		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	if n, err := none.Stop(); n != 0 || err != nil {
 		t.Errorf("nobody synced %d times, %v", n, err)

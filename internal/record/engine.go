@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 )
 
@@ -28,6 +29,43 @@ type Engine struct {
 	mu       sync.Mutex // guards what follows, and calls of Observe
 	recorded experiment.Recordings
 	plan     plan
+	usages   []usageAt // in the order in which they were read
+}
+
+// A usageAt is what the machine had done at a time.
+type usageAt struct {
+	at time.Time
+	proc.Usage
+}
+
+// lookBack is the least time over which it is measured how much of the machine others take: the
+// kernel counts in steps of 10 ms, which would be much of a recording of 0.3 s.
+const lookBack = time.Second
+
+// usage reads what the machine of a place has done, and returns the share that others have
+// taken of it since began, or for as long before as makes a second, as far as there was a
+// reading; nil where it is not known.
+func (e *Engine) usage(place *Place, began time.Time) *float64 {
+	if place.Usage == nil {
+		return nil
+	}
+	now, err := place.Usage()
+	if err != nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := append(e.usages, usageAt{time.Now(), now})
+	e.usages = all
+	from := min(began.UnixNano(), all[len(all)-1].at.Add(-lookBack).UnixNano())
+	before := all[0]
+	for _, u := range all {
+		if u.at.UnixNano() <= from {
+			before = u
+		}
+	}
+	others := now.Others(before.Usage)
+	return &others
 }
 
 // A Progress is what the engine is doing.

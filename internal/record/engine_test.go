@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +17,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/workload"
@@ -302,4 +304,36 @@ func TestTheLedgerBeginsWithTheDatabaseAndEndsWithIt(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ops (-want +got):\n%s", diff)
 	}
+}
+
+// A short recording is too short to tell what others take: the second before its end is
+// looked at. A long one is looked at from its beginning.
+func TestOthersOverASecondAtLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var u proc.Usage
+		place := &Place{Usage: func() (proc.Usage, error) { return u, nil }}
+		e := &Engine{}
+		spend := func(of time.Duration, others float64) {
+			time.Sleep(of)
+			u.Busy += time.Duration(others * float64(of))
+			u.Idle += time.Duration((1 - others) * float64(of))
+		}
+		e.usage(place, time.Now()) // the run's first recording begins
+		spend(time.Second, 0)
+		began := time.Now()
+		e.usage(place, began)
+		spend(200*time.Millisecond, 1) // a moment that tells nothing
+		if got := *e.usage(place, began); got < 0.15 || got > 0.2 {
+			t.Errorf("0.2 s of others after a quiet second: %.3f", got)
+		}
+		began = time.Now()
+		e.usage(place, began)
+		spend(2*time.Second, 0.5)
+		if got := *e.usage(place, began); got != 0.5 {
+			t.Errorf("others for half of two seconds: %.3f", got)
+		}
+		if place.Usage = nil; e.usage(place, began) != nil {
+			t.Error("a share of a machine that nobody knows")
+		}
+	})
 }

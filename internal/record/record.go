@@ -50,14 +50,12 @@ func (rec *recorder) run(ctx context.Context) {
 		e.mu.Unlock()
 		return
 	}
-	before, known := rec.usage()
+	began := time.Now()
+	e.usage(rec.place, began)
 	if err := rec.fill(ctx); err != nil {
 		rec.recording.Err = err.Error()
 	}
-	if after, still := rec.usage(); known && still {
-		others := after.Others(before)
-		rec.recording.Others = &others
-	}
+	rec.recording.Others = e.usage(rec.place, began)
 	// All times are put on the wall clock, as they will be read back: the monotonic
 	// clock ends with the process, and the distance of two times must not.
 	r := rec.recording
@@ -144,19 +142,9 @@ func (rec *recorder) processorTime(c cluster.Cluster) *time.Duration {
 	return &used
 }
 
-// usage is what the nodes' machine has done so far, where that is known.
-func (rec *recorder) usage() (u proc.Usage, known bool) {
-	if rec.place.Usage == nil {
-		return u, false
-	}
-	u, err := rec.place.Usage()
-	return u, err == nil
-}
-
-// countSyncs counts the syncs of c during a closed loop, where it may, and where nobody
-// dies who has been counted; else nil.
+// countSyncs counts the syncs of c where the setup asks for it and the kernel allows it; else nil.
 func (rec *recorder) countSyncs(c cluster.Cluster) *proc.Syncs {
-	if s := rec.recording.Setup; s.Load.Arrival != run.Closed || s.Fault != nil {
+	if !rec.recording.Setup.Syncs {
 		return nil
 	}
 	counted, err := c.CountSyncs()

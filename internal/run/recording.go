@@ -32,7 +32,7 @@ type Recording struct {
 	Views    []store.Facts       `json:"views,omitempty"`  // each node's own database, where they may differ; in order
 	CPU      *time.Duration      `json:"cpu_ns"`           // of the nodes and the database server during the load; nil where it is not known
 	Others   *float64            `json:"others,omitempty"` // the share, 0 to 1, of the machine's processor time that other programs took from its start to its end; nil where it is not known
-	Syncs    *int64              `json:"syncs,omitempty"`  // fsync and fdatasync calls of the nodes and the database server during a closed loop; nil where they are not known
+	Syncs    *int64              `json:"syncs,omitempty"`  // fsync and fdatasync calls of the nodes and the database server during the load; nil where they were not counted
 	Err      string              `json:"error,omitempty"`  // why it could not be run to its end; the rest is what there is
 }
 

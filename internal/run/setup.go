@@ -25,6 +25,7 @@ type Setup struct {
 	Mount        Mount    `json:"mount,omitempty"`         // how containers come to the database
 	Build        string   `json:"build,omitempty"`         // which build of the node runs; empty: this program
 	Traced       bool     `json:"traced,omitempty"`        // the nodes write down when they waited for the write lock and held it
+	Syncs        bool     `json:"syncs,omitempty"`         // the syncs of nodes and server are counted, where the kernel allows it; it costs them processor time
 
 	Begin    Begin             `json:"begin,omitzero"`     // the database's rows before the load
 	Load     Load              `json:"load,omitzero"`      // zero where a scene is played
