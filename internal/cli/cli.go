@@ -14,9 +14,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes, the same for every verb; `contend help exit-codes` lists them.
@@ -97,6 +99,11 @@ func finish(w io.Writer, err error) int {
 	}
 	var e *exitError
 	if !errors.As(err, &e) {
+		var value *pflag.InvalidValueError
+		var number *strconv.NumError
+		if errors.As(err, &value) && errors.As(err, &number) { // which would name a function of Go's
+			err = fmt.Errorf("--%s %q: want a number: %w", value.GetFlag().Name, value.GetValue(), number.Err)
+		}
 		e = &exitError{code: exitUsage, err: err}
 	}
 	if e.err != nil {

@@ -260,54 +260,6 @@ func pooled(c *run.Comparison) bool {
 	})
 }
 
-// poolTable has a row for each search for a pool, and shows the throughput with each size; that of
-// the best, which all figures of the workload have, stands out.
-func poolTable(c *run.Comparison) table {
-	type searched struct {
-		rung     *run.Rung
-		workload string
-	}
-	var sizes []int
-	var rows []searched
-	for i := range c.Rungs {
-		r := &c.Rungs[i]
-		for _, s := range r.Pools {
-			sizes, rows = with(sizes, s.Pool), with(rows, searched{r, s.Workload})
-		}
-	}
-	slices.Sort(sizes)
-	var columns []column[searched]
-	for _, size := range sizes {
-		columns = append(columns, column[searched]{head{Name: fmt.Sprint(size), Unit: "per s", Number: true}, func(s searched) cell {
-			at := slices.IndexFunc(s.rung.Pools, func(p run.PoolStep) bool { return p.Workload == s.workload && p.Pool == size })
-			if at < 0 {
-				return cell{Text: unknownMark}
-			}
-			best := slices.ContainsFunc(s.rung.Figures, func(f run.Figures) bool { return f.Workload == s.workload && f.Pool == size })
-			return cell{Text: units.Number(s.rung.Pools[at].Rate), Strong: best}
-		}})
-	}
-	columns = append(columns, words("best", func(s searched) string {
-		at := slices.IndexFunc(s.rung.Figures, func(f run.Figures) bool { return f.Workload == s.workload })
-		if at < 0 {
-			return unknownMark
-		}
-		return fmt.Sprint(s.rung.Figures[at].Pool)
-	}))
-	t := newTable("Pools tried", "rung", columns)
-	var before *run.Rung
-	for _, s := range rows {
-		if s.rung != before {
-			t.Rows = append(t.Rows, row{Name: snip(s.rung.String()), Begins: true, Cells: make([]cell, len(columns))})
-			before = s.rung
-		}
-		tried := rowOf(s.workload, columns, s)
-		tried.Inner = true
-		t.Rows = append(t.Rows, tried)
-	}
-	return t
-}
-
 // mainTable has a row for each rung, with all figures of one workload and number of clients.
 func mainTable(c *run.Comparison, of string, clients int) table {
 	count := func(name string, of func(*run.Figures) int) column[*run.Figures] {
@@ -462,39 +414,6 @@ func highest(r *run.Rung) string {
 	return "≥ " + units.Number(r.Highest)
 }
 
-// rateColumns are those of a rate that was tried.
-var rateColumns = []column[*run.RateStep]{
-	number("sent", "", func(s *run.RateStep) string { return units.Count(int64(s.Sent)) }),
-	number("ok", "", func(s *run.RateStep) string { return units.Count(int64(s.OK)) }),
-	number("refused", "", func(s *run.RateStep) string { return units.Count(int64(s.Refused)) }),
-	number("not ok", "", func(s *run.RateStep) string { return units.Percent(s.Errors) }),
-	{head{Name: "lost", Number: true}, func(s *run.RateStep) cell { return lossCell(s.Lost, nil) }},
-	number("p50", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.P50) }),
-	number("p99", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.P99) }),
-	number("max", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.Max) }),
-	words("target met", func(s *run.RateStep) string { return yes(s.Met) }),
-}
-
-// stepTable has a row for each rate that was tried with a rung, under the rung's own.
-func stepTable(c *run.Comparison) table {
-	t := newTable("Rates tried", "rung, and arrivals", rateColumns)
-	for i := range c.Rungs {
-		r := &c.Rungs[i]
-		if len(r.Rates) == 0 {
-			continue
-		}
-		head := row{Name: snip(r.String()), Begins: true, Cells: make([]cell, len(rateColumns))}
-		head.mark(r)
-		t.Rows = append(t.Rows, head)
-		for j := range r.Rates {
-			step := rowOf(perSecond(r.Rates[j].Rate), rateColumns, &r.Rates[j])
-			step.Inner = true
-			t.Rows = append(t.Rows, step)
-		}
-	}
-	return t
-}
-
 // lossCell is "7", or "7–9" where it is not known exactly.
 func lossCell(least, most *int64) cell {
 	if least == nil {
@@ -515,71 +434,3 @@ func yes(is bool) string {
 }
 
 func perSecond(v float64) string { return units.Number(v) + "/s" }
-
-// fromDocuments reports whether the engine's documents answer, and no measurement.
-func fromDocuments(s run.Survival) bool { return !s.Measured && s.Answer != "?" }
-
-// mishaps returns those that rungs have an answer to, in the order of the constants.
-func mishaps(c *run.Comparison) []string {
-	known := []string{run.MishapNode, run.MishapWriter, run.MishapHost, run.MishapPower}
-	var all []string
-	for i := range c.Rungs {
-		for _, s := range c.Rungs[i].Survives {
-			all = with(all, s.Mishap)
-		}
-	}
-	place := func(mishap string) uint { return uint(slices.Index(known, mishap)) } // the unknown, -1, are last
-	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
-	return all
-}
-
-// survives says whether a rung survives a mishap: "yes", "no*", "?".
-func survives(r *run.Rung, mishap string) string {
-	at := slices.IndexFunc(r.Survives, func(s run.Survival) bool { return s.Mishap == mishap })
-	switch {
-	case at < 0:
-		return unknownMark
-	case fromDocuments(r.Survives[at]):
-		return r.Survives[at].Answer + documentsMark
-	}
-	return r.Survives[at].Answer
-}
-
-// A survival is what a mishap did to one or several rungs.
-type survival struct {
-	run.Survival
-	Rungs   []string
-	Notable bool // it was measured, and users of the system notice it
-}
-
-// Of names the rungs, or counts them where they are many.
-func (s survival) Of() string { return few(s.Rungs, "rung") }
-
-func (s survival) String() string { return fmt.Sprintf("%s (%s): %s", s.Mishap, s.Of(), s.Says) }
-
-// survivals are those that say something, mishap by mishap. What is the same of several
-// rungs is said once.
-func survivals(c *run.Comparison) []survival {
-	const longGap = 1 // second
-	var all []survival
-	for _, mishap := range mishaps(c) {
-		for i := range c.Rungs {
-			for _, s := range c.Rungs[i].Survives {
-				if s.Mishap != mishap || s.Says == "" {
-					continue
-				}
-				same := slices.IndexFunc(all, func(t survival) bool {
-					return t.Mishap == s.Mishap && t.Says == s.Says && t.Source == s.Source && t.Measured == s.Measured && t.Answer == s.Answer
-				})
-				if same >= 0 {
-					all[same].Rungs = append(all[same].Rungs, c.Rungs[i].String())
-					continue
-				}
-				// Requests under way fail when a node dies: that alone is no news.
-				notable := s.Answer != "yes" || s.Lost != nil && *s.Lost > 0 || s.Gap != nil && *s.Gap >= longGap
-				all = append(all, survival{s, []string{c.Rungs[i].String()}, s.Measured && notable})
-			}
-		}
-	}
-	return all
-}
