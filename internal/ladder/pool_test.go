@@ -128,6 +128,10 @@ func loopOf(s run.Setup, rate float64) *run.Recording {
 	for at := time.Duration(0); at < s.Load.Duration; at += each {
 		r.Ops = append(r.Ops, history.Op{Func: history.Increment, Key: "counter", Invoked: at, Returned: at + each, Outcome: history.OK})
 	}
+	if s.Syncs {
+		syncs := int64(2 * len(r.Ops))
+		r.Syncs = &syncs
+	}
 	return r
 }
 
@@ -148,6 +152,10 @@ func TestTrialsFollowThePool(t *testing.T) {
 			for _, arm := range x.Arms {
 				for i := range arm.Trials {
 					s := arm.Trials[i].Setup
+					if s.Syncs { // it costs much, and is a figure of nothing else
+						recorded[experiment.Take{Setup: s.Key(), Repeat: 1, Place: run.Processes}] = loopOf(s, 10)
+						continue
+					}
 					rate := 1000 - 100*math.Abs(math.Log2(float64(s.Discipline.Pool)/float64(best[jobOf(&s)])))
 					recorded[experiment.Take{Setup: s.Key(), Repeat: 1, Place: run.Processes}] = loopOf(s, rate)
 				}
@@ -162,6 +170,9 @@ func TestTrialsFollowThePool(t *testing.T) {
 				t.Fatalf("loads of %s: figures of %s are %+v", lasts, r.Name, r.Figures)
 			}
 			for _, f := range r.Figures {
+				if f.Syncs == nil || *f.Syncs != 2 || f.Rate < 500 {
+					t.Errorf("loads of %s: %s in %s: %v syncs per ok at %.0f/s, want 2, of a load of their own", lasts, r.Name, f.Workload, f.Syncs, f.Rate)
+				}
 				want := best[f.Workload]
 				if !r.Careful {
 					want = store.DefaultPool
