@@ -329,58 +329,62 @@ func (j *orderJudge) weigh() {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(j.items)) {
-		i := j.items[key]
-		if !i.reserved {
-			continue
+		if i := j.items[key]; i.reserved {
+			blame(j.weighItem(i))
+			j.Items = append(j.Items, i.Ordered)
 		}
-		if i.other {
-			i.spoil("ops of another kind than reservations and cancels change it too")
-		}
-		if i.Initial = i.began(); i.spoilt == "" && i.finals && !j.early {
-			i.Left = i.final.Value
-		}
-		begin, certain := i.Initial, j.Found.Valid || j.UnknownReserve+j.UnknownCancel == 0
-		var most sum // that there can have been, with what ops added that were cut off
-		for _, half := range i.halves {
-			most.add(max(0, half))
-		}
-		if !begin.Valid && i.Left.Valid && j.Found.Valid { // it began with what is there in the end
-			begin = history.Some(plus(i.Left.Int64, i.Open))
-			for _, half := range i.halves {
-				most.add(max(0, -half))
-			}
-		}
-		most.add(max(0, begin.Int64))
-		switch {
-		case i.spoilt != "":
-			blame(Inconclusive, fmt.Sprintf("%q cannot be judged: %s", key, i.spoilt))
-		case i.Left.Valid && i.Left.Int64 < 0:
-			blame(Refuted, fmt.Sprintf("the stock of %q fell to %d", key, i.Left.Int64))
-		case begin.Valid && certain && i.most > most.n && !most.over:
-			blame(Refuted, fmt.Sprintf("one order has %d of %q, and there were %d", i.most, key, begin.Int64))
-		case i.Initial.Valid && !i.Left.Valid && i.Open > most.n && !most.over:
-			blame(Refuted, fmt.Sprintf("%d of %q are ordered, and there were %d", i.Open, key, begin.Int64))
-		case !i.Initial.Valid || !i.Left.Valid || !j.Found.Valid:
-			blame(Inconclusive, cmp.Or(j.doubt, fmt.Sprintf("the initial or the final stock of %q is not known", key)))
-		default:
-			i.Off = minus(plus(i.Left.Int64, i.Open), i.Initial.Int64)
-			why := fmt.Sprintf("of %d %q, %d are left and %d ordered: %+d", i.Initial.Int64, key, i.Left.Int64, i.Open, i.Off)
-			switch {
-			case i.most > max(0, i.Initial.Int64):
-				blame(Inconclusive, fmt.Sprintf("one order has %d of %q, and there were %d, unless unknown ops added some", i.most, key, i.Initial.Int64))
-			case i.Off == 0:
-			case addsUp(i.Off, i.halves) == Refuted:
-				blame(Refuted, why)
-			default:
-				blame(Inconclusive, why+", which unknown ops may explain")
-			}
-		}
-		j.Items = append(j.Items, i.Ordered)
 	}
 	if verdict == Holds {
 		reason = fmt.Sprintf("all %d acknowledged reservations and %d cancels are in %d orders, and the stock agrees", j.Reserved, j.Cancelled, j.Found.Int64)
 	}
 	j.Verdict, j.Reason = verdict, reason
+}
+
+// weighItem judges the stock of i, of which some was reserved: that it did not fall below
+// zero, that nobody ordered more than there was, and that with what is ordered it is what
+// it was at first.
+func (j *orderJudge) weighItem(i *orderedItem) (Verdict, string) {
+	if i.other {
+		i.spoil("ops of another kind than reservations and cancels change it too")
+	}
+	if i.Initial = i.began(); i.spoilt == "" && i.finals && !j.early {
+		i.Left = i.final.Value
+	}
+	begin, certain := i.Initial, j.Found.Valid || j.UnknownReserve+j.UnknownCancel == 0
+	var most sum // that there can have been, with what ops added that were cut off
+	for _, half := range i.halves {
+		most.add(max(0, half))
+	}
+	if !begin.Valid && i.Left.Valid && j.Found.Valid { // it began with what is there in the end
+		begin = history.Some(plus(i.Left.Int64, i.Open))
+		for _, half := range i.halves {
+			most.add(max(0, -half))
+		}
+	}
+	most.add(max(0, begin.Int64))
+	switch {
+	case i.spoilt != "":
+		return Inconclusive, fmt.Sprintf("%q cannot be judged: %s", i.Key, i.spoilt)
+	case i.Left.Valid && i.Left.Int64 < 0:
+		return Refuted, fmt.Sprintf("the stock of %q fell to %d", i.Key, i.Left.Int64)
+	case begin.Valid && certain && i.most > most.n && !most.over:
+		return Refuted, fmt.Sprintf("one order has %d of %q, and there were %d", i.most, i.Key, begin.Int64)
+	case i.Initial.Valid && !i.Left.Valid && i.Open > most.n && !most.over:
+		return Refuted, fmt.Sprintf("%d of %q are ordered, and there were %d", i.Open, i.Key, begin.Int64)
+	case !i.Initial.Valid || !i.Left.Valid || !j.Found.Valid:
+		return Inconclusive, cmp.Or(j.doubt, fmt.Sprintf("the initial or the final stock of %q is not known", i.Key))
+	}
+	i.Off = minus(plus(i.Left.Int64, i.Open), i.Initial.Int64)
+	why := fmt.Sprintf("of %d %q, %d are left and %d ordered: %+d", i.Initial.Int64, i.Key, i.Left.Int64, i.Open, i.Off)
+	switch {
+	case i.most > max(0, i.Initial.Int64):
+		return Inconclusive, fmt.Sprintf("one order has %d of %q, and there were %d, unless unknown ops added some", i.most, i.Key, i.Initial.Int64)
+	case i.Off == 0:
+		return Holds, ""
+	case addsUp(i.Off, i.halves) == Refuted:
+		return Refuted, why
+	}
+	return Inconclusive, why + ", which unknown ops may explain"
 }
 
 // addsUp says whether some of the numbers add up to n: it is inconclusive where there

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -44,26 +43,7 @@ func failsAlone(t *testing.T, database string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var wait sync.WaitGroup
-	for range 20 {
-		wait.Go(func() {
-			if _, err := s.Increment(t.Context(), "good"); err != nil {
-				t.Errorf("good: %v", err)
-			}
-		})
-		wait.Go(func() {
-			if v, err := s.Increment(t.Context(), "bad"); err == nil {
-				t.Errorf("bad: %d, want an error", v)
-			}
-		})
-	}
-	wait.Wait()
-	var good, bad int
-	if err := errors.Join(
-		db.QueryRow(`SELECT value FROM counters WHERE key = 'good'`).Scan(&good),
-		db.QueryRow(`SELECT value FROM counters WHERE key = 'bad'`).Scan(&bad)); err != nil || good != 20 || bad != 7 {
-		t.Errorf("good is %d and bad %d, %v; want 20 and still 7", good, bad, err)
-	}
+	othersGoOn(t, s, db, 20)
 }
 
 func TestRqlite(t *testing.T) {
