@@ -27,7 +27,7 @@ trap 'exit 130' INT TERM
 port=$(($$ % 20000 + 20000))
 # As the ladder's own server is set.
 mkdir -p "$dir/pg"
-(cd "$dir/pg" && LC_ALL=C $as "$bin/initdb" -D "$dir/pg/data" -U contend -A trust -E UTF8 --locale=C --no-sync >/dev/null &&
+(cd "$dir/pg" && LC_ALL=C $as "$bin/initdb" -D "$dir/pg/data" -U contend -A trust -E UTF8 --locale=C >/dev/null &&
 	$as "$bin/pg_ctl" -D "$dir/pg/data" -l "$dir/pg/log" -w -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c max_connections=300 -c dynamic_shared_memory_type=mmap" start >/dev/null) || die "PostgreSQL does not start: $(tail -2 "$dir/pg/log" 2>/dev/null)"
 url="postgres://contend@127.0.0.1:$port/postgres?sslmode=disable"
 psql -q "$url" -c 'CREATE TABLE counters (key TEXT PRIMARY KEY, value BIGINT DEFAULT 0)'
