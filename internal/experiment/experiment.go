@@ -55,7 +55,7 @@ type Experiment struct {
 type Arm struct {
 	Name    string                     `json:"name"`     // unique in the experiment: "separate/5000/WAL/burst"
 	Trials  []Trial                    `json:"-"`        // at least one, unless Next adds the first
-	Repeats int                        `json:"-"`        // how often each trial is recorded, in turns; 0 means once
+	Repeats int                        `json:"-"`        // how often each trial is recorded, in turns; 0 means once; see [Experiment.Grow]
 	Expect  map[string]run.Expectation `json:"expected"` // by claim ID; a claim that is not in it is not asked here
 }
 

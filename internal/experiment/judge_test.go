@@ -165,6 +165,48 @@ func TestAFindingHasItsInterval(t *testing.T) {
 	}
 }
 
+// Five repeats that leave a claim's limit in the interval call for five more, once; five that decide do not,
+// and neither does a claim that may go either way.
+func TestAnIntervalThatDoesNotDecideCallsForMoreRepeats(t *testing.T) {
+	half := claimOf(nil)
+	half.Check = func(e *run.Evidence) Judgement {
+		finals := e.Trials[0].Values(func(r *run.Recording) (float64, bool) { return float64(r.Final().Min), true })
+		of := measure.IntervalOf(finals)
+		j := Judgement{Verdict: check.Holds, Interval: &run.Interval{Interval: of}}
+		if of.Low <= 2 && 2 <= of.High {
+			j.Verdict, j.Noise = check.Inconclusive, true
+		}
+		return j
+	}
+	for _, tt := range []struct {
+		name   string
+		finals []int64
+		expect run.Expectation
+		want   int
+	}{
+		{"decided", []int64{3, 4, 5, 6, 7}, run.ExpectHolds, 5},
+		{"not decided", []int64{1, 4, 5, 6, 7, 4, 5, 6, 7, 8}, run.ExpectHolds, 10},
+		{"not decided in the end either", []int64{1, 4, 5, 6, 7, 1, 1, 1, 1, 1}, run.ExpectHolds, 10},
+		{"either is expected", []int64{1, 4, 5, 6, 7}, run.Either, 5},
+	} {
+		setup := recording(0).Setup
+		x := Experiment{Claims: []Claim{half}, Arms: []Arm{{Name: "a", Repeats: 5, Trials: Single(setup), Expect: map[string]run.Expectation{"c": tt.expect}}}}
+		all := Recordings{}
+		for i, final := range tt.finals {
+			all[Take{setup.Key(), i + 1, run.Processes}] = recording(final, ok)
+		}
+		rounds := 0
+		evidence := all.Of(&x, []string{run.Processes})
+		for x.Grow(evidence) && rounds < 3 {
+			rounds++
+			evidence = all.Of(&x, []string{run.Processes})
+		}
+		if got := x.Arms[0].Repeats; got != tt.want || rounds != tt.want/5-1 || len(evidence[0].Trials[0].Recordings) != tt.want {
+			t.Errorf("%s: %d repeats after %d rounds, want %d", tt.name, got, rounds, tt.want)
+		}
+	}
+}
+
 func TestValidateNamesWhatIsMissing(t *testing.T) {
 	whole := func() Experiment {
 		return Experiment{

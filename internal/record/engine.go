@@ -190,7 +190,8 @@ func (e *Engine) claim(name string, j job) *recorder {
 	if e.recorded[j.Take] != nil {
 		return nil
 	}
-	p := Progress{Experiment: name, Arm: strings.TrimSpace(j.arm + " " + j.trial), Number: len(e.recorded) + 1, Of: e.plan.recordings, Takes: e.plan.takes}
+	p := Progress{Experiment: name, Arm: strings.TrimSpace(j.arm + " " + j.trial), Number: len(e.recorded) + 1, Takes: e.plan.takes}
+	p.Of = max(e.plan.recordings, p.Number) // a figure that five repeats do not decide takes more
 	dir := p.Arm
 	if j.Repeat > 1 {
 		dir += fmt.Sprintf(" %d", j.Repeat)

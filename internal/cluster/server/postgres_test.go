@@ -228,7 +228,14 @@ func TestNobodyElseIsLetIn(t *testing.T) {
 func TestPortIsTaken(t *testing.T) {
 	s := startPostgres(t)
 	must(t, s.Kill(t.Context()))
-	ln, err := net.Listen("tcp", "127.0.0.1:"+portOf(s))
+	var ln net.Listener
+	var err error
+	for range 100 { // a process of the server that is still dying has the port, too
+		if ln, err = net.Listen("tcp", "127.0.0.1:"+portOf(s)); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
