@@ -18,6 +18,7 @@ shown() {
 	to=$1 code=0
 	shift
 	"$@" >"$to" || code=$?
+	sed -i "s| --dir $runs||" "$to" # where it happens to be stored is of no interest
 	case $code in
 	0) return ;;
 	1 | 3) echo "ended with $code: $*" >&2 && tail -n 3 "$to" >&2 ;;

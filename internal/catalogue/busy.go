@@ -14,20 +14,20 @@ func busy(o Options) experiment.Experiment {
 		Name:     "busy",
 		Question: "Of 100 increments over four nodes that share one SQLite file, how many are refused with SQLITE_BUSY?",
 		Claims: []experiment.Claim{
-			timed(claim("busy-over-30", source(122, "大量のBUSYエラーが発生することを確認"),
+			synced(timed(claim("busy-over-30", source(122, "大量のBUSYエラーが発生することを確認"),
 				"More than 30 of 100 simultaneous writes fail with SQLITE_BUSY.",
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					n := r.RefusedAtOnce()
 					return counted(r, n, "were refused with SQLITE_BUSY", n.Above(ofHundred(r, 30)), "more than 30 %")
-				}))),
-			timed(claim("success-under-70", source(123, "大量のBUSYエラーが発生することを確認"),
+				})))),
+			synced(timed(claim("success-under-70", source(123, "大量のBUSYエラーが発生することを確認"),
 				"Fewer than 70 of 100 simultaneous writes succeed.",
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					n := r.Succeeded()
 					could := check.Range{Min: n.Min, Max: n.Max + outwaited(r)}
 					return counted(r, n, "succeeded", could.Below(ofHundred(r, 70)),
 						"fewer than 70 %, even if those had succeeded that waited out their busy_timeout")
-				}))),
+				})))),
 		},
 		Plots: []experiment.Plot{
 			experiment.LanesPlot("Who had the write lock when: BEGIN IMMEDIATE, five seconds of patience", "immediate/5000/WAL/burst"),

@@ -36,6 +36,12 @@ func timed(c experiment.Claim) experiment.Claim {
 	return c
 }
 
+// synced returns c as a claim whose verdict hangs on how long a commit takes to reach the disk.
+func synced(c experiment.Claim) experiment.Claim {
+	c.Synced = true
+	return c
+}
+
 // An outlook lists the claims of an arm by what is expected of them. Each field holds
 // claim IDs with spaces between.
 type outlook struct{ holds, refuted, either string }

@@ -69,9 +69,9 @@ var inventoryClaims = []experiment.Claim{
 			i := ofItem(r)
 			return pieces(r, i, i.Vanished, "vanished", i.Initial.Valid && i.Left.Valid)
 		})),
-	timed(claim("turned-away", source(640, "トランザクションの失敗"),
+	synced(timed(claim("turned-away", source(640, "トランザクションの失敗"),
 		"Buyers are refused the lock, and pieces that they wanted are left over.",
-		experiment.Each(turnedAway))),
+		experiment.Each(turnedAway)))),
 	// Of orders, which write two tables: the stock and the order.
 	claim("orders-disagree", source(641, "データの不整合"),
 		"In the end the stock and the open orders are together not what the stock was at first.",

@@ -26,18 +26,18 @@ func lostUpdate(o Options) experiment.Experiment {
 					j.Witness = r.LostWitnesses()
 					return j
 				})),
-			claim("final-below-100", source(150, "Lost updateにより100未満になることを確認"),
+			synced(claim("final-below-100", source(150, "Lost updateにより100未満になることを確認"),
 				"After 100 increments the counter is below 100.",
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					return ended(r, r.Final().Below(ofHundred(r, 100)), "fewer than requested")
-				})),
-			timed(claim("final-above-50", source(151, "完全な失敗ではない"),
+				}))),
+			synced(timed(claim("final-above-50", source(151, "完全な失敗ではない"),
 				"After 100 increments the counter is above 50: the failure is not complete.",
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					could := r.Final()
 					could.Max += outwaited(r)
 					return ended(r, could.Above(ofHundred(r, 50)), "more than half of them, if not even those could have made it so that waited out their busy_timeout")
-				}))),
+				})))),
 			claim("both-count", source(57, "期待値: 102"),
 				"Of two containers that both read 100 and add one, both are acknowledged and the counter is 102.",
 				played(func(r *run.Recording) experiment.Judgement { return ofTwo(r, 102) })),

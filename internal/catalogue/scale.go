@@ -56,9 +56,9 @@ var scaleClaims = []experiment.Claim{
 		func(e *run.Evidence) experiment.Judgement {
 			return below(1.5).judge(locksHeld.Name+", 8 nodes", e.Trial("8 nodes").Values(locksHeld.Of))
 		}),
-	timed(claim("throughput-collapses", source(636, "スループットの大幅な低下"),
+	synced(timed(claim("throughput-collapses", source(636, "スループットの大幅な低下"),
 		"Throughput drops by much: eight containers do less than half of what one does.",
-		beside(doneRate, 1, 8, below(0.5)))),
+		beside(doneRate, 1, 8, below(0.5))))),
 	timed(claim("waits-accumulate", source(635, "待機時間の累積"),
 		"Waits accumulate: with eight containers the longest is at least twice as long as with one.",
 		beside(worstWait, 1, 8, above(2)))),

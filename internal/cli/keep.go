@@ -90,10 +90,10 @@ func commandLine(cmd *cobra.Command, args []string) []string {
 }
 
 // flagsOf returns the flags on the command line of cmd. It leaves out those in but, what
-// decides only where and how the run is shown, and the seed, which always follows. A URL
+// decides only how the run is shown, and the seed, which always follows. A URL
 // may hold a password, so it is left for whoever types it.
 func flagsOf(cmd *cobra.Command, but ...string) []string {
-	but = append(but, "dir", "seed", "json", "quiet", "color")
+	but = append(but, "seed", "json", "quiet", "color")
 	var line []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch value, flag := f.Value.String(), "--"+f.Name; {

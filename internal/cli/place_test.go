@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/testbin"
 )
@@ -82,6 +84,35 @@ func unmet(doc run.Run) string {
 		}
 	}
 	return b.String()
+}
+
+// What rests on the time of a commit may come out either way in memory, and is no surprise there.
+func TestRunInMemory(t *testing.T) {
+	t.Parallel()
+	const memory = "/dev/shm"
+	var at unix.Statfs_t
+	if err := unix.Statfs(memory, &at); err != nil || at.Type != unix.TMPFS_MAGIC {
+		t.Skipf("not tested here: storage as fast as memory, because %s is no tmpfs (%v)", memory, err)
+	}
+	dir, err := os.MkdirTemp(memory, "contend-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	fast := 0
+	for _, arm := range ran(t, exitOK, "run", "busy", "--quick", "--dir", dir).Experiments[0].Arms {
+		for _, f := range arm.Findings {
+			if f.Fast {
+				fast++
+			}
+		}
+		if arm.SyncTime == nil {
+			t.Errorf("%s: nobody measured how long a sync takes", arm.Name)
+		}
+	}
+	if fast == 0 {
+		t.Error("nothing rests on the time of a commit here")
+	}
 }
 
 // Nodes that others started are taken as they are: only the arms run whose

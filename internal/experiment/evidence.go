@@ -82,11 +82,11 @@ func (x *Experiment) Grow(evidence []run.Evidence) (grown bool) {
 func (x *Experiment) straddles(arm *Arm, e *run.Evidence) bool {
 	return slices.ContainsFunc(x.Claims, func(claim Claim) bool {
 		expected, asked := arm.Expect[claim.ID]
-		if !asked || expected == run.Either {
+		if !asked {
 			return false
 		}
 		f := find(claim, expected, e)
-		return f.Noise && f.Interval != nil
+		return f.Expected != run.Either && f.Noise && f.Interval != nil
 	})
 }
 

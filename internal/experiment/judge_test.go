@@ -334,6 +334,31 @@ func TestABusyMachineDecidesNothingAboutTime(t *testing.T) {
 }
 
 // A damaged file whose rows could not be read is no proof that they are gone.
+// Where a sync takes no time, what rests on the time of a commit may come out either way; on a disk it surprises, and
+// where nobody measured it, too.
+func TestFastStorageExpectsEither(t *testing.T) {
+	claim := says(check.Refuted)
+	for _, tt := range []struct {
+		synced   bool
+		sync     time.Duration
+		surprise bool
+	}{
+		{true, 300 * time.Nanosecond, false},
+		{true, 150 * time.Microsecond, true},
+		{true, -1, true},
+		{false, 300 * time.Nanosecond, true},
+	} {
+		claim.Synced = tt.synced
+		r := recording(1, ok)
+		if tt.sync >= 0 {
+			r.SyncTime = &tt.sync
+		}
+		if f := judgeOne([]Claim{claim}, run.ExpectHolds, r).Findings[0]; f.Surprise() != tt.surprise || f.Fast == tt.surprise || f.Verdict != check.Refuted {
+			t.Errorf("%+v: expected %s, fast %v, %s", tt, f.Expected, f.Fast, f.Verdict)
+		}
+	}
+}
+
 func TestTheAccountOfADamagedFileIsNotKnown(t *testing.T) {
 	r := &run.Recording{Facts: &run.Facts{Integrity: "malformed"}}
 	r.Ops = []history.Op{

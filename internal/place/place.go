@@ -139,7 +139,7 @@ func processes(o Options) record.Place {
 			}
 			return unknownBuild(o, s)
 		},
-		Usage: proc.MachineUsage,
+		Usage: proc.MachineUsage, SyncTime: proc.SyncTime,
 	}
 }
 

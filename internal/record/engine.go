@@ -29,7 +29,8 @@ type Engine struct {
 	mu       sync.Mutex // guards what follows, and calls of Observe
 	recorded experiment.Recordings
 	plan     plan
-	usages   []usageAt // in the order in which they were read
+	usages   []usageAt                // in the order in which they were read
+	syncs    map[string]time.Duration // how long fsync takes, by place; read at the run's start
 }
 
 // A usageAt is what the machine had done at a time.
@@ -91,6 +92,15 @@ type Progress struct {
 func (e *Engine) Run(ctx context.Context, experiments []experiment.Experiment) ([]run.Result, error) {
 	e.recorded = experiment.Recordings{}
 	e.plan = newPlan(experiments, e.Places)
+	e.syncs = map[string]time.Duration{}
+	for _, place := range e.Places {
+		if place.SyncTime == nil {
+			continue
+		}
+		if took, err := place.SyncTime(e.Dir); err == nil { // a directory that cannot be written to is told by the first recording
+			e.syncs[place.Name] = took
+		}
+	}
 	var results []run.Result
 	for i := range experiments {
 		x := &experiments[i]
@@ -202,6 +212,9 @@ func (e *Engine) claim(name string, j job) *recorder {
 	}
 	dir = fmt.Sprintf("%02d-%s", p.Number, inFileName.Replace(dir))
 	r := &run.Recording{Setup: *j.setup, Repeat: j.Repeat, Place: j.Place, Dir: filepath.Join("recordings", dir)}
+	if took, known := e.syncs[j.Place]; known {
+		r.SyncTime = &took
+	}
 	e.recorded[j.Take] = r
 	return &recorder{engine: e, take: j.Take, place: j.in, recording: r, progress: p, dir: filepath.Join(e.Dir, r.Dir)}
 }

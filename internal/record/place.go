@@ -25,6 +25,9 @@ type Place struct {
 	// Usage reads what the processors of the nodes' machine have done so far, for this run and for
 	// others; nil where that is not known.
 	Usage func() (proc.Usage, error)
+	// SyncTime measures how long fsync takes in a directory where the nodes' databases will be; nil
+	// where that cannot be measured.
+	SyncTime func(dir string) (time.Duration, error)
 	// Overhead is about how long a recording takes there beyond what its
 	// experiment says, to tell the time left.
 	Overhead time.Duration

@@ -277,6 +277,38 @@ func busy(doc *run.Run) string {
 		arms, units.Plural(of, "arm"), units.Percent(run.BusyShare), units.Percent(most))
 }
 
+// filesOn is the file system that the databases are on, and how long an fsync takes there, where that
+// was measured.
+func filesOn(doc *run.Run) string {
+	for _, result := range doc.Experiments {
+		for i := range result.Arms {
+			if ms := result.Arms[i].SyncTime; ms != nil {
+				return fmt.Sprintf("%s (an fsync takes %s)", doc.Machine.FileSystem, units.Milliseconds(*ms))
+			}
+		}
+	}
+	return doc.Machine.FileSystem
+}
+
+// fast says that the storage is as fast as memory, and what that means; "" where it is not.
+func fast(doc *run.Run) string {
+	findings := 0
+	for _, result := range doc.Experiments {
+		for i := range result.Arms {
+			for _, f := range result.Arms[i].Findings {
+				if f.Fast {
+					findings++
+				}
+			}
+		}
+	}
+	if findings == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The storage is as fast as memory: writers meet less often there than on a disk, and %s may come out either way. --dir puts the databases elsewhere.",
+		units.PluralOf(findings, "finding that rests on the time of a commit", "findings that rest on the time of a commit"))
+}
+
 // broken says how many arms could not run, "" where all could.
 func broken(doc *run.Run) string {
 	n := 0

@@ -20,7 +20,7 @@ func Claims(w io.Writer, doc *run.Run) error {
 	m := doc.Machine
 	fmt.Fprintf(&b, "# Claims\n\n%s\n\nFrom a run of contend %s with SQLite %s, begun %s with seed %d, on %s/%s with %s, kernel %s, files on %s.\n",
 		markdown(p.Headline), markdown(doc.Contend.Version), markdown(doc.Contend.SQLite), doc.Started.Format(time.RFC3339), doc.Seed,
-		markdown(m.OS), markdown(m.Arch), units.Plural(m.CPUs, "CPU"), markdown(m.Kernel), markdown(m.FileSystem))
+		markdown(m.OS), markdown(m.Arch), units.Plural(m.CPUs, "CPU"), markdown(m.Kernel), markdown(filesOn(doc)))
 	if doc.Interrupted {
 		b.WriteString("\n**INTERRUPTED**: this run was cut short; arms are missing.\n\n")
 	}

@@ -125,4 +125,15 @@ func TestTheFootCountsWhatIsShown(t *testing.T) {
 	if got := busy(doc); got != "" {
 		t.Errorf("of a quiet machine: %s", got)
 	}
+	if got := fast(doc); got != "" {
+		t.Errorf("of a disk: %s", got)
+	}
+	doc.Machine.FileSystem = "tmpfs"
+	doc.Experiments[0].Arms[1].SyncTime, doc.Experiments[0].Arms[1].Findings[0].Fast = new(0.0004), true
+	if got := fast(doc); !strings.HasPrefix(got, "The storage is as fast as memory: ") || !strings.Contains(got, "1 finding that rests on") {
+		t.Error(got)
+	}
+	if got := filesOn(doc); got != "tmpfs (an fsync takes 0.4 µs)" {
+		t.Error(got)
+	}
 }

@@ -103,7 +103,7 @@ func facts(doc *run.Run) []fact {
 		{"contend", doc.Contend.Version + ", " + doc.Contend.Go},
 		{"SQLite", doc.Contend.SQLite},
 		{"Machine", fmt.Sprintf("%s/%s, kernel %s, %s", m.OS, m.Arch, m.Kernel, units.Plural(m.CPUs, "CPU"))},
-		{"Files on", m.FileSystem},
+		{"Files on", filesOn(doc)},
 		{"Seed", fmt.Sprint(doc.Seed)},
 		{"Started", doc.Started.Format(time.RFC3339)},
 		{"Took", fmt.Sprintf("%.1f s", doc.Seconds)},
@@ -113,6 +113,9 @@ func facts(doc *run.Run) []fact {
 	}
 	if words := busy(doc); words != "" {
 		all = append(all, fact{"Other programs", words})
+	}
+	if words := fast(doc); words != "" {
+		all = append(all, fact{"Storage", words})
 	}
 	return all
 }

@@ -48,7 +48,7 @@ func (p *paper) head(doc *run.Run, command string) {
 	m := doc.Machine
 	p.say("", 0, fmt.Sprintf("contend %s, SQLite %s, %s", doc.Contend.Version, doc.Contend.SQLite, doc.Contend.Go), nil)
 	p.say("", 0, fmt.Sprintf("%s/%s, kernel %s, %s, files on %s",
-		m.OS, m.Arch, m.Kernel, units.Plural(m.CPUs, "CPU"), m.FileSystem), nil)
+		m.OS, m.Arch, m.Kernel, units.Plural(m.CPUs, "CPU"), filesOn(doc)), nil)
 	if len(doc.Places) > 0 && !slices.Equal(doc.Places, []string{run.Processes}) {
 		p.say("", 0, "nodes on "+units.List(doc.Places, "and"), nil)
 	}
@@ -184,6 +184,7 @@ func (p *paper) foot(doc *run.Run) {
 		h = unsure
 	}
 	p.sayAll(0, unsure, busy(doc))
+	p.sayAll(0, unsure, fast(doc))
 	summary := countFindings(s) + broken(doc)
 	if unmet(doc.Comparison) {
 		summary += "; no rung meets the target"

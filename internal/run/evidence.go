@@ -40,6 +40,17 @@ func (e *Evidence) Others() (most float64) {
 	return most
 }
 
+// Fast reports whether the storage under one of the recordings keeps what it is given as fast as
+// memory does; false where that is not known. See [FastSync].
+func (e *Evidence) Fast() bool {
+	for r := range e.All {
+		if r.SyncTime != nil && *r.SyncTime < FastSync {
+			return true
+		}
+	}
+	return false
+}
+
 // First returns the first recording of the arm, nil where there is none.
 func (e *Evidence) First() *Recording {
 	for r := range e.All {

@@ -16,24 +16,25 @@ import (
 // look at. It is stored in Dir, so that it can be judged again.
 type Recording struct {
 	Setup    Setup               `json:"setup"`
-	Repeat   int                 `json:"repeat"`           // from 1
-	Place    string              `json:"place"`            // where it was made, by name
-	Engines  []Engine            `json:"engines"`          // that the nodes run on, each once
-	Dir      string              `json:"-"`                // relative to the run's directory; holds the recording's files, the database and the logs
-	Started  time.Time           `json:"started"`          // when the load's or the scene's clock began; ops and steps count from here
-	Ops      []history.Op        `json:"-"`                // by Invoked, the recorder's own around the clients'; stored as a history
-	Steps    []StepEvent         `json:"steps,omitempty"`  // of a scene, in order
-	Faults   []FaultEvent        `json:"faults,omitempty"` // in the order in which they ended
-	Attempts []locktrace.Attempt `json:"-"`                // of traced nodes, by Began; stored as traces
-	Unsent   int                 `json:"unsent"`           // ops that were planned and not sent, because the run was cut short
-	Dropped  int                 `json:"dropped"`          // open loop: arrivals that no client was free for
-	Seconds  float64             `json:"seconds"`          // from the first op to the last answer
-	Facts    *Facts              `json:"facts"`            // of the database afterwards; nil where it could not be read
-	Views    []store.Facts       `json:"views,omitempty"`  // each node's own database, where they may differ; in order
-	CPU      *time.Duration      `json:"cpu_ns"`           // of the nodes and the database server during the load; nil where it is not known
-	Others   *float64            `json:"others,omitempty"` // the share, 0 to 1, of the machine's processor time that other programs took from its start to its end; nil where it is not known
-	Syncs    *int64              `json:"syncs,omitempty"`  // fsync and fdatasync calls of the nodes and the database server during the load; nil where they were not counted
-	Err      string              `json:"error,omitempty"`  // why it could not be run to its end; the rest is what there is
+	Repeat   int                 `json:"repeat"`            // from 1
+	Place    string              `json:"place"`             // where it was made, by name
+	Engines  []Engine            `json:"engines"`           // that the nodes run on, each once
+	Dir      string              `json:"-"`                 // relative to the run's directory; holds the recording's files, the database and the logs
+	Started  time.Time           `json:"started"`           // when the load's or the scene's clock began; ops and steps count from here
+	Ops      []history.Op        `json:"-"`                 // by Invoked, the recorder's own around the clients'; stored as a history
+	Steps    []StepEvent         `json:"steps,omitempty"`   // of a scene, in order
+	Faults   []FaultEvent        `json:"faults,omitempty"`  // in the order in which they ended
+	Attempts []locktrace.Attempt `json:"-"`                 // of traced nodes, by Began; stored as traces
+	Unsent   int                 `json:"unsent"`            // ops that were planned and not sent, because the run was cut short
+	Dropped  int                 `json:"dropped"`           // open loop: arrivals that no client was free for
+	Seconds  float64             `json:"seconds"`           // from the first op to the last answer
+	Facts    *Facts              `json:"facts"`             // of the database afterwards; nil where it could not be read
+	Views    []store.Facts       `json:"views,omitempty"`   // each node's own database, where they may differ; in order
+	CPU      *time.Duration      `json:"cpu_ns"`            // of the nodes and the database server during the load; nil where it is not known
+	Others   *float64            `json:"others,omitempty"`  // the share, 0 to 1, of the machine's processor time that other programs took from its start to its end; nil where it is not known
+	Syncs    *int64              `json:"syncs,omitempty"`   // fsync and fdatasync calls of the nodes and the database server during the load; nil where they were not counted
+	SyncTime *time.Duration      `json:"sync_ns,omitempty"` // of one fsync where the database is, measured at the run's start; nil where it is not known
+	Err      string              `json:"error,omitempty"`   // why it could not be run to its end; the rest is what there is
 }
 
 // An Engine is a database engine and its version.
