@@ -42,7 +42,7 @@ func TestLogsAgreeWithTheLedger(t *testing.T) {
 	}
 	logged := map[string]int{}
 	for _, c := range doc.Codes {
-		logged[c.Code] = int(c.Lines)
+		logged[c.Code] = int(c.Failures)
 	}
 	arm := run.Experiments[0].Arms[0]
 	if diff := cmp.Diff(arm.Extended, logged); diff != "" || len(logged) == 0 {

@@ -1,0 +1,448 @@
+package logs
+
+import (
+	"bytes"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A stamp is when a line says that it was written.
+type stamp struct {
+	at    time.Time // UTC; its year is 0 where lacks says so
+	lacks lack
+}
+
+// A lack is what a time does not say, the worst of it.
+type lack uint8
+
+const (
+	noTime lack = iota // there is none: the zero stamp
+	noDate             // "03:02:01": at is on the first of January of the year 0
+	noYear             // "May  4 03:02:01"
+	noZone             // read as UTC
+	whole
+)
+
+// better returns the stamp that says more, the inner one where both say as
+// much: a program knows better than its collector when something happened,
+// but a collector's zone is better than none.
+func better(inner, outer stamp) stamp {
+	if outer.lacks > inner.lacks {
+		return outer
+	}
+	return inner
+}
+
+// A layout is a form of time other than ISO 8601's, with what it lacks. Go's
+// package time reads a fraction of the second after each.
+type layout struct {
+	form  string
+	words int // that it takes up
+	lacks lack
+}
+
+// layouts begin with the name of a month or a day. A new form goes here; those that
+// begin with a digit go to digitLayouts.
+var layouts = []layout{
+	{"Jan _2 15:04:05", 3, noYear},                  // RFC 3164, journald
+	{"Jan 2 15:04:05", 3, noYear},                   //
+	{"Jan 2 2006 15:04:05", 4, noZone},              // Cisco, some syslogs
+	{"Jan 2, 2006 15:04:05", 4, noZone},             // Plex
+	{"Jan 2, 2006 3:04:05 PM", 5, noZone},           // java.util.logging
+	{"Jan 2 03:04:05 PM", 4, noYear},                // Render
+	{"Mon Jan _2 15:04:05 2006", 5, noZone},         // C's ctime, Apache
+	{"Mon Jan _2 15:04:05 MST 2006", 6, whole},      // date(1)
+	{"Mon, 02 Jan 2006 15:04:05 MST", 6, whole},     // RFC 1123
+	{"Mon, 02 Jan 2006 15:04:05 -0700", 6, whole},   //
+	{"Mon 2006-01-02 15:04:05 MST", 4, whole},       // journalctl -o short-full
+	{"Mon Jan _2 2006 15:04:05", 5, noZone},         //
+	{"Monday, January 2, 2006 15:04:05", 5, noZone}, //
+	{"January 2, 2006 15:04:05", 4, noZone},         //
+	{"Mon Jan 2 2006 15:04:05 GMT-0700", 6, whole},  // JavaScript's Date
+	{"Mon Jan _2 15:04:05 -0700 2006", 6, whole},    // Ruby's
+	{"Mon, 02 Jan 2006 15:04:05", 5, noZone},        //
+	{"2 Jan 2006 15:04:05", 4, noZone},              // Redis
+}
+
+// digitLayouts begin with a digit and have a month's name or a day before the year.
+var digitLayouts = []layout{
+	{"02/Jan/2006:15:04:05 -0700", 2, whole}, // NCSA
+	{"02-Jan-2006 15:04:05 MST", 3, whole},   // PHP
+	{"02-Jan-2006 15:04:05", 2, noZone},      // Tomcat
+	{"2 Jan 2006 15:04:05", 4, noZone},       // Redis
+	{"02 Jan 2006 15:04:05", 4, noZone},      //
+	{"02/Jan/2006 15:04:05", 2, noZone},      // Django's runserver
+	{"02.01.2006 15:04:05", 2, noZone},       // day first, as all write who use dots
+	{"01/02/2006, 3:04:05 PM", 3, noZone},    // NestJS; who writes PM writes the month first
+	{"01/02/2006 3:04:05 PM", 3, noZone},     // Windows
+}
+
+// zones are the offsets of abbreviations in seconds: RFC 5322's, and those that
+// stand for one offset only. Package time knows no other than the machine's own.
+var zones = map[string]int{
+	"UTC": 0, "GMT": 0, "UT": 0, "EST": -5 * hour, "EDT": -4 * hour, "CST": -6 * hour, "CDT": -5 * hour, "MST": -7 * hour, "MDT": -6 * hour, "PST": -8 * hour, "PDT": -7 * hour,
+	"CET": 1 * hour, "CEST": 2 * hour, "EET": 2 * hour, "EEST": 3 * hour, "WEST": 1 * hour, "BST": 1 * hour, "MSK": 3 * hour, "JST": 9 * hour, "KST": 9 * hour,
+	"AEST": 10 * hour, "AEDT": 11 * hour, "NZST": 12 * hour, "NZDT": 13 * hour,
+}
+
+// timeAt reads a time at the begin of text, and returns its length.
+func timeAt(text []byte) (stamp, int) {
+	if len(text) == 0 {
+		return stamp{}, 0
+	}
+	switch c := text[0]; {
+	case '0' <= c && c <= '9':
+		if s, n := isoTime(text); n > 0 {
+			return s, n
+		}
+		if dayFirst(text) {
+			return byLayout(text, digitLayouts)
+		}
+	case 'A' <= c && c <= 'Z':
+		n := 0
+		for n < len(text) && n < 10 && isWord(text[n]) {
+			n++
+		}
+		if calendar[string(text[:n])] {
+			return byLayout(text, layouts)
+		}
+	}
+	return stamp{}, 0
+}
+
+// dayFirst reports whether a text begins as digitLayouts do: most lines that begin with a digit do not.
+func dayFirst(text []byte) bool {
+	n := digitsFrom(text, 0)
+	if n < 1 || n > 2 || len(text) < n+8 {
+		return false
+	}
+	switch c := text[n]; c {
+	case '/', '-', ' ':
+		if calendar[string(text[n+1:n+4])] {
+			return true
+		}
+		return c == '/' && (text[n+2] == '/' || text[n+3] == '/')
+	case '.':
+		return text[n+3] == '.' && digitsFrom(text, n+4) == 4
+	}
+	return false
+}
+
+// calendar has the names of months and days, whole and in three letters.
+var calendar = func() map[string]bool {
+	names := map[string]bool{}
+	for i := range 12 {
+		name := time.Month(i + 1).String()
+		names[name], names[name[:3]] = true, true
+	}
+	for i := range 7 {
+		name := time.Weekday(i).String()
+		names[name], names[name[:3]] = true, true
+	}
+	return names
+}()
+
+// number reads exactly n digits at text[i:].
+func number(text []byte, i, n int) (v int, ok bool) {
+	if i < 0 || i+n > len(text) {
+		return 0, false
+	}
+	for _, c := range text[i : i+n] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = 10*v + int(c-'0')
+	}
+	return v, true
+}
+
+// isoTime reads a date and a time of day as in ISO 8601 and RFC 3339, with a
+// blank for the T, with slashes or dots, without dashes, without a year
+// ("05-04 03:02:01") or a date, and seconds or milliseconds since 1970.
+func isoTime(text []byte) (stamp, int) {
+	at := func(i int) byte {
+		if i < len(text) {
+			return text[i]
+		}
+		return 0
+	}
+	var year, month, day, i int
+	lacks := noZone
+	if c := at(4); c == '-' || c == '/' || c == '.' { // 2026-05-04
+		y, ok := number(text, 0, 4)
+		mo, ok2 := number(text, 5, 2)
+		d, ok3 := number(text, 8, 2)
+		if !ok || !ok2 || !ok3 || at(7) != c {
+			return stamp{}, 0
+		}
+		year, month, day, i = y, mo, d, 10
+	} else if at(2) == ':' { // 03:02:01
+		month, day, lacks = 1, 1, noDate
+	} else if at(2) == '-' && at(5) == ' ' { // 05-04
+		mo, ok := number(text, 0, 2)
+		d, ok2 := number(text, 3, 2)
+		if !ok || !ok2 {
+			return stamp{}, 0
+		}
+		month, day, i, lacks = mo, d, 5, noYear
+	} else if c := at(8); c == 'T' || c == ' ' || c == '-' { // 20260504
+		y, ok := number(text, 0, 4)
+		mo, ok2 := number(text, 4, 2)
+		d, ok3 := number(text, 6, 2)
+		if !ok || !ok2 || !ok3 {
+			return stamp{}, 0
+		}
+		year, month, day, i = y, mo, d, 8
+	} else {
+		return epoch(text)
+	}
+	if lacks != noDate {
+		switch c := at(i); c {
+		case 'T', 't', '_', '-', ' ':
+			for i++; c == ' ' && at(i) == ' '; i++ {
+			}
+		default:
+			return stamp{}, 0
+		}
+	}
+	return clock(text, i, year, month, day, lacks)
+}
+
+// clock reads a time of day at text[i:], with or without seconds' fraction and
+// zone, and puts it on the day.
+func clock(text []byte, i, year, month, day int, lacks lack) (stamp, int) {
+	at := func(i int) byte {
+		if i < len(text) {
+			return text[i]
+		}
+		return 0
+	}
+	h, ok := number(text, i, 2)
+	colon := 0
+	if at(i+2) == ':' {
+		colon = 1
+	}
+	m, ok2 := number(text, i+2+colon, 2)
+	s, nanos := 0, 0
+	if i += 4 + colon; colon == 0 || at(i) == ':' {
+		var ok3 bool
+		s, ok3 = number(text, i+colon, 2)
+		i, ok = i+colon+2, ok && ok3
+	} else if lacks == noDate {
+		return stamp{}, 0 // "03:02" may be anything
+	}
+	if !ok || !ok2 || lacks == noDate && colon == 0 {
+		return stamp{}, 0
+	}
+	if c := at(i); (c == '.' || c == ',' || c == ':') && '0' <= at(i+1) && at(i+1) <= '9' {
+		unit := 100_000_000
+		for i++; i < len(text) && '0' <= text[i] && text[i] <= '9'; i++ {
+			nanos += unit * int(text[i]-'0')
+			unit /= 10
+		}
+	}
+	if month < 1 || month > 12 || day < 1 || day > 31 || h > 23 || m > 59 || s > 60 || lacks == noZone && (year < 1970 || year > 9998) {
+		return stamp{}, 0
+	}
+	offset, n := 0, 0
+	if lacks == noZone {
+		if offset, n = zoneAt(text[i:]); n > 0 {
+			lacks = whole
+		}
+		i += n
+	}
+	if i < len(text) && isWord(text[i]) {
+		return stamp{}, 0
+	}
+	return stamp{time.Date(year, time.Month(month), day, h, m, s, nanos, time.UTC).Add(-time.Duration(offset) * time.Second), lacks}, i
+}
+
+// zoneAt reads a zone, right behind a time or after one blank: Z, +02:00, +0200,
+// +02, UTC, CEST, Europe/Berlin. It returns its offset in seconds and its length, 0 where none is.
+func zoneAt(text []byte) (offset, n int) {
+	i := 0
+	if i < len(text) && text[i] == ' ' {
+		i++
+	}
+	if i >= len(text) {
+		return 0, 0
+	}
+	switch c := text[i]; {
+	case (c == 'Z' || c == 'z') && i == 0:
+		return 0, 1
+	case c == '+' || c == '-':
+		h, ok := number(text, i+1, 2)
+		if !ok || h > 14 {
+			return 0, 0
+		}
+		end := i + 3
+		m, ok := number(text, end, 2)
+		if end < len(text) && text[end] == ':' {
+			if m, ok = number(text, end+1, 2); ok {
+				end++
+			}
+		}
+		if ok && m < 60 {
+			end += 2
+		} else if m = 0; i > 0 {
+			return 0, 0 // "03:02:01 -12 items"
+		}
+		if end < len(text) && isWord(text[end]) {
+			return 0, 0
+		}
+		if offset = h*hour + m*60; c == '-' {
+			offset = -offset
+		}
+		return offset, end
+	case 'A' <= c && c <= 'Z':
+		end := i
+		for end < len(text) && end < i+5 && 'A' <= text[end] && text[end] <= 'Z' {
+			end++
+		}
+		if offset, known := zones[string(text[i:end])]; known && (end == len(text) || !isWord(text[end])) {
+			return offset, end
+		}
+	}
+	return 0, 0
+}
+
+// epoch reads seconds since 1970 with a fraction, or milliseconds,
+// microseconds or nanoseconds, from September 2001 on.
+func epoch(text []byte) (stamp, int) {
+	n := 0
+	for n < len(text) && n < 20 && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	fraction := n
+	if n == 10 && n+1 < len(text) && text[n] == '.' {
+		for fraction++; fraction < len(text) && '0' <= text[fraction] && text[fraction] <= '9'; fraction++ {
+		}
+	}
+	if n == 10 && fraction == n || n != 10 && n != 13 && n != 16 && n != 19 || fraction < len(text) && isWord(text[fraction]) {
+		return stamp{}, 0
+	}
+	return epochOf(text[:fraction]), fraction
+}
+
+// epochOf reads a number of seconds since 1970, or of milli-, micro- or
+// nanoseconds, which its size tells; a stamp with no time where it is none of them.
+func epochOf(text []byte) stamp {
+	seconds, fraction, _ := bytes.Cut(text, []byte("."))
+	v, err := strconv.ParseInt(string(seconds), 10, 64)
+	if err != nil {
+		return stamp{}
+	}
+	var at time.Time
+	switch {
+	case v < 100_000_000 || v > 5_000_000_000_000_000_000:
+		return stamp{}
+	case v < 100_000_000_000:
+		nanos, _ := strconv.ParseInt((string(fraction[:min(len(fraction), 9)]) + "000000000")[:9], 10, 64)
+		at = time.Unix(v, nanos)
+	case v < 100_000_000_000_000:
+		at = time.UnixMilli(v)
+	case v < 100_000_000_000_000_000:
+		at = time.UnixMicro(v)
+	default:
+		at = time.Unix(0, v)
+	}
+	return stamp{at.UTC(), whole}
+}
+
+// byLayout reads a time in one of the layouts.
+func byLayout(text []byte, table []layout) (stamp, int) {
+	text = text[:min(len(text), 48)]
+	var ends [8]int // of the first words
+	n := 0
+	for i := 0; i < len(text) && n < len(ends); {
+		for i < len(text) && text[i] == ' ' {
+			i++
+		}
+		for i < len(text) && text[i] != ' ' && text[i] != ']' && text[i] != '|' && text[i] != '\t' {
+			i++
+		}
+		ends[n] = i
+		n++
+		if i < len(text) && text[i] != ' ' {
+			break
+		}
+	}
+	best, length := stamp{}, 0
+	for _, l := range table {
+		if l.words > n {
+			continue
+		}
+		words := bytes.TrimRight(text[:ends[l.words-1]], ":,;")
+		at, err := time.Parse(l.form, string(words))
+		if err != nil || len(words) <= length {
+			continue
+		}
+		s := stamp{at.UTC(), l.lacks}
+		zone, offset := at.Zone()
+		if l.lacks == whole && offset == 0 && zone != "UTC" && zone != "" { // an abbreviation
+			if ahead, known := zones[zone]; known {
+				s.at = at.UTC().Add(-time.Duration(ahead) * time.Second)
+			} else {
+				s.lacks = noZone
+			}
+		}
+		end := len(words)
+		if s.lacks == noZone {
+			if offset, n := zoneAt(text[end:]); n > 0 {
+				s, end = stamp{s.at.Add(-time.Duration(offset) * time.Second), whole}, end+n
+			} else if at, n := placeAt(text[end:], s.at); n > 0 {
+				s, end = stamp{at, whole}, end+n
+			}
+		}
+		if s.lacks >= noZone && (s.at.Year() < 1970 || s.at.Year() > 9998) {
+			continue
+		}
+		best, length = s, end
+	}
+	return best, length
+}
+
+// placeAt reads a zone by its place, as PHP writes it ("Europe/Berlin") behind a blank, and returns what local is in UTC.
+func placeAt(text []byte, local time.Time) (time.Time, int) {
+	if len(text) < 2 || text[0] != ' ' || bytes.IndexByte(text, '/') < 0 {
+		return time.Time{}, 0
+	}
+	end := 1
+	for end < len(text) && (isWord(text[end]) || text[end] == '/' || text[end] == '-' || text[end] == '+') {
+		end++
+	}
+	zone := place(string(text[1:end]))
+	if zone == nil {
+		return time.Time{}, 0
+	}
+	y, mo, d := local.Date()
+	return time.Date(y, mo, d, local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), zone).UTC(), end
+}
+
+// place returns the zone of a place, or nil where this machine does not know it.
+func place(name string) *time.Location {
+	if known, ok := places.Load(name); ok {
+		return known.(*time.Location)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	places.Store(name, zone)
+	return zone
+}
+
+var places sync.Map // by name; as many as the machine knows
+
+// parseStamp reads a field that holds nothing but a time.
+func parseStamp(field []byte) stamp {
+	field = bytes.TrimSpace(field)
+	if s, n := timeAt(field); n == len(field) && n > 0 {
+		return s
+	}
+	if allDigits(bytes.Replace(field, []byte("."), nil, 1)) {
+		return epochOf(field)
+	}
+	return stamp{}
+}
