@@ -3,10 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -35,7 +32,7 @@ type CloseResponse struct {
 }
 
 // closeForLab closes the database, and removes its files where the request
-// wants that and they are the lab's. While it is closed already, only the removal is left
+// wants that and a node has made them for the lab. While it is closed already, only the removal is left
 // to do, so that the files can go once the last of several nodes has closed them.
 func (n *Node) closeForLab(x *exchange) (any, error) {
 	var r struct {
@@ -50,13 +47,15 @@ func (n *Node) closeForLab(x *exchange) (any, error) {
 		return n.done(err)
 	}
 	path, labs := n.lastPath()
+	removed := false
 	if r.Remove && labs {
-		if err := removeDatabase(path); err != nil {
+		var err error
+		if removed, err = removeLabDatabase(path); err != nil {
 			return n.done(err)
 		}
-		n.log.Info("database removed for the lab", "db", path)
+		n.log.Info("database closed for the lab", "db", path, "removed", removed)
 	}
-	return CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: r.Remove && labs}, nil
+	return CloseResponse{Success: true, Container: n.cfg.Name, DBPath: path, Removed: removed}, nil
 }
 
 // release closes what is open. It does so to the end even if its client goes.
@@ -72,18 +71,6 @@ func (n *Node) release(x *exchange) error {
 		return err
 	}
 	n.log.Info("database closed for the lab", "db", o.path)
-	return nil
-}
-
-// removeDatabase removes the files of a database that nobody here has open. The
-// database goes first: without it, what lies beside it is rubbish, but it
-// without a hot journal would be damaged.
-func removeDatabase(path string) error {
-	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the lab's database: %w", err)
-		}
-	}
 	return nil
 }
 
@@ -134,6 +121,9 @@ func (n *Node) openForLab(x *exchange) (any, error) {
 	}
 	if o, err = n.acquire(x.ctx, want); err != nil {
 		n.log.Error("the node stays closed", "error", err)
+		if refused := (*refusal)(nil); errors.As(err, &refused) {
+			return nil, refused
+		}
 		return nil, &refusal{http.StatusInternalServerError, nodeapi.CodeCannotOpen, err.Error()}
 	}
 	return n.openResponse(o), nil
@@ -143,11 +133,18 @@ func (n *Node) openResponse(o *opened) OpenResponse {
 	return OpenResponse{Success: true, Container: n.cfg.Name, DBPath: o.path, Discipline: o.discipline}
 }
 
-// acquire opens what is wanted and lets requests in. What could not be opened
-// is announced all the same: some of its files may have been made.
+// acquire opens what is wanted and lets requests in. What was made and could not be
+// opened is announced all the same: its files are there. What is somebody else's is
+// a refusal.
 func (n *Node) acquire(ctx context.Context, want opening) (*opened, error) {
+	path := pathOf(n.cfg, want.name)
+	if want.name != "" {
+		if err := makeLabDatabase(path); err != nil {
+			return nil, err
+		}
+	}
 	n.locked(func() { n.last = want.name })
-	db, err := n.cfg.Open(ctx, pathOf(n.cfg, want.name), want.discipline)
+	db, err := n.cfg.Open(ctx, path, want.discipline)
 	if err != nil {
 		return nil, err
 	}
