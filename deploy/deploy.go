@@ -41,12 +41,14 @@ type Stack struct {
 	Nodes       []Node        // 1 to 200, made by [Nodes]
 }
 
-// A Node is one container that runs `contend node --allow-remote` with Args after it
-// on the database /data/shared.db.
+// A Node is one container that runs `contend node --allow-remote --allow-host NAME` with
+// Args after it on the database /data/shared.db. nginx is published on loopback and passes
+// the client's Host on, so with its own name beside localhost and IP addresses a node
+// answers whoever the stack is for, and no web page that had its name resolve to it.
 type Node struct {
 	Name     string   // "app-1": service, host name and CONTAINER_ID
 	Port     int      // inside the container
-	Args     []string // flags after "node --allow-remote"
+	Args     []string // flags after these
 	Volumes  []string // "shared:/data", "./data:/data", "./data/shared.db:/data/shared.db"; named ones are declared under volumes:
 	Writable bool     // the container's own layer may be written to: for the exhibit that keeps its database there
 }
@@ -89,9 +91,11 @@ func (s Stack) NginxFile() ([]byte, error) { return s.render("nginx.conf.tmpl") 
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"quote":   quote,
-	"list":    list,
-	"command": func(n Node) string { return list(append([]string{"node", "--allow-remote"}, n.Args...)) },
+	"quote": quote,
+	"list":  list,
+	"command": func(n Node) string {
+		return list(append([]string{"node", "--allow-remote", "--allow-host", n.Name}, n.Args...))
+	},
 	"seconds": func(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) },
 }).ParseFS(files, "*.tmpl"))
 

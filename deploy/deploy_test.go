@@ -51,7 +51,7 @@ func TestFieldsReachTheFiles(t *testing.T) {
 	for _, want := range []string{
 		`image: "contend-run:0123"`, `image: "nginx:1.29"`, `"./nginx.conf:/etc/nginx/nginx.conf:ro"`, `ports: ["127.0.0.1:0:8080"]`,
 		`subnet: "198.19.4.0/24"`, `ipv4_address: "198.19.4.2"`, `ipv4_address: "198.19.4.12"`, `- "app-2:198.19.4.12"`,
-		`command: ["node", "--allow-remote", "--journal", "WAL", "--name", "a\"b"]`, `PORT: "4002"`, `DB_PATH: "/data/shared.db"`,
+		`command: ["node", "--allow-remote", "--allow-host", "app-1", "--journal", "WAL", "--name", "a\"b"]`, `PORT: "4002"`, `DB_PATH: "/data/shared.db"`,
 		`volumes: ["odd:/data"]`, "  odd: {}", "read_only: false", "healthcheck: {disable: true}",
 	} {
 		if !bytes.Contains(compose, []byte(want)) {

@@ -33,6 +33,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/nodeapi"
 )
 
@@ -63,6 +64,7 @@ type Config struct {
 	EjectFor      time.Duration // how long a node that refused a connection is passed over; 0 means DefaultEjectFor
 	Timeout       time.Duration // from a request's last byte to its answer's; 0 means DefaultTimeout
 	SingleWriter  bool          // writes to /api/ go to one node, the first of Nodes while it is available
+	AllowHosts    []string      // names in a Host field that are taken beside localhost and IP addresses; see http1.NewGuard
 	Logger        *slog.Logger  // gets the start, ejections, recoveries and new writers; nil means no log
 }
 
@@ -161,7 +163,7 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	b.cfg.Logger.Info("balancer started", "listen", ln.Addr().String(), "nodes", names, "single_writer", b.cfg.SingleWriter)
 
-	f := newFront(b.answer, b.cfg.Logger)
+	f := newFront(b.answer, http1.NewGuard(ln.Addr(), b.cfg.AllowHosts), b.cfg.Logger)
 	served := make(chan error, 1)
 	background.Go(func() { served <- f.accept(ln) })
 	select {
@@ -179,7 +181,7 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 
 // answer answers one request, mostly by asking a node.
 func (b *Balancer) answer(x *exchange) answer {
-	path := x.request.URL.EscapedPath()
+	path := http1.Path(x.request.URL)
 	first, rest := split(path)
 	i, named := b.index[first]
 	switch {

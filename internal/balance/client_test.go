@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/nodeapi"
 )
 
@@ -59,18 +60,18 @@ func TestRefusedRequests(t *testing.T) {
 		{"not HTTP", "hello\r\n\r\n", 400},
 		{"half a head", "GET /api/counter HTTP/1.1\r\nHo", 400},
 		{"no host", "GET /api/counter HTTP/1.1\r\n\r\n", 400},
-		{"two hosts", "GET /api/counter HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+		{"two hosts", "GET /api/counter HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n", 400},
 		{"a host with a space", "GET /api/counter HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
-		{"a space in a name", "POST /api/write HTTP/1.1\r\nHost: a\r\nContent-Length : 2\r\n\r\n{}", 400},
-		{"a line break in a value", "GET /api/counter HTTP/1.1\r\nHost: a\r\nX: a\rY: b\r\n\r\n", 400},
-		{"two lengths", "POST /api/write HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", 400},
-		{"an unknown coding", "POST /api/write HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400},
+		{"a space in a name", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nContent-Length : 2\r\n\r\n{}", 400},
+		{"a line break in a value", "GET /api/counter HTTP/1.1\r\nHost: localhost\r\nX: a\rY: b\r\n\r\n", 400},
+		{"two lengths", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", 400},
+		{"an unknown coding", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
-		{"a strange expectation", "POST /api/write HTTP/1.1\r\nHost: a\r\nExpect: 200-maybe\r\nContent-Length: 2\r\n\r\n", 417},
-		{"an endless head", "GET /api/counter HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 2*maxHeaderBytes), 431},
-		{"a bad chunk", "POST /api/write HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
-		{"half a body", "POST /api/write HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{}", 400},
-		{"too much, with leave asked first", "POST /api/write HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n", 413},
+		{"a strange expectation", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nExpect: 200-maybe\r\nContent-Length: 2\r\n\r\n", 417},
+		{"an endless head", "GET /api/counter HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 2*maxHeaderBytes), 431},
+		{"a bad chunk", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
+		{"half a body", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{}", 400},
+		{"too much, with leave asked first", "POST /api/write HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n", 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +101,7 @@ func TestRefusedRequests(t *testing.T) {
 func TestPipelinedRequests(t *testing.T) {
 	_, url := serve(t, nil, newNode(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
 	conn, r := dial(t, url)
-	const post = "POST /api/write HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
+	const post = "POST /api/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"
 	io.WriteString(conn, post+"1\r\n"+post+"2"+post+"3") // the line break is one too many, and allowed
 	for _, want := range []string{"1", "2", "3"} {
 		if resp, body := next(t, r); body != want || resp.Close {
@@ -127,7 +128,7 @@ func TestWhenTheConnectionIsKept(t *testing.T) {
 	} {
 		t.Run(c.request+" "+c.path+" "+strings.TrimSpace(c.header), func(t *testing.T) {
 			conn, r := dial(t, url)
-			ask := "GET " + c.path + " " + c.request + "\r\nHost: a\r\n" + c.header + "\r\n"
+			ask := "GET " + c.path + " " + c.request + "\r\nHost: localhost\r\n" + c.header + "\r\n"
 			io.WriteString(conn, ask)
 			resp, body := next(t, r)
 			if resp.Proto != c.proto || len(body) < len("sold out") {
@@ -151,7 +152,7 @@ func TestNoBodyAfterHead(t *testing.T) {
 	addr, _ := rawNode(t, func(c net.Conn, _ *http.Request) { io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") })
 	_, url := serve(t, nil, addr)
 	conn, r := dial(t, url)
-	io.WriteString(conn, "HEAD /app-1"+nodeapi.PathHold+" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	io.WriteString(conn, "HEAD /app-1"+nodeapi.PathHold+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	if resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodHead}); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("answer %v, %v", resp, err)
 	}
@@ -185,7 +186,7 @@ func TestClientGoneEndsALongAnswer(t *testing.T) {
 	})
 	_, url := serve(t, nil, addr)
 	conn, r := dial(t, url)
-	io.WriteString(conn, "GET /api/counter HTTP/1.1\r\nHost: a\r\n\r\n")
+	io.WriteString(conn, "GET /api/counter HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if _, err := io.CopyN(io.Discard, r, int64(len(big))); err != nil {
 		t.Fatal(err)
 	}
@@ -241,9 +242,9 @@ func TestStopWaitsForAHalfSentRequest(t *testing.T) {
 	go func() { served <- b.Serve(ctx, ln) }()
 	idle, idleR := dial(t, ln.Addr().String())
 	half, halfR := dial(t, ln.Addr().String())
-	io.WriteString(idle, "GET /api/counter HTTP/1.1\r\nHost: a\r\n\r\n")
+	io.WriteString(idle, "GET /api/counter HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	next(t, idleR)
-	io.WriteString(half, "POST /api/write HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+	io.WriteString(half, "POST /api/write HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
 	if resp, err := http.ReadResponse(halfR, nil); err != nil || resp.StatusCode != http.StatusContinue {
 		t.Fatalf("answer to Expect: %v, %v", resp, err)
 	}
@@ -269,7 +270,7 @@ func TestStopCutsOff(t *testing.T) {
 		}
 		close(cut)
 		return answer{}
-	}, slog.New(slog.DiscardHandler))
+	}, http1.Guard{}, slog.New(slog.DiscardHandler))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -277,7 +278,7 @@ func TestStopCutsOff(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- f.accept(ln) }()
 	conn, _ := dial(t, ln.Addr().String())
-	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	<-asked
 	ln.Close()
 	<-served

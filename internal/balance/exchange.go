@@ -136,7 +136,7 @@ func ofOneHop(name string, more []string) bool {
 	}
 	for _, list := range more {
 		for other := range strings.SplitSeq(list, ",") {
-			if same(strings.TrimSpace(other)) {
+			if same(strings.Trim(other, " \t")) {
 				return true
 			}
 		}
@@ -222,24 +222,18 @@ func (x *exchange) failAsk(node string, err error) answer {
 	return x.fail(status, e)
 }
 
-// A refusal is the error of a request that the balancer cannot or will not take.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (e *refusal) Error() string { return e.text }
-
 // failRead answers for a request that could not be read.
 func (x *exchange) failRead(err error) answer {
 	status, e := http.StatusBadRequest, nodeapi.Error{Code: nodeapi.CodeInvalidArgument, Error: fmt.Sprintf("read request: %v", err)}
-	var refused *refusal
+	var refused *http1.Refusal
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &refused):
-		status, e.Error = refused.status, refused.text
+		status, e.Code, e.Error = refused.Status, refused.Code, refused.Text
 	case errors.As(err, &tooLarge):
 		status, e.Code, e.Error = http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, fmt.Sprintf("the body is above %d bytes", MaxBody)
+	case strings.HasPrefix(err.Error(), "unsupported transfer encoding"), strings.HasPrefix(err.Error(), "too many transfer encodings"):
+		status = http.StatusNotImplemented // as RFC 9112, section 6.1, wants; net/http keeps the error's type to itself
 	case errors.Is(err, http1.ErrLimit):
 		status, e.Error = http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the header is above %d bytes", maxHeaderBytes)
 	case errors.Is(err, os.ErrDeadlineExceeded):

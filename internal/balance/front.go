@@ -38,6 +38,7 @@ const (
 // balancer's processor time. Its parser still says which requests are good.
 type front struct {
 	answer   func(*exchange) answer
+	guard    http1.Guard
 	log      *slog.Logger
 	stopping atomic.Bool
 
@@ -46,8 +47,8 @@ type front struct {
 	clients map[*client]struct{} // guarded by mu
 }
 
-func newFront(answer func(*exchange) answer, log *slog.Logger) *front {
-	return &front{answer: answer, log: log, clients: make(map[*client]struct{})}
+func newFront(answer func(*exchange) answer, guard http1.Guard, log *slog.Logger) *front {
+	return &front{answer: answer, guard: guard, log: log, clients: make(map[*client]struct{})}
 }
 
 // accept serves the connections that ln accepts, each in a goroutine of its own,
@@ -156,18 +157,21 @@ func (c *client) await() bool {
 		return false
 	}
 	runtime.Gosched() // the next request is hardly there yet: others go first, at less cost than a read in vain
-	for {
+	for skipped := 0; ; skipped++ {
 		first, err := c.R.Peek(1)
 		if err != nil {
 			return false
 		}
-		// Old clients end a POST with a line break that does not count: RFC 9112, section 2.2.
-		if c.after != http.MethodPost || first[0] != '\r' && first[0] != '\n' {
+		if c.after != http.MethodPost || skipped == mostBreaks || first[0] != '\r' && first[0] != '\n' {
 			return true
 		}
 		_, _ = c.R.Discard(1)
 	}
 }
+
+// mostBreaks is how many bytes of line breaks may follow the body of a POST, as old
+// clients send them (RFC 9112, section 2.2): as many as a node takes, by net/http.
+const mostBreaks = 4
 
 // dismissed reports whether the connection is to end because it is idle and
 // the front stops. One with a request on its way is not idle.
@@ -194,49 +198,24 @@ func (c *client) read() (err error) {
 	if x.request, err = http.ReadRequest(c.R); err != nil {
 		return err
 	}
-	if err := acceptable(x.request); err != nil {
-		return err
+	if refused := c.front.guard.Refuse(x.request); refused != nil {
+		return refused
+	}
+	if x.request.ContentLength > MaxBody { // before a client that waits for 100 Continue gets it
+		return &http.MaxBytesError{Limit: MaxBody}
 	}
 	if x.request.Body == http.NoBody {
 		return nil
 	}
 	c.Until(x.arrived.Add(readTimeout))
 	c.Limit(math.MaxInt64)
-	if x.request.Header["Expect"] != nil && x.request.ProtoAtLeast(1, 1) {
+	if x.request.Header.Get("Expect") != "" && x.request.ProtoAtLeast(1, 1) {
 		if _, err := io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
 			return err
 		}
 	}
 	_, err = x.body.ReadFrom(http.MaxBytesReader(nil, x.request.Body, MaxBody))
 	return err
-}
-
-// acceptable returns why a request that is well-formed is refused all the same.
-func acceptable(r *http.Request) error {
-	for name := range r.Header {
-		if strings.Contains(name, " ") { // which net/http's parser lets through, for others to decide about
-			return &refusal{http.StatusBadRequest, fmt.Sprintf("invalid header name %q", name)}
-		}
-	}
-	switch expect := r.Header.Get("Expect"); {
-	case r.ProtoMajor != 1:
-		return &refusal{http.StatusHTTPVersionNotSupported, "want HTTP/1.1 or HTTP/1.0, not " + r.Proto}
-	case r.Host == "" && r.ProtoAtLeast(1, 1) && r.Method != http.MethodConnect:
-		return &refusal{http.StatusBadRequest, "a Host header is missing"}
-	case strings.ContainsFunc(r.Host, notInHost):
-		return &refusal{http.StatusBadRequest, fmt.Sprintf("invalid host %q", r.Host)}
-	case expect != "" && !strings.EqualFold(expect, "100-continue"):
-		return &refusal{http.StatusExpectationFailed, fmt.Sprintf("cannot do what is expected: %q", expect)}
-	case r.ContentLength > MaxBody: // before a client that waits for 100 Continue gets it
-		return &http.MaxBytesError{Limit: MaxBody}
-	}
-	return nil
-}
-
-// notInHost reports whether a rune cannot be in a host with its port: RFC 3986, section 3.2.2.
-func notInHost(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-	return !letter && !strings.ContainsRune("-._~!$&'()*+,;=%:[]", r)
 }
 
 // refuse answers why a request could not be read, if the client may still

@@ -41,6 +41,9 @@ func (w *witness) take() (seen []string, hosted bool) {
 	return seen, hosted
 }
 
+// everyHost is the guard of both.
+var everyHost = http1.NewGuard(nil, []string{http1.AnyHost})
+
 // reference serves with net/http's server until the test ends.
 func reference(f *testing.F, w *witness) (addr string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,8 +54,8 @@ func reference(f *testing.F, w *witness) (addr string) {
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		DisableGeneralOptionsHandler: true,
 		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.Host == "" && r.ProtoAtLeast(1, 1) && r.Method != http.MethodConnect {
-				panic(http.ErrAbortHandler) // an empty host: refused here, for it cannot be told from none
+			if everyHost.Refuse(r) != nil {
+				panic(http.ErrAbortHandler) // as the front does
 			}
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -75,7 +78,7 @@ func serveFront(f *testing.F, w *witness) (addr string) {
 	front := newFront(func(x *exchange) answer {
 		w.saw(x.request, x.body.Bytes())
 		return answer{status: http.StatusOK, length: -1}
-	}, slog.New(slog.DiscardHandler))
+	}, everyHost, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- front.accept(ln) }()
 	f.Cleanup(func() { ln.Close(); <-served; front.stop(0) })

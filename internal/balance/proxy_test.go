@@ -367,7 +367,7 @@ func TestPassesRequestsOn(t *testing.T) {
 	})
 	_, url := serve(t, nil, addr)
 	req, _ := http.NewRequestWithContext(t.Context(), "POST", url+"/api/write", struct{ io.Reader }{strings.NewReader("chunked body")})
-	req.Host = "lab.example"
+	req.Host = "lab.localhost"
 	for k, v := range map[string]string{
 		"X-Forwarded-For": "10.0.0.1", "Connection": "X-Own, keep-alive", "X-Own": "1", "Te": "trailers",
 		"Proxy-Authorization": "secret", "Upgrade": "h2c", "X-Kept": "yes", "Expect": "100-continue",
@@ -380,7 +380,7 @@ func TestPassesRequestsOn(t *testing.T) {
 	}
 	resp.Body.Close()
 	r := <-got
-	if r.host != "lab.example" || r.body != "chunked body" || r.encoding != nil {
+	if r.host != "lab.localhost" || r.body != "chunked body" || r.encoding != nil {
 		t.Errorf("host %q, body %q, encoding %v", r.host, r.body, r.encoding)
 	}
 	for k, want := range map[string]string{

@@ -28,10 +28,16 @@ With --single-writer, every method under /api/ except GET and HEAD goes to one n
 the first --node. If the writer cannot be reached, the next reachable node becomes
 the writer and remains so. The log and /health name the writer.
 
+Web pages must not reach a balancer under a name of their own: on a loopback address
+it refuses every Host but localhost, IP addresses and --allow-host with 421. With
+--allow-remote it takes every Host, unless --allow-host is given. It passes the Host on,
+so give the nodes behind it the same --allow-host.
+
 On SIGTERM or Ctrl-C, balance stops accepting connections, finishes the requests in
 flight and exits 0.`,
 		Example: `  contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002
   contend balance --node app-1=127.0.0.1:3001 --node app-2=127.0.0.1:3002 --single-writer
+  contend balance --node app-1=127.0.0.1:3001 --allow-host lab.example
   curl -s -d '{"key":"counter"}' http://127.0.0.1:8080/api/increment
   curl -s http://127.0.0.1:8080/app-2/metrics
   curl -s http://127.0.0.1:8080/health`,
@@ -56,6 +62,7 @@ flight and exits 0.`,
 			cfg.Nodes = append(cfg.Nodes, balance.Node{Name: name, Addr: addr})
 		}
 		cfg.Logger = slog.New(slog.NewJSONHandler(s.err, nil))
+		cfg.AllowHosts = at.allowHosts
 		b, err := balance.New(cfg)
 		if err != nil {
 			return usagef("%w", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/store"
 )
 
@@ -49,22 +50,34 @@ func disciplineFlags(fs *pflag.FlagSet) func() (store.Discipline, error) {
 type listener struct {
 	addr        string
 	allowRemote bool
+	allowHosts  []string
 	readyFD     int // 0: nobody waits for the address
 }
 
 // listenFlags adds the flags of a listener, whose address is addr by default.
 func listenFlags(fs *pflag.FlagSet, addr string) *listener {
 	l := &listener{}
-	fs.StringVar(&l.addr, "listen", addr, "address to listen on; port 0 picks a free port")
-	fs.BoolVar(&l.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	l.addFlags(fs, "address to listen on; port 0 picks a free port", addr)
 	fs.IntVar(&l.readyFD, "ready-fd", 0, "write the address to this inherited descriptor once it is listened on")
 	_ = fs.MarkHidden("ready-fd")
 	return l
 }
 
+// addFlags adds the flags that people give a listener, whose address is addr by default.
+func (l *listener) addFlags(fs *pflag.FlagSet, usage, addr string) {
+	fs.StringVar(&l.addr, "listen", addr, usage)
+	fs.BoolVar(&l.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	fs.StringArrayVar(&l.allowHosts, "allow-host", nil, "answer requests whose Host field is `NAME` too, beside localhost and\nIP addresses (repeatable; * is every name)")
+}
+
 // listen opens the address. Unless allowRemote is set, one that other machines
 // could reach is a mistake on the command line.
 func (l *listener) listen() (net.Listener, error) {
+	for _, name := range l.allowHosts {
+		if err := http1.CheckName(name); err != nil {
+			return nil, usagef("--allow-host %w", err)
+		}
+	}
 	resolved, err := net.ResolveTCPAddr("tcp", l.addr)
 	if err != nil {
 		return nil, usagef("--listen %s: %w", l.addr, err)

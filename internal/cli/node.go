@@ -46,11 +46,16 @@ DB_PATH, and --listen from PORT (127.0.0.1:$PORT; with --allow-remote :$PORT, ev
 interface). A container needs only these three and "node --allow-remote". Logs go to
 stderr as JSON.
 
+Web pages must not reach a node under a name of their own: on a loopback address it
+refuses every Host but localhost, IP addresses and --allow-host with 421. With
+--allow-remote it takes every Host, unless --allow-host is given.
+
 On SIGTERM or Ctrl-C, node stops accepting connections, finishes the requests in
 flight, closes the database and exits 0.`,
 		Example: `  contend node --db ./shared.db
   contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
   contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab
+  contend node --db ./shared.db --listen :3000 --allow-remote --allow-host lab.example
   contend node --db ./shared.db --transaction immediate --busy-policy random --writer queue
   DB_PATH='postgres://me@127.0.0.1/lab?search_path=app' contend node --driver pgx
   curl -s -d '{"key":"counter"}' http://127.0.0.1:3000/api/increment
@@ -122,6 +127,7 @@ func serveNode(ctx context.Context, s streams, cfg node.Config, at *listener, tr
 		return err
 	}
 	defer func() { err = errors.Join(err, stopTrace()) }()
+	cfg.AllowHosts = at.allowHosts
 	cfg.Log = slog.New(slog.NewJSONHandler(s.err, nil))
 	node.TuneMemory()
 	cfg.Metrics = node.NewMetrics()

@@ -33,16 +33,20 @@ their URLs and commands to try. The database and the logs are in runs/<time>-up/
 
 If a node ends, up reports it and the other nodes go on. Ctrl-C stops them all: every
 node finishes its requests and closes the database. The exit code is then 0, or 4 if
-a process had ended before.`,
+a process had ended before.
+
+Web pages must not reach the lab under a name of their own: on a loopback address it
+refuses every Host but localhost, IP addresses and --allow-host with 421. With
+--allow-remote it takes every Host, unless --allow-host is given.`,
 		Example: `  contend up
   contend up --preset red --nodes 2 --listen 127.0.0.1:0
-  contend up --transaction separate --busy-timeout 5000 --lab`,
+  contend up --transaction separate --busy-timeout 5000 --lab
+  contend up --listen :8080 --allow-remote --allow-host lab.example`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&spec.Nodes, "nodes", 4, "number of nodes")
-	flags.StringVar(&at.addr, "listen", "127.0.0.1:8080", "address of the balancer; port 0 picks a free port")
-	flags.BoolVar(&at.allowRemote, "allow-remote", false, "allow a --listen address that other machines can reach")
+	at.addFlags(flags, "address of the balancer; port 0 picks a free port", "127.0.0.1:8080")
 	flags.StringVar(&dir, "dir", "runs", "directory that the run is stored in")
 	flags.Uint64Var(&spec.Seed, "seed", 1, "seed of the random choices (jitter)")
 	flags.BoolVar(&spec.Lab, "lab", false, "open the paths under /lab/ of the nodes: hold, crash, reset, settings")
@@ -61,7 +65,7 @@ a process had ended before.`,
 			return err
 		}
 		ln.Close()
-		spec.Listen, spec.AllowRemote = at.addr, at.allowRemote
+		spec.Listen, spec.AllowRemote, spec.AllowHosts = at.addr, at.allowRemote, at.allowHosts
 		if spec.Dir, err = archive.Create(dir, "up", time.Now()); err != nil {
 			return hinted(err, "choose a writable directory with --dir")
 		}

@@ -192,6 +192,7 @@ type Spec struct {
 	Trace       bool      // have each node write its attempts to <name>.trace.jsonl in Dir
 	Listen      string    // the balancer's address; "" means a free port of 127.0.0.1
 	AllowRemote bool      // let Listen be an address that other machines can reach
+	AllowHosts  []string  // names in a Host field that the balancer takes; see http1.NewGuard
 	Binary      string    // the contend to run; "" means this program's own file
 
 	Drivers      string // of SQLite, with commas between, which the nodes take in turns; "" means the discipline's for all

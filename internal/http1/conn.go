@@ -1,13 +1,14 @@
-// Package http1 is what the balancer and the load client share of HTTP/1.1: a
-// TCP connection that needs few system calls a request, and a strict reader of
-// answers.
+// Package http1 is what the balancer shares of HTTP/1.1, with the load client a TCP
+// connection that needs few system calls a request and a strict reader of answers, and
+// with nodes the one reading of requests: which of them are taken ([Guard]), and which
+// paths are the same ([Path]).
 //
 // [Conn.Ask] saves most of the calls. A goroutine that writes a request and then
 // reads tries to read before anything can have come, fails with EAGAIN, waits and
 // reads again. Ask waits first. A deadline costs no call either: the socket's
 // timer is set once in a while and not for each request.
 //
-// The package sends nothing twice, keeps no pool of connections, and reads no
+// The package sends nothing twice, keeps no pool of connections, and parses no
 // requests: net/http's parser does that.
 package http1
 

@@ -27,8 +27,8 @@ var layers = [][]string{
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/nodeclient"},
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
-	{"internal/tagged", "internal/proc", "internal/quiet", "internal/nodeapi", "internal/locktrace", "internal/logs", "internal/http1", "history"},
-	{"internal/units"},
+	{"internal/tagged", "internal/proc", "internal/quiet", "internal/locktrace", "internal/logs", "internal/http1", "history"},
+	{"internal/units", "internal/nodeapi"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them. So do

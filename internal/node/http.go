@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
@@ -108,7 +109,7 @@ func (n *Node) operate(x *exchange, op app.Operation) (any, error) {
 
 // ServeHTTP answers one request as package nodeapi says.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ctx: r.Context(), w: w, r: r, path: r.URL.Path, query: r.URL.RawQuery, start: time.Now()}
+	x := &exchange{ctx: r.Context(), w: w, r: r, path: http1.Path(r.URL), query: r.URL.RawQuery, start: time.Now()}
 	rt, known := routes[x.path]
 	body, err := n.answer(x, rt, known)
 	status := n.respond(x, body, err)
@@ -196,13 +197,12 @@ func (n *Node) work(x *exchange, rt route) (body any, err error) {
 	return rt.handle(n, x)
 }
 
-// crossOrigin finds requests that a browser sends for a page from elsewhere.
-// Bodies of type text/plain are taken, which such a page may send without
-// asking, so a node on loopback would be open to every page its owner visits.
-var crossOrigin = http.NewCrossOriginProtection()
-
 // judge looks at everything but the body, and returns why the request is refused.
 func (n *Node) judge(x *exchange, rt route, known bool) error {
+	if r := n.guard.Refuse(x.r); r != nil {
+		x.w.Header().Set("Connection", "close") // as the balancer does
+		return &refusal{r.Status, r.Code, r.Text}
+	}
 	switch {
 	case !known:
 		return &refusal{http.StatusNotFound, nodeapi.CodeNotFound, "no such path"}
@@ -211,8 +211,6 @@ func (n *Node) judge(x *exchange, rt route, known bool) error {
 		return &refusal{http.StatusMethodNotAllowed, nodeapi.CodeMethodNotAllowed, "this path wants " + rt.method}
 	case strings.HasPrefix(x.path, "/lab/") && !n.cfg.Lab:
 		return &refusal{http.StatusForbidden, nodeapi.CodeLabOnly, "the node was not started with --lab"}
-	case crossOrigin.Check(x.r) != nil:
-		return &refusal{http.StatusForbidden, nodeapi.CodeCrossOrigin, "a page from elsewhere may not write here"}
 	case rt.method == http.MethodPost && x.query != "":
 		return &invalid{"query", "must be empty: this path takes a JSON body"}
 	case rt.method == http.MethodPost && !acceptable(x.r.Header):

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/store"
 )
 
@@ -44,6 +45,7 @@ type Config struct {
 	MaxInFlight int              // more requests than this are refused at once; 0 means DefaultMaxInFlight
 	Seed        uint64           // with Name, names the jitter
 	Lab         bool             // open the paths under /lab/
+	AllowHosts  []string         // names in a Host field that are taken beside localhost and IP addresses; see http1.NewGuard
 	Log         *slog.Logger     // nil throws the log away
 	Metrics     *Metrics         // nil makes new ones
 
@@ -72,6 +74,7 @@ type Node struct {
 	log     *slog.Logger
 	metrics *Metrics
 	started time.Time
+	guard   http1.Guard   // set by Serve
 	places  chan struct{} // one for each request being worked on
 
 	gate     sync.RWMutex // guards stopping, on and last, so that no request begins once its like are waited for
@@ -117,6 +120,7 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 	n.log.Info("listening", "address", ln.Addr().String(), "db", n.cfg.DBPath, "sqlite", n.cfg.SQLite, "engine", n.cfg.Engine, "lab", n.cfg.Lab,
 		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed, described(n.cfg.Discipline))
 	n.warn(n.current())
+	n.guard = http1.NewGuard(ln.Addr(), n.cfg.AllowHosts)
 	srv := &http.Server{
 		Handler:           n,
 		ReadHeaderTimeout: min(headerTimeout, n.readTimeout),
@@ -124,7 +128,10 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 		WriteTimeout:      n.readTimeout + n.longest,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is as unknown here as to the balancer
+
+		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()

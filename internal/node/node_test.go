@@ -375,7 +375,7 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 		conn, err := net.Dial("tcp", s.addr)
 		must(t, err)
 		defer conn.Close()
-		start := "POST /api/increment HTTP/1.1\r\nHost: x\r\n"
+		start := "POST /api/increment HTTP/1.1\r\nHost: localhost\r\n"
 		if i%2 == 0 {
 			start += "Content-Length: 100\r\n\r\n{"
 		}

@@ -95,7 +95,7 @@ func TestRequestThatComesTooLateIsRefused(t *testing.T) {
 	defer conn.Close()
 	const body = `{"key":"k"}`
 	// The server says "100 Continue" once it wants the body, and so has the header.
-	_, err = io.WriteString(conn, "POST /api/increment HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n")
+	_, err = io.WriteString(conn, "POST /api/increment HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n")
 	must(t, err)
 	in := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(in, nil)

@@ -47,6 +47,7 @@ const (
 	CodeConflict         = "CONFLICT"               // 409: sold out, short of funds, an order is cancelled already, a database is open already
 	CodeTooLarge         = "BODY_TOO_LARGE"         // 413
 	CodeMediaType        = "UNSUPPORTED_MEDIA_TYPE" // 415
+	CodeMisdirected      = "MISDIRECTED"            // 421: the Host field names a host that the server does not answer to; see --allow-host
 	CodeCrossOrigin      = "CROSS_ORIGIN"           // 403: a browser sent it for a page from elsewhere
 	CodeLabOnly          = "LAB_ONLY"               // 403: /lab/… without --lab
 	CodeInternal         = "INTERNAL"               // 500: a mistake in the node itself

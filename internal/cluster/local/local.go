@@ -16,6 +16,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/http1"
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
@@ -93,6 +94,11 @@ func (c *Cluster) newNode(spec cluster.Spec, i int) *Process {
 		p.Env = []string{"DB_PATH=" + c.database}
 	}
 	p.Args = append(p.Args, spec.Flags(i)...)
+	// The balancer passes the Host on: what it takes, the nodes must take.
+	if spec.AllowRemote && len(spec.AllowHosts) == 0 {
+		p.Args = append(p.Args, allowHosts([]string{http1.AnyHost})...)
+	}
+	p.Args = append(p.Args, allowHosts(spec.AllowHosts)...)
 	if spec.Trace {
 		p.trace = filepath.Join(spec.Dir, cluster.TraceFile(name))
 		p.Args = append(p.Args, "--trace", p.trace)

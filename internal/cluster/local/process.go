@@ -40,10 +40,19 @@ func NewBalancer(spec cluster.Spec, nodes []string) *Process {
 	if spec.AllowRemote {
 		args = append(args, "--allow-remote")
 	}
+	args = append(args, allowHosts(spec.AllowHosts)...)
 	if spec.SingleWriter {
 		args = append(args, "--single-writer")
 	}
 	return &Process{Name: "balancer", Args: args, Log: filepath.Join(spec.Dir, "balancer.log")}
+}
+
+// allowHosts are the flags of a server that takes these names in a Host field.
+func allowHosts(names []string) (flags []string) {
+	for _, name := range names {
+		flags = append(flags, "--allow-host", name)
+	}
+	return flags
 }
 
 // Start runs the process and waits until it is ready: it has announced its
