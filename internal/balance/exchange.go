@@ -2,6 +2,7 @@ package balance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 		h = append(h, r.URL.RawQuery...)
 	}
 	h = append(h, " HTTP/1.1\r\n"...)
-	h = appendField(h, "Host", r.Host)
+	h = appendField(h, "Host", cmp.Or(r.Host, "localhost")) // HTTP/1.0 may lack one, and HTTP/1.1 may not
 	hop := ownFields
 	if named := r.Header["Connection"]; named != nil {
 		hop = append(slices.Clip(named), ownFields...)

@@ -13,7 +13,6 @@ import (
 	"net/http/httputil"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/app"
-	"example.com/contend/internal/node"
+	nodes "example.com/contend/internal/node"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -36,7 +36,7 @@ func startNode(t *testing.T) (addr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- node.New(node.Config{Name: "app-1", DBPath: path, Discipline: d, Lab: true}, db).Serve(ctx, ln)
+		done <- nodes.New(nodes.Config{Name: "app-1", DBPath: path, Discipline: d, Lab: true}, db).Serve(ctx, ln)
 	}()
 	t.Cleanup(func() {
 		cancel()
