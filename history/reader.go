@@ -9,15 +9,23 @@ import (
 	"iter"
 )
 
-// MaxLine is the length of the longest line that a [Reader] takes, in bytes
-// without the line's end.
-const MaxLine = 1 << 20
+// What a [Reader] takes at most: so much can be judged in less than 3 GB of memory,
+// whatever it says.
+const (
+	MaxLine  = 1 << 20   // bytes of a line without its end
+	MaxOps   = 5_000_000 // of a history
+	MaxBytes = 1 << 30   // of a history
+)
 
 // ErrTruncated is in the error of a history whose last line was cut off, as a
 // recorder that was killed leaves it. The ops before that line are sound.
 var ErrTruncated = errors.New("the last line is cut off")
 
-var errLongLine = fmt.Errorf("line is longer than %d bytes", MaxLine)
+var (
+	errLongLine = fmt.Errorf("line is longer than %d bytes", MaxLine)
+	errManyOps  = fmt.Errorf("a history has at most %d operations: judge it key by key, or a shorter time", MaxOps)
+	errLong     = fmt.Errorf("a history has at most %d bytes: judge it key by key, or a shorter time", MaxBytes)
+)
 
 // An Error says where a history cannot be read, and why.
 type Error struct {
@@ -48,18 +56,22 @@ func (e *Error) Unwrap() error { return e.Err }
 type Reader struct {
 	in    *bufio.Reader
 	name  string
-	line  int // lines read
-	n     int // ops read
+	line  int   // lines read
+	bytes int64 // in these lines
+	n     int   // ops read
 	names names
 	op    Op    // the last one read
 	err   error // the first error, for ever; io.EOF at the end
+
+	maxOps   int
+	maxBytes int64
 }
 
 // NewReader returns a Reader of r. The name, usually a path, is only for
 // errors. The Reader reads ahead; closing r is the caller's work.
 func NewReader(r io.Reader, name string) *Reader {
 	// A buffer of one line makes a line that does not fit a line that is too long.
-	return &Reader{in: bufio.NewReaderSize(r, MaxLine+len("\r\n")), name: name, names: names{}}
+	return &Reader{in: bufio.NewReaderSize(r, MaxLine+len("\r\n")), name: name, names: names{}, maxOps: MaxOps, maxBytes: MaxBytes}
 }
 
 // Next returns the next op, or [io.EOF] after the last. A line that is no op
@@ -118,7 +130,9 @@ func (r *Reader) next() error {
 		if err != nil {
 			return r.place(err, whole)
 		}
-		r.n++
+		if r.n++; r.n > r.maxOps {
+			return r.place(errManyOps, whole)
+		}
 		return nil
 	}
 }
@@ -139,6 +153,9 @@ func (r *Reader) readLine() (line []byte, whole bool, err error) {
 		return nil, false, fmt.Errorf("read %s: %w", r.name, err)
 	}
 	r.line++
+	if r.bytes += int64(len(line)) + 1; r.bytes > r.maxBytes {
+		return nil, false, &Error{Name: r.name, Line: r.line, Err: errLong}
+	}
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if len(line) > MaxLine {
 		return nil, false, &Error{Name: r.name, Line: r.line, Err: errLongLine}

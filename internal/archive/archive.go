@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,15 +29,16 @@ const (
 )
 
 // Create makes the directory root/<time>-<name> and returns its path. Where
-// two runs begin in one second the later gets a number behind its name.
+// two runs begin in one second the later gets a number behind its name. Only its owner may
+// enter it.
 func Create(root, name string, now time.Time) (string, error) {
-	if err := os.MkdirAll(root, 0o755); err != nil {
+	if err := os.MkdirAll(root, private); err != nil {
 		return "", fmt.Errorf("make run directory: %w", err)
 	}
 	base := filepath.Join(root, now.Format("20060102T150405")+"-"+name)
 	dir := base
 	for n := 2; ; n++ {
-		err := os.Mkdir(dir, 0o755)
+		err := os.Mkdir(dir, private)
 		if err == nil {
 			return dir, nil
 		}
@@ -44,6 +47,38 @@ func Create(root, name string, now time.Time) (string, error) {
 		}
 		dir = base + "-" + strconv.Itoa(n)
 	}
+}
+
+// LetThrough lets other users through dir, a directory of [Create], for as long as a server of
+// theirs has its data in there. They may enter it and not look into it. The same holds for the
+// directory around it where that has nothing but runs in it. What LetThrough returns takes it back.
+func LetThrough(dir string) (back func()) {
+	back = func() {}
+	open := []string{dir}
+	if root := filepath.Dir(dir); onlyRuns(root) {
+		open = append(open, root)
+	}
+	for _, path := range open {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != private || os.Chmod(path, private|0o011) != nil {
+			continue // then they may not come through, and whoever needs it sees that
+		}
+		before := back
+		back = func() { before(); _ = os.Chmod(path, private) }
+	}
+	return back
+}
+
+// private is the mode of a run's directory: its logs and its errors may hold secrets.
+const private = 0o700
+
+// runName is what [Create] calls a run.
+var runName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}-`)
+
+func onlyRuns(root string) bool {
+	entries, err := os.ReadDir(root)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() != Latest && !(e.IsDir() && runName.MatchString(e.Name()))
+	})
 }
 
 // Save writes run and its report into dir, each whole or not at all, and makes
@@ -76,7 +111,7 @@ func Draw(dir string, doc *run.Run) (path string, err error) {
 // write makes a file at path that is there in whole or not at all.
 func write(path string, content func(io.Writer) error) error {
 	return replace(path, func(temporary string) error {
-		f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
 			return err
 		}
@@ -119,12 +154,12 @@ func Recordings(dir string) (experiment.Recordings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read recordings: %w", err)
 	}
-	all := experiment.Recordings{}
+	all, stored := experiment.Recordings{}, run.NewReader(files)
 	for _, entry := range entries {
 		if !entry.IsDir() {
 			continue
 		}
-		r, err := run.ReadRecording(files, "recordings/"+entry.Name())
+		r, err := stored.Recording("recordings/" + entry.Name())
 		if err != nil {
 			return nil, err
 		}

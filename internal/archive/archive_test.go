@@ -46,3 +46,40 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 }
+
+// Another user may pass a run for a while, and the directory around it only where that is
+// contend's.
+func TestLetThrough(t *testing.T) {
+	mode := func(path string) os.FileMode {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	for _, c := range []struct {
+		beside string // in the directory around the run
+		around os.FileMode
+	}{{"20261122T194200-busy", 0o711}, {"letters", 0o700}} {
+		root := filepath.Join(t.TempDir(), "runs")
+		dir, err := Create(root, "compare", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(root, c.beside), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if mode(root) != 0o700 || mode(dir) != 0o700 {
+			t.Errorf("made with modes %v and %v", mode(root), mode(dir))
+		}
+		back := LetThrough(dir)
+		if mode(dir) != 0o711 || mode(root) != c.around {
+			t.Errorf("beside %s: modes %v and %v, want 0711 and %v", c.beside, mode(dir), mode(root), c.around)
+		}
+		back()
+		if mode(root) != 0o700 || mode(dir) != 0o700 {
+			t.Errorf("afterwards modes %v and %v", mode(root), mode(dir))
+		}
+	}
+}

@@ -89,8 +89,8 @@ var crashClaims = []experiment.Claim{
 		experiment.Each(allOrNothing)),
 }
 
-// crashes is how often all nodes were killed.
-var crashes = experiment.Figure{Name: "crashes", Of: func(r *run.Recording) (n float64, ok bool) {
+// crashes is how often all nodes were killed at once.
+var crashes = experiment.Figure{Name: "crashes of all nodes", Of: func(r *run.Recording) (n float64, ok bool) {
 	_, after := looks(r)
 	return float64(len(after)), r.Told()
 }}

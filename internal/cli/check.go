@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"example.com/contend/check"
 	"example.com/contend/history"
@@ -76,8 +73,8 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: verb(func(cmd *cobra.Command, args []string) error {
-			return checkHistories(cmd.Context(), s, c, args, amendment{of: c.amends, initial: initial, final: final}, asJSON)
+		RunE: reading(func(_ *cobra.Command, args []string) error {
+			return checkHistories(s, c, args, amendment{of: c.amends, initial: initial, final: final}, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -90,10 +87,10 @@ func newCheckerCommand(s streams, c checker) *cobra.Command {
 
 // checkHistories judges each file on its own, and stops at the first that
 // cannot be read: a verdict on the others would pass for one on all.
-func checkHistories(ctx context.Context, s streams, c checker, paths []string, a amendment, asJSON bool) error {
+func checkHistories(s streams, c checker, paths []string, a amendment, asJSON bool) error {
 	all := checkDocument{Schema: 1, Checker: c.name, Verdict: check.Holds}
 	for i, path := range paths {
-		j, err := checkHistory(ctx, s, c, path, a)
+		j, err := checkHistory(s, c, path, a)
 		if err != nil {
 			return err
 		}
@@ -126,7 +123,7 @@ func checkHistories(ctx context.Context, s streams, c checker, paths []string, a
 }
 
 // checkHistory judges one file.
-func checkHistory(ctx context.Context, s streams, c checker, path string, a amendment) (judged, error) {
+func checkHistory(s streams, c checker, path string, a amendment) (judged, error) {
 	in, name := s.in, "stdin"
 	if path != "-" {
 		f, err := os.Open(path)
@@ -136,53 +133,13 @@ func checkHistory(ctx context.Context, s streams, c checker, path string, a amen
 		defer f.Close()
 		in, name = f, path
 	}
-	r := history.NewReader(interruptible(ctx, in), name)
+	r := history.NewReader(in, name)
 	j := c.judge(path, a.apply(r.Ops()))
 	switch err := r.Err(); {
-	case ctx.Err() != nil:
-		return judged{}, &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	case errors.Is(err, history.ErrTruncated):
 		return judged{}, hinted(err, "the recorder was killed while it wrote that line; to judge the lines before it: head -n -1 HISTORY | contend check "+c.name+" -")
 	case err != nil:
 		return judged{}, err
 	}
 	return j, a.check()
-}
-
-// interruptible returns a reader of in that ends when ctx is done, also while
-// nothing comes to be read.
-func interruptible(ctx context.Context, in io.Reader) io.Reader {
-	return readFunc(func(p []byte) (int, error) {
-		if f, ok := in.(*os.File); ok {
-			awaitReadable(ctx, f)
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return in.Read(p)
-	})
-}
-
-type readFunc func(p []byte) (int, error)
-
-func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// awaitReadable returns when reading f would not block, or ctx is done. A
-// terminal or a pipe on standard input cannot be closed under a read that
-// waits, hence the short waits.
-func awaitReadable(ctx context.Context, f *os.File) {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return // let the read say why
-	}
-	for ctx.Err() == nil {
-		var n int
-		var pollErr error
-		err := conn.Control(func(fd uintptr) {
-			n, pollErr = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
-		})
-		if err != nil || n != 0 || pollErr != nil && pollErr != unix.EINTR {
-			return
-		}
-	}
 }

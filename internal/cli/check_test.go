@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,4 +45,27 @@ func TestCheckDocs(t *testing.T) {
 			t.Errorf("%s has no worked example", c.name)
 		}
 	}
+}
+
+// A flag that is taken has the value that it says, for its key or for the only one.
+func FuzzKnownValues(f *testing.F) {
+	f.Add("k=7", "j=8")
+	f.Add("7", "8")
+	f.Add("a=b=-9", "=1")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		var k knownValues
+		for _, text := range []string{first, second} {
+			if k.Set(text) != nil {
+				return
+			}
+			key, number := "", text
+			if cut := strings.LastIndexByte(text, '='); cut >= 0 {
+				key, number = text[:cut], text[cut+1:]
+			}
+			want, err := strconv.ParseInt(number, 10, 64)
+			if n, ok := k.of(key); err != nil || n != want || !ok || !k.given() {
+				t.Errorf("%q is taken, and %q has %d, %t", text, key, n, ok)
+			}
+		}
+	})
 }

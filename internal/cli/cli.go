@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,13 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"example.com/contend/internal/display"
 )
 
 // Exit codes, the same for every verb; `contend help exit-codes` lists them.
@@ -85,10 +89,25 @@ func Main(args []string, in io.Reader, out, err io.Writer) int {
 	return execute(ctx, args, streams{in, out, err})
 }
 
+// execute runs a command line. Whatever a verb prints goes through here: nothing that a
+// terminal would obey comes out, on stderr no password, and an answer that could not be
+// written is an error, whatever the answer was.
 func execute(ctx context.Context, args []string, s streams) int {
+	s.out, s.err = display.NewWriter(s.out, false), display.NewWriter(s.err, true)
 	root := newRoot(s)
 	root.SetArgs(args)
-	return finish(s.err, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if lost := undelivered(s.out); lost != nil && (!explained(err) || errors.Is(err, errors.Unwrap(lost))) {
+		err = &exitError{code: exitCannotRun, err: lost}
+	}
+	return finish(s.err, err)
+}
+
+// explained reports whether err says in words why there is no answer, or that none is wanted
+// any more. The verdicts have no words: they stand in the answer.
+func explained(err error) bool {
+	var e *exitError
+	return err != nil && (!errors.As(err, &e) || e.err != nil || e.code == exitInterrupted)
 }
 
 // finish prints err for a person and returns the exit code it asks for. An
@@ -101,8 +120,12 @@ func finish(w io.Writer, err error) int {
 	if !errors.As(err, &e) {
 		var value *pflag.InvalidValueError
 		var number *strconv.NumError
-		if errors.As(err, &value) && errors.As(err, &number) { // which would name a function of Go's
-			err = fmt.Errorf("--%s %q: want a number: %w", value.GetFlag().Name, value.GetValue(), number.Err)
+		if errors.As(err, &value) { // which would show a password, or name a function of Go's
+			cause := value.Unwrap()
+			if errors.As(err, &number) {
+				cause = fmt.Errorf("want a number: %w", number.Err)
+			}
+			err = fmt.Errorf("--%s %q: %w", value.GetFlag().Name, display.URL(value.GetValue()), cause)
 		}
 		e = &exitError{code: exitUsage, err: err}
 	}
@@ -130,6 +153,22 @@ func verb(work func(cmd *cobra.Command, args []string) error) func(*cobra.Comman
 	}
 }
 
+// reading wraps the work of a verb that only reads and prints. When it is interrupted it leaves
+// the work where it stands, for the program's end to take along: nothing else ends the opening
+// of a FIFO that nobody writes to, a write to a pipe that nobody reads, or a long computation.
+func reading(work func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return verb(func(cmd *cobra.Command, args []string) error {
+		done := make(chan error, 1)
+		go func() { done <- work(cmd, args) }()
+		select {
+		case err := <-done:
+			return err
+		case <-cmd.Context().Done():
+			return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+		}
+	})
+}
+
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "contend",
@@ -154,6 +193,14 @@ are lost, under exactly which settings, and what each fix would buy.`,
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	root.SetHelpCommand(newHelpCommand())
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { // cobra's own would print a failed write, too
+		text := strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)) + "\n\n"
+		if cmd.Runnable() || cmd.HasSubCommands() {
+			text += cmd.UsageString()
+		}
+		fmt.Fprint(cmd.OutOrStdout(), text)
+	})
 	root.AddCommand(
 		newRunCommand(s),
 		newCompareCommand(s),
@@ -169,6 +216,41 @@ are lost, under exactly which settings, and what each fix would buy.`,
 		&cobra.Command{Use: "exit-codes", Short: "Explain the exit codes", Long: exitCodesHelp},
 	)
 	return root
+}
+
+// newHelpCommand is cobra's, but that an unknown topic is a mistake on the command line.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Show the help of a verb",
+		Long:  `Help shows the help of a verb, or of contend itself.`,
+		Example: `  contend help run
+  contend help check counter
+  contend help exit-codes`,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if of, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, c := range of.Commands() {
+					if c.IsAvailableCommand() && strings.HasPrefix(c.Name(), start) {
+						names = append(names, c.Name()+"\t"+c.Short)
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = fmt.Errorf("%s has no command %q", of.CommandPath(), rest[0])
+			}
+			if err != nil {
+				return usagef("help: %w", err)
+			}
+			of.InitDefaultHelpFlag()
+			of.InitDefaultVersionFlag()
+			return of.Help()
+		},
+	}
 }
 
 // version is set by the linker for a release (-X); otherwise it is what Go

@@ -24,6 +24,7 @@ import (
 // compareOptions are the flags of `contend compare`.
 type compareOptions struct {
 	ladder   run.Ladder
+	driver   bool // it was given
 	pool     int
 	postgres string
 	rqlite   []string
@@ -90,7 +91,7 @@ func newCompareCommand(s streams) *cobra.Command {
 			o.keep.seed = uint64(rand.Uint32())
 		}
 		o.ladder.Think, o.ladder.Mixed = store.Milliseconds(think), sqlite.Drivers()
-		o.ladder.Decides = flags.Changed("expect")
+		o.ladder.Decides, o.driver = flags.Changed("expect"), flags.Changed("driver")
 		if o.ladder.Pools = ladder.Pools(); flags.Changed("pool") && o.pool != 0 {
 			o.ladder.Pools = []int{o.pool}
 		}
@@ -117,11 +118,28 @@ func compare(ctx context.Context, s streams, o compareOptions, command []string)
 	if _, err := ladder.New(o.ladder); err != nil { // before anything is started or kept
 		return usagef("%w", err)
 	}
+	for _, unread := range []struct {
+		flag    string
+		given   bool
+		read    bool
+		addRung string
+	}{
+		{"--postgres", o.postgres != "", ladder.Wants(o.ladder.Rungs, ladder.Given), "'given/*'"},
+		{"--rqlite", len(o.rqlite) > 0, ladder.Wants(o.ladder.Rungs, ladder.Rqlite), "'rqlite/*'"},
+		{"--driver", o.driver, ladder.WantsFile(o.ladder.Rungs), "queue"},
+	} {
+		if unread.given && !unread.read {
+			return usagef("%s: no rung that was chosen reads it: add --rung %s, or leave it out", unread.flag, unread.addRung)
+		}
+	}
 	dir, err := archive.Create(o.keep.dir, "compare", time.Now())
 	if err != nil {
 		return hinted(err, "choose a writable directory with --dir")
 	}
 	defer func() { _ = os.Remove(dir) }() // which succeeds if nothing was kept in it
+	if os.Geteuid() == 0 {                // PostgreSQL does not run as root, and has its data in there
+		defer archive.LetThrough(dir)()
+	}
 	servers, err := place.OpenServers(ctx, place.ServerOptions{
 		Dir: filepath.Join(dir, "servers"), Rungs: o.ladder.Rungs, Postgres: o.postgres, Rqlite: o.rqlite,
 		Say: func(what string) { o.keep.say(s, what) },

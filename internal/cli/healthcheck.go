@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 )
@@ -68,7 +69,7 @@ func healthURL(given, port string) (string, error) {
 	}
 	u, err := url.Parse(given)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", usagef("--url %s is not a URL such as http://127.0.0.1:3000/health", given)
+		return "", usagef("--url %s is not a URL such as http://127.0.0.1:3000/health", display.URL(given))
 	}
 	return given, nil
 }
@@ -76,6 +77,7 @@ func healthURL(given, port string) (string, error) {
 // askHealth returns nil where target answers 200 within timeout.
 func askHealth(ctx context.Context, target string, timeout time.Duration) error {
 	answer, err := nodeclient.Get(ctx, target, timeout)
+	target = display.URL(target) // for people
 	var sending *url.Error
 	if errors.As(err, &sending) {
 		err = sending.Err // without the URL again

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/contend/internal/archive"
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/report"
@@ -68,11 +71,30 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 		doc.Places = append(doc.Places, places[i].Name)
 	}
 	experiment.Conclude(doc, results)
+	if cut != nil && !told(doc) {
+		if err := errors.Join(os.RemoveAll(filepath.Join(dir, "recordings")), draw(s, doc, o.json, color)); err != nil {
+			return err
+		}
+		_ = os.Remove(dir) // servers may have data in it yet
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted before anything was recorded: nothing is kept")}
+	}
 	if err := errors.Join(archive.Save(dir, doc), draw(s, doc, o.json, color)); err != nil {
 		return err
 	}
 	o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
 	return verdict(doc)
+}
+
+// told reports whether anything was asked of the nodes at all.
+func told(doc *run.Run) bool {
+	for _, result := range doc.Experiments {
+		for _, arm := range result.Arms {
+			if arm.Ops.Total > 0 || slices.ContainsFunc(arm.Trials, func(t run.TrialResult) bool { return len(t.Steps) > 0 }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // kernel returns the kernel's release, as uname -r does.
@@ -112,7 +134,7 @@ func flagsOf(cmd *cobra.Command, but ...string) []string {
 				values = several.GetSlice()
 			}
 			for _, v := range values {
-				line = append(line, flag, v)
+				line = append(line, flag, display.Redact(v))
 			}
 		}
 	})
@@ -124,7 +146,11 @@ func draw(s streams, doc *run.Run, json, color bool) error {
 	if json {
 		return report.JSON(s.out, doc)
 	}
-	return report.Terminal(s.out, doc, report.Options{Color: color})
+	out := s.out
+	if color {
+		out = raw(out)
+	}
+	return report.Terminal(out, doc, report.Options{Color: color})
 }
 
 // withCloseError returns err; a cleanup error beside it is printed. The exit code is that

@@ -21,7 +21,7 @@ their sources, and its arms with the verdict that each claim is expected to get.
 		Example: `  contend list
   contend list lost-update --arms
   contend list --json | jq -r '.experiments[].arms[].name'`,
-		RunE: verb(func(_ *cobra.Command, names []string) error {
+		RunE: reading(func(_ *cobra.Command, names []string) error {
 			experiments, err := catalogue.Named(names, catalogue.Options{})
 			if err != nil {
 				return usagef("%w", err)

@@ -108,7 +108,7 @@ func readLog(ctx context.Context, s streams, tally *logs.Tally, file string, o l
 	defer cancel()
 	in, source := s.in, "stdin"
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := open(file)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
@@ -137,13 +137,11 @@ func serveNode(ctx context.Context, s streams, cfg node.Config, at *listener, tr
 		ln.Close()
 		return err
 	}
-	if engine := cfg.Discipline.Engine(); engine == store.SQLite {
+	if cfg.Discipline.Engine() == store.SQLite {
 		cfg.Open = databases.open
 		cfg.SQLite, _ = sqlite.VersionOf(cfg.Discipline.Driver) // that it is built in, the opening has shown
-	} else if u, err := url.Parse(cfg.DBPath); err == nil {
-		cfg.Engine, cfg.DBPath = db.Engine(), u.Redacted() // it is shown, and may have a password
 	} else {
-		cfg.Engine, cfg.DBPath = db.Engine(), string(engine)
+		cfg.Engine, cfg.DBPath = db.Engine(), display.URL(cfg.DBPath) // it is shown, and may have a password
 	}
 	// From here on the kernel accepts connections, and Serve finds them waiting.
 	if err := at.announce(ln); err != nil {
@@ -164,6 +162,8 @@ func checkNode(cfg node.Config) error {
 		return usagef("--max-in-flight %d: want 1 to 1000000", cfg.MaxInFlight)
 	case cfg.Discipline.Engine() != store.SQLite:
 		return nil // its driver knows what a URL of it looks like
+	case strings.Contains(at, "://"):
+		return usagef("--db %s is a URL: name what is there with --driver pgx or --driver rqlite", display.URL(at))
 	}
 	info, err := os.Stat(dir)
 	switch {
@@ -275,12 +275,11 @@ func openTrace(path, node string) (write func(locktrace.Attempt), stop func() er
 // the same name that was killed may have left it, and the next line would be
 // written on to it.
 func cutTornLine(f *os.File) error {
-	const longest = 4096 // of an attempt's line, with much to spare
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
-	tail := make([]byte, min(size, longest))
+	tail := make([]byte, min(size, locktrace.MaxLine))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return err
 	}

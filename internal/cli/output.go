@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"example.com/contend/history"
+	"example.com/contend/internal/display"
 )
 
 // maxRows is how many rows of a table people are shown; --json has all.
@@ -59,8 +60,30 @@ func known(v history.Value) string {
 	return "?"
 }
 
-// printable quotes a key that would break the table or obey the terminal.
+// raw returns the stream behind w: for what has made its text harmless and colours it, and for
+// what redraws a line of a terminal.
+func raw(w io.Writer) io.Writer {
+	if safe, is := w.(*display.Writer); is {
+		return safe.Unwrap()
+	}
+	return w
+}
+
+// undelivered returns why what was printed to w has not arrived; nil where it has.
+func undelivered(w io.Writer) error {
+	if safe, is := w.(*display.Writer); is && safe.Flush() != nil {
+		return fmt.Errorf("write answer: %w", safe.Flush())
+	}
+	return nil
+}
+
+// printable quotes a key that would break the table or obey the terminal, and shortens one that
+// would make every row of the table as long.
 func printable(s string) string {
+	const most = 200 // bytes
+	if len(s) > most {
+		return printable(strings.ToValidUTF8(s[:most-len("…")], "")) + "…"
+	}
 	if quoted := strconv.Quote(s); quoted != `"`+s+`"` || s == "" {
 		return quoted
 	}

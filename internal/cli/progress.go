@@ -35,7 +35,7 @@ type progress struct {
 func newProgress(w io.Writer, quiet bool) *progress {
 	p := &progress{w: w, quiet: quiet, started: time.Now(), said: map[int]bool{}}
 	if !quiet && isTerminal(w) {
-		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(100*time.Millisecond))
+		p.bars = mpb.New(mpb.WithOutput(raw(w)), mpb.WithRefreshRate(100*time.Millisecond))
 	}
 	return p
 }
@@ -110,7 +110,7 @@ func (p *progress) close() {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := raw(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -44,7 +44,7 @@ the findings may differ. --judge stores nothing.`,
   contend report --judge runs/20260504T030201-busy
   contend report --html > /tmp/report.html`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: verb(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
+		RunE: reading(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.judge, "judge", false, "judge the stored recordings of a run anew, with the claims of this contend")

@@ -62,7 +62,10 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: verb(func(cmd *cobra.Command, names []string) error {
-			const most = 2000 // connections that one level opens
+			const most, count = 2000, 50 // connections that one level opens; levels
+			if len(o.asked.Levels) > count {
+				return usagef("--levels: want at most %d numbers, not %d", count, len(o.asked.Levels))
+			}
 			for i, level := range o.asked.Levels {
 				if level < 1 || level > most || i > 0 && level <= o.asked.Levels[i-1] {
 					return usagef("--levels: want numbers from 1 to %d, each greater than the one before, not %d", most, level)
@@ -102,6 +105,9 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 	if err != nil {
 		return usagef("%w", err)
 	}
+	if flag := unread(o, experiments); flag != "" {
+		return usagef("%s: no arm that was chosen reads it", flag)
+	}
 	places, err := openPlaces(ctx, s, o)
 	if err != nil {
 		return err
@@ -124,6 +130,41 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 		return hinted(err, "choose a writable directory with --dir")
 	}
 	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
+}
+
+// unread returns a flag on the command line that none of the experiments reads: who gives it
+// takes the outcome for what it promises. It is "" where there is none.
+func unread(o runOptions, experiments []experiment.Experiment) string {
+	setups := func(xs []experiment.Experiment) (all []run.Setup) {
+		for _, x := range xs {
+			for _, arm := range x.Arms {
+				for _, trial := range arm.Trials {
+					all = append(all, trial.Setup)
+				}
+			}
+		}
+		return all
+	}
+	builds := func(s run.Setup) bool { return s.Build == catalogue.OldEngine }
+	if o.old != "" && !slices.ContainsFunc(setups(experiments), builds) {
+		return "--" + catalogue.OldEngine + " is for the experiment wal-reset"
+	}
+	if len(o.asked.Levels) == 0 {
+		return ""
+	}
+	keys := func(level int) (all []string) { // of the setups that a level would make
+		asked := o.asked
+		asked.Levels = []int{level}
+		chosen, _ := catalogue.Choose(asked) // as the experiments were
+		for _, s := range setups(chosen) {
+			all = append(all, s.Key())
+		}
+		return all
+	}
+	if slices.Equal(keys(1), keys(2)) {
+		return "--levels is for the experiment load"
+	}
+	return ""
 }
 
 // openPlaces finds out whether everything can be run where it is asked for,

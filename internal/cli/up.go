@@ -84,10 +84,13 @@ func up(ctx context.Context, s streams, spec cluster.Spec) error {
 	}
 	printSystem(s.out, c, spec)
 	var lost error
-	none := c.Watch(ctx, func(err error) {
-		lost = errors.Join(lost, err)
-		fmt.Fprintf(s.err, "%v; the others go on\n", err)
-	})
+	none := undelivered(s.out) // then nobody knows the nodes' addresses
+	if none == nil {
+		none = c.Watch(ctx, func(err error) {
+			lost = errors.Join(lost, err)
+			fmt.Fprintf(s.err, "%v; the others go on\n", err)
+		})
+	}
 	fmt.Fprintln(s.err, "stopping")
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), downPatience)
 	defer cancel()

@@ -131,7 +131,7 @@ func (d *Docker) Port(ctx context.Context, id string, port int) (string, error) 
 
 // Logs writes everything that a container has printed to the file at path.
 func (d *Docker) Logs(ctx context.Context, id, path string) error {
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,16 @@ func Wants(patterns []string, name string) bool {
 	})
 }
 
+// WantsFile reports whether a rung whose nodes share a file matches one of the patterns, of
+// which none means all.
+func WantsFile(patterns []string) bool {
+	drivers := []string{store.Modernc, store.Modernc} // with mixed drivers, too
+	return slices.ContainsFunc(onFile(run.Ladder{Mixed: drivers}), func(r rung) bool {
+		wanted, _ := experiment.Matches(patterns, r.name) // New's error names a bad pattern
+		return wanted
+	})
+}
+
 // rung returns the rung called name, which there is.
 func (l *ladder) rung(name string) *rung {
 	return first(l.rungs, func(r *rung) bool { return r.name == name })
@@ -134,6 +144,7 @@ func (l *ladder) search(r *rung, e *run.Evidence) search {
 const (
 	maxNodes   = 16
 	maxClients = 2000
+	maxLevels  = 50 // numbers of clients
 	maxRate    = 50_000
 	maxSteps   = 20
 	maxPool    = 64 // of each of several nodes, and SQLite's open files and a server's processes are bounded
@@ -182,6 +193,9 @@ func validate(o run.Ladder) (expect Expect, err error) {
 func validateLoads(o run.Ladder) error {
 	if len(o.Workloads) == 0 || len(o.Clients) == 0 {
 		return errors.New("want at least one workload and one number of clients")
+	}
+	if len(o.Clients) > maxLevels {
+		return fmt.Errorf("clients: want at most %d numbers, have %d", maxLevels, len(o.Clients))
 	}
 	for i, name := range o.Workloads {
 		if !slices.Contains(Workloads(), name) {

@@ -28,6 +28,7 @@ var layers = [][]string{
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
 	{"internal/tagged", "internal/proc", "internal/quiet", "internal/locktrace", "internal/logs", "internal/http1", "history"},
+	{"internal/display", "internal/jsonlimit"},
 	{"internal/units", "internal/nodeapi"},
 }
 
@@ -46,6 +47,8 @@ var pure = map[string][]string{
 	"internal/logs":       nil,
 	"internal/locktrace":  nil,
 	"internal/units":      nil,
+	"internal/display":    nil,
+	"internal/jsonlimit":  nil,
 	"internal/store":      nil,
 	"internal/nodeapi":    {"net", "net/http"}, // status codes, and the request that a handler reads
 	"internal/run":        {"net", "net/http"}, // of internal/nodeapi; so in those below

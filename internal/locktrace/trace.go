@@ -87,13 +87,20 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
+// MaxLine is the most bytes of a line that [Read] takes, its end included. A [Writer] writes
+// less than 1 KiB: a node's name has at most 64 bytes.
+const MaxLine = 4 << 10
+
 // Read reads the output of a [Writer]. A last line that was cut off, as a node
 // that was killed leaves it, is left out and is no error.
 func Read(r io.Reader) ([]Attempt, error) {
-	in := bufio.NewReader(r)
+	in := bufio.NewReaderSize(r, MaxLine)
 	var all []Attempt
 	for {
-		line, errRead := in.ReadBytes('\n')
+		line, errRead := in.ReadSlice('\n')
+		if errRead == bufio.ErrBufferFull {
+			return all, fmt.Errorf("read trace: line %d: it is longer than %d bytes", len(all)+1, MaxLine)
+		}
 		if errRead != nil && errRead != io.EOF {
 			return all, fmt.Errorf("read trace: %w", errRead)
 		}

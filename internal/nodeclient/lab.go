@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -19,7 +18,7 @@ import (
 // finish reads resp to its end, and returns its body, or an error with the path,
 // the code and the words where the answer is not a success.
 func finish(resp *http.Response) ([]byte, error) {
-	a, err := read(resp, math.MaxInt64)
+	a, err := read(resp, maxFacts)
 	switch {
 	case err != nil:
 		return nil, err
@@ -86,7 +85,10 @@ func Facts(ctx context.Context, node string) (facts store.Facts, err error) {
 	if err != nil {
 		return facts, err
 	}
-	if err := json.Unmarshal(body, &facts); err != nil {
+	if err = factsLimits.Check(body); err == nil {
+		err = json.Unmarshal(body, &facts)
+	}
+	if err != nil {
 		return facts, fmt.Errorf("%s: not a node's answer: %w", nodeapi.PathFacts, err)
 	}
 	return facts, nil
@@ -152,7 +154,7 @@ func (s *Sessions) Do(ctx context.Context, node string, request nodeapi.SessionR
 	if err != nil {
 		return Reply{}, err
 	}
-	a, err := read(resp, math.MaxInt64)
+	a, err := read(resp, maxFacts)
 	if err != nil {
 		return Reply{}, err
 	}

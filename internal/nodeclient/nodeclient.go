@@ -20,6 +20,8 @@ import (
 	"strings"
 	"time"
 
+	"example.com/contend/internal/display"
+	"example.com/contend/internal/jsonlimit"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
@@ -30,19 +32,30 @@ const Patience = 5 * time.Second
 const (
 	busyPatience = 10 * time.Second // for a read that SQLite refuses again and again
 	busyPause    = 50 * time.Millisecond
-	maxAnswer    = 8 << 20 // bytes: far more than the longest, the status of rqlite, has
+
+	// Who answers may be anybody. The longest answers are the status of rqlite, with less than
+	// 1 MiB, and of facts, which name every row: 64 MiB are those of a million rows.
+	maxHead   = 64 << 10 // bytes of the lines before an answer
+	maxAnswer = 8 << 20  // bytes
+	maxFacts  = 64 << 20 // bytes
+	maxName   = 64       // bytes of what a node calls itself, and of the version of its engine
+	maxPath   = 4 << 10  // bytes of a path of a node's
+	maxReason = 1 << 10  // bytes that are kept of a reason
 )
+
+// factsLimits bound what facts decode to.
+var factsLimits = jsonlimit.Limits{Bytes: maxFacts, Depth: 32, String: 64 << 10, Values: 4 << 20}
 
 // client opens a connection for each request: the node may have been killed
 // and restarted since the last one.
 var client = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true},
+	Transport:     &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: maxHead},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 // send sends body as JSON, or a GET where body is nil, and returns the answer
 // once its header has come.
-func send(ctx context.Context, c *http.Client, url string, body any) (*http.Response, error) {
+func send(ctx context.Context, c *http.Client, to string, body any) (*http.Response, error) {
 	method, content := http.MethodGet, io.Reader(http.NoBody)
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -51,14 +64,18 @@ func send(ctx context.Context, c *http.Client, url string, body any) (*http.Resp
 		}
 		method, content = http.MethodPost, bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, url, content)
+	req, err := http.NewRequestWithContext(ctx, method, to, content)
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return c.Do(req)
+	resp, err := c.Do(req)
+	if sending, is := errors.AsType[*url.Error](err); is {
+		sending.URL = display.URL(sending.URL)
+	}
+	return resp, err
 }
 
 // An Answer is what a server answered, which may be no node.
@@ -73,23 +90,27 @@ type Answer struct {
 	Container string // the name of the node that answers
 }
 
-// read reads resp to its end, or to limit bytes.
-func read(resp *http.Response, limit int64) (*Answer, error) {
+// read reads resp to its end. More than most bytes are an error.
+func read(resp *http.Response, most int64) (*Answer, error) {
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", resp.Request.Method, resp.Request.URL, err)
+	at := display.URL(resp.Request.URL.String())
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err == nil && int64(len(body)) > most {
+		err = fmt.Errorf("the answer has more than %d bytes", most)
 	}
-	a := &Answer{URL: resp.Request.URL.String(), Status: resp.StatusCode, Body: body}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", resp.Request.Method, at, err)
+	}
+	a := &Answer{URL: at, Status: resp.StatusCode, Body: body}
 	var e nodeapi.Error
-	if json.Unmarshal(body, &e) == nil {
-		a.Code, a.Reason, a.Container = e.Code, e.Error, e.Container
+	if json.Unmarshal(body, &e) == nil && len(e.Code) <= maxName && len(e.Container) <= maxName {
+		a.Code, a.Reason, a.Container = e.Code, strings.ToValidUTF8(e.Error[:min(len(e.Error), maxReason)], ""), e.Container
 	}
 	return a, nil
 }
 
-// Get reads the first 8 MiB of what a server answers at url within patience,
-// whatever it is.
+// Get reads what a server answers at url within patience, whatever it is. More than 8 MiB
+// are an error.
 func Get(ctx context.Context, url string, patience time.Duration) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -112,7 +133,8 @@ func (a *Answer) Health() *nodeapi.HealthResponse {
 	var h nodeapi.HealthResponse
 	if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable ||
 		json.Unmarshal(a.Body, &h) != nil || h.Status != "healthy" && h.Status != "unhealthy" ||
-		h.Container == "" || h.DBPath == "" || h.SQLite == "" {
+		h.Container == "" || h.DBPath == "" || h.SQLite == "" ||
+		len(h.Container) > maxName || len(h.DBPath) > maxPath || len(h.SQLite) > maxName {
 		return nil
 	}
 	return &h
@@ -142,7 +164,10 @@ func Healthy(ctx context.Context, base string) (engine string, healthy bool) {
 	}
 	var h nodeapi.HealthResponse
 	_ = json.Unmarshal(a.Body, &h) // a balancer's health need not be JSON
-	return cmp.Or(h.SQLite, h.Engine), a.Status == http.StatusOK
+	if engine = cmp.Or(h.SQLite, h.Engine); len(engine) > maxName {
+		engine = ""
+	}
+	return engine, a.Status == http.StatusOK
 }
 
 // insist reads the JSON at url into what into points to. It reads again for up

@@ -20,6 +20,7 @@ import (
 	"example.com/contend/internal/cluster/compose"
 	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/cluster/remote"
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/docker"
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/record"
@@ -101,7 +102,7 @@ func URLs(words []string) (urls []string, err error) {
 		case strings.Contains(word, "://"):
 			urls = append(urls, word)
 		default:
-			return nil, fmt.Errorf("%q is none of processes, compose or a URL such as http://127.0.0.1:8080", word)
+			return nil, fmt.Errorf("%q is none of processes, compose or a URL such as http://127.0.0.1:8080", display.URL(word))
 		}
 	}
 	return urls, nil

@@ -10,6 +10,7 @@ import (
 
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/server"
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/ladder"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
@@ -48,7 +49,7 @@ type service interface {
 // opened is to be closed.
 func OpenServers(ctx context.Context, o ServerOptions) (s *Servers, err error) {
 	s = &Servers{All: []run.Server{}, Missing: []run.Missing{}, services: map[string]cluster.Server{}}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o711); err != nil {
 		return nil, err
 	}
 	s.closers = closers{func() error { return os.Remove(o.Dir) }}
@@ -112,7 +113,7 @@ func (s *Servers) openRqlite(ctx context.Context, o ServerOptions) error {
 func (s *Servers) add(ctx context.Context, name string, server service, given bool, err error) error {
 	if err != nil {
 		if ctx.Err() == nil {
-			s.miss(name, err.Error(), "mend that, or leave these rungs out with --rung")
+			s.miss(name, display.Redact(err.Error()), "mend that, or leave these rungs out with --rung")
 			return nil
 		}
 		return err

@@ -56,9 +56,9 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 }
 
 // StartLogged is Start with the command's stdout and stderr appended to the
-// file at path, which is created where it is missing.
+// file at path, which is created where it is missing, for nobody else to read.
 func StartLogged(cmd *exec.Cmd, path string) (*Process, error) {
-	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/contend/history"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/fault"
 	"example.com/contend/internal/load"
@@ -53,7 +54,7 @@ func (rec *recorder) run(ctx context.Context) {
 	began := time.Now()
 	e.usage(rec.place, began)
 	if err := rec.fill(ctx); err != nil {
-		rec.recording.Err = err.Error()
+		rec.recording.Err = reason(err)
 	}
 	rec.recording.Others = e.usage(rec.place, began)
 	// All times are put on the wall clock, as they will be read back: the monotonic
@@ -66,7 +67,7 @@ func (rec *recorder) run(ctx context.Context) {
 		event.From, event.To = r.Started.Add(event.From.Sub(started)), r.Started.Add(event.To.Sub(started))
 	}
 	if err := rec.store(); err != nil {
-		r.Err = cmp.Or(r.Err, err.Error())
+		r.Err = cmp.Or(r.Err, reason(err))
 	}
 	share, planned := e.plan.shares[rec.take]
 	if !planned {
@@ -76,6 +77,16 @@ func (rec *recorder) run(ctx context.Context) {
 	e.plan.behind += share
 	e.mu.Unlock()
 	rec.observe("recorded")
+}
+
+// reason is what a recording keeps of err: no password, and no more than can be read again.
+func reason(err error) string {
+	const most = 8 << 10 // bytes
+	text := display.Redact(err.Error())
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 func (rec *recorder) observe(phase string) {
@@ -88,7 +99,7 @@ func (rec *recorder) observe(phase string) {
 func (rec *recorder) fill(ctx context.Context) error {
 	r := rec.recording
 	r.Unsent = r.Setup.Load.Planned()
-	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
+	if err := os.MkdirAll(rec.dir, 0o700); err != nil {
 		return fmt.Errorf("make recording: %w", err)
 	}
 	rec.observe(fmt.Sprintf("starting %d nodes", r.Setup.Nodes))
@@ -250,16 +261,16 @@ func (rec *recorder) load(ctx context.Context, c cluster.Cluster) error {
 	return err
 }
 
-// store writes the recording into its directory, from where [run.ReadRecording] reads it.
+// store writes the recording into its directory, from where a [run.Reader] reads it.
 func (rec *recorder) store() error {
 	text, err := json.MarshalIndent(rec.recording, "", "  ")
 	if err == nil {
-		err = os.WriteFile(filepath.Join(rec.dir, run.RecordingFile), append(text, '\n'), 0o644)
+		err = os.WriteFile(filepath.Join(rec.dir, run.RecordingFile), append(text, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("store recording: %w", err)
 	}
-	f, err := os.Create(filepath.Join(rec.dir, run.HistoryFile))
+	f, err := os.OpenFile(filepath.Join(rec.dir, run.HistoryFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("store history: %w", err)
 	}

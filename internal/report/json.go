@@ -30,14 +30,18 @@ func JSON(w io.Writer, doc *run.Run) error {
 }
 
 // Decode reads the document that [JSON] writes. Name is the file's, for the
-// error, which says whether it is no JSON, no run, or a run of another schema.
-// Fields that it does not know are ignored: a schema may gain some.
+// error, which says whether it is no JSON, no run, a run of another schema, or has more than
+// [run.Document] and [run.Run.Validate] allow. Fields that it does not know are ignored: a
+// schema may gain some.
 func Decode(r io.Reader, name string) (*run.Run, error) {
-	data, err := io.ReadAll(r)
+	data, err := run.Document.Read(r)
 	if err != nil {
 		return nil, fmt.Errorf("read run: %s: %w", name, err)
 	}
 	doc, err := decode(data)
+	if err == nil {
+		err = doc.Validate()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("decode run: %s: %w", name, err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	pretty "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"example.com/contend/internal/display"
 )
 
 // Every string of a run may come from a file that somebody else wrote. plain takes from
@@ -19,11 +21,23 @@ func plain(s string) string {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r':
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+		case display.Obeyed(r):
 			return unicode.ReplacementChar
 		}
 		return r
 	}, s)
+}
+
+// short is plain, cut to what a cell may hold: every row of a table is as wide as its widest.
+func short(s string) string {
+	const most = 200 // characters
+	n := 0
+	for at := range s {
+		if n++; n > most {
+			return plain(s[:at]) + "…"
+		}
+	}
+	return plain(s)
 }
 
 // The locale must not decide how wide a text is drawn, or a stored run would be drawn
@@ -118,8 +132,8 @@ func (p *paper) table(t *table) {
 			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 		}
 		configs = append(configs, config)
-		groups = append(groups, plain(h.Group))
-		heads = append(heads, strings.TrimSuffix(shortHead(plain(h.Name))+"\n"+plain(h.Unit), "\n"))
+		groups = append(groups, short(h.Group))
+		heads = append(heads, strings.TrimSuffix(shortHead(short(h.Name))+"\n"+short(h.Unit), "\n"))
 	}
 	w.SetColumnConfigs(configs)
 	if t.Spans() != nil {
@@ -130,7 +144,7 @@ func (p *paper) table(t *table) {
 		if i > 0 && r.Begins {
 			w.AppendSeparator()
 		}
-		name := plain(r.Name)
+		name := short(r.Name)
 		if r.Inner {
 			name = "  " + name
 		}
@@ -154,9 +168,9 @@ func (p *paper) table(t *table) {
 func (p *paper) cell(c cell) string {
 	switch {
 	case c.Finding == nil && c.Strong:
-		return p.dye(plain(c.Text), strong)
+		return p.dye(short(c.Text), strong)
 	case c.Finding == nil:
-		return plain(c.Text)
+		return short(c.Text)
 	case c.Finding.Surprise():
 		return p.dye(c.Text+surpriseMark, slices.Concat(strong, hues[c.Ruling()]))
 	}

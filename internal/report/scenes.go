@@ -164,7 +164,7 @@ func faults(result *run.Result) []trialTable {
 	})
 }
 
-// faultWords sum up faults: "16 crashes; hot journal after 5 of 5; integrity ok 5 times".
+// faultWords sum up faults: "16 nodes killed; hot journal at 3 of 5 looks; integrity ok 5 times".
 func faultWords(faults []run.FaultResult) string {
 	count := map[string]int{}
 	var kinds, complaints []string
@@ -192,13 +192,13 @@ func faultWords(faults []run.FaultResult) string {
 		case run.KindHold:
 			words = append(words, fmt.Sprintf("write lock held %s, %s in all", times(n), units.Milliseconds(held)))
 		case run.KindCrash:
-			words = append(words, units.PluralOf(n, "crash", "crashes"))
+			words = append(words, units.PluralOf(n, "node", "nodes")+" killed")
 		case run.KindLook:
 			integrity := "integrity ok " + times(fine)
 			if fine < n {
 				integrity = fmt.Sprintf("integrity ok in %d of %d, else: %s", fine, n, strings.Join(complaints, "; "))
 			}
-			words = append(words, fmt.Sprintf("hot journal after %d of %d", hot, n), integrity)
+			words = append(words, fmt.Sprintf("hot journal at %d of %s", hot, units.Plural(n, "look")), integrity)
 		default:
 			words = append(words, kind+" "+times(n))
 		}

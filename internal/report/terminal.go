@@ -141,7 +141,7 @@ func (p *paper) scene(s *trialTable) {
 		rows[i] = []string{fmt.Sprint(i + 1), step.Session, step.Node, requestWords(step.StepResult),
 			fmt.Sprintf("%s after %s ms", step.answer(), units.Number(step.Answered-step.Sent))}
 		for k, word := range rows[i] {
-			rows[i][k] = plain(word)
+			rows[i][k] = short(word)
 			widths[k] = max(widths[k], text.StringWidth(rows[i][k]))
 		}
 	}

@@ -78,9 +78,9 @@ func TestFaultWords(t *testing.T) {
 	}{
 		{nil, ""},
 		{[]run.FaultResult{hold, hold}, "write lock held 2 times, 6 s in all"},
-		{[]run.FaultResult{crash, look(true, "ok")}, "1 crash; hot journal after 1 of 1; integrity ok once"},
+		{[]run.FaultResult{crash, look(true, "ok")}, "1 node killed; hot journal at 1 of 1 look; integrity ok once"},
 		{[]run.FaultResult{crash, crash, look(false, "ok"), look(true, "row 3 missing"), look(true, "row 3 missing")},
-			"2 crashes; hot journal after 2 of 3; integrity ok in 1 of 3, else: row 3 missing"},
+			"2 nodes killed; hot journal at 2 of 3 looks; integrity ok in 1 of 3, else: row 3 missing"},
 		{[]run.FaultResult{{Kind: "flood"}}, "flood once"},
 	} {
 		if got := faultWords(tt.faults); got != tt.want {

@@ -4,7 +4,7 @@
 // A [Setup] says everything that is decided before a recording is made. A
 // [Recording] is what happened when it was made: the evidence. A [Run] is the
 // document that is stored as run.json: the findings and figures that follow from the
-// evidence. Setups and recordings are stored too ([ReadRecording]), so that a
+// evidence. Setups and recordings are stored too ([Reader]), so that a
 // run can be judged again by whoever has its directory.
 //
 // The package is a leaf. It starts nothing, sends nothing and judges nothing, and it

@@ -85,7 +85,7 @@ func stored(t *testing.T, change func(map[string]string)) (*Recording, error) {
 	for name, content := range files {
 		disk["recordings/01/"+name] = &fstest.MapFile{Data: []byte(content)}
 	}
-	return ReadRecording(disk, "recordings/01")
+	return NewReader(disk).Recording("recordings/01")
 }
 
 func TestARecordingIsReadBack(t *testing.T) {
@@ -113,7 +113,7 @@ func TestARecordingSaysWhatItLacks(t *testing.T) {
 	for _, tt := range []struct {
 		file, content, want string // an empty content is a file that is gone
 	}{
-		{RecordingFile, "", "recording recordings/01 has no recording.json"},
+		{RecordingFile, "", "recording recordings/01: it has no recording.json"},
 		{RecordingFile, "{", "read recording.json: unexpected end of JSON input"},
 		{RecordingFile, `{"setup":{"workload":{"dance":{}}}}`, `"dance" is none of increment`},
 		{RecordingFile, `{"setup":{"workload":{"mix":{"a":{"read":{"key":"k"}}}}}}`, "want two workloads"},

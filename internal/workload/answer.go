@@ -2,6 +2,7 @@ package workload
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -21,7 +22,7 @@ import (
 // the code is "HTTP_" and the status. Everything else is unknown.
 func (c *Call) Answer(status, attempts int, body []byte) {
 	op := &c.Op
-	op.Status, op.Attempts = status, attempts
+	op.Status, op.Attempts = status, min(attempts, maxAttempts)
 	a, err := parse(body)
 	if a.Container != "" {
 		op.Node = a.Container
@@ -73,13 +74,24 @@ type answer struct {
 // blank is an answer that says nothing.
 var blank = answer{Value: absent, ID: absent, Left: absent, Total: absent, Accounts: absent, Amount: absent}
 
+// maxName bounds, in bytes, what a load keeps of each answer: a node has a name of 64, and
+// SQLite's longest code has 33.
+const maxName = 64
+
+// maxAttempts is more than any node makes of one request, and what a load may add up.
+const maxAttempts = 1_000_000
+
+var errNames = fmt.Errorf("a name or a code has more than %d bytes", maxName)
+
 // parse returns the answer in body, a blank one where there is an error.
-func parse(body []byte) (answer, error) {
-	a := blank
-	if a.scan(body) {
-		return a, nil
+func parse(body []byte) (a answer, err error) {
+	if a = blank; !a.scan(body) {
+		a, err = unmarshal(body)
 	}
-	return unmarshal(body)
+	if max(len(a.Container), len(a.Code), len(a.Extended)) > maxName {
+		return blank, errNames
+	}
+	return a, err
 }
 
 // unmarshal is apart from parse so that only its answer lives on the heap.

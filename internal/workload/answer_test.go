@@ -2,6 +2,7 @@ package workload
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,6 +87,29 @@ func TestAnswer(t *testing.T) {
 				t.Errorf("got %+v", op)
 			}
 		})
+	}
+}
+
+// A load keeps a name and a code of each of its answers, so none may be long.
+func TestNamesInAnswersAreBounded(t *testing.T) {
+	long := strings.Repeat("n", maxName+1)
+	for _, c := range []struct {
+		status  int
+		body    string
+		outcome history.Outcome
+		code    string
+	}{
+		{200, `{"success":true,"value":1,"container":"` + long[1:] + `"}`, history.OK, ""},
+		{200, `{"success":true,"value":1,"container":"` + long + `"}`, history.Unknown, nodeapi.CodeBadAnswer},
+		{200, `{"success":true,"value":1,"container": "` + long + `"}`, history.Unknown, nodeapi.CodeBadAnswer}, // the long way
+		{503, `{"code":"` + long + `"}`, history.Failed, "HTTP_503"},
+		{503, `{"code":"SQLITE_BUSY","extended":"` + long + `"}`, history.Failed, "HTTP_503"},
+	} {
+		call := Call{Op: history.Op{Func: history.Increment, Key: "k"}}
+		call.Answer(c.status, 1, []byte(c.body))
+		if op := call.Op; op.Outcome != c.outcome || op.Code != c.code || len(op.Node)+len(op.Extended) > maxName {
+			t.Errorf("%d %.50s…: %+v", c.status, c.body, op)
+		}
 	}
 }
 

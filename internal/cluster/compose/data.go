@@ -94,7 +94,7 @@ func (c *Cluster) aside(work func(dir string) error) error {
 // makes that where there is none. Only the names move: docker cp would give to
 // the mode that the directory has in the container.
 func moveInto(to, from string) error {
-	if err := os.MkdirAll(to, 0o755); err != nil {
+	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(from)
@@ -111,7 +111,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, content, 0o644)
+	return os.WriteFile(to, content, 0o600)
 }
 
 // Inspect reads the database in this process; see [cluster.Cluster]. Before Stop it

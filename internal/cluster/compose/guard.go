@@ -115,7 +115,7 @@ func Guard(ctx context.Context, project, logTo string, in io.Reader, out io.Writ
 		return nil
 	}
 	to := io.Discard
-	if f, err := os.OpenFile(logTo, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err == nil {
+	if f, err := os.OpenFile(logTo, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
 		defer f.Close()
 		to = f
 	}

@@ -108,7 +108,7 @@ func writeStack(stack deploy.Stack, dir string) error {
 	}
 	conf := filepath.Join(dir, nginxFile)
 	return errors.Join(
-		os.WriteFile(filepath.Join(dir, composeFile), project, 0o644),
+		os.WriteFile(filepath.Join(dir, composeFile), project, 0o600),
 		os.WriteFile(conf, nginx, 0o644),
 		os.Chmod(conf, 0o644), // nginx reads it as another user, whatever our umask is
 	)

@@ -192,12 +192,12 @@ func (c *Cluster) file(node string) string {
 // with nothing in them.
 func (c *Cluster) link() (err error) {
 	if c.mount == run.MountLinked {
-		err = os.WriteFile(c.database, nil, 0o644)
+		err = os.WriteFile(c.database, nil, 0o600)
 	}
 	for _, p := range c.nodes {
 		name := c.file(p.Name)
 		if c.apart() {
-			err = cmp.Or(err, os.Mkdir(filepath.Dir(name), 0o755))
+			err = cmp.Or(err, os.Mkdir(filepath.Dir(name), 0o700))
 		}
 		if c.mount == run.MountLinked {
 			err = cmp.Or(err, os.Link(c.database, name))

@@ -17,6 +17,7 @@ import (
 
 	"example.com/contend/internal/balance"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
 )
@@ -78,13 +79,14 @@ var simplePath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
 // balancer or a node.
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
+	text = display.URL(text) // for people
 	switch {
 	case err != nil:
-		return nil, err // it names the URL
+		return nil, fmt.Errorf("%q is not like http://host:port", text)
 	case u.Scheme == "https":
-		return nil, fmt.Errorf("%s: https is not supported yet: give a URL of plain http", u.Redacted())
+		return nil, fmt.Errorf("%s: https is not supported yet: give a URL of plain http", text)
 	case u.User != nil:
-		return nil, fmt.Errorf("%s: a user and a password are not supported: nodes ask for none", u.Redacted())
+		return nil, fmt.Errorf("%s: a user and a password are not supported: nodes ask for none", text)
 	case u.Scheme != "http" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("%q is not like http://host:port", text)
 	}

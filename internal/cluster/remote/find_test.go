@@ -346,3 +346,19 @@ func TestDiscoverEndsWithItsContext(t *testing.T) {
 		t.Errorf("%v; want that of the context", err)
 	}
 }
+
+// What is taken for a base can be asked over plain HTTP, and has no user, query or escape.
+func FuzzParseBase(f *testing.F) {
+	f.Add("http://127.0.0.1:8080/some/path/")
+	f.Add("http://u:p@h")
+	f.Add("http://[::1]:80?x#y")
+	f.Fuzz(func(t *testing.T, text string) {
+		base, err := parseBase(text)
+		if err != nil {
+			return
+		}
+		if base.Scheme != "http" || base.Hostname() == "" || base.User != nil || strings.ContainsAny(base.String(), "?#@ \n") || strings.HasSuffix(base.Path, "/") {
+			t.Errorf("%q is taken for %#v", text, base)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package rqlite
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -8,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"example.com/contend/internal/display"
 )
 
 // Scheme begins the URL of a cluster.
@@ -51,12 +54,15 @@ var hostNames = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$`)
 func Parse(address string) (a Address, err error) {
 	defer func() {
 		if err != nil {
-			a, err = Address{}, fmt.Errorf("rqlite address %q: %w", address, err)
+			a, err = Address{}, fmt.Errorf("rqlite address %q: %w", display.URL(address), err)
 		}
 	}()
 	rest, ok := strings.CutPrefix(address, Scheme)
 	if !ok {
 		return a, fmt.Errorf("it does not begin with %s", Scheme)
+	}
+	if strings.Contains(rest, "@") {
+		return a, errors.New("a user and a password are not supported")
 	}
 	// net/url has no list of hosts with ports.
 	hosts, query, _ := strings.Cut(rest, "?")
@@ -68,7 +74,7 @@ func Parse(address string) (a Address, err error) {
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return a, err
+		return a, errors.New("what stands behind the ? is not NAME=VALUE&NAME=VALUE")
 	}
 	for name, value := range values {
 		if len(value) != 1 {
@@ -101,7 +107,7 @@ func (a *Address) set(name, value string) (err error) {
 			return fmt.Errorf("forward %q is neither true nor false", value)
 		}
 	default:
-		return fmt.Errorf("%q is none of prefix, level, forward", name)
+		return fmt.Errorf("%q is none of prefix, level, forward", display.URL(name))
 	}
 	return nil
 }

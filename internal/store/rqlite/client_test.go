@@ -371,3 +371,16 @@ func TestATransactionIsOneRequest(t *testing.T) {
 		t.Errorf("requests to %v, want %v", paths, want)
 	}
 }
+
+// Whatever a node answers, there is a result for each statement, or a reason why not.
+func FuzzResults(f *testing.F) {
+	f.Add([]byte(`{"results":[{"columns":["value"],"values":[[7]]},{"error":"UNIQUE constraint failed"}]}`), 2, true)
+	f.Add([]byte(`{"error":"leader not found"}`), 1, false)
+	f.Add([]byte(`{"results":[]}`), 0, false)
+	f.Fuzz(func(t *testing.T, text []byte, statements int, apart bool) {
+		results, failed := new(cluster).results(text, statements, apart)
+		if failed == nil && (len(results) != statements || !json.Valid(text)) || failed != nil && failed.err == nil {
+			t.Errorf("%q for %d statements: %d results, %+v", text, statements, len(results), failed)
+		}
+	})
+}

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"example.com/contend/internal/display"
 )
 
 // The two endpoints that are used. /db/execute returns the rows of RETURNING,
@@ -118,7 +120,7 @@ func (cl *cluster) ask(ctx context.Context, target string, body []byte, statemen
 		// A node that redirects has begun nothing.
 		location, err := resp.Location()
 		if err == nil && location.Scheme != "http" {
-			err = fmt.Errorf("the leader is at %s, and only http is spoken here", location.Redacted())
+			err = fmt.Errorf("the leader is at %s, and only http is spoken here", display.URL(location.String()))
 		}
 		if err != nil {
 			return nil, "", &failure{code: CodeNoLeader, certain: true, err: fmt.Errorf("redirection: %w", err)}
