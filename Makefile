@@ -1,4 +1,4 @@
-# make demo        does the main job on real processes, in half a minute; needs only Go
+# make demo        does the main job on real processes, in under a minute; needs only Go
 # make lab         all of it, in under three minutes; ends with a page to look at
 # make compare     what each fix would buy, from busy_timeout to PostgreSQL
 # make containers  what containers do, beside processes; needs Docker

@@ -47,7 +47,7 @@ Run stores everything in runs/<time>-<name>/: report.html, run.json, and for eac
 recording the history, the database and the logs of the nodes. Ctrl-C stops the
 load, judges the recordings so far and stores them; a second Ctrl-C exits at once.`,
 		Example: `  contend run                              # the whole lab, under three minutes
-  contend run --quick                      # all of it, smaller: half a minute
+  contend run --quick                      # all of it, smaller: under a minute
   contend run load --levels 10,100,1000
   contend run lost-update --arm separate/5000 --arm immediate/5000
   contend run busy lost-update crash --on compose   # processes and containers, side by side
@@ -82,7 +82,7 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringArrayVar(&o.asked.Arms, "arm", nil, "only arms matching this `GLOB` prefix: \"separate/*/WAL\" (repeatable)")
-	flags.BoolVar(&o.asked.Quick, "quick", false, "smaller counts and fewer arms: the whole lab in half a minute")
+	flags.BoolVar(&o.asked.Quick, "quick", false, "smaller counts and fewer arms: the whole lab in under a minute")
 	flags.IntSliceVar(&o.asked.Levels, "levels", nil, "numbers of concurrent requests in the load experiment (default 10,50,100,200,500)")
 	flags.StringSliceVar(&o.on, "on", []string{run.Processes}, "`PLACE` to run in: processes, compose, or the URL of running nodes (repeatable)")
 	flags.BoolVar(&o.places.Alone, "alone", false, "with --on compose: only in containers, not in processes too")
