@@ -18,7 +18,7 @@ import (
 
 // Options say how much of each experiment is run. The zero Options run all of it.
 type Options struct {
-	Quick  bool  // smaller counts and fewer arms: all of it in half a minute
+	Quick  bool  // smaller counts and fewer arms: all of it in under a minute
 	Levels []int // concurrent requests of the experiments that raise the load; nil: the source's 10 to 500
 }
 
