@@ -50,6 +50,8 @@ type DB struct {
 
 	life   context.Context // ends when Close begins
 	end    context.CancelFunc
+	waits  context.Context // ends when Drain begins
+	drain  context.CancelFunc
 	once   sync.Once
 	closed error
 }
@@ -72,6 +74,7 @@ func Open(ctx context.Context, source store.Source, d store.Discipline, o Option
 	}
 	db := &DB{d: d, database: database, o: o}
 	db.life, db.end = context.WithCancel(context.Background())
+	db.waits, db.drain = context.WithCancel(context.Background())
 	db.sessions.named = map[string]*Session{}
 	db.sessions.ending, db.sessions.end = context.WithCancel(db.life)
 	if err := db.dialAll(ctx); err != nil {
@@ -203,13 +206,11 @@ func (db *DB) take(ctx context.Context, from *pool) (*Tx, error) {
 			return nil, store.ErrClosed
 		}
 		select {
-		case <-from.idle:
-		case <-db.life.Done():
-			return nil, store.ErrClosed
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
-		case <-from.none():
-			return nil, db.database.Absent(from.why())
+		case <-from.idle: // it need not wait, whatever else is the case
+		default:
+			if err := db.await(ctx, from); err != nil {
+				return nil, err
+			}
 		}
 		switch t := from.pop(); {
 		case t.c == nil: // it could not be replaced before Close, which waits for it
@@ -220,6 +221,22 @@ func (db *DB) take(ctx context.Context, from *pool) (*Tx, error) {
 		default:
 			db.give(from, t, false, errGone)
 		}
+	}
+}
+
+// await waits for an idle connection, which the caller then has to pop.
+func (db *DB) await(ctx context.Context, from *pool) error {
+	select {
+	case <-from.idle:
+		return nil
+	case <-db.waits.Done():
+		return store.ErrClosed
+	case <-db.life.Done():
+		return store.ErrClosed
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
+	case <-from.none():
+		return db.database.Absent(from.why())
 	}
 }
 
@@ -261,6 +278,14 @@ func (db *DB) redial(use store.Use, failed func(error)) store.Conn {
 		case <-time.After(redialPause):
 		}
 	}
+}
+
+// Drain ends every wait that is no attempt's own: for a connection, for the queue's writer, of
+// the lab with the lock. Attempts that had to wait so return [store.ErrClosed], from now on;
+// others go on, and begin. It gives back what sessions hold.
+func (db *DB) Drain() {
+	db.drain()
+	db.CloseSessions()
 }
 
 // Close waits for the attempts in flight and closes every connection.

@@ -19,7 +19,7 @@ import (
 var ErrCannot = errors.New("this node's database cannot do that")
 
 // Hold takes SQLite's write lock, calls taken, keeps the lock for d or until ctx
-// is done or the DB closes, and gives it back with nothing written. In a rollback
+// is done or the DB is drained, and gives it back with nothing written. In a rollback
 // journal others can go on reading (the lock is RESERVED), in WAL mode too.
 func (db *DB) Hold(ctx context.Context, d time.Duration, taken func()) error {
 	if db.d.Engine() != store.SQLite {
@@ -43,7 +43,7 @@ func (db *DB) Hold(ctx context.Context, d time.Duration, taken func()) error {
 // connection's small cache for the disk, calls written, waits for d and then kills
 // its own process with SIGKILL: the transaction is never committed. It returns only
 // with an error, before it has killed anything, or nil where ctx was done or
-// the DB closed during the wait; then everything is rolled back.
+// the DB was drained during the wait; then everything is rolled back.
 func (db *DB) Crash(ctx context.Context, d time.Duration, written func()) error {
 	if db.d.Engine() != store.SQLite {
 		return ErrCannot
@@ -125,6 +125,8 @@ func (db *DB) pause(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
+		return false
+	case <-db.waits.Done():
 		return false
 	case <-db.life.Done():
 		return false

@@ -97,6 +97,18 @@ func (q *queue) update(ctx context.Context, fn func(*Tx) error) error {
 				return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
 			}
 			waits = <-r.wake // it is in a transaction already
+		case <-q.db.waits.Done():
+			select {
+			case waits = <-r.wake: // it need not wait
+				if waits {
+					q.write()
+				}
+			default:
+				if q.leave(r) {
+					return store.ErrClosed
+				}
+				waits = <-r.wake
+			}
 		}
 	}
 	if r.panicked != nil {

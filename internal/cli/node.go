@@ -50,8 +50,8 @@ Web pages must not reach a node under a name of their own: on a loopback address
 refuses every Host but localhost, IP addresses and --allow-host with 421. With
 --allow-remote it takes every Host, unless --allow-host is given.
 
-On SIGTERM or Ctrl-C, node stops accepting connections, finishes the requests in
-flight, closes the database and exits 0.`,
+On SIGTERM or Ctrl-C, node stops accepting connections, finishes the transactions that
+it has begun, refuses what waits, closes the database and exits 0.`,
 		Example: `  contend node --db ./shared.db
   contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
   contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab

@@ -82,7 +82,8 @@ type Node struct {
 	on       *opened // what requests work on; nil while the lab has it closed
 	last     string  // the name of what is open or was to be open last, see opened
 	begun    sync.WaitGroup
-	changing sync.Mutex // held by the request of the lab that changes on
+	ending   chan struct{} // closed once the node is stopping
+	changing sync.Mutex    // held by the request of the lab that changes on
 
 	longest     time.Duration // that handling a request may take under the node's own discipline
 	readTimeout time.Duration // bodyTimeout, but for tests
@@ -106,6 +107,7 @@ func New(cfg Config, db *app.DB) *Node {
 		cfg: cfg, on: own, metrics: cfg.Metrics, started: time.Now(),
 		log:         cfg.Log.With("container", cfg.Name),
 		places:      make(chan struct{}, cfg.MaxInFlight),
+		ending:      make(chan struct{}),
 		longest:     longest(cfg.Discipline),
 		readTimeout: bodyTimeout,
 		slowGrace:   slowGrace,
@@ -113,9 +115,10 @@ func New(cfg Config, db *app.DB) *Node {
 }
 
 // Serve answers requests on ln until ctx is done. Then it accepts no more,
-// finishes what it has begun, closes the database and returns nil; a request
-// that has not come in whole by then is refused with STOPPING or cut off, and
-// has changed nothing.
+// finishes the attempts that it has begun, closes the database and returns nil. It makes
+// no other attempt: a request that waits for a connection, or has not come in whole by
+// then, is refused with STOPPING or cut off, one that would be tried again is
+// answered as its last attempt was, and none of these has changed anything.
 func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 	n.log.Info("listening", "address", ln.Addr().String(), "db", n.cfg.DBPath, "sqlite", n.cfg.SQLite, "engine", n.cfg.Engine, "lab", n.cfg.Lab,
 		"max_in_flight", n.cfg.MaxInFlight, "seed", n.cfg.Seed, described(n.cfg.Discipline))
@@ -149,17 +152,20 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 	return n.closeDatabase(err)
 }
 
-// drain gives back what the lab's sessions hold, waits for everything begun,
+// drain ends every wait, gives back what the lab holds, waits for everything begun,
 // gives clients that are still talking a little longer, and closes every
 // connection.
 func (n *Node) drain(srv *http.Server) {
 	n.locked(func() { n.stopping = true })
 	n.log.Info("stopping") // from here on, nothing more is begun
+	close(n.ending)
 	patience, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n.current().closeSessions()
+		if o := n.current(); o != nil {
+			o.db.Drain()
+		}
 		n.begun.Wait()
 		select {
 		case <-time.After(n.slowGrace):

@@ -29,7 +29,7 @@ func (n *Node) try(x *exchange, do func(context.Context, func(*app.Tx) error) er
 			return err
 		}
 		n.note(x, e)
-		if !e.Refused || x.attempts > x.on.discipline.Retries || !x.on.backOff(x.ctx, x.attempts-1) {
+		if !e.Refused || x.attempts > x.on.discipline.Retries || !n.backOff(x) {
 			return err
 		}
 		n.metrics.retries.Inc()
@@ -51,17 +51,19 @@ func (n *Node) note(x *exchange, e *store.Error) {
 		slog.Bool("unsure", e.Unsure), slog.String("error", e.Err.Error()))
 }
 
-// backOff waits before retry i, and reports whether it is still wanted: nobody
-// waits for the answer to a request whose client has gone.
-func (o *opened) backOff(ctx context.Context, i int) bool {
-	timer := time.NewTimer(o.jitter.delay(o.discipline.Backoff, i))
+// backOff waits before the next retry, and reports whether it is still wanted: nobody
+// waits for the answer to a request whose client has gone, and everybody for a node
+// that is stopping.
+func (n *Node) backOff(x *exchange) bool {
+	timer := time.NewTimer(x.on.jitter.delay(x.on.discipline.Backoff, x.attempts-1))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
+		return x.ctx.Err() == nil
+	case <-x.ctx.Done():
+	case <-n.ending:
 	}
+	return false
 }
 
 // A jitter draws delays for many goroutines from one generator.

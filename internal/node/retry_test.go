@@ -73,6 +73,22 @@ func TestNobodyRetriesForAClientThatHasGone(t *testing.T) {
 	})
 }
 
+// A node that is stopping does not try again: whoever is between two attempts is answered at once.
+func TestStoppingEndsRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := store.Green()
+		d.Backoff = store.Backoff{Base: time.Hour, Max: time.Hour}
+		n := New(Config{Discipline: d}, nil)
+		time.AfterFunc(time.Second, func() { close(n.ending) })
+		var at []time.Duration
+		began := time.Now()
+		err := n.try(&exchange{ctx: t.Context(), on: n.on}, refusals(9, nil, &at), nil)
+		if e, ok := errors.AsType[*store.Error](err); !ok || !e.Refused || len(at) != 1 || time.Since(began) != time.Second {
+			t.Errorf("%d attempts, error %v after %s; want one, and its refusal when the node stops", len(at), err, time.Since(began))
+		}
+	})
+}
+
 func TestJitterComesFromSeedAndName(t *testing.T) {
 	b := store.Backoff{Base: time.Second, Max: 5 * time.Second, Jitter: true}
 	draw := func(seed uint64, name string) (all [8]time.Duration) {

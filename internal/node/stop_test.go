@@ -3,6 +3,8 @@ package node
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -128,6 +130,82 @@ func TestRequestThatComesTooLateIsRefused(t *testing.T) {
 	if facts.Counters["k"] != 1 {
 		t.Errorf("counter is %d, want the one acknowledged", facts.Counters["k"])
 	}
+}
+
+// A node is told to stop while its requests are between two attempts, or wait for its one
+// connection, or for the queue's writer: all are answered, those that waited as what has
+// changed nothing, and none of them keeps the node.
+func TestStopAnswersWhatWaits(t *testing.T) {
+	const minute = time.Minute // longer than the test may take
+	for name, change := range map[string]func(*store.Discipline){
+		"for a retry": func(d *store.Discipline) {
+			d.Retries, d.Backoff, d.Pool = 3, store.Backoff{Base: minute, Max: minute}, 8
+		},
+		"for a connection": func(d *store.Discipline) { d.Think, d.Pool = 300, 1 },
+		"for the writer":   func(d *store.Discipline) { d.Think, d.Writer = 300, store.Queue },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "shared.db")
+			d := quick(func(d *store.Discipline) { d.BusyTimeout = 0; change(d) })
+			n := startProcess(t, "app-1", path, d)
+			if d.Retries > 0 {
+				holdFrom(t, startProcess(t, "app-2", path, d))
+			}
+			const clients = 8
+			answers := make(chan reply, clients)
+			for range clients {
+				go func() {
+					r, err := try("POST", n.url+nodeapi.PathIncrement, `{"key":"k"}`)
+					if err != nil {
+						r.body = err.Error()
+					}
+					answers <- r
+				}()
+			}
+			for !strings.Contains(send(t, "GET", n.url+"/metrics?format=prometheus", "").body, fmt.Sprintf("contend_in_flight_requests %d\n", clients+1)) {
+				time.Sleep(time.Millisecond)
+			}
+			must(t, n.cmd.Process.Signal(syscall.SIGTERM))
+			refused := 0
+			for range clients {
+				switch r := <-answers; r.status {
+				case http.StatusOK:
+				case http.StatusServiceUnavailable:
+					refused++
+				default:
+					t.Errorf("got %d %s, want 200 or 503", r.status, r.body)
+				}
+			}
+			if err := n.cmd.Wait(); err != nil || refused < clients/2 {
+				t.Errorf("%d were refused, and the node ended with %v\n%s", refused, err, n.log)
+			}
+			if d.Retries > 0 {
+				return // the other node has the file open
+			}
+			facts, err := app.Inspect(t.Context(), sqlite.At(path))
+			must(t, err)
+			if facts.Counters["k"] != int64(clients-refused) {
+				t.Errorf("counter is %d, want the %d that were acknowledged", facts.Counters["k"], clients-refused)
+			}
+		})
+	}
+}
+
+// holdFrom has a node hold the write lock until the test ends. It is told to stop then, with
+// most of a minute to go, and gives it back.
+func holdFrom(t *testing.T, n *process) {
+	t.Helper()
+	resp, err := client.Post(n.url+nodeapi.PathHold, asJSON, strings.NewReader(`{"ms":60000}`)) // the header comes with the lock
+	must(t, err)
+	t.Cleanup(func() {
+		must(t, n.cmd.Process.Signal(syscall.SIGTERM))
+		_, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err := errors.Join(err, n.cmd.Wait()); err != nil {
+			t.Errorf("the node that held the lock ended with %v\n%s", err, n.log)
+		}
+	})
 }
 
 // A crash on request ends the process in mid-transaction, and takes nothing
