@@ -39,6 +39,8 @@ type Stack struct {
 	Healthcheck time.Duration // interval between checks, whole seconds; 0 is none, for they cost processor time that an experiment would miss
 	Postgres    bool          // add PostgreSQL under the profile "postgres"
 	Nodes       []Node        // 1 to 200, made by [Nodes]
+
+	Labels map[string]string // of every container, volume and network
 }
 
 // A Node is one container that runs `contend node --allow-remote --allow-host NAME` with
@@ -91,8 +93,9 @@ func (s Stack) NginxFile() ([]byte, error) { return s.render("nginx.conf.tmpl") 
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"quote": quote,
-	"list":  list,
+	"quote":  quote,
+	"list":   list,
+	"labels": labels,
 	"command": func(n Node) string {
 		return list(append([]string{"node", "--allow-remote", "--allow-host", n.Name}, n.Args...))
 	},
@@ -122,6 +125,12 @@ func list(all []string) string {
 		quoted = append(quoted, quote(s))
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// labels returns the labels as a mapping in one line of YAML.
+func labels(all map[string]string) string {
+	text, _ := json.Marshal(all) // strings have no error
+	return string(text)
 }
 
 // Addresses within the subnet: .1 is Docker's, and .9 keeps PostgreSQL off the

@@ -72,6 +72,22 @@ func TestFieldsReachTheFiles(t *testing.T) {
 	}
 }
 
+// Whatever compose makes has the labels.
+func TestLabels(t *testing.T) {
+	s := Stack{Nodes: Nodes(2), Labels: map[string]string{"contend.owner": "1.2"}}
+	compose, err := s.ComposeFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const labels = `labels: {"contend.owner":"1.2"}`
+	for _, want := range []string{"x-node: &node\n  image: \"\"\n  " + labels, "nginx:\n    image: \"nginx:alpine\"\n    " + labels,
+		"shared: {" + labels + "}", "default:\n    " + labels} {
+		if !bytes.Contains(compose, []byte(want)) {
+			t.Errorf("the compose file has no %s:\n%s", want, compose)
+		}
+	}
+}
+
 func TestNamedVolumesAreDeclaredOnce(t *testing.T) {
 	s := Stack{Nodes: Nodes(4)}
 	s.Nodes[1].Volumes = []string{"./here:/data", "even:/data"}

@@ -212,7 +212,8 @@ are lost, under exactly which settings, and what each fix would buy.`,
 		newNodeCommand(s),
 		newBalanceCommand(s),
 		newHealthcheckCommand(),
-		newComposeGuardCommand(s),
+		newCleanCommand(s),
+		newGuardCommand(s),
 		&cobra.Command{Use: "exit-codes", Short: "Explain the exit codes", Long: exitCodesHelp},
 	)
 	return root

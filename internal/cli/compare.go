@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -141,7 +140,7 @@ func compare(ctx context.Context, s streams, o compareOptions, command []string)
 		defer archive.LetThrough(dir)()
 	}
 	servers, err := place.OpenServers(ctx, place.ServerOptions{
-		Dir: filepath.Join(dir, "servers"), Rungs: o.ladder.Rungs, Postgres: o.postgres, Rqlite: o.rqlite,
+		Run: dir, Rungs: o.ladder.Rungs, Postgres: o.postgres, Rqlite: o.rqlite,
 		Say: func(what string) { o.keep.say(s, what) },
 	})
 	if err != nil {

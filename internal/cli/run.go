@@ -14,7 +14,6 @@ import (
 
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/catalogue"
-	"example.com/contend/internal/cluster/compose"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/place"
 	"example.com/contend/internal/record"
@@ -185,27 +184,10 @@ func openPlaces(ctx context.Context, s streams, o runOptions) (*place.Places, er
 	if inContainers {
 		o.keep.say(s, "preparing containers")
 	}
+	o.places.Say = func(what string) { o.keep.say(s, what) }
 	places, err := place.Open(ctx, o.on, o.places)
 	if err != nil {
 		return nil, interruptedBy(ctx, err)
 	}
 	return places, nil
-}
-
-// newComposeGuardCommand is for contend itself: a run on containers starts it,
-// to take the containers down where the run dies before it can.
-func newComposeGuardCommand(s streams) *cobra.Command {
-	var project, log string
-	cmd := &cobra.Command{
-		Use:    "compose-guard --project NAME",
-		Short:  "Remove the containers of a run that died before it removed them",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: verb(func(cmd *cobra.Command, _ []string) error {
-			return compose.Guard(cmd.Context(), project, log, s.in, s.out)
-		}),
-	}
-	cmd.Flags().StringVar(&project, "project", "", "the compose project's `NAME`")
-	cmd.Flags().StringVar(&log, "log", "", "log what it removed to `FILE`")
-	return cmd
 }

@@ -19,6 +19,7 @@ const grace = 20 * time.Second
 // A command is one run of a client.
 type command struct {
 	args []string
+	in   io.Reader // its stdin; nil is empty
 	out  io.Writer // its stdout; nil throws it away
 	both bool      // stderr goes to out as well
 
@@ -33,7 +34,7 @@ type command struct {
 func (c command) run(ctx context.Context) error {
 	said := &tail{}
 	cmd := exec.Command(c.args[0], c.args[1:]...)
-	cmd.Stdout, cmd.Stderr = c.out, said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.in, c.out, said
 	if c.both {
 		together := io.MultiWriter(c.out, said)
 		cmd.Stdout, cmd.Stderr = together, together

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/contend/internal/docker"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/testbin"
 )
 
@@ -68,11 +69,15 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestImageIsBuiltOnceAndRuns(t *testing.T) {
+func TestImageRuns(t *testing.T) {
 	d := testbin.Docker(t)
-	tag, built, err := d.Image(t.Context(), binary)
-	if err != nil || !built {
-		t.Fatalf("Image = %q, %v, %v; want a new one", tag, built, err)
+	self, err := owner.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := d.Image(t.Context(), binary, self)
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer func() {
 		if err := d.RemoveImage(t.Context(), tag); err != nil {
@@ -82,16 +87,6 @@ func TestImageIsBuiltOnceAndRuns(t *testing.T) {
 			t.Errorf("%s is still there", tag)
 		}
 	}()
-	if again, built, err := d.Image(t.Context(), binary); err != nil || built || again != tag {
-		t.Errorf("the second time: Image = %q, %v, %v", again, built, err)
-	}
-	const another = "contend-run:0123456789ab-999999999" // no pid is as high
-	if err := exec.Command("docker", "tag", tag, another).Run(); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.RemoveImagesOf(t.Context(), 999_999_999); err != nil || exec.Command("docker", "image", "inspect", another).Run() == nil {
-		t.Errorf("another process's image is still there, %v", err)
-	}
 	out, err := exec.Command("docker", "run", "--rm", "--read-only", "--network", "none", tag, "--version").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "contend") {
 		t.Errorf("it runs and says %q, %v", out, err)
@@ -99,6 +94,72 @@ func TestImageIsBuiltOnceAndRuns(t *testing.T) {
 	user, err := exec.Command("docker", "image", "inspect", "--format", "{{.Config.User}}", tag).Output()
 	if err != nil || strings.TrimSpace(string(user)) != "10001:10001" {
 		t.Errorf("its user is %q, %v", user, err)
+	}
+}
+
+// An image that is cut short in the making is not there, or has its name and its owner.
+func TestImageCutShort(t *testing.T) {
+	d := testbin.Docker(t)
+	self, err := owner.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{0, 20 * time.Millisecond, 80 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		_, err := d.Image(ctx, binary, self)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after %s: %v", after, err)
+		}
+		named, err := d.Owned(t.Context())
+		out, errAll := exec.Command("docker", "image", "ls", "--all", "--quiet", "--filter", "label="+docker.OwnerLabel+"="+self.String()).Output()
+		if err := errors.Join(err, errAll); err != nil {
+			t.Fatal(err)
+		}
+		named = slices.DeleteFunc(named, func(o docker.Owned) bool { return o.Owner != self })
+		if all := strings.Fields(string(out)); len(all) != len(named) {
+			t.Errorf("cut short after %s, images %q are left, with a name %+v", after, all, named)
+		}
+		for _, o := range named {
+			if err := d.RemoveOwned(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// What carries our label counts only under a name that its owner has given.
+func TestOwnedAreOursAlone(t *testing.T) {
+	d := testbin.Docker(t)
+	self, err := owner.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := docker.NewProjectName()
+	other := strings.Replace(ours, "contend-", "contend-1", 1)
+	for _, volume := range []struct{ name, owner, project string }{
+		{ours + "_a", self.String(), ours},
+		{ours + "_b", self.String(), "mine"},
+		{ours + "_c", self.String(), other},
+		{ours + "_d", "me", ours},
+		{ours + "_e", self.String(), ""},
+	} {
+		if out, err := exec.Command("docker", "volume", "create", "--label", docker.OwnerLabel+"="+volume.owner,
+			"--label", "com.docker.compose.project="+volume.project, volume.name).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v", out, err)
+		}
+		defer exec.Command("docker", "volume", "rm", volume.name).Run()
+	}
+	all, err := d.Owned(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = slices.DeleteFunc(all, func(o docker.Owned) bool { return o.Owner != self })
+	if len(all) != 1 || all[0].Kind != "volume" || all[0].Name != ours+"_a" {
+		t.Fatalf("ours are %+v, want the first volume", all)
+	}
+	if err := d.RemoveOwned(t.Context(), all[0]); err != nil || exec.Command("docker", "volume", "inspect", ours+"_a").Run() == nil {
+		t.Errorf("it is still there: %v", err)
 	}
 }
 

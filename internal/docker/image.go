@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"archive/tar"
 	"context"
 	"crypto/sha256"
 	"debug/elf"
@@ -8,80 +9,77 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
+	"sync"
+
+	"example.com/contend/internal/owner"
 )
 
-// repository is the name of the images that Image builds; the tag says of which
-// binary and for which process.
+// repository is the name of the images that Image makes; the tag says of which
+// binary and by which process.
 const repository = "contend-run"
 
-// dockerfile is the last stage of deploy/Dockerfile, for a binary that is there
-// already. The data directory belongs to the user, so that a new volume takes
-// its owner over.
-const dockerfile = `FROM scratch
-COPY --chown=10001:10001 data /data
-COPY contend /contend
-LABEL org.opencontainers.image.title="contend" org.opencontainers.image.description="made by contend run for its nodes; may be removed"
-USER 10001:10001
-ENTRYPOINT ["/contend"]
-CMD ["node", "--allow-remote"]
-`
+// uid is the user and group that a node runs as. The data directory belongs to it, so
+// that a new volume takes its owner over.
+const uid = 10001
 
-// Image returns the name of an image that holds the contend at path binary, and
-// nothing else. It is built where this process has not built it yet; built says
-// whether. The name is this process's own, so that another one that runs the
-// same binary does not lose it to RemoveImage; the layers they share.
-func (d *Docker) Image(ctx context.Context, binary string) (tag string, built bool, err error) {
+// configuration is that of the last stage of deploy/Dockerfile, a change each.
+func configuration(by owner.Mark) (changes []string) {
+	for _, line := range []string{
+		fmt.Sprintf("USER %d:%[1]d", uid),
+		`ENTRYPOINT ["/contend"]`,
+		`CMD ["node", "--allow-remote"]`,
+		`LABEL org.opencontainers.image.title="contend"`,
+		`LABEL org.opencontainers.image.description="made by contend run for its nodes; may be removed"`,
+		fmt.Sprintf("LABEL %s=%q", OwnerLabel, by),
+	} {
+		changes = append(changes, "--change", line)
+	}
+	return changes
+}
+
+// Image makes an image that holds the contend at path binary, and nothing else, with the mark by in
+// its label [OwnerLabel], and returns its name, which no other image has. Images of one binary
+// share its layer.
+//
+// It is imported and not built: a build that is cut short leaves an image without a name.
+func (d *Docker) Image(ctx context.Context, binary string, by owner.Mark) (tag string, err error) {
 	err = d.runsHere(binary)
 	var program []byte
 	if err == nil {
 		program, err = os.ReadFile(binary)
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("make image: %w", err)
+		return "", fmt.Errorf("make image: %w", err)
 	}
-	tag = fmt.Sprintf("%s:%.6x%s", repository, sha256.Sum256(program), suffix(os.Getpid()))
-	if _, err := output(ctx, "docker", "image", "inspect", "--format", "{{.Id}}", tag); err == nil {
-		return tag, false, nil
-	}
-	// It is built from a directory that holds nothing but what goes into it.
-	dir, err := os.MkdirTemp("", "contend-image-")
+	tag = fmt.Sprintf("%s:%.6x-%s", repository, sha256.Sum256(program), unique())
+	files, writer := io.Pipe()
+	var writing sync.WaitGroup
+	writing.Go(func() { writer.CloseWithError(pack(writer, program)) })
+	args := append(append([]string{"docker", "import"}, configuration(by)...), "-", tag)
+	err = command{args: args, in: files}.run(ctx)
+	_ = files.Close() // the writer, too, where nobody reads on
+	writing.Wait()
 	if err != nil {
-		return "", false, fmt.Errorf("make image: %w", err)
+		return "", fmt.Errorf("make image: %w", err)
 	}
-	err = errors.Join(
-		os.Mkdir(filepath.Join(dir, "data"), 0o755),
-		os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644),
-		os.WriteFile(filepath.Join(dir, "contend"), program, 0o755),
+	return tag, nil
+}
+
+// pack writes the image's files as a tar archive: the same bytes each time.
+func pack(w io.Writer, program []byte) error {
+	t := tar.NewWriter(w)
+	err := errors.Join(
+		t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "data/", Mode: 0o755, Uid: uid, Gid: uid}),
+		t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "contend", Mode: 0o755, Size: int64(len(program))}),
 	)
-	if err == nil {
-		err = command{args: []string{"docker", "build", "--quiet", "--tag", tag, dir}}.run(ctx)
-	}
-	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-		return "", false, fmt.Errorf("make image: %w", err)
-	}
-	return tag, true, nil
+	_, errWrite := t.Write(program)
+	return errors.Join(err, errWrite, t.Close())
 }
 
 // RemoveImage removes the image tag. That a container still uses it is an error.
 func (d *Docker) RemoveImage(ctx context.Context, tag string) error {
 	return command{args: []string{"docker", "image", "rm", tag}, patient: true}.run(ctx)
-}
-
-// suffix ends the names of the images that are the process pid's.
-func suffix(pid int) string { return "-" + strconv.Itoa(pid) }
-
-// RemoveImagesOf removes the images that Image has built for the process pid,
-// which has ended.
-func (d *Docker) RemoveImagesOf(ctx context.Context, pid int) error {
-	text, err := output(ctx, "docker", "image", "ls", "--filter", "reference="+repository+":*"+suffix(pid), "--format", "{{.Repository}}:{{.Tag}}")
-	errs := []error{err}
-	for _, tag := range strings.Fields(text) {
-		errs = append(errs, d.RemoveImage(ctx, tag))
-	}
-	return errors.Join(errs...)
 }
 
 // Ensure makes sure that an image is there, and pulls it where it is not.

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"example.com/contend/internal/owner"
 )
 
 func TestWhatCannotBeAnImageOfItsOwn(t *testing.T) {
@@ -31,7 +33,7 @@ func TestWhatCannotBeAnImageOfItsOwn(t *testing.T) {
 		{"nothing", filepath.Join(dir, "nothing"), here, "no such file"},
 	} {
 		d := &Docker{platform: "linux/" + test.arch}
-		if _, _, err := d.Image(t.Context(), test.path); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := d.Image(t.Context(), test.path, owner.Mark{}); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error = %v, want one that says %q", test.name, err, test.want)
 		}
 	}

@@ -59,18 +59,19 @@ func (d *Docker) Containers(ctx context.Context, project string) (map[string]str
 type kind struct {
 	name   string // for people
 	list   []string
+	id     string // of one in a list, and its name, as a template of docker's
 	remove []string
 }
 
 // kinds are in the order in which they can be removed.
 var kinds = []kind{
-	{"container", []string{"docker", "ps", "--all", "--quiet"}, []string{"docker", "rm", "--force", "--volumes"}},
-	{"volume", []string{"docker", "volume", "ls", "--quiet"}, []string{"docker", "volume", "rm", "--force"}},
-	{"network", []string{"docker", "network", "ls", "--quiet"}, []string{"docker", "network", "rm"}},
+	{"container", []string{"docker", "ps", "--all"}, "{{.ID}} {{.Names}}", []string{"docker", "rm", "--force", "--volumes"}},
+	{"volume", []string{"docker", "volume", "ls"}, "{{.Name}} {{.Name}}", []string{"docker", "volume", "rm", "--force"}},
+	{"network", []string{"docker", "network", "ls"}, "{{.ID}} {{.Name}}", []string{"docker", "network", "rm"}},
 }
 
 func (k kind) of(ctx context.Context, project string) ([]string, error) {
-	text, err := output(ctx, append(slices.Clone(k.list), "--filter", "label="+labelProject+"="+project)...)
+	text, err := output(ctx, append(slices.Clone(k.list), "--quiet", "--filter", "label="+labelProject+"="+project)...)
 	return strings.Fields(text), err
 }
 

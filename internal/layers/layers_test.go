@@ -20,14 +20,14 @@ var layers = [][]string{
 	{"internal/cli"},
 	{"internal/archive", "internal/place"},
 	{"internal/report", "internal/catalogue", "internal/ladder", "internal/record"},
-	{"internal/experiment", "internal/chart", "internal/fault", "internal/scene"},
+	{"internal/experiment", "internal/chart", "internal/fault", "internal/scene", "internal/clean"},
 	{"internal/cluster/remote", "internal/cluster/compose", "internal/cluster/server"},
 	{"internal/cluster/local"},
 	{"internal/cluster"},
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/nodeclient"},
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
-	{"internal/tagged", "internal/proc", "internal/quiet", "internal/locktrace", "internal/logs", "internal/http1", "history"},
+	{"internal/tagged", "internal/proc", "internal/owner", "internal/quiet", "internal/locktrace", "internal/logs", "internal/http1", "history"},
 	{"internal/display", "internal/jsonlimit"},
 	{"internal/units", "internal/nodeapi"},
 }
@@ -63,7 +63,7 @@ var pure = map[string][]string{
 // Packages os and syscall are not among them, because package fmt depends on
 // both: only importing them is forbidden.
 var world = regexp.MustCompile(`^(os/exec|net|net/http|database/sql|(modernc\.org|github\.com/(ncruces|jackc))/.*|github\.com/mattn/go-sqlite3.*|` +
-	module + `internal/(app|balance|cluster|docker|fault|node|nodeclient|place|proc|record|server|store/.*)(/.*)?)$`)
+	module + `internal/(app|balance|clean|cluster|docker|fault|node|nodeclient|owner|place|proc|record|server|store/.*)(/.*)?)$`)
 
 func TestImportsPointDownward(t *testing.T) {
 	level := map[string]int{}

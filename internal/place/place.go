@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"example.com/contend/deploy"
+	"example.com/contend/internal/clean"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/compose"
 	"example.com/contend/internal/cluster/local"
 	"example.com/contend/internal/cluster/remote"
 	"example.com/contend/internal/display"
 	"example.com/contend/internal/docker"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
@@ -37,12 +39,15 @@ type Options struct {
 	// them; this program needs no entry.
 	Builds map[string]string
 	// Image is the image of the nodes in containers; empty: one is made of this
-	// program, and removed in the end.
+	// program, and removed when the places are closed.
 	Image string
 	// Nginx is the image of the balancer before them; empty: nginx:alpine.
 	Nginx string
 	// Alone leaves out the processes beside the containers.
 	Alone bool
+
+	// Say reports progress to people who wait; nil reports nothing.
+	Say func(string)
 }
 
 // Places are where a run is to take place.
@@ -145,11 +150,22 @@ func processes(o Options) record.Place {
 }
 
 // openCompose finds Docker and makes sure that there is an image for every build of
-// the node: one is made of its program, and removed when the places are closed,
-// unless it was there before or o names it.
+// the node: one is made of its program, unless o names it. A guard sees to it that
+// nothing is left of the images and of what is made of them.
 func (p *Places) openCompose(ctx context.Context, o Options) error {
 	d, err := docker.Find(ctx)
 	if err != nil {
+		return err
+	}
+	self, err := owner.Self()
+	if err != nil {
+		return err
+	}
+	say := o.Say
+	if say == nil {
+		say = func(string) {}
+	}
+	if err := p.guard(ctx, "", clean.Where{Docker: true}, say); err != nil {
 		return err
 	}
 	on := compose.Containers{Docker: d, Images: map[string]string{}, Nginx: cmp.Or(o.Nginx, deploy.NginxImage)}
@@ -171,17 +187,8 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 		if program == "" {
 			continue
 		}
-		tag, built, err := d.Image(ctx, program)
-		if err != nil {
+		if on.Images[build], err = d.Image(ctx, program, self); err != nil {
 			return err
-		}
-		on.Images[build] = tag
-		if built {
-			p.closers = append(p.closers, func() error {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-				defer cancel()
-				return d.RemoveImage(ctx, tag)
-			})
 		}
 	}
 	p.All = append(p.All, record.Place{

@@ -1,7 +1,6 @@
 package place
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +30,7 @@ func TestURLs(t *testing.T) {
 func TestServersSayWhatIsMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	s, err := OpenServers(t.Context(), ServerOptions{
-		Dir: filepath.Join(t.TempDir(), "servers"), Rungs: []string{ladder.Rqlite + "/*"}, Say: func(what string) { t.Logf("said %q", what) },
+		Run: t.TempDir(), Rungs: []string{ladder.Rqlite + "/*"}, Say: func(what string) { t.Logf("said %q", what) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,17 +8,19 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"example.com/contend/internal/clean"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/server"
 	"example.com/contend/internal/display"
 	"example.com/contend/internal/ladder"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
 )
 
 // ServerOptions are which database servers a comparison wants.
 type ServerOptions struct {
-	Dir      string   // where those that we start keep their data; made and removed again
+	Run      string   // directory of the run; those that we start keep their data in it while they run
 	Rungs    []string // patterns: servers of which no rung is wanted are not started
 	Postgres string   // URL of one that somebody else started, or of another engine that speaks its protocol; empty: none
 	Rqlite   []string // URLs of a cluster that somebody else started; empty: three nodes are, if there is an rqlited
@@ -32,6 +34,7 @@ type Servers struct {
 	Missing []run.Missing
 
 	services map[string]cluster.Server
+	dir      string // of those that we start, once there is one
 	closers
 }
 
@@ -49,16 +52,34 @@ type service interface {
 // opened is to be closed.
 func OpenServers(ctx context.Context, o ServerOptions) (s *Servers, err error) {
 	s = &Servers{All: []run.Server{}, Missing: []run.Missing{}, services: map[string]cluster.Server{}}
-	if err := os.MkdirAll(o.Dir, 0o711); err != nil {
-		return nil, err
-	}
-	s.closers = closers{func() error { return os.Remove(o.Dir) }}
 	for _, open := range []func(context.Context, ServerOptions) error{s.startPostgres, s.usePostgres, s.openRqlite} {
 		if err := open(ctx, o); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, nil
+}
+
+// makeDir makes the directory for servers that we start, guarded, once.
+func (s *Servers) makeDir(ctx context.Context, o ServerOptions) error {
+	if s.dir != "" {
+		return nil
+	}
+	at, err := filepath.Abs(o.Run)
+	if err == nil {
+		err = s.guard(ctx, filepath.Dir(at), clean.Where{Runs: at}, o.Say)
+	}
+	dir := filepath.Join(at, clean.Servers)
+	if err == nil {
+		err = os.Mkdir(dir, 0o711) // PostgreSQL's user passes through
+	}
+	if err == nil {
+		err = owner.Sign(dir)
+	}
+	if err == nil {
+		s.dir = dir
+	}
+	return err
 }
 
 func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
@@ -70,8 +91,11 @@ func (s *Servers) startPostgres(ctx context.Context, o ServerOptions) error {
 		return nil
 	}
 	o.Say("starting PostgreSQL")
-	started, err := server.StartPostgres(ctx, o.Dir)
-	if err == nil && filepath.Dir(started.Dir()) != filepath.Clean(o.Dir) {
+	if err := s.makeDir(ctx, o); err != nil {
+		return err
+	}
+	started, err := server.StartPostgres(ctx, s.dir)
+	if err == nil && filepath.Dir(started.Dir()) != s.dir {
 		o.Say(fmt.Sprintf("its data are in %s", started.Dir()))
 	}
 	return s.add(ctx, ladder.Postgres, started, false, err)
@@ -105,7 +129,10 @@ func (s *Servers) openRqlite(ctx context.Context, o ServerOptions) error {
 		return nil
 	}
 	o.Say("starting three nodes of rqlite")
-	started, err := server.StartRqlite(ctx, program, filepath.Join(o.Dir, ladder.Rqlite))
+	if err := s.makeDir(ctx, o); err != nil {
+		return err
+	}
+	started, err := server.StartRqlite(ctx, program, filepath.Join(s.dir, ladder.Rqlite))
 	return s.add(ctx, ladder.Rqlite, started, false, err)
 }
 

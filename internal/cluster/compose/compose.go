@@ -2,8 +2,8 @@
 // project of its own, rendered by package deploy. The nodes' image holds this
 // program, so that processes and containers run the same code.
 //
-// Should this process die, however it dies, a guard takes the containers, volumes
-// and networks down; see [Guard].
+// Containers, volumes and networks have the mark of this process as a label, by which
+// package clean finds and removes them should this process die before it has.
 package compose
 
 import (
@@ -33,7 +33,6 @@ type Cluster struct {
 	cluster.Plain
 	docker  *docker.Docker
 	project docker.Project
-	guard   *guard
 	dir     string
 	mount   run.Mount
 	address string // nginx's, "127.0.0.1:49153"
@@ -71,7 +70,7 @@ func Start(ctx context.Context, spec cluster.Spec, on Containers) (*Cluster, err
 	}
 	c := &Cluster{
 		docker:  on.Docker,
-		project: docker.Project{Name: projectName(), File: filepath.Join(spec.Dir, composeFile)},
+		project: docker.Project{Name: docker.NewProjectName(), File: filepath.Join(spec.Dir, composeFile)},
 		dir:     spec.Dir,
 		mount:   spec.Mount,
 		nginx:   &container{name: "nginx", log: filepath.Join(spec.Dir, "nginx.log")},
@@ -91,9 +90,6 @@ func Start(ctx context.Context, spec cluster.Spec, on Containers) (*Cluster, err
 	}
 	if err == nil {
 		err = prepare(spec)
-	}
-	if err == nil {
-		c.guard, err = startGuard(ctx, spec, c.project.Name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start cluster: %w", err)
@@ -307,14 +303,9 @@ func (c *Cluster) fate(ctx context.Context, n *container) error {
 	return err
 }
 
-// remove takes down all that there is of the project, also when ctx is done,
-// and lets the guard go. Where something could not be removed, the guard is
-// left to try again.
+// remove takes down all that there is of the project, also when ctx is done.
 func (c *Cluster) remove(ctx context.Context) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if err := c.docker.Remove(ctx, c.project.Name); err != nil {
-		return errors.Join(err, c.guard.leave())
-	}
-	return c.guard.dismiss()
+	return c.docker.Remove(ctx, c.project.Name)
 }

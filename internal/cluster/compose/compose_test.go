@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"example.com/contend/internal/locktrace"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/nodeclient"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -28,19 +30,14 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(parentOf); dir != "" {
-		beParent(dir)
-		return
-	}
 	os.Exit(testbin.Main(&binary, func() int { return cmp.Or(m.Run(), removeImage()) }))
 }
 
 // The image of this test's contend, built once.
 var testImage struct {
-	once  sync.Once
-	tag   string
-	built bool
-	err   error
+	once sync.Once
+	tag  string
+	err  error
 }
 
 // containers returns what clusters of containers are made of here, or skips the test.
@@ -48,7 +45,10 @@ func containers(t *testing.T) Containers {
 	t.Helper()
 	d := testbin.Docker(t)
 	testImage.once.Do(func() {
-		testImage.tag, testImage.built, testImage.err = d.Image(t.Context(), binary)
+		var self owner.Mark
+		if self, testImage.err = owner.Self(); testImage.err == nil {
+			testImage.tag, testImage.err = d.Image(t.Context(), binary, self)
+		}
 	})
 	if testImage.err != nil {
 		t.Fatal(testImage.err)
@@ -58,7 +58,7 @@ func containers(t *testing.T) Containers {
 
 // removeImage removes it when all tests are over, and returns an exit code.
 func removeImage() int {
-	if !testImage.built {
+	if testImage.tag == "" {
 		return 0
 	}
 	if err := new(docker.Docker).RemoveImage(context.Background(), testImage.tag); err != nil {
@@ -138,6 +138,7 @@ func TestContainersShareOneDatabaseBehindNginx(t *testing.T) {
 	if len(named(t, c.project.Name)) == 0 {
 		t.Error("nothing has the project's name, so nothing could be seen to be left")
 	}
+	wantOwned(t, c, map[string]int{"container": 4, "volume": 1, "network": 1})
 	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +164,29 @@ func TestContainersShareOneDatabaseBehindNginx(t *testing.T) {
 	}
 }
 
-// wantFiles checks that dir holds these, and neither a guard's log nor what was
-// put there for a moment.
+// wantOwned checks that so much of each kind in the cluster's project says that we made it.
+func wantOwned(t *testing.T, c *Cluster, want map[string]int) {
+	t.Helper()
+	self, err := owner.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.docker.Owned(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, o := range all {
+		if o.Owner == self && strings.HasPrefix(o.Name, c.project.Name) {
+			got[o.Kind]++
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v of the project are ours, want %v", got, want)
+	}
+}
+
+// wantFiles checks that dir holds these, and not what was put there for a moment.
 func wantFiles(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -174,7 +196,7 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 	var names []string
 	for _, entry := range entries {
 		names = append(names, entry.Name())
-		if entry.Name() == "guard.log" || strings.HasPrefix(entry.Name(), ".look-") {
+		if strings.HasPrefix(entry.Name(), ".look-") {
 			t.Errorf("%s is there", entry.Name())
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"example.com/contend/deploy"
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/docker"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/run"
 )
 
@@ -33,7 +35,14 @@ func newStack(spec cluster.Spec, on Containers) (deploy.Stack, error) {
 	if image == "" {
 		return deploy.Stack{}, fmt.Errorf("there is no image of the build %q", spec.Build)
 	}
-	stack := deploy.Stack{Image: image, Nginx: on.Nginx, Listen: cmp.Or(spec.Listen, cluster.AnyPort), Nodes: deploy.Nodes(spec.Nodes)}
+	self, err := owner.Self()
+	if err != nil {
+		return deploy.Stack{}, err
+	}
+	stack := deploy.Stack{
+		Image: image, Nginx: on.Nginx, Listen: cmp.Or(spec.Listen, cluster.AnyPort), Nodes: deploy.Nodes(spec.Nodes),
+		Labels: map[string]string{docker.OwnerLabel: self.String()},
+	}
 	for i := range stack.Nodes {
 		n := &stack.Nodes[i]
 		volumes, writable, err := volumes(spec.Mount, i)

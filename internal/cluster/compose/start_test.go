@@ -28,7 +28,6 @@ func TestStartComposeLeavesNothingWhenItFails(t *testing.T) {
 		{"no image of the build", func(s *cluster.Spec, _ *Containers) { s.Build = "old-engine" }, []string{"old-engine"}},
 		{"no node", func(s *cluster.Spec, _ *Containers) { s.Nodes = 0 }, []string{"at least 1 node"}},
 		{"no such mount", func(s *cluster.Spec, _ *Containers) { s.Mount = "sideways" }, []string{"sideways"}},
-		{"no guard", func(s *cluster.Spec, _ *Containers) { s.Binary = "/bin/false" }, []string{"guard", "/bin/false"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, on := testbin.Spec(t, binary), on

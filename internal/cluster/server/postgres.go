@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/store"
 	pgstore "example.com/contend/internal/store/postgres"
@@ -87,7 +88,7 @@ func UsePostgres(ctx context.Context, url string) (*Postgres, error) {
 }
 
 // StartPostgres makes a private PostgreSQL server in a directory of its own under
-// dir, which must exist, and returns once it answers. It is as durable as
+// dir, which must exist, signed by package owner, and returns once it answers. It is as durable as
 // PostgreSQL is by default (fsync and synchronous_commit on), listens on 127.0.0.1
 // only, and asks for a password that its URL holds, so that no other user of the
 // machine can have it run programs. It dies when this process does (Linux).
@@ -102,15 +103,16 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 		return nil, err
 	}
 	in := installation{bin: bin}
-	if in.owner, err = credential(); err == nil {
-		in.dir, err = makeDir(dir, in.owner)
+	if in.user, err = credential(); err == nil {
+		dir, err = makeDir(dir, in.user)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
+	in.dir = filepath.Join(dir, inner)
 	// SIGINT rolls back what is open and does not wait for clients
 	// (https://www.postgresql.org/docs/current/server-shutdown.html).
-	s := &Postgres{private: &private{dir: in.dir, signal: os.Interrupt, clean: func() { in.removeSegment() }}}
+	s := &Postgres{private: &private{dir: dir, signal: os.Interrupt}}
 	s.victim = func(context.Context) (*daemon, error) { return s.daemons[0], nil }
 	if err := s.start(ctx, in); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", errors.Join(err, s.Close()))
@@ -199,20 +201,27 @@ func (s *Postgres) Drop(ctx context.Context, text string) error {
 	return pgstore.DropSchema(ctx, s.url, schema)
 }
 
+// A server's directory has the mark of this process, and in it one that is the
+// server's user's: inner, with data, which initdb makes.
+const (
+	inner = "server"
+	data  = "data"
+)
+
 // An installation is where PostgreSQL's programs and a server's files are.
 type installation struct {
 	bin, dir string
-	owner    *syscall.Credential // user of the programs; nil: our own
+	user     *syscall.Credential // of the programs; nil: our own
 }
 
-func (in installation) data() string { return filepath.Join(in.dir, "data") }
+func (in installation) data() string { return filepath.Join(in.dir, data) }
 
 // command returns a program of PostgreSQL's. It does not see the variables of the
 // user's own PostgreSQL.
 func (in installation) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(in.bin, program), args...)
 	cmd.Dir = in.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: in.owner}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: in.user}
 	cmd.Env = []string{"LC_ALL=C"}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PG") && !strings.HasPrefix(v, "LC_") {
@@ -230,7 +239,7 @@ func (in installation) initdb(ctx context.Context, password string) error {
 		return fmt.Errorf("write the password: %w", err)
 	}
 	defer os.Remove(file)
-	if err := give(file, in.owner); err != nil {
+	if err := give(file, in.user); err != nil {
 		return err
 	}
 	cmd := in.command("initdb", "-D", in.data(), "-U", role, "-A", "scram-sha-256", "--pwfile="+file,
@@ -258,22 +267,6 @@ func (in installation) settings(addr string) []string {
 	return args
 }
 
-// removeSegment removes the System V shared memory that a server which was
-// killed has left: 56 bytes, which keep two servers from one cluster
-// (https://www.postgresql.org/docs/current/kernel-resources.html#SYSVIPC). A
-// server that was stopped has removed it, and its postmaster.pid, where the
-// seventh line is the segment's key and id. What cannot be removed does no harm.
-func (in installation) removeSegment() {
-	text, _ := os.ReadFile(filepath.Join(in.data(), "postmaster.pid"))
-	const line = 7
-	if lines := strings.Split(string(text), "\n"); len(lines) >= line {
-		if fields := strings.Fields(lines[line-1]); len(fields) == 2 {
-			// It goes once the last process that was killed has let go of it.
-			_ = exec.Command("ipcrm", "-m", fields[1]).Run()
-		}
-	}
-}
-
 // credential returns the user that the server runs as: nil for our own and, where
 // that is root, postgres or else nobody.
 func credential() (*syscall.Credential, error) {
@@ -294,9 +287,9 @@ func credential() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as")
 }
 
-// makeDir makes a directory for owner alone, under dir or, where owner cannot
-// get there, under [os.TempDir].
-func makeDir(dir string, owner *syscall.Credential) (string, error) {
+// makeDir makes a server's directory under dir or, where user cannot get there, under
+// [os.TempDir].
+func makeDir(dir string, user *syscall.Credential) (made string, err error) {
 	parent, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -304,36 +297,38 @@ func makeDir(dir string, owner *syscall.Credential) (string, error) {
 	if _, err := os.ReadDir(parent); err != nil { // it is to be there, and a directory
 		return "", err
 	}
-	if !reachable(parent, owner) {
-		if parent = os.TempDir(); !reachable(parent, owner) {
-			return "", fmt.Errorf("user %d can reach neither %s nor %s", owner.Uid, dir, parent)
+	if !reachable(parent, user) {
+		if parent = os.TempDir(); !reachable(parent, user) {
+			return "", fmt.Errorf("user %d can reach neither %s nor %s", user.Uid, dir, parent)
 		}
 	}
-	made, err := os.MkdirTemp(parent, "postgres-")
+	made, err = owner.MakeDir(parent, owner.Prefix+"postgres-")
 	if err != nil {
 		return "", err
 	}
-	if err := give(made, owner); err != nil {
-		return "", errors.Join(err, os.Remove(made))
+	own := filepath.Join(made, inner)
+	// What is in it is nobody's but user's, who has to pass through the directory around it.
+	if err := cmp.Or(os.Mkdir(own, 0o700), give(own, user), os.Chmod(made, 0o711)); err != nil {
+		return "", errors.Join(err, os.RemoveAll(made))
 	}
 	return made, nil
 }
 
-// give makes owner the owner of path, where it is not nil.
-func give(path string, owner *syscall.Credential) error {
-	if owner == nil {
+// give makes user the owner of path, where it is not nil.
+func give(path string, user *syscall.Credential) error {
+	if user == nil {
 		return nil
 	}
-	return os.Chown(path, int(owner.Uid), int(owner.Gid))
+	return os.Chown(path, int(user.Uid), int(user.Gid))
 }
 
-// reachable reports whether owner may go to the directory at path: whether a
-// program of owner's can start there.
-func reachable(path string, owner *syscall.Credential) bool {
-	if owner == nil {
+// reachable reports whether user may go to the directory at path: whether a
+// program of user's can start there.
+func reachable(path string, user *syscall.Credential) bool {
+	if user == nil {
 		return true // it is we, and have been here
 	}
 	cmd := exec.Command("true")
-	cmd.Dir, cmd.SysProcAttr = path, &syscall.SysProcAttr{Credential: owner}
+	cmd.Dir, cmd.SysProcAttr = path, &syscall.SysProcAttr{Credential: user}
 	return cmd.Run() == nil
 }

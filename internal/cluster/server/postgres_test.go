@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/store"
 	pgstore "example.com/contend/internal/store/postgres"
 	"example.com/contend/internal/testproc"
@@ -131,9 +132,48 @@ func TestCloseLeavesNothing(t *testing.T) {
 
 func segmentOf(t *testing.T, s *Postgres) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(filepath.Join(s.Dir(), "data"), "postmaster.pid"))
+	left := LeftSegments(s.Dir())
+	if len(left) != 1 {
+		t.Fatalf("the server has the segments %+v, want one", left)
+	}
+	return strconv.Itoa(left[0].ID)
+}
+
+// A segment that somebody else has made since, under the same number, is not removed.
+func TestOthersSegmentStays(t *testing.T) {
+	s := startPostgres(t)
+	lock := filepath.Join(s.Dir(), inner, data, "postmaster.pid")
+	text, err := os.ReadFile(lock)
 	must(t, err)
-	return strings.Fields(strings.Split(string(text), "\n")[6])[1]
+	lines := strings.Split(string(text), "\n")
+	for _, test := range []struct {
+		name string
+		line int
+		text string
+	}{
+		{"another key", 6, "1 " + segmentOf(t, s)},
+		{"another maker", 0, "1"},
+		{"no segment yet", 6, ""},
+	} {
+		copied := t.TempDir()
+		must(t, os.MkdirAll(filepath.Join(copied, inner, data), 0o700))
+		other := append([]string{}, lines...)
+		other[test.line] = test.text
+		must(t, os.WriteFile(filepath.Join(copied, inner, data, "postmaster.pid"), []byte(strings.Join(other, "\n")), 0o600))
+		if left := LeftSegments(copied); len(left) > 0 {
+			t.Errorf("%s: %+v counts", test.name, left)
+		}
+	}
+}
+
+func FuzzParseLock(f *testing.F) {
+	f.Add("123\n/data\n1700000000\n5432\n\n127.0.0.1\n  2228229     32769\nready   \n")
+	f.Add("-7\n\n\n\n\n\n1 2")
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := parseLock(text); err != nil && s != (Segment{}) {
+			t.Errorf("%+v beside the error %v", s, err)
+		}
+	})
 }
 
 // However this program ends, the server and its backends end with it.
@@ -151,7 +191,12 @@ func TestDiesWithItsParent(t *testing.T) {
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	must(t, errScan)
-	t.Cleanup(func() { installation{dir: dir}.removeSegment(); must(t, os.RemoveAll(dir)) })
+	t.Cleanup(func() {
+		for _, left := range LeftSegments(dir) {
+			must(t, left.Remove())
+		}
+		must(t, os.RemoveAll(dir))
+	})
 	if len(backends) < 4 {
 		t.Fatalf("the server has the processes %v, want at least one for each of 4 connections", backends)
 	}
@@ -276,10 +321,13 @@ func TestReachable(t *testing.T) {
 	}
 	dir, err := makeDir(inside, stranger)
 	must(t, err)
-	t.Cleanup(func() { must(t, os.Remove(dir)) })
-	info, err := os.Stat(dir)
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	if m, err := owner.Of(dir); err != nil || m.PID != os.Getpid() {
+		t.Errorf("%s was made by %s, %v", dir, m, err)
+	}
+	info, err := os.Stat(filepath.Join(dir, inner))
 	must(t, err)
-	if filepath.Dir(dir) != filepath.Clean(os.TempDir()) || info.Mode().Perm() != 0o700 || info.Sys().(*syscall.Stat_t).Uid != stranger.Uid {
+	if !reachable(filepath.Join(dir, inner), stranger) || filepath.Dir(dir) != filepath.Clean(os.TempDir()) || info.Mode().Perm() != 0o700 || info.Sys().(*syscall.Stat_t).Uid != stranger.Uid {
 		t.Errorf("made %s with mode %s", dir, info.Mode())
 	}
 }

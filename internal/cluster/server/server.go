@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/proc"
 )
 
@@ -103,7 +104,6 @@ type private struct {
 	daemons []*daemon
 	victim  func(ctx context.Context) (*daemon, error) // whom Kill kills
 	signal  os.Signal                                  // that ends a daemon
-	clean   func()                                     // removes what killed daemons leave outside dir; may be nil
 
 	mu   sync.Mutex // of those that change the server: one waits for the other
 	dead *daemon    // killed, until Restart
@@ -216,10 +216,10 @@ func (p *private) Close() error {
 	defer cancel()
 	// All at once: a majority may be what a node of rqlite waits for.
 	errs := cluster.Each(p.daemons, func(d *daemon) error { return d.end(ctx, p.signal) })
-	if p.clean != nil {
-		p.clean()
+	for _, left := range LeftSegments(p.dir) { // of a server that was killed
+		errs = append(errs, left.Remove())
 	}
-	if err := errors.Join(append(errs, os.RemoveAll(p.dir))...); err != nil {
+	if err := errors.Join(append(errs, owner.RemoveDir(p.dir))...); err != nil {
 		return fmt.Errorf("close the server in %s: %w", p.dir, err)
 	}
 	return nil
