@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"example.com/contend/internal/http1"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/sqlite"
 )
 
 // disciplineFlags adds --preset and one flag for each setting of a discipline.
@@ -44,6 +46,20 @@ func disciplineFlags(fs *pflag.FlagSet) func() (store.Discipline, error) {
 		}
 		return d, d.Validate()
 	}
+}
+
+// checkDriver returns an error where no node could be started with a driver of SQLite's.
+func checkDriver(name string) error {
+	_, err := sqlite.VersionOf(name)
+	if errors.Is(err, sqlite.ErrNotBuiltIn) {
+		return hinted(err, builtIn())
+	}
+	return err
+}
+
+// builtIn says which drivers there are.
+func builtIn() string {
+	return "use one of the drivers that are built in: " + strings.Join(sqlite.Drivers(), ", ")
 }
 
 // A listener is where a verb that serves listens.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -53,7 +52,8 @@ refuses every Host but localhost, IP addresses and --allow-host with 421. With
 On SIGTERM or Ctrl-C, node stops accepting connections, finishes the transactions that
 it has begun, refuses what waits, closes the database and exits 0.`,
 		Example: `  contend node --db ./shared.db
-  contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002 --preset red
+  contend node --db ./shared.db --name app-2 --listen 127.0.0.1:3002
+  contend node --db ./red.db --listen 127.0.0.1:3003 --preset red
   contend node --db ./shared.db --transaction separate --busy-timeout 5000 --lab
   contend node --db ./shared.db --listen :3000 --allow-remote --allow-host lab.example
   contend node --db ./shared.db --transaction immediate --busy-policy random --writer queue
@@ -204,7 +204,7 @@ func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (*
 		if ctx.Err() != nil {
 			return nil, &exitError{code: exitInterrupted, err: err}
 		}
-		return nil, hinted(err, openHint(err, at, d.Engine()))
+		return nil, hinted(err, openHint(err, d.Engine()))
 	}
 	var e *store.Error
 	if err := db.Check(ctx); err != nil && !(errors.As(err, &e) && e.Refused) {
@@ -213,18 +213,24 @@ func (s source) openFirst(ctx context.Context, at string, d store.Discipline) (*
 	return db, nil
 }
 
-func openHint(err error, at string, engine store.Engine) string {
+func openHint(err error, engine store.Engine) string {
 	switch {
 	case errors.Is(err, sqlite.ErrNotBuiltIn):
-		return "use one of the drivers that are built in: " + strings.Join(sqlite.Drivers(), ", ")
+		return builtIn()
 	case engine != store.SQLite:
 		return "use --db " + urlForms[engine]
 	}
-	var setting *store.SettingError
-	if errors.As(err, &setting) && setting.Setting == "journal_mode" {
-		return "another process has the file open in that mode: use the same --journal, or stop that process first"
+	if unfit, ok := errors.AsType[*sqlite.UnfitError](err); ok {
+		return unfit.Hint
 	}
-	return "make " + filepath.Dir(at) + " writable (SQLite creates files beside the database), and check that the file is a database"
+	setting, ok := errors.AsType[*store.SettingError](err)
+	switch {
+	case ok && setting.InUse:
+		return fmt.Sprintf("use --journal %s too, or stop whoever has the file open", setting.Got)
+	case ok && setting.Setting == "journal_mode" && setting.Wanted == string(store.WAL):
+		return "the file system cannot share memory between processes, as WAL needs it: use --journal DELETE"
+	}
+	return ""
 }
 
 // urlForms say what a database's URL looks like, and what has to be there.

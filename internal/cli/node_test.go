@@ -80,6 +80,10 @@ func runLine(ctx context.Context, args ...string) (code int, out, errs string) {
 
 func TestNodeSaysWhatIsWrong(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "shared.db")
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte("no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +102,10 @@ func TestNodeSaysWhatIsWrong(t *testing.T) {
 		"in flight":          {[]string{"--db", db, "--max-in-flight", "0"}, exitUsage, "--max-in-flight 0"},
 		"every interface":    {[]string{"--db", db, "--listen", ":0"}, exitUsage, "--allow-remote"},
 		"an address in use":  {[]string{"--db", db, "--listen", taken.Addr().String()}, exitCannotRun, "address already in use"},
-		"a directory for db": {[]string{"--db", t.TempDir(), "--listen", "127.0.0.1:0"}, exitCannotRun, "SQLITE_CANTOPEN"},
+		"a directory for db": {[]string{"--db", t.TempDir(), "--listen", "127.0.0.1:0"}, exitCannotRun, "it is a directory, and a database is a regular file\nhint: name a file"},
+		"a device for db":    {[]string{"--db", "/dev/null", "--listen", "127.0.0.1:0"}, exitCannotRun, "open /dev/null: it is a device"},
+		"a long name for db": {[]string{"--db", db + strings.Repeat("x", 250), "--listen", "127.0.0.1:0"}, exitCannotRun, "hint: choose a name of at most 247 bytes"},
+		"a text for db":      {[]string{"--db", text, "--listen", "127.0.0.1:0"}, exitCannotRun, "it is no SQLite database, or an encrypted one\nhint: name a file that does not exist yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := runLine(t.Context(), append([]string{"node"}, c.args...)...)

@@ -22,3 +22,6 @@ func clock(int) (time.Duration, error) { return 0, errors.ErrUnsupported }
 func MachineUsage() (Usage, error) {
 	return Usage{}, errors.New("processor time of the machine: known on Linux only")
 }
+
+// Users is known on Linux only.
+func Users(string) map[int]string { return map[int]string{} }

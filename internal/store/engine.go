@@ -243,13 +243,12 @@ type Checkpoint struct {
 	Moved   int64 // of these, in the database by now
 }
 
-// A SettingError is a connection whose setting has another value than wanted. For
-// SQLite's journal_mode it mostly means that another process has the file open
-// in Got.
+// A SettingError is a connection whose setting has another value than wanted.
 type SettingError struct {
 	Setting string // "journal_mode", "lock_timeout"
 	Wanted  string
 	Got     string
+	InUse   bool // SQLite refused the change because another connection has the file open
 }
 
 // Error names the setting, the value wanted and the value that the connection has.

@@ -13,7 +13,8 @@ import (
 // waits 5 s for a lock and ncruces a minute, and both lower synchronous),
 // [conn.setUp] sets what matters and reads it back.
 type driver struct {
-	name string
+	name        string
+	longestPath int // of a file beside the database, in bytes: mxPathname of its VFS
 	// open makes a pool of connections to the database that uri names. It opens none.
 	open func(uri string) (*sql.DB, error)
 	// code returns the extended result code that err carries, and whether it

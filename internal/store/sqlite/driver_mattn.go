@@ -16,7 +16,8 @@ import (
 
 // mattn is SQLite's own C code, with POSIX locks and the stock busy handler.
 var mattn = []*driver{{
-	name: store.Mattn,
+	name:        store.Mattn,
+	longestPath: 512,
 	open: func(uri string) (*sql.DB, error) {
 		return sql.OpenDB(connector{&sqlite3.SQLiteDriver{}, uri}), nil
 	},

@@ -16,8 +16,9 @@ import (
 // POSIX locks of the others and also each other within a process. Its busy
 // handler sleeps a random while of at most 2 ms. It is 6 MB of a program.
 var ncruces = []*driver{{
-	name: store.Ncruces,
-	open: func(uri string) (*sql.DB, error) { return sqlite3driver.Open(uri) },
+	name:        store.Ncruces,
+	longestPath: 1024,
+	open:        func(uri string) (*sql.DB, error) { return sqlite3driver.Open(uri) },
 	code: func(err error) (int, bool) {
 		var code sqlite3.ExtendedErrorCode // which its errors with a text turn into as well
 		if !errors.As(err, &code) {

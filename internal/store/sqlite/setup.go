@@ -5,13 +5,16 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 )
 
 // dial opens one connection and sets it up as d says, trying again until
@@ -21,8 +24,13 @@ import (
 // (https://sqlite.org/pragma.html#pragma_journal_mode). Each try has a new
 // connection, because one that was refused may go on holding the shared lock
 // that the others wait for.
+//
+// A process that has had the file open in WAL mode through all tries will not let go of it:
+// nodes that start let go between their tries.
 func (f *file) dial(ctx context.Context, d store.Discipline) (*conn, error) {
-	deadline := time.Now().Add(f.patience)
+	start := time.Now()
+	var users map[int]string // who has had the file open at every try that found another journal mode
+	found := 0               // how many tries did
 	for {
 		c, err := f.connect(ctx)
 		if err == nil {
@@ -31,8 +39,17 @@ func (f *file) dial(ctx context.Context, d store.Discipline) (*conn, error) {
 			}
 		}
 		var refused *refusedSetup
-		if err == nil || !errors.As(err, &refused) || time.Now().After(deadline) {
+		if err == nil || !errors.As(err, &refused) {
 			return c, err
+		}
+		kept := false
+		if setting, ok := errors.AsType[*store.SettingError](err); ok && setting.InUse {
+			users = still(users, proc.Users(f.path))
+			found++
+			kept = setting.Got == string(store.WAL) && len(users) > 0 && found >= keptTries
+		}
+		if kept || time.Since(start) > f.patience {
+			return nil, inUse(err, users)
 		}
 		select {
 		case <-ctx.Done():
@@ -40,6 +57,28 @@ func (f *file) dial(ctx context.Context, d store.Discipline) (*conn, error) {
 		case <-time.After(time.Duration(5+rand.IntN(45)) * time.Millisecond): // chance only keeps the nodes out of step
 		}
 	}
+}
+
+// keptTries is at how many tries in a row a process must have had the file open to count as one that
+// keeps it: some half a second. Who starts with this one has let go of it in between.
+const keptTries = 20
+
+// still returns those of now who were among users, or all where users is nil.
+func still(users, now map[int]string) map[int]string {
+	maps.DeleteFunc(now, func(pid int, _ string) bool { return users != nil && users[pid] == "" })
+	return now
+}
+
+// inUse is err with those who have the file open, as far as that is known.
+func inUse(err error, users map[int]string) error {
+	var all []string
+	for _, pid := range slices.Sorted(maps.Keys(users)) {
+		all = append(all, fmt.Sprintf("%q (process %d)", users[pid], pid))
+	}
+	if len(all) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, units.PluralOf(len(all), "process has", "processes have")+" the file open: "+units.List(all, "and"))
 }
 
 // connect opens one connection with the driver's own settings.
@@ -126,14 +165,15 @@ func (c *conn) get(ctx context.Context, pragma string) (string, error) {
 func (c *conn) setJournal(ctx context.Context, want store.Journal) error {
 	var got string
 	err := c.sc.QueryRowContext(ctx, "PRAGMA journal_mode = "+string(want)).Scan(&got)
-	if err != nil {
-		err = describe("journal_mode", err)
+	if err != nil && refusal(resultCode(err)) {
 		// SQLite refused the exclusive lock that a change needs. Name the mode
 		// that stands in the way, if it can be read.
 		if mode, errGet := c.get(ctx, "journal_mode"); errGet == nil && !strings.EqualFold(mode, string(want)) {
-			return &refusedSetup{&store.SettingError{Setting: "journal_mode", Wanted: string(want), Got: strings.ToUpper(mode)}}
+			return &refusedSetup{&store.SettingError{Setting: "journal_mode", Wanted: string(want), Got: strings.ToUpper(mode), InUse: true}}
 		}
-		return err
+	}
+	if err != nil {
+		return describe("journal_mode", err)
 	}
 	if !strings.EqualFold(got, string(want)) {
 		return &store.SettingError{Setting: "journal_mode", Wanted: string(want), Got: strings.ToUpper(got)}

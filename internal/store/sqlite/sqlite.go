@@ -18,7 +18,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"sync"
 	"time"
@@ -39,6 +38,7 @@ type file struct {
 	patience time.Duration
 	driver   *driver
 	sql      *sql.DB
+	admitted string // its real path, once it was examined; guarded by examined
 }
 
 // dialect is the one that programs are written in.
@@ -50,6 +50,9 @@ var dialect = store.Dialect{Parameter: "?", Words: map[string]string{
 // At is the database in the file at path, which is made where it is missing;
 // the directory must exist. Without a discipline the database is only for use
 // Look, through the default driver, and a missing file is an error.
+//
+// Before the first connection that may write, the file is examined: one that cannot be the
+// database of a node, as another program's, is refused with an [UnfitError], and stays as it is.
 //
 // Look is for a process that does not have the file open in any other way:
 // opening the file recovers what a crash left (a hot journal is rolled back,
@@ -70,9 +73,7 @@ func At(path string) store.Source {
 			abs, err = filepath.Abs(path)
 		}
 		if err == nil {
-			// A URI, so that no character of path can be taken for a parameter (https://sqlite.org/uri.html).
-			uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "mode=" + mode}
-			f.sql, err = f.driver.open(uri.String())
+			f.sql, err = f.driver.open(uriOf(abs, "mode="+mode))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", path, err)
@@ -99,6 +100,9 @@ func (f *file) Dial(ctx context.Context, use store.Use) (store.Conn, error) {
 		d.BusyTimeout = store.Milliseconds(probePatience.Milliseconds())
 	case store.Lab:
 		d.BusyTimeout = store.Milliseconds(f.patience.Milliseconds())
+	}
+	if err := f.admit(ctx); err != nil {
+		return nil, err
 	}
 	c, err := f.dial(ctx, d)
 	if err != nil {
@@ -132,7 +136,10 @@ func (f *file) Engine() string {
 func (f *file) String() string { return f.path }
 
 // Close frees what the connections shared.
-func (f *file) Close() error { return f.sql.Close() }
+func (f *file) Close() error {
+	f.dismiss()
+	return f.sql.Close()
+}
 
 // Version returns the version of the default driver's SQLite library, such as
 // "3.54.1", or "unknown".
