@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"time"
 
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/report"
 	"example.com/contend/internal/run"
@@ -30,9 +31,13 @@ const (
 
 // Create makes the directory root/<time>-<name> and returns its path. Where
 // two runs begin in one second the later gets a number behind its name. Only its owner may
-// enter it.
+// enter it. A disk without [cluster.SpaceToRecord] is an error, and nothing is made on it but root.
 func Create(root, name string, now time.Time) (string, error) {
-	if err := os.MkdirAll(root, private); err != nil {
+	err := os.MkdirAll(root, private)
+	if err == nil {
+		err = cluster.CheckSpace(root, cluster.SpaceToRecord)
+	}
+	if err != nil {
 		return "", fmt.Errorf("make run directory: %w", err)
 	}
 	base := filepath.Join(root, now.Format("20060102T150405")+"-"+name)

@@ -131,9 +131,12 @@ func compare(ctx context.Context, s streams, o compareOptions, command []string)
 			return usagef("%s: no rung that was chosen reads it: add --rung %s, or leave it out", unread.flag, unread.addRung)
 		}
 	}
+	if err := checkDriver(o.ladder.Driver); err != nil {
+		return err
+	}
 	dir, err := archive.Create(o.keep.dir, "compare", time.Now())
 	if err != nil {
-		return hinted(err, "choose a writable directory with --dir")
+		return cannotKeep(err)
 	}
 	defer func() { _ = os.Remove(dir) }() // which succeeds if nothing was kept in it
 	if os.Geteuid() == 0 {                // PostgreSQL does not run as root, and has its data in there

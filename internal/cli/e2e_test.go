@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"example.com/contend/history"
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/testproc"
 )
 
 // program is the real contend with args, its runs kept in dir.
@@ -88,7 +91,11 @@ func TestInterruptedRunIsJudgedAndStored(t *testing.T) {
 func TestInterruptedComparisonIsJudgedAndStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cmd := program(dir, "compare", "--rung", "queue", "--rung", "postgres/update", "--workload", "counter", "--clients", "2", "--dir", filepath.Join(dir, "runs"))
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // so that PostgreSQL's user comes that far
+		t.Fatal(err)
+	}
+	relative := strings.TrimPrefix(dir, "/")
+	cmd := program("/", "compare", "--rung", "queue", "--rung", "postgres/update", "--workload", "counter", "--clients", "2", "--dir", filepath.Join(relative, "runs"))
 	progress, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +105,11 @@ func TestInterruptedComparisonIsJudgedAndStored(t *testing.T) {
 	}
 	lines := bufio.NewScanner(progress)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "3 of ") {
+		if strings.HasPrefix(lines.Text(), "its data are in ") {
+			t.Errorf("%s, and they are to be in %s", lines.Text(), dir)
+		}
 	}
-	running := len(ofRun(t, dir))
+	running := len(ofRun(t, relative))
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +126,7 @@ func TestInterruptedComparisonIsJudgedAndStored(t *testing.T) {
 	if !doc.Interrupted || doc.Comparison == nil || len(doc.Comparison.Rungs) == 0 {
 		t.Errorf("interrupted: %t, comparison %+v; want what was done before the signal", doc.Interrupted, doc.Comparison)
 	}
-	if left := ofRun(t, dir); running == 0 || len(left) > 0 {
+	if left := ofRun(t, relative); running == 0 || len(left) > 0 {
 		t.Errorf("of %d processes left running: %v", running, left)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "runs", archive.Latest, "servers")); err == nil {
@@ -237,4 +247,53 @@ func TestUpDiesWithItsParent(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("outlived a kill -9 of contend up: %v", ofRun(t, dir))
+}
+
+// Without the space that a run needs, nothing begins.
+func TestNothingBeginsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, line := range [][]string{{"run", "busy"}, {"compare", "--quick"}, {"up", "--listen", "127.0.0.1:0"}} {
+		dir := t.TempDir()
+		cmd := program(dir, append(line, "--dir", filepath.Join(dir, "runs"))...)
+		testproc.OnDisk(t, cmd, dir, 8<<20)
+		out, err := cmd.CombinedOutput()
+		want := "8 MiB free on its disk, and 64 MiB needed\nhint: make room there, or choose another directory with --dir\n"
+		if cmd.ProcessState.ExitCode() != exitCannotRun || !strings.HasPrefix(string(out), "contend: ") || !strings.HasSuffix(string(out), want) {
+			t.Errorf("%q: %v\n%s", line, err, out)
+		}
+	}
+}
+
+// A disk that fills up ends the run at the recording that meets it, with what there is.
+func TestADiskThatFillsUpEndsTheRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := program(dir, "run", "lost-update", "--seed", "1", "--dir", filepath.Join(dir, "runs"))
+	testproc.OnDisk(t, cmd, dir, 80<<20)
+	progress, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(progress)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "2 of ") {
+	}
+	filler := fmt.Sprintf("/proc/%d/root%s", cmd.Process.Pid, filepath.Join(dir, "filler"))
+	if err := os.WriteFile(filler, make([]byte, 80<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("the disk is not full: %v", err)
+	}
+	var after []string
+	for lines.Scan() {
+		after = append(after, lines.Text())
+	}
+	_ = cmd.Wait()
+	said := strings.Join(after, "\n")
+	if cmd.ProcessState.ExitCode() != exitCannotRun || !strings.Contains(said, "contend: record ") || !strings.Contains(said, "\nhint: make room there") {
+		t.Errorf("%s, it says:\n%s", cmd.ProcessState, said)
+	}
+	if strings.Contains(said, "4 of ") {
+		t.Errorf("it goes on:\n%s", said)
+	}
 }

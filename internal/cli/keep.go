@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,17 +72,31 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 		doc.Places = append(doc.Places, places[i].Name)
 	}
 	experiment.Conclude(doc, results)
+	full := errors.Is(cut, syscall.ENOSPC)
 	if cut != nil && !told(doc) {
-		if err := errors.Join(os.RemoveAll(filepath.Join(dir, "recordings")), draw(s, doc, o.json, color)); err != nil {
-			return err
+		err := os.RemoveAll(filepath.Join(dir, "recordings"))
+		if !full {
+			err = errors.Join(err, draw(s, doc, o.json, color))
 		}
 		_ = os.Remove(dir) // servers may have data in it yet
+		switch {
+		case full:
+			return cannotKeep(cut)
+		case err != nil:
+			return err
+		}
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted before anything was recorded: nothing is kept")}
 	}
-	if err := errors.Join(archive.Save(dir, doc), draw(s, doc, o.json, color)); err != nil {
-		return err
+	err := errors.Join(archive.Save(dir, doc), draw(s, doc, o.json, color))
+	if err == nil {
+		o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
 	}
-	o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
+	switch {
+	case full: // what could not be stored is then for the same reason
+		return cannotKeep(cut)
+	case err != nil:
+		return cannotKeep(err)
+	}
 	return verdict(doc)
 }
 
@@ -95,6 +110,14 @@ func told(doc *run.Run) bool {
 		}
 	}
 	return false
+}
+
+// cannotKeep is err of what keeps a run's files, with what to do about it.
+func cannotKeep(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return hinted(err, "make room there, or choose another directory with --dir")
+	}
+	return hinted(err, "choose a writable directory with --dir")
 }
 
 // kernel returns the kernel's release, as uname -r does.

@@ -126,7 +126,7 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 	}
 	dir, err := archive.Create(o.keep.dir, cmp.Or(strings.Join(names, "+"), "all"), time.Now())
 	if err != nil {
-		return hinted(err, "choose a writable directory with --dir")
+		return cannotKeep(err)
 	}
 	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,8 @@ import (
 	"example.com/contend/internal/archive"
 	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/cluster/local"
+	"example.com/contend/internal/store"
+	"example.com/contend/internal/store/sqlite"
 )
 
 // How long `contend up` waits for its nodes to be healthy, and to end.
@@ -51,10 +54,22 @@ refuses every Host but localhost, IP addresses and --allow-host with 421. With
 	flags.Uint64Var(&spec.Seed, "seed", 1, "seed of the random choices (jitter)")
 	flags.BoolVar(&spec.Lab, "lab", false, "open the paths under /lab/ of the nodes: hold, crash, reset, settings")
 	discipline := disciplineFlags(flags)
+	flags.Lookup("driver").Usage = "SQLite driver of the nodes: " + strings.Join(sqlite.Drivers(), ", ")
+	flags.Lookup("transaction").Usage = "read and write as: separate, deferred, immediate, exclusive or atomic"
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
 		var err error
 		if spec.Discipline, err = discipline(); err != nil {
 			return usagef("%w", err)
+		}
+		if spec.Discipline.Engine() != store.SQLite {
+			return &exitError{
+				code: exitUsage,
+				hint: "start nodes with contend node --driver " + spec.Discipline.Driver + " --db URL, and contend balance before them",
+				err:  fmt.Errorf("--driver %s: up starts nodes on a SQLite file, and no database server", spec.Discipline.Driver),
+			}
+		}
+		if err := checkDriver(spec.Discipline.Driver); err != nil {
+			return err
 		}
 		if spec.Nodes < 1 || spec.Nodes > 64 {
 			return usagef("--nodes %d: want 1 to 64", spec.Nodes)
@@ -67,7 +82,7 @@ refuses every Host but localhost, IP addresses and --allow-host with 421. With
 		ln.Close()
 		spec.Listen, spec.AllowRemote, spec.AllowHosts = at.addr, at.allowRemote, at.allowHosts
 		if spec.Dir, err = archive.Create(dir, "up", time.Now()); err != nil {
-			return hinted(err, "choose a writable directory with --dir")
+			return cannotKeep(err)
 		}
 		return up(cmd.Context(), s, spec)
 	})

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"example.com/contend/internal/nodeapi"
+	"example.com/contend/internal/store"
 )
 
 // A database that a node has made for the lab says so itself, in the header of the file
@@ -26,9 +27,6 @@ import (
 // The functions of this file open a database's file by hand. To close it gives up
 // SQLite's locks on it in this process (https://sqlite.org/howtocorrupt.html, section
 // 2.2), so they are called only while the node has no database open.
-
-// labID is the application id of the lab's databases: "cLab".
-const labID = 0x634c6162
 
 // markOf returns what the header of the lab's database called name has as its user
 // version. A copy or a file renamed has another name, and is somebody's who wants to keep it.
@@ -57,7 +55,7 @@ func emptyDatabase(name string) []byte {
 	put32(page[28:], 1)                       // pages
 	put32(page[92:], 1)                       // the change counter for which the number of pages holds
 	put32(page[userVersionAt:], markOf(name))
-	put32(page[applicationIDAt:], labID)
+	put32(page[applicationIDAt:], store.LabID)
 	page[headerSize] = 0x0d              // a leaf of a table: the schema, without a row
 	put16(page[headerSize+5:], pageSize) // where the rows begin
 	return page
@@ -132,7 +130,7 @@ func madeForLab(path string) (bool, error) {
 		return false, nil // too short, or nothing to read, such as a directory
 	}
 	mark := binary.BigEndian.AppendUint32(nil, markOf(filepath.Base(path)))
-	id := binary.BigEndian.AppendUint32(nil, labID)
+	id := binary.BigEndian.AppendUint32(nil, store.LabID)
 	return bytes.HasPrefix(header, []byte(headerMagic)) &&
 		bytes.HasPrefix(header[userVersionAt:], mark) && bytes.HasPrefix(header[applicationIDAt:], id), nil
 }

@@ -160,7 +160,7 @@ func TestTheLabsFileIsAsSQLiteWritesIt(t *testing.T) {
 	db, err := sql.Open("sqlite", path)
 	must(t, err)
 	defer db.Close()
-	_, err = db.Exec(fmt.Sprintf("BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", labID, int32(markOf("lab-1.db"))))
+	_, err = db.Exec(fmt.Sprintf("BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", store.LabID, int32(markOf("lab-1.db"))))
 	must(t, err)
 	want, err := os.ReadFile(path)
 	must(t, err)

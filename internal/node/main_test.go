@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,11 +26,15 @@ import (
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
+	"example.com/contend/internal/testproc"
 )
 
 // childEnv turns this test binary into a node of its own process; its value is
 // the discipline.
 const childEnv = "CONTEND_NODE_TEST_CHILD"
+
+// diskEnv has a child with mounts of its own put its database on a disk of so many bytes.
+const diskEnv = "CONTEND_NODE_TEST_DISK"
 
 func TestMain(m *testing.M) {
 	if settings := os.Getenv(childEnv); settings != "" {
@@ -49,6 +54,11 @@ func child(settings, name, path string) error {
 	var d store.Discipline
 	if err := json.Unmarshal([]byte(settings), &d); err != nil {
 		return err
+	}
+	if size, err := strconv.ParseInt(os.Getenv(diskEnv), 10, 64); err == nil {
+		if err := testproc.MountDisk(filepath.Dir(path), size); err != nil {
+			return err
+		}
 	}
 	db, err := app.Open(ctx, sqlite.At(path), d, app.Options{})
 	if err != nil {
@@ -80,13 +90,16 @@ type process struct {
 	log *bytes.Buffer // read it after wait
 }
 
-func startProcess(t *testing.T, name, path string, d store.Discipline) *process {
+func startProcess(t *testing.T, name, path string, d store.Discipline, change ...func(*exec.Cmd)) *process {
 	t.Helper()
 	settings, err := json.Marshal(d)
 	must(t, err)
 	p := &process{cmd: exec.Command(os.Args[0], name, path), log: new(bytes.Buffer)}
 	p.cmd.Env = append(os.Environ(), childEnv+"="+string(settings), "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = p.log
+	for _, change := range change {
+		change(p.cmd)
+	}
 	stdout, err := p.cmd.StdoutPipe()
 	must(t, err)
 	must(t, p.cmd.Start())

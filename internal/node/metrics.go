@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -13,8 +15,10 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"example.com/contend/internal/nodeapi"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/quiet"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 )
 
 func init() { quiet.Over() } // the metrics library has been initialized
@@ -179,7 +183,8 @@ func wantsPrometheus(accept string) bool {
 // health asks the database a real question. A refused lock is an answer: the
 // node reached the file and has to wait its turn, as every healthy node of
 // a busy cluster is. To call that ill health would have the node taken out of
-// service for the contention that it is there to show.
+// service for the contention that it is there to show. A read works on a full disk too, so
+// there it is what writes have ended in that counts, until there is space again.
 func (n *Node) health(x *exchange) (any, error) {
 	h := nodeapi.HealthResponse{
 		Status: "healthy", Container: n.cfg.Name, SQLite: n.cfg.SQLite, Engine: n.cfg.Engine, Lab: n.cfg.Lab,
@@ -189,7 +194,9 @@ func (n *Node) health(x *exchange) (any, error) {
 	if x.on != nil {
 		ctx, cancel := context.WithTimeout(x.ctx, probeWait)
 		defer cancel()
-		err = x.on.db.Check(ctx)
+		if err = x.on.db.Check(ctx); err == nil {
+			err = x.on.fullDisk()
+		}
 	}
 	if err != nil {
 		h.Error = err.Error()
@@ -198,6 +205,25 @@ func (n *Node) health(x *exchange) (any, error) {
 		}
 	}
 	return h, nil
+}
+
+// codeFull is how SQLite calls a disk without space (https://sqlite.org/rescode.html#full).
+const codeFull = "SQLITE_FULL"
+
+// spaceAgain is how many bytes must be free for writes to count as possible again after some have
+// failed: more than a request can write.
+const spaceAgain = 1 << 20
+
+// fullDisk returns an error while the database's disk is full and writes have failed for it.
+func (o *opened) fullDisk() error {
+	if !o.full.Load() {
+		return nil
+	}
+	if free, known := proc.Space(filepath.Dir(o.path)); known && free < spaceAgain {
+		return fmt.Errorf("%s: writes fail: the disk has %s bytes free", codeFull, units.Count(int64(free)))
+	}
+	o.full.Store(false)
+	return nil
 }
 
 // tally sums up the counters: requests answered, retries, and refusals by

@@ -25,6 +25,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/contend/internal/app"
@@ -230,6 +231,7 @@ type opened struct {
 	walResetBug bool          // see store.WALResetFixed
 
 	begun sync.WaitGroup // requests that work on it
+	full  atomic.Bool    // a write has ended in SQLITE_FULL; health looks when there is space again
 }
 
 // newOpened describes db, which has been opened under d: the lab's database called

@@ -44,6 +44,9 @@ func (n *Node) note(x *exchange, e *store.Error) {
 	} else {
 		level, message = slog.LevelError, "database error"
 	}
+	if e.Code == codeFull {
+		x.on.full.Store(true)
+	}
 	n.log.LogAttrs(x.ctx, level, message,
 		slog.String("path", x.path), slog.Int("attempt", max(x.attempts, 1)),
 		slog.String("code", e.Code), slog.String("extended", e.Extended), slog.String("op", e.Op),

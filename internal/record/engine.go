@@ -26,6 +26,8 @@ type Engine struct {
 	Places  []Place        // where every arm is recorded; at least one
 	Observe func(Progress) // called by one goroutine at a time; may be nil
 
+	stop context.CancelCauseFunc // ends the run: no recording can be made any more
+
 	mu       sync.Mutex // guards what follows, and calls of Observe
 	recorded experiment.Recordings
 	plan     plan
@@ -88,8 +90,11 @@ type Progress struct {
 // evidence calls for, and judges it. When ctx is done it stops the load, judges what
 // there is and returns it with ctx's cause; arms that had not begun are not in the
 // results. An arm that cannot run carries its error and inconclusive findings, and the
-// others go on. An arm that a place refuses is in the result's Skipped.
+// others go on; but a full disk ends the run like ctx, with a cause that is [syscall.ENOSPC].
+// An arm that a place refuses is in the result's Skipped.
 func (e *Engine) Run(ctx context.Context, experiments []experiment.Experiment) ([]run.Result, error) {
+	ctx, e.stop = context.WithCancelCause(ctx)
+	defer e.stop(nil)
 	e.recorded = experiment.Recordings{}
 	e.plan = newPlan(experiments, e.Places)
 	e.syncs = map[string]time.Duration{}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +103,34 @@ func TestARunThatIsCutShortHasNoArmsThatDidNotBegin(t *testing.T) {
 	for _, result := range results {
 		if len(result.Arms) != 1 || result.Arms[0].Name != "a/1" {
 			t.Errorf("%d arms; want the one that had begun", len(result.Arms))
+		}
+	}
+}
+
+// On a full disk every further recording would fail too.
+func TestAFullDiskEndsTheRun(t *testing.T) {
+	starts := 0
+	engine := Engine{
+		Dir: t.TempDir(),
+		Places: somewhere(func(context.Context, cluster.Spec) (cluster.Cluster, error) {
+			starts++
+			return nil, fmt.Errorf("write the log: %w", syscall.ENOSPC)
+		}),
+	}
+	results, err := engine.Run(t.Context(), []experiment.Experiment{two(false), two(false)})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "record a/1: write the log: no space left") {
+		t.Errorf("the run ends with %v", err)
+	}
+	if starts != 1 || len(results[0].Arms) != 1 || !strings.Contains(results[0].Arms[0].Error, "no space left") {
+		t.Errorf("%d recordings, %+v; want one", starts, results)
+	}
+}
+
+func TestNodesOnAFullDisk(t *testing.T) {
+	for code, full := range map[string]bool{"SQLITE_FULL": true, "DISK_FULL": true, "SQLITE_BUSY": false, "": false} {
+		rec := recorder{recording: &run.Recording{Ops: []history.Op{{Func: history.Write, Code: code}}}}
+		if err := rec.full(); full != errors.Is(err, syscall.ENOSPC) || full != (err != nil) {
+			t.Errorf("%q: %v", code, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"example.com/contend/history"
@@ -23,6 +24,7 @@ import (
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/scene"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 	"example.com/contend/internal/workload"
 )
 
@@ -53,9 +55,7 @@ func (rec *recorder) run(ctx context.Context) {
 	}
 	began := time.Now()
 	e.usage(rec.place, began)
-	if err := rec.fill(ctx); err != nil {
-		rec.recording.Err = reason(err)
-	}
+	err := rec.fill(ctx)
 	rec.recording.Others = e.usage(rec.place, began)
 	// All times are put on the wall clock, as they will be read back: the monotonic
 	// clock ends with the process, and the distance of two times must not.
@@ -66,9 +66,14 @@ func (rec *recorder) run(ctx context.Context) {
 		event := &r.Faults[i]
 		event.From, event.To = r.Started.Add(event.From.Sub(started)), r.Started.Add(event.To.Sub(started))
 	}
-	if err := rec.store(); err != nil {
-		r.Err = cmp.Or(r.Err, reason(err))
+	if err = cmp.Or(rec.full(), err); err != nil {
+		r.Err = reason(err)
 	}
+	errStore := rec.store()
+	if err == nil && errStore != nil {
+		r.Err = reason(errStore)
+	}
+	rec.stopIfFull(err, errStore)
 	share, planned := e.plan.shares[rec.take]
 	if !planned {
 		share = e.plan.extra
@@ -89,6 +94,34 @@ func reason(err error) string {
 	return text
 }
 
+// leastToSay is the space, in bytes, without which neither a node's log nor its database can be
+// relied on to say what went wrong.
+const leastToSay = 1 << 20
+
+// full returns an error where clients were answered that the database's disk is full.
+func (rec *recorder) full() error {
+	codes, _, _ := rec.recording.Codes()
+	for _, code := range []string{"SQLITE_FULL", "DISK_FULL"} { // SQLite's and PostgreSQL's
+		if n := codes[code]; n > 0 {
+			return fmt.Errorf("the nodes answered %s %s: %w", code, units.Plural(n, "time"), syscall.ENOSPC)
+		}
+	}
+	return nil
+}
+
+// stopIfFull ends the run where one of the errors comes of a full disk: the next recordings would
+// only fail more slowly. A node that cannot write its log ends without a word, so the disk is
+// asked too.
+func (rec *recorder) stopIfFull(errs ...error) {
+	at := slices.IndexFunc(errs, func(err error) bool { return errors.Is(err, syscall.ENOSPC) })
+	if at < 0 && errors.Join(errs...) != nil {
+		errs, at = append(errs, cluster.CheckSpace(rec.engine.Dir, leastToSay)), len(errs)
+	}
+	if at >= 0 && errs[at] != nil {
+		rec.engine.stop(fmt.Errorf("record %s: %w", rec.progress.Arm, errs[at]))
+	}
+}
+
 func (rec *recorder) observe(phase string) {
 	p := rec.progress
 	p.Phase = phase
@@ -99,7 +132,10 @@ func (rec *recorder) observe(phase string) {
 func (rec *recorder) fill(ctx context.Context) error {
 	r := rec.recording
 	r.Unsent = r.Setup.Load.Planned()
-	if err := os.MkdirAll(rec.dir, 0o700); err != nil {
+	if err := cluster.CheckSpace(rec.engine.Dir, cluster.SpaceToRecord); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
 		return fmt.Errorf("make recording: %w", err)
 	}
 	rec.observe(fmt.Sprintf("starting %d nodes", r.Setup.Nodes))

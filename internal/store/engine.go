@@ -243,6 +243,10 @@ type Checkpoint struct {
 	Moved   int64 // of these, in the database by now
 }
 
+// LabID is the application id of the databases that nodes make for the lab: "cLab". Those of nodes
+// themselves have none.
+const LabID = 0x634c6162
+
 // A SettingError is a connection whose setting has another value than wanted.
 type SettingError struct {
 	Setting string // "journal_mode", "lock_timeout"

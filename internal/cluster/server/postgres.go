@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/cluster"
 	"example.com/contend/internal/owner"
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/store"
@@ -301,6 +302,9 @@ func makeDir(dir string, user *syscall.Credential) (made string, err error) {
 		if parent = os.TempDir(); !reachable(parent, user) {
 			return "", fmt.Errorf("user %d can reach neither %s nor %s", user.Uid, dir, parent)
 		}
+	}
+	if err := cluster.CheckSpace(parent, cluster.SpaceForServers); err != nil {
+		return "", err
 	}
 	made, err = owner.MakeDir(parent, owner.Prefix+"postgres-")
 	if err != nil {

@@ -45,7 +45,10 @@ type Rqlite struct {
 // knows a leader. dir is made if it is missing; where it holds something already,
 // that is an error. bin is rqlited's path.
 func StartRqlite(ctx context.Context, bin, dir string) (*Rqlite, error) {
-	err := os.MkdirAll(dir, 0o700)
+	err := cluster.CheckSpace(filepath.Dir(dir), cluster.SpaceForServers)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
 	var held []os.DirEntry
 	if err == nil {
 		held, err = os.ReadDir(dir)

@@ -196,7 +196,7 @@ func size(path string) int64 {
 
 // A content is what a database says of whose it is.
 type content struct {
-	application int64    // its application_id; contend sets none
+	application int64    // its application_id; 0 where that is contend's
 	tables      []string // and views, without SQLite's own
 	other       string   // how a table of the program's name differs from the program's; "" where none does
 }
@@ -257,6 +257,9 @@ func (f *file) content(ctx context.Context, path, query string) (found content, 
 	}
 	if err := c.QueryRowContext(ctx, "PRAGMA application_id").Scan(&found.application); err != nil {
 		return found, err
+	}
+	if found.application == store.LabID {
+		found.application = 0
 	}
 	found.tables, err = words(ctx, c, `SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`)
 	for _, t := range f.program.Tables {

@@ -210,6 +210,7 @@ func TestFilesThatAreFit(t *testing.T) {
 		"empty":                 written(nil),
 		"no table yet":          made("CREATE TABLE gone (id)", "DROP TABLE gone", "VACUUM"),
 		"ours":                  made(ours),
+		"the lab's":             made(fmt.Sprint("PRAGMA application_id = ", store.LabID)),
 		"ours and others":       made(ours, "CREATE TABLE users (id)"),
 		"ours, with a column":   made("CREATE TABLE T (ID INTEGER PRIMARY KEY, N INTEGER, created_at TEXT, more TEXT)"),
 		"ours, only in the WAL": crashed([]string{"-wal", "-shm"}, append(inWAL, ours)...),
