@@ -9,13 +9,13 @@ set -eu
 [ $# -gt 0 ] || set -- runs
 {
 	for process in /proc/[0-9]*; do
-		words=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null || true)
+		words=$({ tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null || true)
 		case $words in
 		*contend" node "* | *contend" balance "* | *contend" guard "* | *contend-postgres-*/server/data* | *rqlited*servers/rqlite*)
 			echo "process ${process#/proc/} $words" ;;
 		esac
 	done
-	for dir in "${TMPDIR:-/tmp}"/contend-*; do
+	for dir in "${TMPDIR:-/tmp}"/contend-postgres-* "${TMPDIR:-/tmp}"/contend-image-*; do
 		[ ! -e "$dir" ] || echo "directory $dir"
 	done
 	for runs; do

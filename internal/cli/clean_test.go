@@ -113,6 +113,11 @@ func TestCompareLeavesNothing(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 		}, -1},
+		{"SIGHUP", "postmaster.opts", func(t *testing.T, contend *os.Process) {
+			if err := contend.Signal(syscall.SIGHUP); err != nil {
+				t.Error(err)
+			}
+		}, exitInterrupted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -207,4 +212,46 @@ func wantNothingLeft(t *testing.T, tmp, runs, key string) {
 		}
 	}
 	t.Errorf("left: %q", left)
+}
+
+// nobody returns the writing end of a pipe that nobody reads.
+func nobody(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+// A verb whose output nobody reads ends in order, without a word, with an exit code of its own.
+func TestUnreadOutput(t *testing.T) {
+	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"help", "run"}, {"clean", "--dry-run"}} {
+		cmd := exec.Command(binary, args...)
+		var said strings.Builder
+		cmd.Stdout, cmd.Stderr = nobody(t), &said
+		_ = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != exitUnread || said.Len() > 0 {
+			t.Errorf("%q: exit code %d and %q, want %d and nothing", args, code, &said, exitUnread)
+		}
+	}
+}
+
+// So does a run that reports its progress to nobody, and PostgreSQL and its data go.
+func TestUnreadProgress(t *testing.T) {
+	t.Parallel()
+	if _, err := server.FindPostgres(); errors.Is(err, server.ErrNoPostgres) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	tmp, runs := openTemp(t), t.TempDir()
+	cmd := exec.Command(binary, "compare", "--quick", "--rung", "postgres/update", "--dir", runs)
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	cmd.Stdout, cmd.Stderr = nobody(t), nobody(t)
+	_ = cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != exitUnread {
+		t.Errorf("exit code %d, want %d", code, exitUnread)
+	}
+	wantNothingLeft(t, tmp, runs, "none")
 }

@@ -32,7 +32,8 @@ const (
 	exitUsage        = 2   // the command line was wrong; nothing was started
 	exitInconclusive = 3   // something could not be decided
 	exitCannotRun    = 4   // it could not be found out
-	exitInterrupted  = 130 // Ctrl-C or SIGTERM
+	exitInterrupted  = 130 // Ctrl-C, SIGTERM or SIGHUP
+	exitUnread       = 141 // nobody reads the output any more (SIGPIPE)
 )
 
 const exitCodesHelp = `Exit codes, the same for every verb:
@@ -42,7 +43,8 @@ const exitCodesHelp = `Exit codes, the same for every verb:
     2  the command line was wrong; nothing was started
     3  inconclusive: a claim could not be decided
     4  could not run: the reason is on stderr
-  130  interrupted (Ctrl-C or SIGTERM)`
+  130  interrupted (Ctrl-C, SIGTERM or SIGHUP)
+  141  nobody reads the output any more, as in contend list | head -1 (SIGPIPE)`
 
 // streams are what a verb talks to.
 type streams struct {
@@ -79,13 +81,20 @@ func hinted(err error, hint string) error {
 
 // Main runs contend with args (without the program's name) and returns its exit code.
 //
-// The first SIGINT or SIGTERM cancels the verb's context, so that it can stop
-// what it started and report what it has. The second ends the program at once;
-// its children are told to die with it.
+// The first SIGINT, SIGTERM or SIGHUP cancels the verb's context, so that it can stop
+// what it started and report what it has; so does a write that nobody reads. The second
+// signal ends the program at once: its children are told to die with it, and what else
+// it made is left to its guard.
 func Main(args []string, in io.Reader, out, err io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on a signal has its default effect
+	// A caught SIGPIPE is a write that fails; an ignored one our children would inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return execute(ctx, args, streams{in, out, err})
 }
 
@@ -93,14 +102,36 @@ func Main(args []string, in io.Reader, out, err io.Writer) int {
 // terminal would obey comes out, on stderr no password, and an answer that could not be
 // written is an error, whatever the answer was.
 func execute(ctx context.Context, args []string, s streams) int {
-	s.out, s.err = display.NewWriter(s.out, false), display.NewWriter(s.err, true)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	s.out, s.err = display.NewWriter(&audience{s.out, end}, false), display.NewWriter(&audience{s.err, end}, true)
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if lost := undelivered(s.out); lost != nil && (!explained(err) || errors.Is(err, errors.Unwrap(lost))) {
 		err = &exitError{code: exitCannotRun, err: lost}
 	}
+	if context.Cause(ctx) == errUnread {
+		err = &exitError{code: exitUnread}
+	}
 	return finish(s.err, err)
+}
+
+// errUnread ends a verb whose output nobody reads any more.
+var errUnread = errors.New("nobody reads the output any more")
+
+// An audience is a stream that ends the verb with errUnread once nobody reads it.
+type audience struct {
+	io.Writer
+	end context.CancelCauseFunc
+}
+
+func (a *audience) Write(p []byte) (int, error) {
+	n, err := a.Writer.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		a.end(errUnread)
+	}
+	return n, err
 }
 
 // explained reports whether err says in words why there is no answer, or that none is wanted

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -67,6 +68,16 @@ func raw(w io.Writer) io.Writer {
 		return safe.Unwrap()
 	}
 	return w
+}
+
+// file returns the file that w writes to in the end; nil where it is none.
+func file(w io.Writer) *os.File {
+	w = raw(w)
+	if a, is := w.(*audience); is {
+		w = a.Writer
+	}
+	f, _ := w.(*os.File)
+	return f
 }
 
 // undelivered returns why what was printed to w has not arrived; nil where it has.

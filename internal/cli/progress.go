@@ -35,7 +35,7 @@ type progress struct {
 func newProgress(w io.Writer, quiet bool) *progress {
 	p := &progress{w: w, quiet: quiet, started: time.Now(), said: map[int]bool{}}
 	if !quiet && isTerminal(w) {
-		p.bars = mpb.New(mpb.WithOutput(raw(w)), mpb.WithRefreshRate(100*time.Millisecond))
+		p.bars = mpb.New(mpb.WithOutput(file(w)), mpb.WithRefreshRate(100*time.Millisecond))
 	}
 	return p
 }
@@ -110,8 +110,8 @@ func (p *progress) close() {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := raw(w).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f := file(w)
+	return f != nil && term.IsTerminal(int(f.Fd()))
 }
 
 // colorFlag adds --color, whose value [useColor] takes.
