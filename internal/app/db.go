@@ -34,6 +34,18 @@ type Options struct {
 	early time.Duration // how long before the COMMIT the queue answers: for the test that has to catch it
 }
 
+// A WaitError is the end of a wait, by its context, before anything was begun.
+type WaitError struct {
+	For string // "a connection to the database", "the queue's writer" or "the session"
+	Err error  // the context's cause
+}
+
+// Error returns what the wait was for, and why it ended.
+func (e *WaitError) Error() string { return "wait for " + e.For + ": " + e.Err.Error() }
+
+// Unwrap returns why the wait ended.
+func (e *WaitError) Unwrap() error { return e.Err }
+
 // A DB is one node's connections to its database. It opens them at the start
 // and replaces broken ones in nobody's request. It never retries: that is for the
 // caller to decide. It is safe for concurrent use.
@@ -234,7 +246,7 @@ func (db *DB) await(ctx context.Context, from *pool) error {
 	case <-db.life.Done():
 		return store.ErrClosed
 	case <-ctx.Done():
-		return fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
+		return &WaitError{"a connection to the database", context.Cause(ctx)}
 	case <-from.none():
 		return db.database.Absent(from.why())
 	}

@@ -94,7 +94,7 @@ func (q *queue) update(ctx context.Context, fn func(*Tx) error) error {
 			}
 		case <-ctx.Done():
 			if q.leave(r) {
-				return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
+				return &WaitError{"the queue's writer", context.Cause(ctx)}
 			}
 			waits = <-r.wake // it is in a transaction already
 		case <-q.db.waits.Done():

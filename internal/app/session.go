@@ -210,7 +210,7 @@ func (db *DB) takeTurn(ctx context.Context, name string, create bool) (*Session,
 		select {
 		case s.turn <- struct{}{}:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the session: %w", context.Cause(ctx))
+			return nil, &WaitError{"the session", context.Cause(ctx)}
 		case <-db.sessions.ending.Done():
 			return nil, store.ErrClosed
 		}

@@ -13,11 +13,15 @@
 // seldom wait for each other's locks. No promise rests on it: when another node
 // becomes the writer the first may still be at work, and the file's locks hold.
 //
-// It does not speak HTTP/2, upgrade connections, pass trailers on, weigh nodes
-// or limit how many requests are in flight. It reads request bodies whole before
-// it chooses a node, and answers of up to 64 KiB before the client sees any of
-// them, so a slow client costs the nodes nothing. Only under /lab/ it sends a head
-// before the body is there: with it POST /lab/hold says that the lock is held.
+// It does not speak HTTP/2, upgrade connections, pass trailers on or weigh nodes.
+// It reads request bodies whole before it chooses a node, and answers of up to 8 KiB
+// before the client sees any of them, so a slow client costs the nodes nothing. Only
+// under /lab/ it sends a head before the body is there: with it POST /lab/hold says
+// that the lock is held.
+//
+// Its memory is bounded, whatever clients do: by the number of connections, the length
+// of a head, and the bytes of all bodies together. What is beyond is refused with
+// BALANCER_FULL, and no node has seen it.
 package balance
 
 import (
@@ -44,12 +48,16 @@ const (
 	DefaultTimeout       = 60 * time.Second
 )
 
-// MaxBody is the longest request body taken, in bytes; a longer one is
-// answered 413. MaxNodes is the most nodes that one balancer stands before.
+// MaxNodes is the most nodes that one balancer stands before. MaxClients is the most
+// connections of clients at once; fewer where the process may not have as many
+// descriptors.
 const (
-	MaxBody  = 1 << 20
-	MaxNodes = 64
+	MaxNodes   = 64
+	MaxClients = 2048
 )
+
+// roomForBodies bounds the bytes of all bodies in memory; see [http1.Room].
+const roomForBodies = 64 << 20
 
 // A Node is one process that requests go to.
 type Node struct {

@@ -143,7 +143,7 @@ func TestAnswerBeforeTheBodyIsRead(t *testing.T) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	})
 	_, url := serve(t, nil, addr)
-	resp, body := call(t, webClient(t), "POST", url+"/api/write", strings.NewReader(strings.Repeat("x", 200<<10)))
+	resp, body := call(t, webClient(t), "POST", url+"/api/write", strings.NewReader(strings.Repeat("x", nodeapi.MaxBody)))
 	if resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("answer %d %s, want 413", resp.StatusCode, body)
 	}
@@ -158,12 +158,11 @@ func TestClientGoneEndsTheRequest(t *testing.T) {
 		close(ended)
 	})
 	b, url := serve(t, nil, addr)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-asked; cancel() }()
-	req, _ := http.NewRequestWithContext(ctx, "POST", url+"/api/write", strings.NewReader("{}"))
-	if _, err := webClient(t).Do(req); !errors.Is(err, context.Canceled) {
-		t.Fatalf("err %v, want canceled", err)
-	}
+	conn, _ := dial(t, url)
+	io.WriteString(conn, "POST /api/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+	<-asked
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
@@ -171,6 +170,41 @@ func TestClientGoneEndsTheRequest(t *testing.T) {
 	}
 	if b.idle(0) != 0 {
 		t.Error("the connection of an unfinished request was pooled")
+	}
+}
+
+// A client that closes its half of the connection after its request still reads, and
+// gets its answer however long the node takes. Under /lab/ it ends what it has begun.
+func TestHalfClosedClients(t *testing.T) {
+	var late time.Duration
+	addr := newNode(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == nodeapi.PathHold {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return
+		}
+		time.Sleep(late)
+		io.WriteString(w, "done")
+	})
+	_, url := serve(t, nil, addr)
+	for _, late = range []time.Duration{0, 3 * nodeNap} {
+		conn, r := dial(t, url)
+		io.WriteString(conn, "POST /api/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+		_ = conn.(*net.TCPConn).CloseWrite()
+		if _, body := next(t, r); body != "done" {
+			t.Errorf("after %s the answer is %q", late, body)
+		}
+		ended(t, r)
+	}
+	conn, r := dial(t, url)
+	io.WriteString(conn, "POST /app-1/lab/hold HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+	hold, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.(*net.TCPConn).CloseWrite()
+	if _, err := io.ReadAll(hold.Body); err == nil {
+		t.Error("an answer that was cut short looked whole")
 	}
 }
 

@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -18,8 +17,8 @@ import (
 )
 
 const (
-	maxWhole = 64 << 10  // an answer up to this is read whole before the client sees any of it
-	maxKept  = 256 << 10 // a buffer above this is not kept for the next request
+	maxWhole = 8 << 10 // an answer up to this is read whole before the client sees any of it
+	maxKept  = 8 << 10 // a buffer above this is not kept for the next request
 )
 
 // An exchange is one client's request, ready to be sent to any node, and room
@@ -30,20 +29,22 @@ type exchange struct {
 	gone     func() bool // reports that nobody waits for the answer any more
 	arrived  time.Time   // when the request's first byte was there
 	deadline time.Time   // for the answer's last byte
-	live     bool        // the answer's head goes out at once if its length is open: it says that a lock is held
+	live     bool        // under /lab/. The answer's head goes out at once if its length is open: it says that a lock is held
 
-	body   bytes.Buffer // of the request
-	out    []byte       // the request as nodes get it, or the answer as the client gets it
-	fields []byte       // the answer's header
-	answer []byte       // the answer's body, or its beginning
+	body   []byte // of the request
+	taken  int64  // of the front's room, by the body
+	out    []byte // the request as nodes get it, or the answer as the client gets it
+	fields []byte // the answer's header
+	answer []byte // the answer's body, or its beginning
 }
 
 // reset prepares x for the next request.
 func (x *exchange) reset() {
-	x.request = nil
-	x.body.Reset()
-	if x.body.Cap() > maxKept || cap(x.out) > maxKept {
-		x.body, x.out = bytes.Buffer{}, nil
+	x.request, x.taken = nil, 0
+	for _, b := range []*[]byte{&x.body, &x.out, &x.fields, &x.answer} {
+		if *b = (*b)[:0]; cap(*b) > maxKept {
+			*b = nil
+		}
 	}
 }
 
@@ -74,10 +75,14 @@ func (x *exchange) prepare(path string, deadline time.Time) {
 	h = appendField(h, "X-Forwarded-For", strings.Join(append(r.Header["X-Forwarded-For"], x.client), ", "))
 	// A node learns a body's length, 0 included, unless the method needs none.
 	if r.Body != http.NoBody || r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
-		h = appendField(h, "Content-Length", strconv.Itoa(x.body.Len()))
+		h = appendField(h, "Content-Length", strconv.Itoa(len(x.body)))
 	}
 	h = append(h, "\r\n"...)
-	x.out = append(h, x.body.Bytes()...)
+	x.out = append(h, x.body...)
+	x.body = x.body[:0]
+	if cap(x.body) > maxKept {
+		x.body = nil // while the node works, one copy is enough
+	}
 }
 
 // An answer is what a client gets: a node's answer or the balancer's own. The
@@ -232,7 +237,9 @@ func (x *exchange) failRead(err error) answer {
 	case errors.As(err, &refused):
 		status, e.Code, e.Error = refused.Status, refused.Code, refused.Text
 	case errors.As(err, &tooLarge):
-		status, e.Code, e.Error = http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, fmt.Sprintf("the body is above %d bytes", MaxBody)
+		status, e.Code, e.Error = http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, nodeapi.TooLarge
+	case errors.Is(err, http1.ErrFull):
+		status, e.Code, e.Error = http.StatusServiceUnavailable, nodeapi.CodeBalancerFull, "the balancer holds too many large bodies already"
 	case strings.HasPrefix(err.Error(), "unsupported transfer encoding"), strings.HasPrefix(err.Error(), "too many transfer encodings"):
 		status = http.StatusNotImplemented // as RFC 9112, section 6.1, wants; net/http keeps the error's type to itself
 	case errors.Is(err, http1.ErrLimit):

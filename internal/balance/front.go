@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/http1"
+	"example.com/contend/internal/nodeapi"
 )
 
 // How long the front waits for its clients.
@@ -29,7 +30,7 @@ const (
 	lingerTimeout     = 500 * time.Millisecond
 	frontIdleTimeout  = 2 * time.Minute
 	acceptPause       = 50 * time.Millisecond // how long accepting waits for want of descriptors or memory
-	maxHeaderBytes    = 32 << 10
+	maxHeaderBytes    = nodeapi.MaxHead
 )
 
 // A front accepts the clients' connections and ends them. net/http's Server starts
@@ -40,6 +41,8 @@ type front struct {
 	guard    http1.Guard
 	log      *slog.Logger
 	stopping atomic.Bool
+	room     *http1.Room // for bodies
+	door     *http1.Door
 
 	open    sync.WaitGroup
 	mu      sync.Mutex
@@ -47,7 +50,30 @@ type front struct {
 }
 
 func newFront(answer func(*exchange) answer, guard http1.Guard, log *slog.Logger) *front {
-	return &front{answer: answer, guard: guard, log: log, clients: make(map[*client]struct{})}
+	return &front{
+		answer: answer, guard: guard, log: log, clients: make(map[*client]struct{}),
+		room: http1.NewRoom(roomForBodies), door: newDoor(mostClients()),
+	}
+}
+
+// mostClients is MaxClients, or fewer where the process may not have as many descriptors:
+// each client may need another one to a node.
+func mostClients() int {
+	const spare = 32 // for the listener, the log, health checks
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*(MaxClients+spare) {
+		return MaxClients
+	}
+	return max(1, int(limit.Cur)/2-spare)
+}
+
+func newDoor(most int) *http1.Door {
+	a := own(http.StatusServiceUnavailable, nodeapi.Error{
+		Code: nodeapi.CodeBalancerFull, Error: fmt.Sprintf("the balancer has %d connections of clients already", most),
+	})
+	a.dated = true // it is made once: it has no date
+	head := a.appendHead(nil, &http.Request{ProtoMajor: 1, ProtoMinor: 1}, false, time.Time{})
+	return &http1.Door{Most: most, Answer: append(head, a.body...)}
 }
 
 // accept serves the connections that ln accepts, each in a goroutine of its own,
@@ -57,17 +83,21 @@ func (f *front) accept(ln net.Listener) error {
 		nc, err := ln.Accept()
 		switch {
 		case err == nil:
+			if !f.door.Enter(nc) {
+				continue
+			}
 			c, err := newClient(f, nc)
 			if err != nil {
 				f.log.Warn("cannot serve a connection", "cause", err.Error())
 				_ = nc.Close()
+				f.door.Leave()
 				continue
 			}
 			f.mu.Lock()
 			f.clients[c] = struct{}{}
 			f.mu.Unlock()
 			f.open.Go(c.serve)
-		case ours(err):
+		case http1.HostLacks(err):
 			f.log.Warn("cannot accept a connection", "cause", err.Error())
 			time.Sleep(acceptPause)
 		default:
@@ -92,6 +122,7 @@ func (f *front) stop(grace time.Duration) {
 	})
 	defer late.Stop()
 	f.open.Wait()
+	f.door.Wait()
 }
 
 func (f *front) each(do func(*client)) {
@@ -126,9 +157,12 @@ func newClient(f *front, nc net.Conn) (*client, error) {
 		c.x.client = addr.IP.String()
 	}
 	c.Vain = c.dismissed
-	c.x.gone = func() bool { // the client has closed its side: it waits for no answer
-		err := c.Look()
-		return err != nil && err != syscall.EAGAIN
+	c.x.gone = func() bool {
+		if c.x.live { // a hold lasts as long as its client stays
+			err := c.Look()
+			return err != nil && err != syscall.EAGAIN
+		}
+		return c.Reset() // at the end of its stream it may still read: see http1.Reset
 	}
 	return c, nil
 }
@@ -136,12 +170,20 @@ func newClient(f *front, nc net.Conn) (*client, error) {
 // serve answers the client's requests until one of the two sides ends it.
 func (c *client) serve() {
 	for c.await() && c.exchange() {
-		c.x.reset()
+		c.reset()
 	}
+	c.reset()
 	c.Close()
+	c.front.door.Leave()
 	c.front.mu.Lock()
 	delete(c.front.clients, c)
 	c.front.mu.Unlock()
+}
+
+// reset ends an exchange: the room that its body took is free again.
+func (c *client) reset() {
+	c.front.room.Give(c.x.taken)
+	c.x.reset()
 }
 
 // await waits for a request's first byte. It is false if none comes.
@@ -189,7 +231,7 @@ func (c *client) exchange() bool {
 }
 
 // read reads a request with its whole body. The error is an *http.MaxBytesError
-// if the body is above MaxBody.
+// if the body is above nodeapi.MaxBody, and http1.ErrFull if there is no room for it.
 func (c *client) read() (err error) {
 	x := &c.x
 	x.arrived = time.Now()
@@ -200,8 +242,8 @@ func (c *client) read() (err error) {
 	if refused := c.front.guard.Refuse(x.request); refused != nil {
 		return refused
 	}
-	if x.request.ContentLength > MaxBody { // before a client that waits for 100 Continue gets it
-		return &http.MaxBytesError{Limit: MaxBody}
+	if x.request.ContentLength > nodeapi.MaxBody { // before a client that waits for 100 Continue gets it
+		return &http.MaxBytesError{Limit: nodeapi.MaxBody}
 	}
 	if x.request.Body == http.NoBody {
 		return nil
@@ -213,7 +255,7 @@ func (c *client) read() (err error) {
 			return err
 		}
 	}
-	_, err = x.body.ReadFrom(http.MaxBytesReader(nil, x.request.Body, MaxBody))
+	x.body, x.taken, err = c.front.room.ReadBody(http.MaxBytesReader(nil, x.request.Body, nodeapi.MaxBody), x.body[:0], nodeapi.MaxBody)
 	return err
 }
 

@@ -76,7 +76,7 @@ func serveFront(f *testing.F, w *witness) (addr string) {
 		f.Fatal(err)
 	}
 	front := newFront(func(x *exchange) answer {
-		w.saw(x.request, x.body.Bytes())
+		w.saw(x.request, x.body)
 		return answer{status: http.StatusOK, length: -1}
 	}, everyHost, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"example.com/contend/internal/http1"
@@ -73,17 +72,11 @@ func (b *Balancer) ask(i int, x *exchange) (answer, error) {
 			return a, err
 		}
 	}
-	if !ours(err) && time.Now().Before(x.deadline) {
+	if !http1.HostLacks(err) && time.Now().Before(x.deadline) {
 		n.pool.drop(time.Now())
 		b.eject(i, err)
 	}
 	return answer{}, fmt.Errorf("%w: %v", errUnsent, err)
-}
-
-// ours reports whether a connection failed because this host lacks something.
-func ours(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
-		errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENOBUFS)
 }
 
 func (n *node) dial(deadline time.Time) (*conn, error) {
@@ -108,10 +101,13 @@ func (n *node) converse(c *conn, x *exchange) (answer, error) {
 	case err == nil && !c.answer.Close:
 		n.pool.put(c, time.Now())
 		return a, nil
+	case err == nil:
+		c.Close()
+		return a, nil
 	}
-	c.Close()
+	c.Abandon()
 	switch {
-	case err == nil, unsent(err):
+	case unsent(err):
 		return a, err
 	case errors.Is(err, http1.ErrVain):
 		return a, errGone

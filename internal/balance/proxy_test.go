@@ -402,15 +402,18 @@ func TestBodyLimit(t *testing.T) {
 	})
 	_, url := serve(t, nil, addr)
 	client := webClient(t)
-	largest, above := make([]byte, MaxBody), make([]byte, MaxBody+1)
+	largest, above := make([]byte, nodeapi.MaxBody), make([]byte, nodeapi.MaxBody+1)
 	for _, body := range []io.Reader{bytes.NewReader(largest), struct{ io.Reader }{bytes.NewReader(largest)}} {
-		if resp, text := call(t, client, "POST", url+"/api/write", body); resp.StatusCode != 200 || text != fmt.Sprint(MaxBody) {
+		if resp, text := call(t, client, "POST", url+"/api/write", body); resp.StatusCode != 200 || text != fmt.Sprint(nodeapi.MaxBody) {
 			t.Errorf("at the limit: %d %s", resp.StatusCode, text)
 		}
 	}
 	for _, body := range []io.Reader{bytes.NewReader(above), struct{ io.Reader }{bytes.NewReader(above)}} {
 		resp, text := call(t, client, "POST", url+"/api/write", body)
 		wantError(t, resp, text, http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge)
+		if !strings.Contains(text, nodeapi.TooLarge) {
+			t.Errorf("%s: not in the words of a node", text)
+		}
 	}
 	if seen.Load() != 2 {
 		t.Errorf("the node saw %d requests, want the 2 within the limit", seen.Load())

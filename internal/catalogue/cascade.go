@@ -162,7 +162,7 @@ var notBothRecorded = undecided("with and without retries were not both recorded
 func twice(f experiment.Figure, least float64, what string) func(*run.Evidence) experiment.Judgement {
 	return func(e *run.Evidence) experiment.Judgement {
 		for r := range e.All {
-			if r.Unsent > 0 {
+			if missed(r) != "" {
 				return whole(r, experiment.Judgement{})
 			}
 		}

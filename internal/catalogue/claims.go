@@ -88,14 +88,24 @@ func counted(r *run.Recording, n check.Range, end string, v check.Verdict, wante
 	return judged(v, fmt.Sprintf("%s %s", n, end), "%s of %d %s; the claim wants %s", n, r.Setup.Load.Requests, end, wanted)
 }
 
-// whole returns j undecided where the load was cut short: the requests that were
-// never sent could have made any difference.
+// whole returns j undecided where not all of the load came to the nodes: the requests that
+// did not could have made any difference.
 func whole(r *run.Recording, j experiment.Judgement) experiment.Judgement {
-	if r.Unsent > 0 {
-		j.Verdict, j.Noise = check.Inconclusive, false
-		j.Reason = fmt.Sprintf("the load was cut short: %d requests were not sent", r.Unsent)
+	if away := missed(r); away != "" {
+		j.Verdict, j.Noise, j.Reason = check.Inconclusive, false, away
 	}
 	return j
+}
+
+// missed says how many requests did not come to the nodes; it is empty where all did.
+func missed(r *run.Recording) string {
+	switch n := r.Counts(); {
+	case r.Unsent > 0:
+		return fmt.Sprintf("the load was cut short: %d requests were not sent", r.Unsent)
+	case n.Unreached > 0:
+		return fmt.Sprintf("%d of %d requests reached no node", n.Unreached, n.Total)
+	}
+	return ""
 }
 
 // atLevel returns a check that puts judge to the recordings of the trial of a level.
@@ -127,10 +137,10 @@ func pick[T any](o Options, whole, quick T) T {
 var (
 	successRate = experiment.Figure{Name: "success rate", Unit: "%", Of: func(r *run.Recording) (percent float64, ok bool) {
 		n := r.Counts()
-		return 100 * float64(n.OK) / float64(max(n.Total, 1)), n.Total > 0
+		return 100 * float64(n.OK) / float64(max(n.Reached(), 1)), n.Reached() > 0
 	}}
-	// errorRate is the rest: to its client an answer that did not come is an error,
-	// whether or not the request took effect.
+	// errorRate is the rest of what reached a node: to its client an answer that did not come is
+	// an error, whether or not the request took effect.
 	errorRate = experiment.Figure{Name: "error rate", Unit: "%", Of: func(r *run.Recording) (percent float64, ok bool) {
 		percent, ok = successRate.Of(r)
 		return 100 - percent, ok
@@ -150,10 +160,11 @@ var (
 	}}
 )
 
-// waitFigure is a figure of the waits of all clients, in ms, whatever came of their requests.
+// waitFigure is a figure of the waits of all clients whose requests reached a node, in ms, whatever
+// came of them.
 func waitFigure(name string, of func(measure.Summary) float64) experiment.Figure {
 	return experiment.Figure{Name: name, Unit: "ms", Of: func(r *run.Recording) (ms float64, ok bool) {
-		s := measure.Latency(r.Ops)
+		s := measure.Latency(r.ReachedOps())
 		return of(s), s.Count > 0
 	}}
 }
@@ -182,13 +193,14 @@ func outwaited(r *run.Recording) int64 { return withCode(r, nodeapi.CodeTimeout)
 // planned is how many requests the load was to send.
 func planned(r *run.Recording) int64 { return int64(r.Counts().Total + r.Unsent) }
 
-// failures is how many of the planned requests did not take effect, as far as is known.
+// failures is how many of the planned requests do not take effect if all reach a node, as far as is known.
 func failures(r *run.Recording) check.Range {
 	planned, ok := planned(r), r.Succeeded()
 	return check.Range{Min: planned - ok.Max, Max: planned - ok.Min}
 }
 
-// withCode is how many of the planned requests ended with one of codes, as far as is known.
+// withCode is how many of the planned requests end with one of codes if all reach a node, as far as
+// is known.
 func withCode(r *run.Recording, codes ...string) check.Range {
 	var n int64
 	for _, op := range r.ClientOps() {

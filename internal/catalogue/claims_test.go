@@ -57,9 +57,17 @@ func cut(r *run.Recording, unsent int) *run.Recording {
 	return r
 }
 
+// unreached is r with so many requests more that reached no node, after ten seconds each.
+func unreached(r *run.Recording, n int) *run.Recording {
+	r.Ops = append(r.Ops, answered(n, history.Failed, nodeapi.CodeNoNode, 0, 10*time.Second)...)
+	r.Setup.Load.Requests += n
+	return r
+}
+
 func TestFigures(t *testing.T) {
 	nothing := made()
 	mixed := crowdOf(2, 1, 1)
+	away := unreached(crowdOf(2, 1, 1), 6)
 	for _, tt := range []struct {
 		figure experiment.Figure
 		r      *run.Recording
@@ -69,6 +77,12 @@ func TestFigures(t *testing.T) {
 		{errorRate, mixed, 50, true},
 		{errorRate, nothing, 0, false},
 		{successRate, mixed, 50, true},
+		{errorRate, away, 50, true},
+		{errorRate, unreached(made(), 6), 0, false},
+		{successRate, away, 50, true},
+		{meanWait, away, 1000, true},
+		{worstWait, away, 1000, true},
+		{meanWait, unreached(made(), 6), 0, false},
 		{meanWait, mixed, 1000, true},
 		{meanWait, nothing, 0, false},
 		{tailWait, mixed, 1000, true},
@@ -93,6 +107,7 @@ func TestFailuresLeaveRoomForWhatIsUnknown(t *testing.T) {
 	}{
 		{"all known", crowdOf(7, 3, 0), check.Exactly(3), check.Exactly(3)},
 		{"two without an answer", crowdOf(7, 1, 2), check.Range{Min: 1, Max: 3}, check.Range{Min: 1, Max: 3}},
+		{"two that reached no node", unreached(crowdOf(7, 1, 0), 2), check.Range{Min: 1, Max: 3}, check.Range{Min: 1, Max: 3}},
 		{"four never sent", cut(crowdOf(5, 1, 0), 4), check.Range{Min: 1, Max: 5}, check.Range{Min: 1, Max: 5}},
 	} {
 		if got := failures(tt.r); got != tt.failed {

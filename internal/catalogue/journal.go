@@ -207,10 +207,10 @@ func (j journals) side(f experiment.Figure) string {
 	return text
 }
 
-// known reports whether every request was sent and answered.
+// known reports whether every request reached a node and was answered.
 func (j journals) known() bool {
 	for _, p := range j {
-		if p.base.Unsent+p.base.Counts().Unknown+p.other.Unsent+p.other.Counts().Unknown > 0 {
+		if missed(p.base)+missed(p.other) != "" || p.base.Counts().Unknown+p.other.Counts().Unknown > 0 {
 			return false
 		}
 	}

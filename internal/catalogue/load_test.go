@@ -62,6 +62,8 @@ func TestErrorRateOfARow(t *testing.T) {
 		{"too few", crowdOf(44, 6, 0), check.Refuted},
 		{"too many", crowdOf(29, 21, 0), check.Refuted},
 		{"one unknown could tip it", crowdOf(43, 6, 1), check.Inconclusive},
+		{"one that reached no node could tip it", unreached(crowdOf(43, 6, 0), 1), check.Inconclusive},
+		{"none that reached no node fails", unreached(crowdOf(10, 20, 0), 20), check.Inconclusive},
 		{"cut short", cut(crowdOf(20, 6, 0), 24), check.Inconclusive},
 	} {
 		if got := row.errors().Check(evidenceOf(trialOf("50 at once", 50, tt.r))); got.Verdict != tt.want {
@@ -87,6 +89,7 @@ func TestMeanWaitOfARow(t *testing.T) {
 		{"twice as long", after(time.Second), check.Holds},
 		{"too short", after(249 * time.Millisecond), check.Refuted},
 		{"too long", after(1001 * time.Millisecond), check.Refuted},
+		{"one reached no node", unreached(after(500*time.Millisecond), 1), check.Inconclusive},
 		{"cut short", cut(after(500*time.Millisecond), 1), check.Inconclusive},
 	} {
 		if got := row.waits().Check(evidenceOf(trialOf("50 at once", 50, tt.r))); got.Verdict != tt.want {
@@ -131,6 +134,7 @@ func TestErrorRateRises(t *testing.T) {
 		{"it falls at the end", []*run.Recording{crowdOf(9, 1, 0), crowdOf(10, 10, 0), crowdOf(30, 10, 0)}, check.Refuted},
 		{"a fall after a doubt", []*run.Recording{crowdOf(9, 0, 1), crowdOf(9, 0, 1), crowdOf(20, 0, 0)}, check.Refuted},
 		{"an unknown could tip it", []*run.Recording{crowdOf(9, 1, 0), crowdOf(16, 2, 2)}, check.Inconclusive},
+		{"it rises by those that reached no node alone", []*run.Recording{crowdOf(9, 1, 0), unreached(crowdOf(9, 1, 0), 10)}, check.Inconclusive},
 		{"a level is missing", []*run.Recording{crowdOf(9, 1, 0), nil}, check.Inconclusive},
 	} {
 		var e run.Evidence

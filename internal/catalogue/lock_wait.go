@@ -197,8 +197,8 @@ func waitedLonger(which string, of experiment.Figure, limit time.Duration) func(
 			j.Reason += fmt.Sprintf(", and %d were not sent", r.Unsent)
 		case longer:
 			j.Verdict = check.Holds
-		case n.Unknown > 0:
-			j.Reason += fmt.Sprintf(", and of %d nobody knows", n.Unknown)
+		case n.Unknown+n.Unreached > 0:
+			j.Reason += fmt.Sprintf(", and of %d nobody knows", n.Unknown+n.Unreached)
 		default:
 			j.Verdict = check.Refuted
 		}

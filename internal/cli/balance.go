@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/contend/internal/balance"
+	"example.com/contend/internal/memory"
 )
 
 func newBalanceCommand(s streams) *cobra.Command {
@@ -19,10 +20,11 @@ func newBalanceCommand(s streams) *cobra.Command {
 /app-1/ only to the node named app-1. Its own /health lists the nodes.
 
 Balance sends a request once. It tries another node only if it has sent nothing of
-the request. 503 NO_NODE: no node received the request. 502 NODE_LOST and 504
-NODE_TIMEOUT: balance sent the request to a node, and its effect is unknown. Balance
-skips a node that refuses a connection for --eject-for; it does not skip a node
-whose database is busy.
+the request. 503 NO_NODE: no node received the request. 503 BALANCER_FULL: neither
+did one, because balance has 2,048 clients or 64 MiB of large bodies already. 502
+NODE_LOST and 504 NODE_TIMEOUT: balance sent the request to a node, and its effect is
+unknown. Balance skips a node that refuses a connection for --eject-for; it does not
+skip a node whose database is busy.
 
 With --single-writer, every method under /api/ except GET and HEAD goes to one node,
 the first --node. If the writer cannot be reached, the next reachable node becomes
@@ -76,6 +78,7 @@ flight and exits 0.`,
 			ln.Close()
 			return err
 		}
+		defer memory.Bound()()
 		return b.Serve(cmd.Context(), ln)
 	})
 	return cmd

@@ -21,6 +21,7 @@ import (
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/display"
 	"example.com/contend/internal/locktrace"
+	"example.com/contend/internal/memory"
 	"example.com/contend/internal/node"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/postgres"
@@ -148,6 +149,7 @@ func serveNode(ctx context.Context, s streams, cfg node.Config, at *listener, tr
 	if err := at.announce(ln); err != nil {
 		return errors.Join(err, ln.Close(), db.Close())
 	}
+	defer memory.Bound()()
 	return node.New(cfg, db).Serve(ctx, ln)
 }
 

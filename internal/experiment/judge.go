@@ -131,7 +131,7 @@ func totals(all []*run.Recording) run.Totals {
 	for _, r := range all {
 		add(&t, r)
 		own := r.ClientOps()
-		ops = append(ops, own...)
+		ops = append(ops, r.ReachedOps()...)
 		if rate := measure.Throughput(own); rate > 0 {
 			n := float64(r.Counts().OK)
 			ok, seconds = ok+n, seconds+n/rate

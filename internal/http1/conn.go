@@ -88,6 +88,13 @@ func NewConn(tcp *net.TCPConn, nap time.Duration) (*Conn, error) {
 // Close closes the connection.
 func (c *Conn) Close() error { return c.TCP.Close() }
 
+// Abandon closes the connection with a reset: whoever is at work on an answer
+// learns that nobody reads it, which the end of the stream would not say; see [Reset].
+func (c *Conn) Abandon() error {
+	_ = c.TCP.SetLinger(0) // if it fails, the connection is closed in order
+	return c.TCP.Close()
+}
+
 // Look returns what a read would find, without reading and without waiting:
 // nil for a byte, EAGAIN for nothing yet, io.EOF for the end of the stream.
 func (c *Conn) Look() error {
@@ -95,6 +102,29 @@ func (c *Conn) Look() error {
 		return err
 	}
 	return c.peeked
+}
+
+// Reset reports whether the other side has reset the connection; see [Reset].
+func (c *Conn) Reset() bool { return Reset(c.raw) }
+
+// Reset reports whether the other side of a TCP connection has reset it, and so
+// reads nothing any more. The end of its stream does not say that: a client may
+// close its half of the connection and still read the answer
+// (https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1). Nothing is sent: a
+// write of no bytes fails on a connection that is reset, and on no other that is open.
+func Reset(raw syscall.RawConn) bool {
+	var err error
+	if raw.Control(func(fd uintptr) { _, err = retry(syscall.Write, fd, nil) }) != nil {
+		return true // closed by this side
+	}
+	return err != nil && err != syscall.EAGAIN
+}
+
+// HostLacks reports whether a connection failed because this host lacks something:
+// descriptors, ports or memory.
+func HostLacks(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
+		errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENOBUFS)
 }
 
 // Silent reports whether the connection is open and has nothing to read. Only

@@ -208,3 +208,46 @@ func TestConnLimit(t *testing.T) {
 		t.Errorf("read %q, %v; want 45", got, err)
 	}
 }
+
+// Only a reset says that the other side reads nothing any more.
+func TestConnReset(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		far   func(*net.TCPConn)
+		reset bool
+	}{
+		{"silent", func(*net.TCPConn) {}, false},
+		{"talking", func(far *net.TCPConn) { io.WriteString(far, "x") }, false},
+		{"half closed", func(far *net.TCPConn) { far.CloseWrite() }, false},
+		{"reset", func(far *net.TCPConn) { far.SetLinger(0); far.Close() }, true},
+		{"half closed, then reset", func(far *net.TCPConn) { far.CloseWrite(); far.SetLinger(0); far.Close() }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			near, far := pair(t)
+			if near.Reset() {
+				t.Fatal("reset from the start")
+			}
+			c.far(far)
+			for c.name != "silent" && near.Silent() || c.reset && !near.Reset() {
+				time.Sleep(time.Millisecond)
+			}
+			for range 2 { // the socket tells its error once, and the answer stays
+				if got := near.Reset(); got != c.reset {
+					t.Errorf("reset %t", got)
+				}
+			}
+		})
+	}
+	near, far := pair(t)
+	near.Abandon()
+	other, err := NewConn(far, restless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for other.Silent() {
+		time.Sleep(time.Millisecond)
+	}
+	if !other.Reset() {
+		t.Error("an abandoned connection looks like one that was closed in order")
+	}
+}

@@ -167,8 +167,11 @@ func stepLine(r *run.Rung, s *run.RateStep) string {
 
 func stepWords(s *run.RateStep) string {
 	said := []string{fmt.Sprintf("%s of %s refused", units.Count(int64(s.Refused)), units.Count(int64(s.Sent)))}
-	if s.Sent-s.OK > s.Refused {
+	if s.Sent-s.OK-s.Unreached > s.Refused {
 		said = append(said, units.Percent(s.Errors)+" not ok")
+	}
+	if s.Unreached > 0 {
+		said = append(said, units.Count(int64(s.Unreached))+" reached no node")
 	}
 	p99 := "too few for a p99"
 	if s.OK >= enoughForP99 {

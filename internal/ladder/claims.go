@@ -77,7 +77,7 @@ func tallyOf(e *run.Evidence, counts func(*run.Recording) bool) tally {
 			lost, known := r.Deficit()
 			n := r.Counts()
 			t.recordings++
-			t.acknowledged, t.refused = t.acknowledged+n.OK, t.refused+n.Failed
+			t.acknowledged, t.refused = t.acknowledged+n.OK, t.refused+n.Refused()
 			t.lost.Min, t.lost.Max = t.lost.Min+lost.Min, t.lost.Max+lost.Max
 			if !known {
 				t.unread++

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/contend/history"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -167,5 +168,38 @@ func TestLongestGap(t *testing.T) {
 	r.Ops = append(r.Ops, at(480, history.OK), at(100, history.OK), at(150, history.OK))
 	if got := longestGap(r); got != 330*time.Millisecond {
 		t.Errorf("longest gap %s, want 330ms: from 150 to 480", got)
+	}
+}
+
+// What reached no node is no error of a rung, but a rate of which much did not was not tried.
+func TestRatesLeaveOutWhatReachedNoNode(t *testing.T) {
+	target, err := ParseExpect("p99<100ms,errors<1%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &ladder{expect: target}
+	for _, tt := range []struct {
+		ok, refused, unreached int
+		errors                 float64
+		met                    bool
+	}{
+		{1000, 0, 0, 0, true},
+		{990, 0, 10, 0, true},
+		{980, 0, 20, 0, false},
+		{970, 20, 10, 20.0 / 990, false},
+		{0, 0, 1000, 0, false},
+	} {
+		var ops []history.Op
+		for outcome, n := range map[history.Op]int{
+			{Outcome: history.OK}: tt.ok, {Outcome: history.Failed, Code: nodeapi.CodeBusy}: tt.refused,
+			{Outcome: history.Failed, Code: nodeapi.CodeNoNode, Returned: time.Minute}: tt.unreached,
+		} {
+			ops = append(ops, slices.Repeat([]history.Op{outcome}, n)...)
+		}
+		setup := run.Setup{Load: run.Load{Arrival: run.Open, Rate: 100}}
+		step := l.rates(&run.TrialEvidence{Setup: setup, Recordings: []*run.Recording{{Setup: setup, Ops: ops}}})[0]
+		if step.Errors != tt.errors || step.Met != tt.met || step.Refused != tt.refused || step.Unreached != tt.unreached {
+			t.Errorf("%+v: got %+v", tt, step)
+		}
 	}
 }

@@ -103,7 +103,7 @@ func (l *ladder) figures(r *rung, e *run.Evidence) []run.Figures {
 			_, _, attempts := r.Codes()
 			f := run.Figures{
 				Workload: jobOf(&t.Setup), Clients: t.Setup.Load.Clients, Pool: t.Setup.Discipline.Pool, Trial: t.Name,
-				OK: n.OK, Refused: n.Failed, Unknown: n.Unknown,
+				OK: n.OK, Refused: n.Refused(), Unknown: n.Unknown, Unreached: n.Unreached,
 				Rate: measure.Throughput(ops), Latency: measure.Latency(succeeded(ops)), Fairness: measure.Jain(ops),
 			}
 			f.Lost, f.LostMax = deficit(r)
@@ -152,7 +152,8 @@ func deficit(r *run.Recording) (least, most *int64) {
 }
 
 // rates measures each recording of a trial whose calls arrive at a rate, and returns nothing for
-// others. An arrival that no client was free for is an error like any other.
+// others. An arrival that no client was free for is an error like any other. A rate of which more
+// than one in a hundred reached no node was not tried: it meets no target.
 func (l *ladder) rates(t *run.TrialEvidence) (all []run.RateStep) {
 	if t.Setup.Load.Arrival != run.Open || t.Setup.Fault != nil {
 		return nil
@@ -161,13 +162,14 @@ func (l *ladder) rates(t *run.TrialEvidence) (all []run.RateStep) {
 		n := r.Counts()
 		step := run.RateStep{
 			Rate: t.Setup.Load.Rate, Trial: t.Name,
-			Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Failed, Latency: measure.Latency(r.ClientOps()),
+			Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Refused(), Unreached: n.Unreached, Latency: measure.Latency(r.ReachedOps()),
 		}
-		if step.Sent > 0 {
-			step.Errors = float64(step.Sent-step.OK) / float64(step.Sent)
+		reached := step.Sent - step.Unreached
+		if reached > 0 {
+			step.Errors = float64(reached-step.OK) / float64(reached)
 		}
 		step.Lost, _ = deficit(r)
-		step.Met = step.Sent > 0 && r.Err == "" && l.expect.Met(step.Latency, step.Errors)
+		step.Met = reached > 0 && 100*step.Unreached <= step.Sent && r.Err == "" && l.expect.Met(step.Latency, step.Errors)
 		all = append(all, step)
 	}
 	return all

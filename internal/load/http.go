@@ -17,8 +17,8 @@ import (
 	"example.com/contend/internal/workload"
 )
 
-// maxBody is the largest body of an answer, in bytes.
-const maxBody = 1 << 20
+// maxBody is the largest body of an answer, in bytes. Those under /api/ have less than 4 KiB.
+const maxBody = 64 << 10
 
 // HTTP returns what [Options].NewClient wants, for the server at base, an
 // http:// URL; a path in it comes before the path of every call. It returns an
@@ -76,9 +76,19 @@ func (c *HTTPClient) Connect(ctx context.Context, now time.Time, timeout time.Du
 	if c.conn, err = http1.NewConn(tcp.(*net.TCPConn), time.Second); err != nil {
 		return err
 	}
-	c.release = context.AfterFunc(ctx, func() { tcp.Close() }) // under a call that waits
+	conn := c.conn
+	c.release = context.AfterFunc(ctx, func() { conn.Abandon() }) // under a call that waits
 	c.used = now
 	return nil
+}
+
+// abandon closes the connection of a call that has no whole answer, so that whoever
+// still works on it learns that nobody waits.
+func (c *HTTPClient) abandon() {
+	if c.conn != nil {
+		c.conn.Abandon()
+		c.Close()
+	}
 }
 
 // Close closes the connection, if there is one. A later call dials anew.
@@ -98,10 +108,11 @@ func (c *HTTPClient) Close() error {
 const backToBack = time.Millisecond
 
 // Do sends call once and fills in its result. If no byte could be sent the op
-// is failed with [nodeapi.CodeConnRefused]. After that, anything but a
+// is failed with [nodeapi.CodeConnRefused], or [nodeapi.CodeNoSocket] if the reason is this
+// host. After that, anything but a
 // whole answer makes it unknown, with [nodeapi.CodeClientTimeout] after timeout or
 // at the end of ctx, [nodeapi.CodeBadAnswer] if the answer is not HTTP or is
-// larger than 1 MiB, and else [nodeapi.CodeConnLost].
+// larger than 64 KiB, and else [nodeapi.CodeConnLost].
 //
 // A server may close an idle connection at any time. So Do looks at the
 // connection first: to send and then see would make an unknown op of a call that
@@ -112,6 +123,9 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 	}
 	if err := c.Connect(ctx, now, timeout); err != nil {
 		call.Op.Outcome, call.Op.Code = history.Failed, nodeapi.CodeConnRefused
+		if http1.HostLacks(err) {
+			call.Op.Code = nodeapi.CodeNoSocket
+		}
 		return
 	}
 	c.conn.Until(now.Add(timeout))
@@ -132,7 +146,10 @@ func (c *HTTPClient) Do(ctx context.Context, call *workload.Call, now time.Time,
 	default:
 		call.Op.Outcome, call.Op.Code = history.Unknown, codeOf(err)
 	}
-	if err != nil || c.answer.Close || c.conn.R.Buffered() > 0 {
+	switch {
+	case err != nil:
+		c.abandon()
+	case c.answer.Close || c.conn.R.Buffered() > 0:
 		c.Close()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -343,6 +345,22 @@ func TestHTTPClientDeadlines(t *testing.T) {
 	c.want(hasty, history.Unknown, nodeapi.CodeClientTimeout)
 	if _, dialled := s.count(); dialled != 1 {
 		t.Errorf("%d connections, want 1", dialled)
+	}
+}
+
+// A client that stops waiting resets the connection: the end of its stream would not
+// tell the server that nobody reads the answer.
+func TestHTTPClientAbandons(t *testing.T) {
+	ended := make(chan error, 1)
+	s := newSite(t, func(_ int, conn *net.TCPConn, _ string) bool {
+		_, err := conn.Read(make([]byte, 1))
+		ended <- err
+		return false
+	})
+	c := newCaller(t, s.url)
+	c.want(hasty, history.Unknown, nodeapi.CodeClientTimeout)
+	if err := <-ended; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("after its client stopped waiting, the connection ended with %v, want a reset", err)
 	}
 }
 

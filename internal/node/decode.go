@@ -14,12 +14,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"example.com/contend/internal/nodeapi"
 )
 
 // Limits of what a request may say, beside those in the tags of its fields.
 const (
-	maxBody = 64 << 10 // bytes of a body
-	maxName = 256      // bytes of a key, an item or an account
+	maxBody = nodeapi.MaxBody
+	maxName = 256 // bytes of a key, an item or an account
 )
 
 // An invalid argument names the field that is wrong and what it must be.

@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"example.com/contend/internal/app"
@@ -22,7 +22,7 @@ import (
 
 // An exchange is one request on its way to its answer.
 type exchange struct {
-	ctx   context.Context // the request's; it ends when the client goes away
+	ctx   context.Context // the request's; it ends when the client goes away: see [attend]
 	w     http.ResponseWriter
 	r     *http.Request
 	path  string
@@ -31,9 +31,10 @@ type exchange struct {
 	start time.Time
 	on    *opened // the database it works on; nil where its route needs none
 
-	attempts int  // under /api/: how often it was tried
-	begun    bool // the answer's header has been sent
-	status   int  // of an answer whose handler gives a body and no error; 0 means 200
+	taken    int64 // of the node's room, by the body
+	attempts int   // under /api/: how often it was tried
+	begun    bool  // the answer's header has been sent
+	status   int   // of an answer whose handler gives a body and no error; 0 means 200
 }
 
 // begin sends the header of a success before the work is over.
@@ -107,9 +108,37 @@ func (n *Node) operate(x *exchange, op app.Operation) (any, error) {
 	return call.Answer(n.cfg.Name, time.Since(x.start)), nil
 }
 
+// connKey is the key of a request's connection among the values of its context.
+type connKey struct{}
+
+// errClientGone is why a request of a client that has gone is given up.
+var errClientGone = errors.New("the client went away before its request was begun")
+
+// attend returns a context that ends once the client has certainly gone: when its
+// connection is reset. That of net/http ends at the end of the client's stream, where
+// a client that sends no more may still read the answer: see [http1.Reset].
+func attend(ctx context.Context) (_ context.Context, release func()) {
+	conn, ok := ctx.Value(connKey{}).(syscall.Conn)
+	if !ok {
+		return ctx, func() {}
+	}
+	attended, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if raw, err := conn.SyscallConn(); err != nil || http1.Reset(raw) {
+			end(errClientGone)
+		}
+	})
+	return attended, func() { stop(); end(nil) }
+}
+
 // ServeHTTP answers one request as package nodeapi says.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ctx: r.Context(), w: w, r: r, path: http1.Path(r.URL), query: r.URL.RawQuery, start: time.Now()}
+	if !strings.HasPrefix(x.path, "/lab/") { // a hold lasts as long as its client stays
+		var release func()
+		x.ctx, release = attend(x.ctx)
+		defer release()
+	}
 	rt, known := routes[x.path]
 	body, err := n.answer(x, rt, known)
 	status := n.respond(x, body, err)
@@ -128,7 +157,9 @@ func (n *Node) answer(x *exchange, rt route, known bool) (any, error) {
 		return nil, err
 	}
 	if rt.method == http.MethodPost {
-		if err := x.readBody(); err != nil {
+		err := x.readBody(n.room)
+		defer n.room.Give(x.taken)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -239,14 +270,17 @@ func acceptable(h http.Header) bool {
 }
 
 // readBody takes the whole body in. One that is announced as too large is not waited for.
-func (x *exchange) readBody() (err error) {
+func (x *exchange) readBody(room *http1.Room) (err error) {
 	var long *http.MaxBytesError
 	if x.r.ContentLength <= maxBody {
-		x.body, err = io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
+		x.body, x.taken, err = room.ReadBody(http.MaxBytesReader(x.w, x.r.Body, maxBody), nil, maxBody)
 	}
 	switch {
 	case x.r.ContentLength > maxBody, errors.As(err, &long):
-		return &refusal{http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, "the body must be at most 64 KiB"}
+		return &refusal{http.StatusRequestEntityTooLarge, nodeapi.CodeTooLarge, nodeapi.TooLarge}
+	case errors.Is(err, http1.ErrFull):
+		x.w.Header().Set("Connection", "close") // what is left of the body is not waited for
+		return &refusal{http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "too many large bodies at once"}
 	case err != nil:
 		return &invalid{"body", "must be sent whole and in time"}
 	}
@@ -267,6 +301,7 @@ func failure(err error) (status int, body *nodeapi.Error) {
 	status, body = http.StatusInternalServerError, &nodeapi.Error{Error: err.Error(), Code: nodeapi.CodeInternal}
 	var refused *refusal
 	var bad *invalid
+	var wait *app.WaitError
 	var e *store.Error
 	switch {
 	case errors.As(err, &refused):
@@ -281,10 +316,14 @@ func failure(err error) (status int, body *nodeapi.Error) {
 		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeStopping, "the node is stopping"
 	case errors.Is(err, store.ErrSessions):
 		status, body.Code = http.StatusServiceUnavailable, nodeapi.CodeOverloaded
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		// Only the wait for a connection, or for the queue's writer, ends with a
-		// context, so this attempt was not begun, and every one before it was rolled back.
-		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "no connection to the database became free"
+	// Only a wait ends with a context: for a connection, for the queue's writer, for a
+	// session. So this attempt was not begun, and every one before it was rolled back.
+	case errors.Is(err, errClientGone), errors.Is(err, context.Canceled):
+		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeClientGone, errClientGone.Error()
+	case errors.As(err, &wait):
+		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "the wait for "+wait.For+" was too long"
+	case errors.Is(err, context.DeadlineExceeded):
+		status, body.Code, body.Error = http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "the database was not reached in time"
 	case errors.As(err, &e):
 		status, *body = databaseFailure(e)
 	}

@@ -149,6 +149,12 @@ func (n *Node) facts(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	select {
+	case n.looks <- struct{}{}:
+		defer func() { <-n.looks }()
+	default:
+		return nil, &refusal{http.StatusServiceUnavailable, nodeapi.CodeOverloaded, "too many others read the facts"}
+	}
 	x.allow(factsWait)
 	facts, err := x.on.db.Facts(x.ctx, r.Rows != "false")
 	if err != nil {

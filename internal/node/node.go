@@ -13,6 +13,7 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -30,6 +31,7 @@ import (
 
 	"example.com/contend/internal/app"
 	"example.com/contend/internal/http1"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
 
@@ -61,7 +63,11 @@ const (
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 10 * time.Second // header and body
 	idleTimeout   = 2 * time.Minute
-	maxHeader     = 16 << 10
+	maxHeader     = nodeapi.MaxHead - 4<<10 // net/http takes 4 KiB more
+	// roomForBodies bounds the bodies in memory; see [http1.Room].
+	roomForBodies = 64 << 20
+	maxConns      = 2048 // see newDoor
+	maxLooks      = 4    // at the facts at once: each holds all rows in memory
 	// probeWait bounds health and metrics.
 	probeWait = 2 * time.Second
 	// slowGrace is what connections whose request has not come in whole are
@@ -77,6 +83,9 @@ type Node struct {
 	started time.Time
 	guard   http1.Guard   // set by Serve
 	places  chan struct{} // one for each request being worked on
+	room    *http1.Room
+	door    *http1.Door
+	looks   chan struct{} // one for each request that reads the facts
 
 	gate     sync.RWMutex // guards stopping, on and last, so that no request begins once its like are waited for
 	stopping bool
@@ -109,6 +118,9 @@ func New(cfg Config, db *app.DB) *Node {
 		log:         cfg.Log.With("container", cfg.Name),
 		places:      make(chan struct{}, cfg.MaxInFlight),
 		ending:      make(chan struct{}),
+		room:        http1.NewRoom(roomForBodies),
+		door:        newDoor(cfg),
+		looks:       make(chan struct{}, maxLooks),
 		longest:     longest(cfg.Discipline),
 		readTimeout: bodyTimeout,
 		slowGrace:   slowGrace,
@@ -132,13 +144,14 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 		WriteTimeout:      n.readTimeout + n.longest,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 
 		DisableGeneralOptionsHandler: true, // OPTIONS * is as unknown here as to the balancer
 
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
+	go func() { ended <- srv.Serve(doorway{ln, n.door}) }()
 	var err error
 	select {
 	case <-ctx.Done():
@@ -147,6 +160,7 @@ func (n *Node) Serve(ctx context.Context, ln net.Listener) error {
 	case err = <-ended: // the listener broke
 		n.drain(srv)
 	}
+	n.door.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
@@ -295,6 +309,46 @@ func (o *opened) close() error {
 	o.closeSessions()
 	o.begun.Wait()
 	return o.db.Close()
+}
+
+// newDoor returns the door of a node: it lets in twice as many connections as the node works
+// on requests, and at least maxConns.
+func newDoor(cfg Config) *http1.Door {
+	body, _ := json.Marshal(nodeapi.Error{Error: "too many connections", Code: nodeapi.CodeOverloaded, Container: cfg.Name}) // our own types always marshal
+	body = append(body, '\n')
+	head := fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", len(body))
+	return &http1.Door{Most: max(maxConns, 2*cfg.MaxInFlight), Answer: append([]byte(head), body...)}
+}
+
+// A doorway accepts the connections that a door lets in.
+type doorway struct {
+	net.Listener
+	door *http1.Door
+}
+
+// Accept returns the next connection that is let in.
+func (d doorway) Accept() (net.Conn, error) {
+	for {
+		conn, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if d.door.Enter(conn) {
+			return &guest{TCPConn: conn.(*net.TCPConn), leave: sync.OnceFunc(d.door.Leave)}, nil
+		}
+	}
+}
+
+// A guest is a connection that leaves the door's count when it is closed.
+type guest struct {
+	*net.TCPConn
+	leave func()
+}
+
+// Close closes the connection.
+func (g *guest) Close() error {
+	defer g.leave()
+	return g.TCPConn.Close()
 }
 
 // TuneMemory sets the garbage collector of a process that is a node and nothing

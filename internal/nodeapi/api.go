@@ -52,9 +52,11 @@ const (
 	CodeLabOnly          = "LAB_ONLY"               // 403: /lab/… without --lab
 	CodeInternal         = "INTERNAL"               // 500: a mistake in the node itself
 	CodeCannotOpen       = "CANNOT_OPEN"            // 500: the lab's database could not be opened, and the node stays closed
-	CodeOverloaded       = "OVERLOADED"             // 503: too many requests in flight, this one was not begun
+	CodeOverloaded       = "OVERLOADED"             // 503: too many connections, requests in flight or bytes of them, this one was not begun
 	CodeStopping         = "STOPPING"               // 503: the node is shutting down, this one was not begun
 	CodeClosed           = "CLOSED"                 // 503: the lab has closed the node's database, this one was not begun
+	CodeClientGone       = "CLIENT_GONE"            // 503: the client reset its connection, and this one was not begun
+	CodeBalancerFull     = "BALANCER_FULL"          // 503: the balancer has no room for another connection or large body, and no node has seen the request
 	CodeNoNode           = "NO_NODE"                // 503: the balancer reached no node, so none has seen the request
 	CodeNodeLost         = "NODE_LOST"              // 502: the node was sent the request and went away before it answered
 	CodeNodeTimeout      = "NODE_TIMEOUT"           // 504: the node was sent the request and did not answer in time
@@ -65,12 +67,34 @@ const (
 	CodeClientTimeout = "CLIENT_TIMEOUT"     // unknown: the client stopped waiting
 	CodeConnLost      = "CONNECTION_LOST"    // unknown: the connection broke after the request was sent
 	CodeConnRefused   = "CONNECTION_REFUSED" // failed: no connection, so nothing was sent
+	CodeNoSocket      = "NO_SOCKET"          // failed: the client's own host had no descriptor, port or memory for a connection
 	CodeBadAnswer     = "BAD_ANSWER"         // unknown: the answer was not HTTP or not the contract's JSON
 )
+
+// Unreached reports whether a request that ended with the code reached no node, so that its
+// end says nothing of a database: what stands before the nodes, or the client itself, was
+// at its limit, or no node was there.
+func Unreached(code string) bool {
+	switch code {
+	case CodeNoNode, CodeBalancerFull, CodeConnRefused, CodeNoSocket:
+		return true
+	}
+	return false
+}
 
 // HeaderAttempts holds how often the node tried the operation, its
 // first try included. It is set on every answer to a request under /api/.
 const HeaderAttempts = "Contend-Attempts"
+
+// MaxBody is the longest body of a request, in bytes. A node and whatever stands before it
+// answer a longer one with 413, CodeTooLarge and the words of TooLarge.
+const (
+	MaxBody  = 64 << 10
+	TooLarge = "the body must be at most 64 KiB"
+)
+
+// MaxHead is the longest head of a request, in bytes; a longer one is answered 431.
+const MaxHead = 8 << 10
 
 // The bodies of requests. The tag want holds the bounds of a field: the bytes of
 // a string, which is UTF-8 without NUL, or a number. A body has each field once.

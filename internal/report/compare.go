@@ -271,10 +271,17 @@ func mainTable(c *run.Comparison, of string, clients int) table {
 	if pooled(c) {
 		columns = slices.Insert(columns, 0, poolColumn)
 	}
-	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
-		return slices.ContainsFunc(r.Figures, func(f run.Figures) bool { return f.Workload == of && f.Clients == clients && f.Unknown > 0 })
-	}) {
-		columns = append(columns, count("unknown", func(f *run.Figures) int { return f.Unknown }))
+	for _, optional := range []column[*run.Figures]{
+		count("unknown", func(f *run.Figures) int { return f.Unknown }),
+		count("unreached", func(f *run.Figures) int { return f.Unreached }), // a node
+	} {
+		if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
+			return slices.ContainsFunc(r.Figures, func(f run.Figures) bool {
+				return f.Workload == of && f.Clients == clients && optional.cell(&f).Text != "0"
+			})
+		}) {
+			columns = append(columns, optional)
+		}
 	}
 	columns = append(columns, lostColumn, rateColumn, ofOK("p50", "ms", func(f *run.Figures) float64 { return f.Latency.P50 }), p99Column)
 	return rungTable(c, "Figures by rung", atClients(of, clients, append(columns, otherColumns...)...))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.com/contend/check"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/units"
@@ -68,10 +69,29 @@ func tableWords(result *run.Result, claims int) string {
 		}
 		said = append(said, words+".")
 	}
+	if unreached(result) {
+		said = append(said, "unreached: reached no node ("+strings.Join(unreachedCodes(result), ", ")+"), so no part of an error rate or a wait.")
+	}
 	if claims > mostVerdicts {
 		said = append(said, "Verdicts are listed below the table.")
 	}
 	return strings.Join(said, " ")
+}
+
+// unreachedCodes are the ends of requests that reached no node, with their numbers: "NO_NODE 632".
+func unreachedCodes(result *run.Result) (said []string) {
+	counts := map[string]int{}
+	for i := range result.Arms {
+		for code, n := range result.Arms[i].Codes {
+			if nodeapi.Unreached(code) {
+				counts[code] += n
+			}
+		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		said = append(said, fmt.Sprintf("%s %s", code, units.Count(int64(counts[code]))))
+	}
+	return said
 }
 
 // A note explains a mark or a gap in a table.

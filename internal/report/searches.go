@@ -71,17 +71,23 @@ var rateColumns = []column[*run.RateStep]{
 
 // stepTable has a row for each rate that was tried with a rung, under the rung's own.
 func stepTable(c *run.Comparison) table {
-	t := newTable("Rates tried", "rung, and arrivals", rateColumns)
+	columns := rateColumns
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool {
+		return slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return s.Unreached > 0 })
+	}) {
+		columns = slices.Insert(slices.Clone(columns), 3, number("unreached", "", func(s *run.RateStep) string { return units.Count(int64(s.Unreached)) })) // a node
+	}
+	t := newTable("Rates tried", "rung, and arrivals", columns)
 	for i := range c.Rungs {
 		r := &c.Rungs[i]
 		if len(r.Rates) == 0 {
 			continue
 		}
-		head := row{Name: snip(r.String()), Begins: true, Cells: make([]cell, len(rateColumns))}
+		head := row{Name: snip(r.String()), Begins: true, Cells: make([]cell, len(columns))}
 		head.mark(r)
 		t.Rows = append(t.Rows, head)
 		for j := range r.Rates {
-			step := rowOf(perSecond(r.Rates[j].Rate), rateColumns, &r.Rates[j])
+			step := rowOf(perSecond(r.Rates[j].Rate), columns, &r.Rates[j])
 			step.Inner = true
 			t.Rows = append(t.Rows, step)
 		}

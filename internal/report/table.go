@@ -196,7 +196,7 @@ func armColumns(result *run.Result, all []claim) []column[entry] {
 		}))
 	}
 	if counted(result) {
-		columns = append(columns, countColumns...)
+		columns = append(columns, countColumns(result)...)
 	}
 	for _, h := range figureHeads(result) {
 		columns = append(columns, number(h.Name, h.Unit, func(e entry) string {
@@ -229,21 +229,36 @@ func armColumns(result *run.Result, all []claim) []column[entry] {
 // trialOf is the entry's trial; an empty one for the row of an arm that has several.
 func trialOf(e entry) *run.TrialResult { return cmp.Or(e.trial, &run.TrialResult{}) }
 
-// countColumns are filled by every trial that sends requests.
-var countColumns = []column[entry]{
-	counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }),
-	counting("busy", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeBusy])) }),
-	counting("time"+softHyphen+"out", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeTimeout])) }),
-	counting("other", "", func(t *run.TrialResult) string {
-		return units.Count(int64(t.Ops.Total - t.Ops.OK - t.Codes[nodeapi.CodeBusy] - t.Codes[nodeapi.CodeTimeout]))
-	}),
-	{head{Name: "lost", Number: true}, func(e entry) cell {
-		lost := trialOf(e).Lost
-		return cell{Text: counts(e, lostWords), Strong: lost != nil && *lost > 0}
-	}},
-	counting("p50", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P50) }),
-	counting("p99", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P99) }),
-	counting("max", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.Max) }),
+// countColumns are filled by every trial that sends requests. What reached no node has a column
+// only where there is any.
+func countColumns(result *run.Result) []column[entry] {
+	columns := []column[entry]{
+		counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }),
+		counting("busy", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeBusy])) }),
+		counting("time"+softHyphen+"out", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeTimeout])) }),
+		counting("other", "", func(t *run.TrialResult) string {
+			return units.Count(int64(t.Ops.Reached() - t.Ops.OK - t.Codes[nodeapi.CodeBusy] - t.Codes[nodeapi.CodeTimeout]))
+		}),
+	}
+	if unreached(result) {
+		columns = append(columns, counting("un"+softHyphen+"reached", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.Unreached)) }))
+	}
+	return append(columns,
+		column[entry]{head{Name: "lost", Number: true}, func(e entry) cell {
+			lost := trialOf(e).Lost
+			return cell{Text: counts(e, lostWords), Strong: lost != nil && *lost > 0}
+		}},
+		counting("p50", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P50) }),
+		counting("p99", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P99) }),
+		counting("max", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.Max) }),
+	)
+}
+
+// unreached reports whether a request of a trial reached no node.
+func unreached(result *run.Result) bool {
+	return slices.ContainsFunc(result.Arms, func(a run.ArmResult) bool {
+		return slices.ContainsFunc(trials(&a), func(t run.TrialResult) bool { return t.Ops.Unreached > 0 })
+	})
 }
 
 func counting(name, unit string, of func(*run.TrialResult) string) column[entry] {

@@ -158,6 +158,33 @@ func TestNotAskedIsNotUnjudged(t *testing.T) {
 	}
 }
 
+// What reached no node has a column of its own, only where there is any, and is named.
+func TestWhatReachedNoNodeIsKeptApart(t *testing.T) {
+	arm := sampleArm("green", store.Green(), run.Burst, outcome{ok: 60, busy: 40})
+	result := run.Result{Arms: []run.ArmResult{arm}}
+	find := func(name string) string {
+		table := armTable(&result, nil)
+		for i, h := range table.Heads {
+			if strings.ReplaceAll(h.Name, softHyphen, "") == name {
+				return table.Rows[0].Cells[i-1].Text
+			}
+		}
+		return "no column"
+	}
+	if got := find("unreached"); got != "no column" || strings.Contains(tableWords(&result, 0), "unreached") {
+		t.Errorf("where all reached a node, the column is %q", got)
+	}
+	away := &result.Arms[0]
+	away.Ops = run.OpCounts{Total: 100, OK: 20, Failed: 80, Unreached: 70}
+	away.Codes = map[string]int{"NO_NODE": 63, "NO_SOCKET": 7, "SQLITE_BUSY": 8, "OVERLOADED": 2}
+	if got := find("unreached") + " " + find("other"); got != "70 2" {
+		t.Errorf("unreached and other are %q, want 70 2", got)
+	}
+	if words := tableWords(&result, 0); !strings.Contains(words, "(NO_NODE 63, NO_SOCKET 7)") {
+		t.Errorf("the words are %q", words)
+	}
+}
+
 // What the trials of an arm compare does not tell it from other arms.
 func TestConditionsLeaveOutWhatTrialsCompare(t *testing.T) {
 	arm := func(name string, fault run.Fault, v check.Verdict) run.ArmResult {

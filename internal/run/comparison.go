@@ -71,34 +71,36 @@ type PoolStep struct {
 
 // Figures are what came of a closed loop of clients, in one workload.
 type Figures struct {
-	Workload string          `json:"workload"` // "counter"
-	Clients  int             `json:"clients"`
-	Pool     int             `json:"pool"`  // connections of each node
-	Trial    string          `json:"trial"` // of the arm: where the rest is
-	OK       int             `json:"ok"`
-	Refused  int             `json:"refused"` // certainly without effect
-	Unknown  int             `json:"unknown"`
-	Lost     *int64          `json:"lost"`                 // acknowledged changes that are certainly not in the database; null where that is not known
-	LostMax  *int64          `json:"lost_max"`             // and at most, where unknown ops leave room
-	Rate     float64         `json:"throughput_per_s"`     // ok ops
-	Latency  measure.Summary `json:"latency_ms"`           // of ok ops
-	Fairness float64         `json:"fairness"`             // Jain's index over the clients: 1 where all had the same
-	Attempts float64         `json:"attempts_per_success"` // 0 where nothing succeeded
-	CPU      *float64        `json:"cpu_ms_per_op"`        // of the nodes and the database server, for each ok op; null where it is not known
-	Syncs    *float64        `json:"syncs_per_op"`         // fsync and fdatasync calls of the nodes and the database server, for each ok op; null where they are not known
+	Workload  string          `json:"workload"` // "counter"
+	Clients   int             `json:"clients"`
+	Pool      int             `json:"pool"`  // connections of each node
+	Trial     string          `json:"trial"` // of the arm: where the rest is
+	OK        int             `json:"ok"`
+	Refused   int             `json:"refused"` // certainly without effect, at a node or its database
+	Unknown   int             `json:"unknown"`
+	Unreached int             `json:"unreached,omitempty"`  // reached no node; see [OpCounts]
+	Lost      *int64          `json:"lost"`                 // acknowledged changes that are certainly not in the database; null where that is not known
+	LostMax   *int64          `json:"lost_max"`             // and at most, where unknown ops leave room
+	Rate      float64         `json:"throughput_per_s"`     // ok ops
+	Latency   measure.Summary `json:"latency_ms"`           // of ok ops
+	Fairness  float64         `json:"fairness"`             // Jain's index over the clients: 1 where all had the same
+	Attempts  float64         `json:"attempts_per_success"` // 0 where nothing succeeded
+	CPU       *float64        `json:"cpu_ms_per_op"`        // of the nodes and the database server, for each ok op; null where it is not known
+	Syncs     *float64        `json:"syncs_per_op"`         // fsync and fdatasync calls of the nodes and the database server, for each ok op; null where they are not known
 }
 
 // A RateStep is what came of writes that arrive at a rate, whatever the answers do.
 type RateStep struct {
-	Rate    float64         `json:"rate_per_s"`
-	Trial   string          `json:"trial"`
-	Sent    int             `json:"sent"` // dropped ones included
-	OK      int             `json:"ok"`
-	Refused int             `json:"refused"`
-	Errors  float64         `json:"errors"`     // the share of Sent that is not ok, from 0 to 1
-	Latency measure.Summary `json:"latency_ms"` // of all that were answered, from the moment they were due
-	Lost    *int64          `json:"lost"`
-	Met     bool            `json:"met"` // the target of Comparison.Expect
+	Rate      float64         `json:"rate_per_s"`
+	Trial     string          `json:"trial"`
+	Sent      int             `json:"sent"` // dropped ones included
+	OK        int             `json:"ok"`
+	Refused   int             `json:"refused"`
+	Unreached int             `json:"unreached,omitempty"` // reached no node; see [OpCounts]
+	Errors    float64         `json:"errors"`              // the share of the others that is not ok, from 0 to 1
+	Latency   measure.Summary `json:"latency_ms"`          // of all that were answered, from the moment they were due
+	Lost      *int64          `json:"lost"`
+	Met       bool            `json:"met"` // the target of Comparison.Expect
 }
 
 // A Survival says whether a rung's acknowledged writes outlive a mishap.

@@ -96,6 +96,9 @@ func (r *Recording) Counts() OpCounts {
 			n.OK++
 		case history.Failed:
 			n.Failed++
+			if nodeapi.Unreached(op.Code) {
+				n.Unreached++
+			}
 		default:
 			n.Unknown++
 		}
@@ -103,11 +106,20 @@ func (r *Recording) Counts() OpCounts {
 	return n
 }
 
-// undecided is how many ops could still have ended in any way: those whose
-// outcome is unknown and those that were never sent.
-func (r *Recording) undecided() int64 { return int64(r.Counts().Unknown + r.Unsent) }
+// ReachedOps returns the clients' ops that reached a node, as far as is known. The waits of the others
+// are no wait for a database.
+func (r *Recording) ReachedOps() []history.Op {
+	return slices.DeleteFunc(r.ClientOps(), func(op history.Op) bool { return nodeapi.Unreached(op.Code) })
+}
 
-// Succeeded is how many of the planned ops took effect, as far as is known.
+// undecided is how many ops could have ended in any way at a database: those whose
+// outcome is unknown, those that were never sent, and those that reached no node.
+func (r *Recording) undecided() int64 {
+	n := r.Counts()
+	return int64(n.Unknown + n.Unreached + r.Unsent)
+}
+
+// Succeeded is how many of the planned ops take effect if all reach a node, as far as is known.
 func (r *Recording) Succeeded() check.Range {
 	ok := int64(r.Counts().OK)
 	return check.Range{Min: ok, Max: ok + r.undecided()}

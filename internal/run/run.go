@@ -169,7 +169,17 @@ type OpCounts struct {
 	OK      int `json:"ok"`
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
+
+	// Unreached is how many of Failed reached no node: they say nothing of the database,
+	// and are no part of an error rate; see [nodeapi.Unreached].
+	Unreached int `json:"unreached,omitempty"`
 }
+
+// Refused is how many failed at a node or its database.
+func (n OpCounts) Refused() int { return n.Failed - n.Unreached }
+
+// Reached is how many reached a node, as far as is known.
+func (n OpCounts) Reached() int { return n.Total - n.Unreached }
 
 // Add counts the ops of m too.
 func (n *OpCounts) Add(m OpCounts) {
@@ -177,6 +187,7 @@ func (n *OpCounts) Add(m OpCounts) {
 	n.OK += m.OK
 	n.Failed += m.Failed
 	n.Unknown += m.Unknown
+	n.Unreached += m.Unreached
 }
 
 // A Measured is a [Figure] with how it came out in the repeats of a trial.

@@ -1,0 +1,75 @@
+// Package memory bounds the garbage of a server and gives back what a load has left. It
+// counts nothing for anybody: whoever takes memory for others has a bound of his own.
+package memory
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// Limit is from where on the garbage collector of a server works harder, in bytes.
+const Limit = 128 << 20
+
+const (
+	interval = time.Second // between two looks
+	calm     = 1 << 20     // allocated in an interval, in bytes: less is no load
+	worth    = 16 << 20    // held beyond what was needed without a load, in bytes: less is not worth a collection
+)
+
+// Bound keeps the memory of this process, a server and nothing else, near what it needs
+// until stop is called. From [Limit] on it is collected more often, unless the
+// environment's GOMEMLIMIT says another number
+// (https://pkg.go.dev/runtime#hdr-Environment_Variables). And when a load is over it is given
+// back: by itself Go would collect two minutes later, and give back at its leisure.
+func Bound() (stop func()) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(Limit)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() { giveBack(ctx, interval) })
+	return func() { cancel(); group.Wait() }
+}
+
+// giveBack looks once in an interval whether there is anything to give back, until ctx is done.
+func giveBack(ctx context.Context, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	before := look()
+	least := before.held
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := look()
+		if now.allocated-before.allocated < calm && now.held > least+worth {
+			debug.FreeOSMemory()
+			now = look()
+			least = now.held
+		}
+		least = min(least, now.held)
+		before = now
+	}
+}
+
+// A sight is what the runtime says of itself, in bytes.
+type sight struct {
+	held      uint64 // and not given back
+	allocated uint64 // since the start
+}
+
+func look() sight {
+	s := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
+	}
+	metrics.Read(s)
+	return sight{held: s[0].Value.Uint64() - s[1].Value.Uint64(), allocated: s[2].Value.Uint64()}
+}
