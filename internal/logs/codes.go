@@ -94,6 +94,7 @@ const (
 	isSQLite                   // SQLite is spoken of
 	isSupposed                 // what follows may not have happened: advice, source, a test\'s name
 	isTakenBack                // what stands before may not have happened
+	isRetry                    // told is of an attempt, of which there may be more
 )
 
 // A word is looked for in every line; its text is in lower case.
@@ -168,6 +169,8 @@ var words = newAutomaton([]word{
 	{"fixes", isSupposed, 0}, {"fixed", isSupposed, 0}, {"fix:", isSupposed, 0}, {"fix for", isSupposed, 0}, {"== ", isSupposed, 0}, {"!= ", isSupposed, 0},
 	{"case ", isSupposed, 0}, {"✓", isSupposed, 0},
 
+	{"retry", isRetry, 0}, {"attempt", isRetry, 0}, {"tries", isRetry, 0}, {"try ", isRetry, 0},
+
 	{"errors should", isTakenBack, 0}, {"errors may", isTakenBack, 0}, {"errors can", isTakenBack, 0}, {"errors are", isTakenBack, 0}, {"errors will", isTakenBack, 0},
 	{", please", isTakenBack, 0}, {"should not occur", isTakenBack, 0}, {"can be ignored", isTakenBack, 0}, {"can happen", isTakenBack, 0}, {"may happen", isTakenBack, 0},
 	{"may occur", isTakenBack, 0}, {"can occur", isTakenBack, 0}, {"are retried", isTakenBack, 0}, {"will be retried", isTakenBack, 0},
@@ -179,6 +182,7 @@ type telling struct {
 	perhaps  code // what its words may mean, where they cannot decide; 0 where code is not
 	timedOut bool // a node waited its whole busy_timeout
 	byNumber bool // only a number says it
+	retry    bool // it speaks of attempts
 	failed   bool // it has a word for an error
 }
 
@@ -205,6 +209,9 @@ func tell(text []byte, ms []match) (t telling) {
 		switch m.word.mean {
 		case isError:
 			t.failed = t.failed || wordEnds(text, m) && !takenFrom(text[:start])
+			continue
+		case isRetry:
+			t.retry = true
 			continue
 		case isSQLite, isSupposed, isTakenBack:
 			continue
@@ -440,11 +447,15 @@ func hypothetical(text []byte, ms []match, start, end int) bool {
 	if !sqlite && start >= 4 && bytes.EqualFold(text[start-4:start], []byte("the ")) {
 		return true
 	}
-	return inLiteral(bytes.ToLower(text[:start]))
+	return inLiteral(text[max(0, start-512):start])
 }
 
-// inLiteral reports whether a statement's string literal is open at the end of the text, in lower case.
+// inLiteral reports whether a statement's string literal is open at the end of the text.
 func inLiteral(before []byte) bool {
+	if bytes.IndexByte(before, '\'') < 0 {
+		return false
+	}
+	before = bytes.ToLower(before)
 	for _, verb := range []string{"insert into ", "select ", "update ", "delete from ", " like "} {
 		if i := bytes.LastIndex(before, []byte(verb)); i >= 0 && bytes.Count(before[i:], []byte("'"))%2 == 1 {
 			return true

@@ -249,7 +249,8 @@ func (e *entry) named(say func([]byte) []byte) []byte {
 // failed reports whether the entry's level is that of an error: by name as slog and others spell it,
 // or by number: 3 and less of syslog and journald, 3 of Nextcloud, 50 and 60 of pino and bunyan.
 func (e *entry) failed() bool {
-	if n, err := strconv.Atoi(string(e.level)); err == nil {
+	if allDigits(e.level) {
+		n, _ := digits(e.level, 0)
 		return n == 3 || n >= 50 && n <= 60
 	}
 	return levelOf(e.level) == levelError

@@ -60,7 +60,8 @@ func (t *Tally) add(raw []byte, source string) {
 		t.plain = uncolored(t.plain[:0], raw)
 		raw = t.plain
 	}
-	l := unwrap(raw, &t.scratch)
+	l := &t.line
+	l.unwrap(raw, &t.scratch)
 	if cap(t.matches) == 0 {
 		t.matches = make([]match, 0, maxMatches)
 	}
@@ -69,5 +70,5 @@ func (t *Tally) add(raw []byte, source string) {
 	if len(t.matches) > 0 {
 		said = tell(l.text, t.matches)
 	}
-	t.count(&l, &said, source)
+	t.count(l, &said, source)
 }

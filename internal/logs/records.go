@@ -293,7 +293,7 @@ func (r *record) add(l *line, m mark, t *telling, number int64) {
 	r.own = string(l.own[:min(len(l.own), 2*maxName)])
 	r.text = l.says()
 	r.told, r.shape = oneBlank(r.told[:0], l.core), shapeOf(l.text)
-	r.retry = isRetry(r.told)
+	r.retry = t.retry
 }
 
 // oneBlank appends the begin of a text to buf, with one blank for several.
@@ -306,16 +306,17 @@ func oneBlank(buf, text []byte) []byte {
 	return buf
 }
 
-// says is what a line tells a person, safe to print.
+// says is what a line tells a person, cut short.
 func (l *line) says() string {
-	text := l.text
+	text, err := l.text, []byte(nil)
 	if l.isEntry && len(l.core) > 0 {
-		text = l.core
-		if len(l.err) > 0 {
-			text = append(append(bytes.Clone(text), ": "...), l.err...)
-		}
+		text, err = l.core, l.err
 	}
-	return harmless(string(text[:min(len(text), maxText+4)]), maxText)
+	text, err = text[:min(len(text), 2*maxText)], err[:min(len(err), 2*maxText)]
+	if len(err) == 0 {
+		return string(text)
+	}
+	return string(text) + ": " + string(err)
 }
 
 // shapeOf is a text without its digits: two attempts of one statement have one.
@@ -328,16 +329,6 @@ func shapeOf(text []byte) uint64 {
 		}
 	}
 	return h.Sum64()
-}
-
-func isRetry(text []byte) bool {
-	lower := bytes.ToLower(text)
-	for _, word := range []string{"retry", "retrying", "attempt", "tries", "try "} {
-		if bytes.Contains(lower, []byte(word)) {
-			return true
-		}
-	}
-	return false
 }
 
 // near is how many lines may stand between two tellings of one failure.

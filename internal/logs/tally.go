@@ -25,6 +25,7 @@ type Tally struct {
 	dated    series
 	undated  series // of times without a year or a date
 
+	line           line // the one that is being read, and room for what is read of it
 	scratch, plain []byte
 	matches        []match
 }
@@ -143,7 +144,7 @@ func (t *Tally) record(s *stream, r *record) {
 		into, c = t.perhaps, r.perhaps
 	}
 	if into[c] == nil {
-		into[c] = &CodeCount{Code: c.String(), Refusal: c.refusal(), Example: r.text}
+		into[c] = &CodeCount{Code: c.String(), Refusal: c.refusal(), Example: harmless(r.text, maxText)}
 	}
 	count := into[c]
 	count.Failures++

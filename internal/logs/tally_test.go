@@ -292,12 +292,14 @@ func FuzzTally(f *testing.F) {
 		}
 		// Behind a prefix: the same, but where lines have a prefix of their own.
 		var prefixed strings.Builder
-		for line := range strings.Lines(text) {
+		for raw := range strings.Lines(text) {
+			var l line
 			var scratch []byte
-			if l := unwrap([]byte(strings.TrimRight(line, "\r\n")), &scratch); len(l.prefix)+len(l.own) > 0 || strings.Contains(line, "\x1b") {
+			raw = strings.TrimRight(raw, "\r\n")
+			if l.unwrap([]byte(raw), &scratch); len(l.prefix)+len(l.own) > 0 || strings.Contains(raw, "\x1b") {
 				return
 			}
-			prefixed.WriteString("\x1b[36mapp-1_1  |\x1b[0m " + strings.TrimRight(line, "\r\n") + "\r\n")
+			prefixed.WriteString("\x1b[36mapp-1_1  |\x1b[0m " + raw + "\r\n")
 		}
 		if err := behind.Read(strings.NewReader(prefixed.String()), "x"); err != nil {
 			t.Fatal(err)

@@ -39,13 +39,13 @@ var wrappers = []wrapper{
 	{"stern", takeStern},
 }
 
-// unwrap reads a line without its end. What it returns is of raw and scratch.
-func unwrap(raw []byte, scratch *[]byte) line {
-	l := line{text: raw}
+// unwrap reads a line without its end. The slices of l are of raw and scratch.
+func (l *line) unwrap(raw []byte, scratch *[]byte) {
+	*l = line{text: raw}
 	for range 5 { // as deep as collectors are seen nested, and one
 		taken := false
 		for i := range wrappers {
-			if len(l.text) > 0 && !l.isEntry && wrappers[i].take(&l, scratch) {
+			if len(l.text) > 0 && !l.isEntry && wrappers[i].take(l, scratch) {
 				taken = true
 				break
 			}
@@ -55,9 +55,8 @@ func unwrap(raw []byte, scratch *[]byte) line {
 		}
 	}
 	if l.at = l.outer; !l.isEntry {
-		readHeader(&l)
+		readHeader(l)
 	}
-	return l
 }
 
 // call names the container by its collector; the outermost name stays.
