@@ -164,9 +164,9 @@ var words = newAutomaton([]word{
 	{"to prevent", isSupposed, 0}, {"prevents", isSupposed, 0}, {"to reduce", isSupposed, 0}, {"reduces", isSupposed, 0}, {"may cause", isSupposed, 0},
 	{"might cause", isSupposed, 0}, {"can cause", isSupposed, 0}, {"could cause", isSupposed, 0}, {"may lead", isSupposed, 0}, {"can lead", isSupposed, 0},
 	{"could lead", isSupposed, 0}, {"may result", isSupposed, 0}, {"can result", isSupposed, 0}, {"may fail with", isSupposed, 0}, {"can fail with", isSupposed, 0},
-	{"see docs", isSupposed, 0}, {"retry on", isSupposed, 0}, {"retries on", isSupposed, 0}, {"should not", isSupposed, 0}, {"shouldn't", isSupposed, 0},
-	{"so that", isSupposed, 0}, {"handler for", isSupposed, 0}, {"tip:", isSupposed, 0}, {"hint:", isSupposed, 0}, {"grep ", isSupposed, 0}, {"such as", isSupposed, 0},
-	{"fixes", isSupposed, 0}, {"fixed", isSupposed, 0}, {"fix:", isSupposed, 0}, {"fix for", isSupposed, 0}, {"== ", isSupposed, 0}, {"!= ", isSupposed, 0},
+	{"see docs", isSupposed, 0}, {"retry on", isSupposed, 0}, {"retries on", isSupposed, 0},
+	{"so that", isSupposed, 0}, {"handler for", isSupposed, 0}, {"hint:", isSupposed, 0}, {"grep ", isSupposed, 0}, {"such as", isSupposed, 0},
+	{"fix:", isSupposed, 0}, {"fix for", isSupposed, 0}, {"fixes #", isSupposed, 0}, {"fixed: ", isSupposed, 0}, {"== ", isSupposed, 0}, {"!= ", isSupposed, 0},
 	{"case ", isSupposed, 0}, {"✓", isSupposed, 0},
 
 	{"retry", isRetry, 0}, {"attempt", isRetry, 0}, {"tries", isRetry, 0}, {"try ", isRetry, 0},
@@ -188,6 +188,9 @@ type telling struct {
 
 // tell reads what a text says; ms are the words in it.
 func tell(text []byte, ms []match) (t telling) {
+	if isMetric(text) {
+		return t
+	}
 	const ( // what is surer wins, and the first of those that are as sure
 		nothing = iota
 		byText
@@ -252,6 +255,19 @@ func tell(text []byte, ms []match) (t telling) {
 	}
 	t.failed = t.failed || t.code != 0
 	return t
+}
+
+// isMetric reports whether a text is a line of Prometheus' format: name{label="SQLITE_BUSY"} 25.
+func isMetric(text []byte) bool {
+	n := 0
+	for n < len(text) && (isWord(text[n]) || text[n] == ':') {
+		n++
+	}
+	if n == 0 || n == len(text) || text[n] != '{' {
+		return false
+	}
+	end := bytes.LastIndex(text, []byte("} "))
+	return end > n && allDigits(bytes.Replace(text[end+2:], []byte("."), nil, 1))
 }
 
 func orCode(a, b code) code {
@@ -326,12 +342,20 @@ func isKey(after []byte) bool {
 	if bytes.HasPrefix(after, []byte("=")) {
 		return true
 	}
-	number := bytes.TrimLeft(bytes.TrimPrefix(after, []byte(":")), " ")
-	if len(number) < len(after) && allDigits(bytes.TrimRight(number, " ,}")) {
-		return true
+	if number, colon := bytes.CutPrefix(after, []byte(":")); colon { // "SQLITE_BUSY: 25, "
+		number = bytes.TrimLeft(number, " ")
+		if n := digitsFrom(number, 0); n > 0 && (n == len(number) || bytes.IndexByte([]byte(",;} "), number[n]) >= 0 && digitsOnly(number[n:])) {
+			return true
+		}
 	}
 	after, quoted := bytes.CutPrefix(bytes.TrimPrefix(after, []byte(`\`)), []byte(`"`))
 	return quoted && bytes.HasPrefix(bytes.TrimLeft(after, " "), []byte(":"))
+}
+
+// digitsOnly reports whether what follows a number is the end, or the next of a list.
+func digitsOnly(rest []byte) bool {
+	rest = bytes.TrimRight(rest, " }")
+	return len(rest) == 0 || rest[0] == ',' || rest[0] == ';'
 }
 
 func allDigits(s []byte) bool {
@@ -417,26 +441,24 @@ func isCodeField(text []byte, start, end int) bool {
 }
 
 // hypothetical reports whether the words for a failure at text[start:end] may
-// speak of none: advice, a comment, a statement's literal, source, or a database
-// that is not SQLite's. ms are all words of the text.
+// speak of none: advice, a comment, a statement's data, source, a request, or a
+// database that is not SQLite's. ms are all words of the text.
 func hypothetical(text []byte, ms []match, start, end int) bool {
-	supposed, sqlite := false, false
+	supposed, takenBack, sqlite, failed := false, false, false, false
 	for _, m := range ms {
 		switch begin := m.end - len(m.word.text); m.word.mean {
 		case isSupposed:
 			supposed = supposed || m.end <= start
 		case isTakenBack:
-			if end <= begin && begin < end+40 {
-				return true
+			takenBack = takenBack || end <= begin && begin < end+40
+		case isError: // "To avoid it, … Error: …"
+			if m.end <= start && wordEnds(text, m) {
+				failed = true
+				supposed = supposed && (m.end == len(text) || text[m.end] != ':')
 			}
-		case isError: // "Tip of the day. Error: …"
-			supposed = supposed && (m.end > start || m.end == len(text) || text[m.end] != ':')
 		case isSQLite, isName:
 			sqlite = true
 		}
-	}
-	if supposed {
-		return true
 	}
 	for _, comment := range []string{"# ", "// ", "-- "} {
 		if bytes.HasPrefix(text, []byte(comment)) {
@@ -447,8 +469,43 @@ func hypothetical(text []byte, ms []match, start, end int) bool {
 	if !sqlite && start >= 4 && bytes.EqualFold(text[start-4:start], []byte("the ")) {
 		return true
 	}
-	return inLiteral(text[max(0, start-512):start])
+	return supposed || !failed && (takenBack || isRequest(text, start, end) || isData(text, start, end)) || inLiteral(text[max(0, start-512):start])
 }
+
+// isRequest reports whether the words stand in the first line of an HTTP request.
+func isRequest(text []byte, start, end int) bool {
+	if !bytes.Contains(text[end:min(len(text), end+200)], []byte(" HTTP/")) {
+		return false
+	}
+	before := text[max(0, start-200):start]
+	for _, method := range []string{"GET /", "POST /", "PUT /", "HEAD /", "DELETE /", "PATCH /"} {
+		if bytes.Contains(before, []byte(method)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isData reports whether the words are one whole value in quotes, behind a
+// statement or in a list of parameters.
+func isData(text []byte, start, end int) bool {
+	if start < 2 || end >= len(text) || text[start-1] != text[end] || text[end] != '\'' && text[end] != '"' {
+		return false
+	}
+	if c := text[start-2]; (c == '(' || c == '[') && (start < 3 || !isWord(text[start-3])) {
+		return true
+	}
+	before := bytes.ToLower(text[max(0, start-512):start])
+	for _, verb := range verbs {
+		if bytes.Contains(before, []byte(verb)) {
+			return true
+		}
+	}
+	return false
+}
+
+// verbs begin statements.
+var verbs = []string{"insert into ", "select ", "update ", "delete from ", " like "}
 
 // inLiteral reports whether a statement's string literal is open at the end of the text.
 func inLiteral(before []byte) bool {
@@ -456,7 +513,7 @@ func inLiteral(before []byte) bool {
 		return false
 	}
 	before = bytes.ToLower(before)
-	for _, verb := range []string{"insert into ", "select ", "update ", "delete from ", " like "} {
+	for _, verb := range verbs {
 		if i := bytes.LastIndex(before, []byte(verb)); i >= 0 && bytes.Count(before[i:], []byte("'"))%2 == 1 {
 			return true
 		}

@@ -185,7 +185,7 @@ func readEntry(text []byte) (e entry, ok bool) {
 			if string(parent) == "instant" {
 				e.time = parseStamp(value)
 			}
-		case "level", "severity", "lvl", "levelname", "log.level", "@l", "PRIORITY", "Level", "severityText", "loglevel", "level_name":
+		case "level", "severity", "lvl", "levelname", "log.level", "@l", "PRIORITY", "Level", "severityText", "loglevel", "level_name", "LogLevel":
 			if depth <= 2 && !bytes.HasPrefix(value, []byte("{")) {
 				e.level = bytes.Trim(value, `"`)
 			}
@@ -193,17 +193,21 @@ func readEntry(text []byte) (e entry, ok bool) {
 			if full && depth == 1 {
 				e.container = value
 			}
-		case "com.docker.compose.service", "CONTAINER_NAME", "_container_name", "ContainerName", "io.kubernetes.container.name", "container.name":
+		case "com.docker.compose.service", "CONTAINER_NAME", "_container_name", "ContainerName", "io.kubernetes.container.name", "container.name", "logStreamName", "logStream":
 			if full {
 				e.collected = value
 			}
-		case "container_name":
+		case "container_name", "containerName":
 			if full {
 				e.inPod = value
 			}
-		case "pod_name", "pod":
+		case "pod_name", "podName", "pod":
 			if full {
 				e.pod = value
+			}
+		case "tag":
+			if full && string(parent) == "attrs" {
+				e.collected = value
 			}
 		case "name":
 			if full && string(parent) == "pod" {

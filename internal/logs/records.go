@@ -45,7 +45,8 @@ type stream struct {
 	waits   bool   // there is one
 	partial bool   // the last line is the first piece of a longer one
 	lines   int64
-	name    string // what its lines are counted under, where they name no container
+	name    string          // what its lines are counted under, where they name no container
+	counts  *ContainerCount // the counts of those lines; nil before the first
 }
 
 var seed = maphash.MakeSeed()
@@ -60,6 +61,7 @@ func (s *stream) read(l *line, t *telling, count func(*record)) {
 			next.thread, next.numbered = maphash.Bytes(seed, l.thread), allDigits(l.thread)
 		}
 		s.close(count)
+		next.told = s.open.told[:0] // its room
 		s.begun, s.open = true, next
 	}
 	s.partial = l.partial
@@ -86,7 +88,9 @@ func (s *stream) close(count func(*record)) {
 		}
 		count(&s.waiting)
 	}
+	room := s.waiting.told
 	s.waiting, s.waits = *r, true
+	r.told = room
 }
 
 // flush counts all that has been read.
@@ -128,7 +132,7 @@ var marks = func() (byByte [256][]beginning) {
 		{"code:", goesOn}, {"code =", goesOn}, {"errno", goesOn}, {"errcode", goesOn}, {"errstr", goesOn}, {"error code", goesOn}, {"rawcode", goesOn}, {"syscall:", goesOn},
 		{"extended", goesOn}, {"sqlite_error", goesOn}, {"sqliteerrorcode", goesOn}, {"driver error", goesOn}, {"drivererror", goesOn}, {"byteoffset", goesOn}, {"query:", goesOn}, {"sql:", goesOn},
 		{"params:", goesOn}, {"parameters:", goesOn}, {"meta:", goesOn}, {"clientversion", goesOn}, {"statement:", goesOn}, {"original:", goesOn}, {"parent:", goesOn}, {"details:", goesOn},
-		{"detail:", goesOn}, {"reason:", goesOn}, {"context:", goesOn}, {"} (", goesOn},
+		{"detail:", goesOn}, {"reason:", goesOn}, {"context:", goesOn}, {"→", goesOn},
 		{"exception in thread", begins}, {"uncaught ", begins}, {"unhandled ", begins}, {"panic:", begins}, {"fatal exception", begins},
 		{"php fatal error", begins}, {"fatal error:", begins},
 		{"thread '", begins}, {"thread \"", begins},
@@ -236,7 +240,7 @@ func (r *record) takes(l *line, m mark, t *telling) bool {
 	case m == traceback:
 		return r.headed && !r.traced
 	case m == announces:
-		return r.headed
+		return r.headed || r.failed && r.code == 0
 	case m == begins:
 		return r.headed && r.code == 0
 	case r.quiet && (t.code != 0 || t.failed): // printed past the logger, at a time that nobody knows
@@ -266,7 +270,7 @@ func (r *record) add(l *line, m mark, t *telling, number int64) {
 		r.awaits, r.traced = true, true
 	case r.awaits && m == goesOn && (r.traced || t.code == 0): // frames stand before the message
 	case !l.isEntry:
-		r.awaits = len(l.text) > 0 && l.text[len(l.text)-1] == ':'
+		r.awaits = bytes.HasSuffix(bytes.TrimRight(l.text, " "), []byte(":"))
 	}
 	r.timedOut = r.timedOut || t.timedOut || l.timedOut && t.code != 0
 	if r.code != 0 {
@@ -292,6 +296,9 @@ func (r *record) add(l *line, m mark, t *telling, number int64) {
 	r.failed, r.code, r.byNumber = true, t.code, t.byNumber
 	r.own = string(l.own[:min(len(l.own), 2*maxName)])
 	r.text = l.says()
+	if r.told == nil {
+		r.told = make([]byte, 0, maxTold)
+	}
 	r.told, r.shape = oneBlank(r.told[:0], l.core), shapeOf(l.text)
 	r.retry = t.retry
 }
@@ -319,16 +326,15 @@ func (l *line) says() string {
 	return string(text) + ": " + string(err)
 }
 
-// shapeOf is a text without its digits: two attempts of one statement have one.
+// shapeOf is a hash of a text without its digits (FNV-1a): two attempts of one statement have one.
 func shapeOf(text []byte) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
+	h := uint64(14695981039346656037)
 	for _, c := range text[:min(len(text), maxTold)] {
 		if c < '0' || c > '9' {
-			h.WriteByte(c)
+			h = (h ^ uint64(c)) * 1099511628211
 		}
 	}
-	return h.Sum64()
+	return h
 }
 
 // near is how many lines may stand between two tellings of one failure.
@@ -381,9 +387,9 @@ func (r *record) merge(later *record) {
 	defer func() { r.again = later.shape }()
 	if r.code == 0 {
 		stamp, first := r.stamp, r.first
-		traced := r.traced
+		traced, told := r.traced, append(r.told[:0], later.told...)
 		*r = *later
-		r.first, r.traced = first, traced
+		r.first, r.traced, r.told = first, traced, told
 		if stamp.lacks >= r.stamp.lacks {
 			r.stamp = stamp
 		}

@@ -118,6 +118,9 @@ func (t *Tally) newStream(key string) *stream {
 // names itself, or else the stream's name. It also notes how lines of a stream
 // call their container: the last words of a program that dies name none.
 func (t *Tally) container(s *stream, own []byte) *ContainerCount {
+	if len(own) == 0 && s.counts != nil {
+		return s.counts
+	}
 	n := name{s.name, false}
 	if len(own) > 0 {
 		n = name{harmless(string(own[:min(len(own), 2*maxName)]), maxName), true}
@@ -133,6 +136,9 @@ func (t *Tally) container(s *stream, own []byte) *ContainerCount {
 	}
 	if t.counts[n] == nil {
 		t.counts[n] = &ContainerCount{Container: n.text, Codes: map[string]int64{}}
+	}
+	if len(own) == 0 {
+		s.counts = t.counts[n]
 	}
 	return t.counts[n]
 }

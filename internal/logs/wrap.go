@@ -35,7 +35,7 @@ var wrappers = []wrapper{
 	{"docker-compose, docker compose, docker service logs, podman-compose", takeBar},
 	{"kubectl logs --prefix, Dozzle, Portainer", takeBracket},
 	{"syslog, RFC 5424 and RFC 3164", takeSyslog},
-	{"what begins with a time: CRI, docker logs --timestamps, journald, AWS, Azure, Fly, Heroku, Loki, NAS", takeTimed},
+	{"what begins with a time: CRI, docker logs --timestamps, journald, AWS, Azure, Cloud Foundry, Fly, Heroku, Loki, NAS", takeTimed},
 	{"stern", takeStern},
 }
 
@@ -44,6 +44,13 @@ func (l *line) unwrap(raw []byte, scratch *[]byte) {
 	*l = line{text: raw}
 	for range 5 { // as deep as collectors are seen nested, and one
 		taken := false
+		if len(l.text) > 20 && l.text[0] == ' ' { // Rust's pretty lines and Cloud Foundry's are indented
+			if inner := bytes.TrimLeft(l.text, " "); len(inner) > 0 && '0' <= inner[0] && inner[0] <= '9' {
+				if s, _ := timeAt(inner); s.lacks >= noZone {
+					l.text = inner
+				}
+			}
+		}
 		for i := range wrappers {
 			if len(l.text) > 0 && !l.isEntry && wrappers[i].take(l, scratch) {
 				taken = true
@@ -101,28 +108,38 @@ func takeJSON(l *line, scratch *[]byte) bool {
 // behind a container's number; swarm's "web_app.1.x4k2j9d0q1zr@node-1    | ", of
 // which web_app.1 is the task; and podman-compose's "[app] | ".
 func takeBar(l *line, _ *[]byte) bool {
-	head := l.text[:min(len(l.text), 2*maxName)]
-	bar := bytes.IndexByte(head, '|')
-	if bar < 2 || len(l.prefix) > 0 {
+	if len(l.prefix) > 0 {
 		return false
 	}
-	name := bytes.TrimRight(head[:bar], " ")
+	name, rest, ok := cutBar(l.text)
+	if ok {
+		l.call(name)
+		l.text = rest
+	}
+	return ok
+}
+
+func cutBar(text []byte) (name, rest []byte, ok bool) {
+	head := text[:min(len(text), 2*maxName)]
+	bar := bytes.IndexByte(head, '|')
+	if bar < 2 {
+		return nil, nil, false
+	}
+	name = bytes.TrimRight(head[:bar], " ")
 	blanks := bar - len(name)
 	if inner, cut := bytes.CutPrefix(name, []byte("[")); cut {
 		name = bytes.TrimSuffix(inner, []byte("]"))
 		blanks++
 	}
 	if !isNamed(name) || levelOf(name) != noLevel || blanks < 1 || blanks == 1 && !endsInNumber(name) {
-		return false
+		return nil, nil, false
 	}
 	if task, _, swarm := bytes.Cut(name, []byte("@")); swarm {
 		if name = task; bytes.Count(task, []byte(".")) >= 2 {
 			name = task[:bytes.LastIndexByte(task, '.')]
 		}
 	}
-	l.call(name)
-	l.text = bytes.TrimPrefix(l.text[bar+1:], []byte(" "))
-	return true
+	return name, bytes.TrimPrefix(text[bar+1:], []byte(" ")), true
 }
 
 // isNamed reports whether s may be the name of a container.
@@ -250,12 +267,14 @@ func takeTimed(l *line, _ *[]byte) bool {
 			return take(nil, text)
 		}
 	}
-	if open := bytes.IndexByte(word, '['); open > 0 && s.lacks == whole {
+	if open := bytes.IndexByte(word, '['); open > 0 && s.lacks >= noYear {
 		id, tail, closed := bytes.Cut(word[open+1:], []byte("]"))
 		switch {
-		case closed && string(tail) == ":" && isNamed(word[:open]) && !allDigits(id): // Heroku: "app[web.1]: "
+		case closed && string(tail) == ":" && isNamed(word[:open]) && !allDigits(id) && s.lacks == whole: // Heroku: "app[web.1]: "
 			return take(id, after)
-		case closed && len(tail) == 0 && isNamed(word[:open]): // Fly: "app[148e2d] fra [info]"
+		case closed && string(tail) == ":" && allDigits(id) && isPath(word[:open]): // syslog without a host: "orders[812]: "
+			return take(word[bytes.LastIndexByte(word[:open], '/')+1:open], after)
+		case closed && len(tail) == 0 && isNamed(word[:open]) && s.lacks == whole: // Fly: "app[148e2d] fra [info]"
 			region, text, _ := bytes.Cut(after, []byte(" "))
 			if end := bytes.IndexByte(text, ']'); len(region) == 3 && bytes.HasPrefix(text, []byte("[")) && end > 0 {
 				return take(id, bytes.TrimPrefix(text[end+1:], []byte(" ")))
@@ -265,6 +284,14 @@ func takeTimed(l *line, _ *[]byte) bool {
 	if len(word) > 0 && word[0] == '{' && bytes.Contains(word, []byte(`="`)) { // logcli
 		if end := bytes.Index(rest, []byte("} ")); end > 0 {
 			return take(label(rest[:end]), rest[end+2:])
+		}
+	}
+	if name, text, ok := cutBar(rest); ok && s.lacks == whole && len(l.prefix) == 0 { // docker service logs --timestamps
+		return take(name, text)
+	}
+	if bytes.HasPrefix(word, []byte("[APP/")) || bytes.HasPrefix(word, []byte("[CELL/")) { // Cloud Foundry: "[APP/PROC/WEB/0] ERR "
+		if _, text, ok := bytes.Cut(after, []byte(" ")); ok {
+			return take(bytes.Trim(word, "[]"), text)
 		}
 	}
 	// The log's stream: aws logs tail.
