@@ -155,7 +155,7 @@ func readEntry(text []byte) (e entry, ok bool) {
 		full := isString && len(value) > 2
 		switch string(name) {
 		// Docker's json-file, Fluent Bit; journald; Google Cloud; Loki; Azure Container Apps.
-		case "log", "MESSAGE", "textPayload", "line", "Log":
+		case "log", "MESSAGE", "textPayload", "line", "Log", "LogEntry", "LogMessage", "Log_s":
 			if isString && depth == 1 {
 				e.text = value
 				// Docker splits what is longer than 16 KiB, and only the last piece has the end.
@@ -172,7 +172,7 @@ func readEntry(text []byte) (e entry, ok bool) {
 			e.hasTrace = true
 		case "stack", "stacktrace", "stack_trace", "exception", "exc_info", "traceback", "Exception", "code":
 			e.hasTrace = true
-		case "time", "t", "ts", "@t", "@timestamp", "timestamp", "date", "datetime", "TimeStamp", "Timestamp", "asctime", "eventTime", "timeMillis", "time_local":
+		case "time", "t", "ts", "@t", "@timestamp", "timestamp", "date", "datetime", "TimeStamp", "Timestamp", "asctime", "eventTime", "timeMillis", "time_local", "TimeGenerated":
 			if depth == 1 {
 				s := parseStamp(bytes.Trim(value, `"`))
 				if s.lacks > e.time.lacks {
@@ -192,16 +192,18 @@ func readEntry(text []byte) (e entry, ok bool) {
 		case "container":
 			if full && depth == 1 {
 				e.container = value
+			} else if full && string(parent) == "labels" { // Loki
+				e.inPod = value
 			}
-		case "com.docker.compose.service", "CONTAINER_NAME", "_container_name", "ContainerName", "io.kubernetes.container.name", "container.name", "logStreamName", "logStream":
+		case "com.docker.compose.service", "CONTAINER_NAME", "_container_name", "ContainerAppName_s", "io.kubernetes.container.name", "container.name", "logStreamName", "logStream":
 			if full {
 				e.collected = value
 			}
-		case "container_name", "containerName":
+		case "container_name", "containerName", "ContainerName":
 			if full {
 				e.inPod = value
 			}
-		case "pod_name", "podName", "pod":
+		case "pod_name", "podName", "PodName", "pod":
 			if full {
 				e.pod = value
 			}

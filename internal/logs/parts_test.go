@@ -40,6 +40,8 @@ func TestTimes(t *testing.T) {
 		{"20260504 03:02:01 x", when, noZone, " x"},
 		{"05-04 03:02:01.000  45", noYearAt, noYear, "  45"},
 		{"03:02:01 x", clock, noDate, " x"},
+		{"05:02:01+02:00 x", clock, noDate, " x"},
+		{"01:02:01 -0200 x", clock, noDate, " x"},
 		{"1777863721.5 x", half, whole, " x"},
 		{"1777863721500 x", half, whole, " x"},
 		{"May  4 03:02:01 host", noYearAt, noYear, " host"},

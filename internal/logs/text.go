@@ -52,6 +52,8 @@ func Text(r io.Reader) (io.Reader, error) {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		_, err := in.Discard(3)
 		return in, err
+	case startsList.Match(head):
+		return &listReader{in: in}, nil
 	}
 	return in, suspect(bytes.TrimLeft(head, "\x00")) // a log that was cut off while it was written begins with a hole
 }

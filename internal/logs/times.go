@@ -212,7 +212,7 @@ func isoTime(text []byte) (stamp, int) {
 // clock reads a time of day at text[i:], with or without seconds' fraction and
 // zone, and puts it on the day.
 func clock(text []byte, i, year, month, day int, lacks lack) (stamp, int) {
-	at := func(i int) byte {
+	byteAt := func(i int) byte {
 		if i < len(text) {
 			return text[i]
 		}
@@ -220,12 +220,12 @@ func clock(text []byte, i, year, month, day int, lacks lack) (stamp, int) {
 	}
 	h, ok := number(text, i, 2)
 	colon := 0
-	if at(i+2) == ':' {
+	if byteAt(i+2) == ':' {
 		colon = 1
 	}
 	m, ok2 := number(text, i+2+colon, 2)
 	s, nanos := 0, 0
-	if i += 4 + colon; colon == 0 || at(i) == ':' {
+	if i += 4 + colon; colon == 0 || byteAt(i) == ':' {
 		var ok3 bool
 		s, ok3 = number(text, i+colon, 2)
 		i, ok = i+colon+2, ok && ok3
@@ -235,7 +235,7 @@ func clock(text []byte, i, year, month, day int, lacks lack) (stamp, int) {
 	if !ok || !ok2 || lacks == noDate && colon == 0 {
 		return stamp{}, 0
 	}
-	if c := at(i); (c == '.' || c == ',' || c == ':') && '0' <= at(i+1) && at(i+1) <= '9' {
+	if c := byteAt(i); (c == '.' || c == ',' || c == ':') && '0' <= byteAt(i+1) && byteAt(i+1) <= '9' {
 		unit := 100_000_000
 		for i++; i < len(text) && '0' <= text[i] && text[i] <= '9'; i++ {
 			nanos += unit * int(text[i]-'0')
@@ -245,17 +245,20 @@ func clock(text []byte, i, year, month, day int, lacks lack) (stamp, int) {
 	if month < 1 || month > 12 || day < 1 || day > 31 || h > 23 || m > 59 || s > 60 || lacks == noZone && (year < 1970 || year > 9998) {
 		return stamp{}, 0
 	}
-	offset, n := 0, 0
-	if lacks == noZone {
-		if offset, n = zoneAt(text[i:]); n > 0 {
-			lacks = whole
-		}
-		i += n
-	}
-	if i < len(text) && isWord(text[i]) {
+	offset, n := zoneAt(text[i:])
+	if i += n; i < len(text) && isWord(text[i]) {
 		return stamp{}, 0
 	}
-	return stamp{time.Date(year, time.Month(month), day, h, m, s, nanos, time.UTC).Add(-time.Duration(offset) * time.Second), lacks}, i
+	at := time.Date(year, time.Month(month), day, h, m, s, nanos, time.UTC).Add(-time.Duration(offset) * time.Second)
+	switch {
+	case lacks == noZone && n > 0:
+		lacks = whole
+	case lacks == noYear: // and it stays in the year 0, also where the offset leads out of it
+		at = time.Date(0, at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC)
+	case lacks == noDate:
+		at = time.Date(0, 1, 1, at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC)
+	}
+	return stamp{at, lacks}, i
 }
 
 // zoneAt reads a zone, right behind a time or after one blank: Z, +02:00, +0200,
