@@ -192,6 +192,10 @@ sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database is locked
 		{"System.Data.SQLite, unhandled", "Unhandled Exception: System.Data.SQLite.SQLiteException: database is locked\ndatabase is locked\n   at x\n", outcome{Codes: busy(1)}},
 		{"go-kit", `ts=2026-05-04T03:02:01.123Z caller=a.go:1 level=error err="database is locked"`, outcome{Codes: busy(1), Times: one}},
 
+		{"Celery, two tasks", "[2026-05-04 03:02:01,123: ERROR/MainProcess] task 3 failed: database is locked\n[2026-05-04 03:02:01,124: ERROR/MainProcess] order 4: database is locked\n", outcome{Codes: busy(2), Times: one}},
+		{"two classes", "SqliteError: database is locked\n    at x {\n  code: 'SQLITE_BUSY'\n}\nError: database is locked\n    at y {\n  errcode: 517\n}\n", outcome{Codes: map[string]int64{"SQLITE_BUSY": 1, "SQLITE_BUSY_SNAPSHOT": 1}}},
+		{"a message and its traceback", "could not save: database is locked\nTraceback (most recent call last):\n  File \"x.py\", line 1, in f\nsqlite3.OperationalError: database is locked\n", outcome{Codes: busy(1)}},
+		{"a thread's next statement", "2026-05-04 03:02:01,123 ERROR [worker-1] insert: database is locked\n2026-05-04 03:02:01,124 ERROR [worker-1] update: database is locked\n", outcome{Codes: busy(2), Times: one}},
 		{"CRI", "2026-05-04T03:02:01.123456789Z stderr F Traceback (most recent call last):\n2026-05-04T03:02:01.123456790Z stderr F   File \"x.py\", line 1\n2026-05-04T03:02:01.123456799Z stderr F sqlite3.OperationalError: database is locked\n", outcome{Codes: busy(1), Times: one}},
 		{"CRI in parts", "2026-05-04T03:02:01.123456789Z stderr P Error: SQLITE_BUSY: \n2026-05-04T03:02:01.123456790Z stderr F database is locked\n", outcome{Codes: busy(1), Times: one}},
 		{"json-file's traceback", `{"log":"Traceback (most recent call last):\n","stream":"stderr","time":"2026-05-04T03:02:01.1Z"}` + "\n" + `{"log":"  File \"x.py\", line 1, in f\n","stream":"stderr","time":"2026-05-04T03:02:01.1Z"}` + "\n" + `{"log":"sqlite3.OperationalError: database is locked\n","stream":"stderr","time":"2026-05-04T03:02:01.1Z"}` + "\n",

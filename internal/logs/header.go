@@ -113,7 +113,7 @@ func (l *line) cutHeader(text []byte) {
 				}
 				if l.level = levelOf(word); next == '/' { // Celery's "ERROR/ForkPoolWorker-2] "
 					if close := bytes.IndexByte(text[:min(len(text), 60)], ']'); close > 0 {
-						l.thread, end = text[end+1:close], close
+						l.thread, end = text[end+1:close], close+1
 					}
 				}
 				n = end
@@ -141,7 +141,7 @@ func logcat(l *line, rest []byte) bool {
 		return false
 	}
 	l.text, l.core = rest, rest[len(ids)+2:]
-	l.thread = rest[:bytes.Index(rest, fields[2])]
+	l.thread, l.logger = rest[:bytes.Index(rest, fields[2])], fields[3]
 	switch fields[2][0] {
 	case 'E', 'F':
 		l.level = levelError

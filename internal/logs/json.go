@@ -142,6 +142,7 @@ type entry struct {
 	collected  []byte // the container's name as a collector writes it
 	host       []byte // a name that may be a container's: hostname, service, unit
 	thread     []byte
+	logger     []byte
 	timedOut   bool
 	partial    bool
 	hasTrace   bool // it has a stack or an error: it is no part of something else
@@ -225,6 +226,8 @@ func readEntry(text []byte) (e entry, ok bool) {
 			if depth <= 2 {
 				e.thread = value
 			}
+		case "logger", "logger_name", "loggerName", "SourceContext", "Category":
+			e.logger = value
 		case "timed_out":
 			e.timedOut = string(value) == "true"
 		}

@@ -25,13 +25,14 @@ type record struct {
 	again    uint64 // of the last that told of the same failure
 	retry    bool   // told is of an attempt
 	thread   uint64 // 0: none
-	numbered bool   // thread is a number: perhaps a whole process
+	logger   uint64 // 0: none
 	first    int64  // lines of the stream
 	last     int64
 
-	awaits bool // its message follows on the next line
-	traced bool // a traceback has begun
-	alone  bool
+	awaits  bool // its message follows on the next line
+	traced  bool // a traceback has begun
+	printed bool // it begins with one
+	alone   bool
 }
 
 // maxTold bounds what is compared of a line that tells of a failure, in bytes.
@@ -58,8 +59,12 @@ func (s *stream) read(l *line, t *telling, count func(*record)) {
 	if !s.begun || !s.partial && !s.open.takes(l, m, t) {
 		next := record{stamp: l.at, headed: l.headed, bare: l.dated && l.level == noLevel, quiet: l.level == levelQuiet, first: s.lines, alone: l.alone}
 		if len(l.thread) > 0 {
-			next.thread, next.numbered = maphash.Bytes(seed, l.thread), allDigits(l.thread)
+			next.thread = maphash.Bytes(seed, l.thread)
 		}
+		if logger := l.loggerName(); len(logger) > 0 {
+			next.logger = maphash.Bytes(seed, logger)
+		}
+		next.printed = m == traceback
 		s.close(count)
 		next.told = s.open.told[:0] // its room
 		s.begun, s.open = true, next
@@ -101,6 +106,23 @@ func (s *stream) flush(count func(*record)) {
 		s.waits = false
 	}
 	s.partial = false
+}
+
+// loggerName returns the logger or class that a message begins with, up to a
+// colon ("o.h.engine.SqlExceptionHelper : "), or what the line names as its own; empty where there is none.
+func (l *line) loggerName() []byte {
+	if len(l.logger) > 0 || len(l.thread) == 0 {
+		return l.logger
+	}
+	end := 0
+	for end < len(l.core) && l.core[end] > ' ' && l.core[end] != ':' {
+		end++
+	}
+	name, rest := l.core[:end], bytes.TrimLeft(l.core[end:], " ")
+	if bytes.IndexByte(name, '.') < 0 || len(rest) == 0 || rest[0] != ':' {
+		return nil
+	}
+	return name
 }
 
 // A mark is what the begin of a line says of its place in a record.
@@ -360,16 +382,25 @@ func (r *record) same(later *record) bool {
 		return false
 	}
 	timed := r.stamp.lacks > noTime && later.stamp.lacks > noTime
+	sameThread := r.thread != 0 && r.thread == later.thread && timed && d <= atOnce
 	switch {
-	case r.thread != 0 && r.thread == later.thread && timed && (!r.numbered || d <= atOnce):
-		return true
 	case r.code == 0 || later.code == 0:
-		return false
+		return sameThread
+	case sameThread && r.logger != later.logger: // one part of a program passed it on to another
+		return true
+	case later.printed && !r.printed && !r.headed && later.first == r.last+1: // a message, and then its traceback
+		return true
 	case r.byNumber != later.byNumber && d <= atOnce: // one has the number, one the words
 		return true
 	}
 	a, b := bytes.TrimSpace(r.told), bytes.TrimSpace(later.told)
-	return len(a) > 12 && len(b) > 12 && (bytes.Contains(b, a) || bytes.Contains(a, b))
+	return contains(b, a) || contains(a, b)
+}
+
+// contains reports whether a message repeats another, from the begin of a word.
+func contains(whole, part []byte) bool {
+	i := bytes.Index(whole, part)
+	return i >= 0 && len(part) > 12 && (i == 0 || !isWord(whole[i-1]))
 }
 
 // echo reports whether the same words come of one failure: perl's DBI prints its

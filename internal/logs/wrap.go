@@ -10,6 +10,7 @@ type line struct {
 	prefix   []byte // the container by its collector; may be empty
 	own      []byte // the container by the program itself; may be empty
 	thread   []byte // of the program, or a request's name; may be empty
+	logger   []byte // Android's tag, or an object's logger; may be empty
 	err      []byte // an object's field error
 	at       stamp
 	outer    stamp // of the collector; at is never worse
@@ -96,6 +97,7 @@ func takeJSON(l *line, scratch *[]byte) bool {
 	}
 	l.isEntry = true
 	l.own, l.core, l.err, l.thread = say(e.container), say(e.message), say(e.err), e.thread
+	l.logger = e.logger
 	l.timedOut = e.timedOut
 	if l.level = levelOf(e.level); e.failed() {
 		l.level = levelError
