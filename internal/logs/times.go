@@ -46,7 +46,6 @@ type layout struct {
 // begin with a digit go to digitLayouts.
 var layouts = []layout{
 	{"Jan _2 15:04:05", 3, noYear},                  // RFC 3164, journald
-	{"Jan 2 15:04:05", 3, noYear},                   //
 	{"Jan 2 2006 15:04:05", 4, noZone},              // Cisco, some syslogs
 	{"Jan 2, 2006 15:04:05", 4, noZone},             // Plex
 	{"Jan 2, 2006 3:04:05 PM", 5, noZone},           // java.util.logging
@@ -104,9 +103,37 @@ func timeAt(text []byte) (stamp, int) {
 		for n < len(text) && n < 10 && isWord(text[n]) {
 			n++
 		}
-		if calendar[string(text[:n])] {
-			return byLayout(text, layouts)
+		if !calendar[string(text[:n])] {
+			return stamp{}, 0
 		}
+		if s, end := syslogTime(text, n); end > 0 {
+			return s, end
+		}
+		return byLayout(text, layouts)
+	}
+	return stamp{}, 0
+}
+
+// syslogTime reads "May  4 03:02:01", which most lines of a syslog begin with; its
+// month is text[:n]. The layouts have it too, with what may follow.
+func syslogTime(text []byte, n int) (stamp, int) {
+	i := n
+	for i < len(text) && text[i] == ' ' {
+		i++
+	}
+	day, end := digits(text, i)
+	if end == i || end-i > 2 || end == len(text) || text[end] != ' ' {
+		return stamp{}, 0
+	}
+	for m := time.January; m <= time.December; m++ {
+		if m.String()[:3] != string(text[:n]) {
+			continue
+		}
+		s, end := clock(text, end+1, 0, int(m), day, noYear)
+		if rest := text[end:]; bytes.HasPrefix(rest, []byte(" AM")) || bytes.HasPrefix(rest, []byte(" PM")) || len(rest) > 4 && digitsFrom(rest, 1) == 4 {
+			return stamp{}, 0
+		}
+		return s, end
 	}
 	return stamp{}, 0
 }
@@ -377,8 +404,11 @@ func byLayout(text []byte, table []layout) (stamp, int) {
 			continue
 		}
 		words := bytes.TrimRight(text[:ends[l.words-1]], ":,;")
+		if len(words) <= length || !sameShape(l.form, words) {
+			continue
+		}
 		at, err := time.Parse(l.form, string(words))
-		if err != nil || len(words) <= length {
+		if err != nil {
 			continue
 		}
 		s := stamp{at.UTC(), l.lacks}
@@ -404,6 +434,49 @@ func byLayout(text []byte, table []layout) (stamp, int) {
 		best, length = s, end
 	}
 	return best, length
+}
+
+// sameShape reports whether letters, digits and marks follow each other in text
+// as they do in a layout's form, runs of any length: a quick no, where time.Parse would make an error.
+func sameShape(form string, text []byte) bool {
+	kind := func(c byte) byte {
+		switch {
+		case c == ' ' || c == '_':
+			return ' '
+		case '0' <= c && c <= '9':
+			return '0'
+		case isWord(c):
+			return 'a'
+		case c == '+':
+			return '-'
+		}
+		return c
+	}
+	i, j := 0, 0
+	for i < len(form) && j < len(text) {
+		want, got := kind(form[i]), kind(text[j])
+		if want != got {
+			if got != '.' && got != ',' || digitsFrom(text, j+1) == 0 {
+				return false
+			}
+			j += 1 + digitsFrom(text, j+1) // a fraction
+			continue
+		}
+		i, j = i+1, j+1
+		if want != ' ' && want != '0' && want != 'a' {
+			continue
+		}
+		for i < len(form) && kind(form[i]) == want {
+			i++
+		}
+		for j < len(text) && kind(text[j]) == want {
+			j++
+		}
+	}
+	if i == len(form) && j < len(text) && (text[j] == '.' || text[j] == ',') {
+		j += 1 + digitsFrom(text, j+1)
+	}
+	return i == len(form) && j == len(text)
 }
 
 // placeAt reads a zone by its place, as PHP writes it ("Europe/Berlin") behind a blank, and returns what local is in UTC.
