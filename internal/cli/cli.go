@@ -184,11 +184,18 @@ func verb(work func(cmd *cobra.Command, args []string) error) func(*cobra.Comman
 	}
 }
 
+// readingMemory, in bytes, is where the collector of garbage begins to work harder: the most that
+// may be read would otherwise take twice what it needs.
+const readingMemory = 2 << 30
+
 // reading wraps the work of a verb that only reads and prints. When it is interrupted it leaves
 // the work where it stands, for the program's end to take along: nothing else ends the opening
 // of a FIFO that nobody writes to, a write to a pipe that nobody reads, or a long computation.
 func reading(work func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return verb(func(cmd *cobra.Command, args []string) error {
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(readingMemory)
+		}
 		done := make(chan error, 1)
 		go func() { done <- work(cmd, args) }()
 		select {

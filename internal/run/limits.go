@@ -18,6 +18,7 @@ const (
 	MaxExperiments = 100
 	MaxArms        = 2_000  // of all experiments
 	MaxTrials      = 20_000 // of all arms
+	MaxSteps       = 10_000 // of all scenes, and as many faults
 	MaxFigures     = 100    // of an experiment, told apart by name and unit; and pools of a comparison
 	MaxRungs       = 100
 	MaxLoads       = 1_000 // of a comparison, told apart by workload and number of clients
@@ -38,7 +39,7 @@ type bound struct {
 // there are arms and as wide as there are figures, so these are bounded and not only the document.
 func (r *Run) Validate() error {
 	bounds := []bound{{"experiments", len(r.Experiments), MaxExperiments}}
-	arms, trials := 0, 0
+	arms, trials, steps, faults := 0, 0, 0, 0
 	for i := range r.Experiments {
 		x := &r.Experiments[i]
 		figures := map[[2]string]bool{}
@@ -51,6 +52,7 @@ func (r *Run) Validate() error {
 				bounds = append(bounds, named(f.Claim))
 			}
 			for _, t := range arm.Trials {
+				steps, faults = steps+len(t.Steps), faults+len(t.Faults)
 				bounds = append(bounds, named(t.Name))
 				for _, f := range t.Figures {
 					bounds = append(bounds, named(f.Name), named(f.Unit))
@@ -60,7 +62,7 @@ func (r *Run) Validate() error {
 		}
 		bounds = append(bounds, bound{"different figures in one experiment", len(figures), MaxFigures})
 	}
-	bounds = append(bounds, bound{"arms", arms, MaxArms}, bound{"trials", trials, MaxTrials})
+	bounds = append(bounds, bound{"arms", arms, MaxArms}, bound{"trials", trials, MaxTrials}, bound{"steps", steps, MaxSteps}, bound{"faults", faults, MaxSteps})
 	if r.Comparison != nil {
 		bounds = append(bounds, r.Comparison.bounds()...)
 	}

@@ -33,6 +33,8 @@ func TestARunIsBounded(t *testing.T) {
 		{&Run{Experiments: make([]Result, MaxExperiments+1)}, "101 experiments, and 100 are the most"},
 		{&Run{Experiments: []Result{{Arms: make([]ArmResult, 1500)}, {Arms: make([]ArmResult, 501)}}}, "2,001 arms"},
 		{one(ArmResult{Trials: make([]TrialResult, MaxTrials+1)}), "20,001 trials"},
+		{one(ArmResult{Trials: []TrialResult{{Steps: make([]StepResult, MaxSteps)}, {Steps: make([]StepResult, 1)}}}), "10,001 steps"},
+		{one(ArmResult{Trials: []TrialResult{{Faults: make([]FaultResult, MaxSteps+1)}}}), "10,001 faults"},
 		{one(ArmResult{Trials: []TrialResult{{Figures: figures}}}), "101 different figures"},
 		{&Run{Experiments: []Result{{Name: long}}}, "257 bytes in a name, and 256 are the most"},
 		{one(ArmResult{Name: long}), "257 bytes in a name"},

@@ -79,13 +79,21 @@ func (r *Reader) history(rec *Recording) error {
 		return err
 	}
 	defer f.Close()
+	// In parts: one list that grows by a quarter again and again takes five times what it has.
+	const most = 1 << 16
+	var parts [][]history.Op
+	var part []history.Op
 	ops := history.NewReader(f, name)
 	for op := range ops.Ops() {
 		if r.ops++; r.ops > MaxOps {
 			return fmt.Errorf("read %s: a run with more than %s operations is not judged anew", name, units.Count(MaxOps))
 		}
-		rec.Ops = append(rec.Ops, op)
+		if len(part) == most {
+			parts, part = append(parts, part), make([]history.Op, 0, most)
+		}
+		part = append(part, op)
 	}
+	rec.Ops = slices.Concat(append(parts, part)...)
 	return ops.Err()
 }
 
