@@ -150,6 +150,8 @@ same "nodes in turn" "$turns" "2×app-1 2×app-2 2×app-3 2×app-4 "
 step "green: 100 of 100 increments, each from the node asked, the counter reads 100; health and metrics of each"
 
 same "no such path" "$(curl -s "$url/nothing" | jq -r .code)" NOT_FOUND
+same "a page whose name resolves to this machine" "$(curl -s -H 'Host: evil.example' "$url/api/counter?key=counter" | jq -r .code)" MISDIRECTED
+same "a service's own name" "$(curl -s -H 'Host: app-1' "$url/app-1/health" | jq -r .status)" healthy
 same "too large" "$(head -c 2000000 /dev/zero | curl -s --data-binary @- "$url/api/write" | jq -r .code)" BODY_TOO_LARGE
 # A container that has ended takes its address along: nothing refuses a connection there, so that
 # it is 504 after proxy_connect_timeout, and 502 where the kernel has found out before.
