@@ -116,7 +116,7 @@ func New(cfg Config) (*Balancer, error) {
 	b := &Balancer{cfg: cfg, index: map[string]int{}, ring: newRing(len(cfg.Nodes)), again: unsent}
 	for i, n := range cfg.Nodes {
 		b.index[n.Name] = i
-		b.nodes = append(b.nodes, &node{Node: n, health: statusUnknown})
+		b.nodes = append(b.nodes, &node{Node: n, dials: make(chan struct{}, maxDials), within: dialTimeout, health: statusUnknown})
 	}
 	return b, nil
 }
@@ -267,6 +267,13 @@ func (b *Balancer) eject(i int, cause error) {
 	now := time.Now()
 	b.ring.eject(i, now.Add(b.cfg.EjectFor))
 	b.logChanges(now, cause.Error())
+}
+
+// ejectedSince reports whether node i has refused a connection since the given time.
+func (b *Balancer) ejectedSince(i int, since time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ring.members[i].ejectedUntil.After(since.Add(b.cfg.EjectFor))
 }
 
 // logChanges logs the nodes that went out or came back, and who writes now. It

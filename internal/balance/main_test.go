@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testproc.Main(map[string]testproc.Role{"node": serveNode})
+	testproc.Main(map[string]testproc.Role{"node": serveNode, "balancer": serveBalancer})
 	goleak.VerifyTestMain(m)
 }
 

@@ -14,7 +14,10 @@ import (
 )
 
 const (
-	dialTimeout = time.Second
+	// A live host answers for a busy node at once. So this is for hosts that are gone, and long
+	// enough for a balancer that is short of processor time beside a thousand busy clients.
+	dialTimeout = 5 * time.Second
+	maxDials    = 64                     // to one node at once: each is quick, and the first to fail speaks for those that wait
 	maxIdle     = 1024                   // connections kept for one node
 	idleFor     = 10 * time.Second       // and how long; must be less than the nodes keep theirs
 	nodeNap     = 100 * time.Millisecond // between two looks whether the client still waits
@@ -37,7 +40,9 @@ func unsent(err error) bool { return errors.Is(err, errUnsent) }
 type node struct {
 	Node
 	pool   pool
-	health string // as the latest check saw it; guarded by Balancer.mu
+	dials  chan struct{} // one for each dial under way
+	within time.Duration // a connection is made; dialTimeout, but for tests
+	health string        // as the latest check saw it; guarded by Balancer.mu
 }
 
 // A conn is a connection to a node, used by one request at a time.
@@ -51,16 +56,23 @@ type conn struct {
 // to is ejected, unless the balancer is the reason: it has no descriptors left,
 // or the node tried before has used up the time.
 func (b *Balancer) ask(i int, x *exchange) (answer, error) {
-	n := b.nodes[i]
-	if c := n.pool.get(time.Now()); c != nil {
-		a, err := n.converse(c, x)
-		if !unsent(err) {
+	n, began := b.nodes[i], time.Now()
+	if a, err := n.askIdle(x); !unsent(err) {
+		return a, err
+	}
+	for n.takeTurn() && n.pool.some() { // another's connection has become idle meanwhile
+		<-n.dials
+		if a, err := n.askIdle(x); !unsent(err) {
 			return a, err
 		}
-		n.pool.drop(time.Now()) // it died just now; a new connection shows whether the node did
+	}
+	if b.ejectedSince(i, began) {
+		<-n.dials
+		return answer{}, fmt.Errorf("%w: others have just had no connection", errUnsent)
 	}
 	c, err := n.dial(x.deadline)
-	if x.gone() { // to dial takes up to a second, in which nobody looks
+	<-n.dials
+	if x.gone() { // nobody looks while a connection is made
 		if err == nil {
 			c.Close()
 		}
@@ -79,8 +91,33 @@ func (b *Balancer) ask(i int, x *exchange) (answer, error) {
 	return answer{}, fmt.Errorf("%w: %v", errUnsent, err)
 }
 
+// askIdle sends x over an idle connection. The error is errUnsent where none takes it.
+func (n *node) askIdle(x *exchange) (answer, error) {
+	c := n.pool.get(time.Now())
+	if c == nil {
+		return answer{}, errUnsent
+	}
+	a, err := n.converse(c, x)
+	if unsent(err) {
+		n.pool.drop(time.Now()) // it died just now; a new connection shows whether the node did
+	}
+	return a, err
+}
+
+// takeTurn waits until one of maxDials may be made, which ends when dials is received from.
+// It reports whether it had to wait.
+func (n *node) takeTurn() (waited bool) {
+	select {
+	case n.dials <- struct{}{}:
+		return false
+	default:
+	}
+	n.dials <- struct{}{} // for dialTimeout at most: once one has failed, those that wait make none
+	return true
+}
+
 func (n *node) dial(deadline time.Time) (*conn, error) {
-	d := net.Dialer{Timeout: dialTimeout, Deadline: deadline}
+	d := net.Dialer{Timeout: n.within, Deadline: deadline}
 	tcp, err := d.Dial("tcp", n.Addr)
 	if err != nil {
 		return nil, err
@@ -176,6 +213,13 @@ func (p *pool) get(now time.Time) *conn {
 	c.Close()
 	p.drop(now)
 	return nil
+}
+
+// some reports whether there is an idle connection.
+func (p *pool) some() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle) > 0
 }
 
 // put keeps a connection for the next request, or closes it.
