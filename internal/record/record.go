@@ -135,7 +135,7 @@ func (rec *recorder) fill(ctx context.Context) error {
 	if err := cluster.CheckSpace(rec.engine.Dir, cluster.SpaceToRecord); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(rec.dir, 0o755); err != nil {
+	if err := os.MkdirAll(rec.dir, 0o700); err != nil {
 		return fmt.Errorf("make recording: %w", err)
 	}
 	rec.observe(fmt.Sprintf("starting %d nodes", r.Setup.Nodes))
