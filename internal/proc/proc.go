@@ -140,8 +140,12 @@ func (p *Process) Await(ctx context.Context, every time.Duration, ready func() b
 	return nil
 }
 
+// lastWords is how long a process that Stop is about to kill has to say what it is doing.
+const lastWords = time.Second
+
 // Stop sends the process a signal and waits for its end. When ctx is done
-// first, Stop kills it and returns the cause of ctx.
+// first, Stop kills it and returns the cause of ctx. Before that it sends SIGQUIT, at which
+// a program in Go prints where each of its goroutines stands, and ends.
 func (p *Process) Stop(ctx context.Context, s os.Signal) error {
 	if !p.Running() {
 		return nil
@@ -151,9 +155,15 @@ func (p *Process) Stop(ctx context.Context, s os.Signal) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		p.Kill()
-		return context.Cause(ctx)
 	}
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.done:
+		_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // what it has started
+	case <-time.After(lastWords):
+		p.Kill()
+	}
+	return context.Cause(ctx)
 }
 
 // Kill ends the process's whole group at once, and everything else that it has

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/contend/internal/cluster"
+	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/testbin"
@@ -137,6 +138,41 @@ func TestKillAndRestart(t *testing.T) {
 	}
 	if err := c.Restart(t.Context(), "app-2"); err == nil {
 		t.Error("restarted a running node without an error")
+	}
+}
+
+// A node that does not end in time is killed, and its log says what it was doing.
+func TestANodeThatDoesNotEndSaysWhatItWaitsFor(t *testing.T) {
+	s := testbin.Spec(t, binary)
+	s.Nodes, s.Lab, s.Discipline.BusyTimeout = 2, true, 60_000
+	c := start(t, s)
+	hold, err := http.Post(c.Nodes()[1].URL+nodeapi.PathHold, "application/json", strings.NewReader(`{"ms":60000}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Body.Close()
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := http.Post(c.Nodes()[0].URL+nodeapi.PathIncrement, "application/json", strings.NewReader(`{"key":"k"}`))
+		if err == nil {
+			resp.Body.Close()
+		}
+		answered <- err
+	}()
+	for !strings.Contains(page(t, c.Nodes()[0].URL+"/metrics?format=prometheus"), "contend_in_flight_requests 2\n") {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := c.Stop(ctx); err == nil || !strings.Contains(err.Error(), "stop app-1: killed, it had not ended") || !strings.Contains(err.Error(), c.Nodes()[0].Log) {
+		t.Errorf("error is %v, want one that names the node and its log", err)
+	}
+	if err := <-answered; err == nil {
+		t.Error("the request was answered")
+	}
+	log, err := os.ReadFile(c.Nodes()[0].Log)
+	if err != nil || !strings.Contains(string(log), "(*Node).try(") {
+		t.Errorf("the log does not say that a request was tried: %v\n%s", err, log)
 	}
 }
 

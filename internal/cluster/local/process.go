@@ -111,7 +111,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 	p.expected = true
 	if err := p.Process.Stop(ctx, syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop %s: killed, it had not ended: %w", p.Name, err)
+		return fmt.Errorf("stop %s: killed, it had not ended: %w (what it was doing: %s)", p.Name, err, p.Log)
 	}
 	if !p.State().Success() {
 		return fmt.Errorf("stop %s: %s", p.Name, p.fate())
