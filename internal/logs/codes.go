@@ -131,8 +131,8 @@ var words = newAutomaton([]word{
 	{"database locked, sleeping then retrying", isAlias, 5},                          // Grafana
 	{"database table locked, sleeping then retrying", isAlias, 6},                    // Grafana up to 6.1
 
-	{"databasebusy", isAlias, 5}, {"databaselocked", isAlias, 6}, {"systemiofailure", isAlias, 10}, {"databasecorrupt", isAlias, 11}, // rusqlite's ErrorCode
-	{"filelockingprotocolfailed", isAlias, 15},
+	{"code: databasebusy", isAlias, 5}, {"code: databaselocked", isAlias, 6}, {"code: systemiofailure", isAlias, 10}, {"code: databasecorrupt", isAlias, 11}, // rusqlite's ErrorCode
+	{"code: filelockingprotocolfailed", isAlias, 15},
 	{"sqlite3::busyexception", isAlias, 5}, {"sqlite3::lockedexception", isAlias, 6}, {"sqlite3::ioexception", isAlias, 10}, // Ruby
 	{"sqlite3::corruptexception", isAlias, 11}, {"sqlite3::fullexception", isAlias, 13}, {"sqlite3::cantopenexception", isAlias, 14},
 	{"sqlite3::readonlyexception", isAlias, 8}, {"sqlite3::notadatabaseexception", isAlias, 26}, {"sqlite3::protocolexception", isAlias, 15},
@@ -456,7 +456,7 @@ func hypothetical(text []byte, ms []match, start, end int) bool {
 				failed = true
 				supposed = supposed && (m.end == len(text) || text[m.end] != ':')
 			}
-		case isSQLite, isName:
+		case isSQLite, isName, isAlias, isNumber, isHex:
 			sqlite = true
 		}
 	}
@@ -467,6 +467,9 @@ func hypothetical(text []byte, ms []match, start, end int) bool {
 	}
 	// BoltDB's and KeePassXC's sentence has an article, SQLite's has none.
 	if !sqlite && start >= 4 && bytes.EqualFold(text[start-4:start], []byte("the ")) {
+		return true
+	}
+	if !sqlite && !failed && text[start] == 'D' { // SQLite begins in small letters, a person's sentence does not
 		return true
 	}
 	return supposed || !failed && (takenBack || isRequest(text, start, end) || isData(text, start, end)) || inLiteral(text[max(0, start-512):start])

@@ -70,6 +70,9 @@ func readHeader(l *line) {
 	if l.core = text; len(text) == 0 || klog(l) || logfmt(l) {
 		return
 	}
+	if logcatBrief(l) {
+		return
+	}
 	n := headerWord(text)
 	if l.headed = n > 0 && !allDigits(text[:n]) && (text[0] != '[' || levelOf(text[1:n-1]) != noLevel); l.headed {
 		l.cutHeader(text)
@@ -142,15 +145,32 @@ func logcat(l *line, rest []byte) bool {
 	}
 	l.text, l.core = rest, rest[len(ids)+2:]
 	l.thread, l.logger = rest[:bytes.Index(rest, fields[2])], fields[3]
-	switch fields[2][0] {
-	case 'E', 'F':
-		l.level = levelError
-	case 'W':
-		l.level = levelWarn
-	default:
-		l.level = levelQuiet
-	}
+	l.level = letterLevel(fields[2][0])
 	return true
+}
+
+// logcatBrief reads Android's "E/SQLiteLog( 1234): ".
+func logcatBrief(l *line) bool {
+	if len(l.text) < 2 || l.text[1] != '/' || bytes.IndexByte([]byte("VDIWEF"), l.text[0]) < 0 {
+		return false
+	}
+	head, message, ok := bytes.Cut(l.text, []byte("): "))
+	tag, pid, ok2 := bytes.Cut(head[2:], []byte("("))
+	if !ok || !ok2 || !allDigits(bytes.TrimLeft(pid, " ")) {
+		return false
+	}
+	l.headed, l.core, l.logger, l.thread, l.level = true, message, tag, pid, letterLevel(l.text[0])
+	return true
+}
+
+func letterLevel(c byte) level {
+	switch c {
+	case 'E', 'F':
+		return levelError
+	case 'W':
+		return levelWarn
+	}
+	return levelQuiet
 }
 
 // headerWord returns the length of a word that may stand before a time: a level, a

@@ -180,6 +180,10 @@ func readEntry(text []byte) (e entry, ok bool) {
 					e.time = s
 				}
 			}
+		case "$date": // MongoDB
+			if string(parent) == "t" {
+				e.time = parseStamp(bytes.Trim(value, `"`))
+			}
 		case "__REALTIME_TIMESTAMP":
 			e.time = parseStamp(bytes.Trim(value, `"`))
 		case "epochSecond": // log4j

@@ -143,7 +143,7 @@ var marks = func() (byByte [256][]beginning) {
 	for _, b := range []beginning{
 		{"traceback (most recent call last)", traceback},                              // Python
 		{"the above exception was", chains}, {"during handling of the above", chains}, //
-		{"(background on this error", goesOn}, {"[sql:", goesOn}, {"[parameters:", goesOn}, {"[sql parameters", goesOn}, // SQLAlchemy
+		{"future:", goesOn}, {"(background on this error", goesOn}, {"[sql:", goesOn}, {"[parameters:", goesOn}, {"[sql parameters", goesOn}, // SQLAlchemy
 		{"at ", goesOn}, {"caused by", goesOn}, {"[cause]", goesOn}, {"cause:", goesOn}, {"... ", goesOn}, {"suppressed:", goesOn}, {"wrapped by", goesOn}, // Java, JavaScript
 		{"--->", goesOn}, {"-->", goesOn}, {"--- end of", goesOn}, {"---- ", goesOn}, {"inner exception", goesOn}, // .NET
 		{"stack trace:", goesOn}, {"stacktrace:", goesOn}, {"stack:", goesOn}, {"stack backtrace", goesOn}, {"[stacktrace]", goesOn}, {"backtrace:", goesOn},
@@ -154,8 +154,9 @@ var marks = func() (byByte [256][]beginning) {
 		{"code:", goesOn}, {"code =", goesOn}, {"errno", goesOn}, {"errcode", goesOn}, {"errstr", goesOn}, {"error code", goesOn}, {"rawcode", goesOn}, {"syscall:", goesOn},
 		{"extended", goesOn}, {"sqlite_error", goesOn}, {"sqliteerrorcode", goesOn}, {"driver error", goesOn}, {"drivererror", goesOn}, {"byteoffset", goesOn}, {"query:", goesOn}, {"sql:", goesOn},
 		{"params:", goesOn}, {"parameters:", goesOn}, {"meta:", goesOn}, {"clientversion", goesOn}, {"statement:", goesOn}, {"original:", goesOn}, {"parent:", goesOn}, {"details:", goesOn},
-		{"detail:", goesOn}, {"reason:", goesOn}, {"context:", goesOn}, {"→", goesOn},
-		{"exception in thread", begins}, {"uncaught ", begins}, {"unhandled ", begins}, {"panic:", begins}, {"fatal exception", begins},
+		{"detail:", goesOn}, {"reason:", goesOn}, {"context:", goesOn}, {"invalid `", goesOn}, {"→", goesOn}, // Prisma
+		{"exception in thread", begins}, {"uncaught ", begins}, {"unhandled ", begins}, {"panic:", begins},
+		{"fatal exception", announces}, {"process:", goesOn}, // Android
 		{"php fatal error", begins}, {"fatal error:", begins},
 		{"thread '", begins}, {"thread \"", begins},
 	} {
@@ -258,7 +259,8 @@ func (r *record) takes(l *line, m mark, t *telling) bool {
 	case l.headed && !l.dated && r.bare && r.first == r.last: // java.util.logging writes its level on a second line
 		return true
 	case l.headed:
-		return r.awaits && r.headed && (m == traceback || m == noMark && t.code != 0 && apart(r.stamp, l.at) <= atOnce)
+		return r.awaits && r.headed && (m == traceback || m == noMark && apart(r.stamp, l.at) <= atOnce &&
+			(t.code != 0 || len(l.thread) > 0 && r.thread == maphash.Bytes(seed, l.thread)))
 	case m == traceback:
 		return r.headed && !r.traced
 	case m == announces:
@@ -382,7 +384,7 @@ func (r *record) same(later *record) bool {
 		return false
 	}
 	timed := r.stamp.lacks > noTime && later.stamp.lacks > noTime
-	sameThread := r.thread != 0 && r.thread == later.thread && timed && d <= atOnce
+	sameThread := r.thread != 0 && r.thread == later.thread && (timed && d <= atOnce || !timed && later.first == r.last+1)
 	switch {
 	case r.code == 0 || later.code == 0:
 		return sameThread
