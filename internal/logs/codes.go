@@ -166,8 +166,8 @@ var words = newAutomaton([]word{
 	{"could lead", isSupposed, 0}, {"may result", isSupposed, 0}, {"can result", isSupposed, 0}, {"may fail with", isSupposed, 0}, {"can fail with", isSupposed, 0},
 	{"see docs", isSupposed, 0}, {"retry on", isSupposed, 0}, {"retries on", isSupposed, 0},
 	{"so that", isSupposed, 0}, {"handler for", isSupposed, 0}, {"hint:", isSupposed, 0}, {"grep ", isSupposed, 0}, {"such as", isSupposed, 0},
-	{"fix:", isSupposed, 0}, {"fix for", isSupposed, 0}, {"fixes #", isSupposed, 0}, {"fixed: ", isSupposed, 0}, {"== ", isSupposed, 0}, {"!= ", isSupposed, 0},
-	{"case ", isSupposed, 0}, {"✓", isSupposed, 0},
+	{"fix:", isSupposed, 0}, {"fix for", isSupposed, 0}, {"fixes #", isSupposed, 0}, {"fixed: ", isSupposed, 0},
+	{"✓", isSupposed, 0},
 
 	{"retry", isRetry, 0}, {"attempt", isRetry, 0}, {"tries", isRetry, 0}, {"try ", isRetry, 0},
 
@@ -462,6 +462,12 @@ func hypothetical(text []byte, ms []match, start, end int) bool {
 	}
 	for _, comment := range []string{"# ", "// ", "-- "} {
 		if bytes.HasPrefix(text, []byte(comment)) {
+			return true
+		}
+	}
+	source := bytes.TrimRight(text[max(0, start-16):start], "'\"`")
+	for _, end := range []string{"== ", "!= ", "case "} {
+		if bytes.HasSuffix(source, []byte(end)) {
 			return true
 		}
 	}

@@ -15,7 +15,7 @@ const (
 // levels are the names that loggers give to levels, in upper case.
 var levels = map[string]level{
 	"ERROR": levelError, "ERR": levelError, "EROR": levelError, "FATAL": levelError, "CRITICAL": levelError, "CRIT": levelError, "PANIC": levelError, "DPANIC": levelError,
-	"SEVERE": levelError, "ALERT": levelError, "EMERG": levelError, "EMERGENCY": levelError, "FAIL": levelError, "FTL": levelError, "CRT": levelError, "FAILURE": levelError,
+	"SEVERE": levelError, "ALERT": levelError, "EMERG": levelError, "EMERGENCY": levelError, "FAIL": levelError, "FTL": levelError, "CRT": levelError, "FAILURE": levelError, "ERRO": levelError, "FATA": levelError, "PANI": levelError,
 	"WARN": levelWarn, "WARNING": levelWarn, "WRN": levelWarn,
 	"INFO": levelQuiet, "INF": levelQuiet, "NOTICE": levelQuiet, "DEBUG": levelQuiet, "DBG": levelQuiet, "DBUG": levelQuiet, "DEBU": levelQuiet, "TRACE": levelQuiet, "TRC": levelQuiet,
 	"TRCE": levelQuiet, "VERBOSE": levelQuiet, "FINE": levelQuiet, "FINER": levelQuiet, "FINEST": levelQuiet, "CONFIG": levelQuiet, "LOG": levelQuiet, "INFORMATION": levelQuiet,
@@ -39,14 +39,14 @@ func levelOf(word []byte) level {
 // readHeader reads what a program's own logger puts before a message: a time,
 // and before or behind it a level. A line with neither is a part of something, or has no logger.
 func readHeader(l *line) {
-	text := l.text
+	text, before := l.text, noLevel // the level before the time
 	for i, words := 0, 0; i < len(text) && words < 5; words++ {
 		begin := i
 		if c := text[i]; c == '[' || c == '(' {
 			begin++
 		}
 		if s, n := timeAt(text[begin:]); n > 0 && !(s.lacks == noDate && begin+n < len(text) && text[begin+n] == '-') {
-			l.at, l.headed, l.dated = better(s, l.outer), true, true
+			l.at, l.headed, l.dated, l.level = better(s, l.outer), true, true, before
 			rest := bytes.TrimLeft(text[begin+n:], "]),: |\t")
 			if s.lacks == noYear && logcat(l, rest) {
 				return
@@ -63,6 +63,9 @@ func readHeader(l *line) {
 		n := headerWord(text[i:])
 		if n == 0 {
 			break
+		}
+		if found := levelOf(bytes.Trim(text[i:i+n], "[] ")); found != noLevel {
+			before = found
 		}
 		for i += n; i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == ':' || text[i] == '-'); i++ {
 		}
@@ -193,7 +196,7 @@ func headerWord(text []byte) int {
 		return 2
 	case n == 1 && text[1] == '/' && bytes.IndexByte([]byte("VDIWEF"), text[0]) >= 0: // logcat's "E/Tag"
 		return 1
-	case levelOf(text[:n]) != noLevel && bytes.IndexByte([]byte(": \t|"), text[n]) >= 0:
+	case levelOf(text[:n]) != noLevel && bytes.IndexByte([]byte(": \t|["), text[n]) >= 0:
 		capitals := text[0] < 'a' && text[1] < 'a'
 		if capitals || n == 4 && text[n] == ':' { // ERROR, and .NET's "fail:"; "Error:" begins a message
 			return n

@@ -33,11 +33,11 @@ type wrapper struct {
 // wrappers are tried in order until none fits. A new collector goes here.
 var wrappers = []wrapper{
 	{"Docker's json-file, Fluent Bit, journald -o json, Google Cloud, Filebeat, Loki, Azure", takeJSON},
-	{"docker-compose, docker compose, docker service logs, podman-compose", takeBar},
-	{"kubectl logs --prefix, Dozzle, Portainer", takeBracket},
+	{"docker-compose, docker compose, docker service logs, podman-compose, pm2", takeBar},
+	{"kubectl logs --prefix, kubetail, Dozzle, Portainer", takeBracket},
 	{"syslog, RFC 5424 and RFC 3164", takeSyslog},
-	{"what begins with a time: CRI, docker logs --timestamps, journald, AWS, Azure, Cloud Foundry, Fly, Heroku, Loki, NAS", takeTimed},
-	{"stern", takeStern},
+	{"what begins with a time: CRI, docker logs --timestamps, journald, AWS, Azure, Cloud Foundry, Fly, foreman, Heroku, Loki, NAS", takeTimed},
+	{"stern, DigitalOcean", takeStern},
 }
 
 // unwrap reads a line without its end. The slices of l are of raw and scratch.
@@ -123,6 +123,9 @@ func takeBar(l *line, _ *[]byte) bool {
 
 func cutBar(text []byte) (name, rest []byte, ok bool) {
 	head := text[:min(len(text), 2*maxName)]
+	if n := digitsFrom(head, 0); n > 0 && n < len(head) && head[n] == '|' { // pm2: "0|app  | "
+		text, head = text[n+1:], head[n+1:]
+	}
 	bar := bytes.IndexByte(head, '|')
 	if bar < 2 {
 		return nil, nil, false
@@ -166,7 +169,7 @@ func endsInNumber(name []byte) bool {
 }
 
 // takeBracket takes "[pod/orders-7c9d-abcde/api] ", and "[app-1] " where a time follows.
-func takeBracket(l *line, _ *[]byte) bool {
+func takeBracket(l *line, scratch *[]byte) bool {
 	if l.text[0] != '[' || len(l.prefix) > 0 {
 		return false
 	}
@@ -177,6 +180,16 @@ func takeBracket(l *line, _ *[]byte) bool {
 	name, rest := l.text[1:end], bytes.TrimPrefix(l.text[end+1:], []byte(" "))
 	if pod, cut := bytes.CutPrefix(name, []byte("pod/")); cut {
 		l.call(pod)
+		l.text = rest
+		return true
+	}
+	pod, container, two := bytes.Cut(name, []byte(" "))
+	if isPod(pod) && (!two || isNamed(container)) { // kubetail
+		begin := len(*scratch)
+		if *scratch = append(*scratch, pod...); two {
+			*scratch = append(append(*scratch, '/'), container...)
+		}
+		l.call((*scratch)[begin:len(*scratch):len(*scratch)])
 		l.text = rest
 		return true
 	}
@@ -231,10 +244,19 @@ func takeSyslog(l *line, _ *[]byte) bool {
 // of a second is Docker's.
 func takeTimed(l *line, _ *[]byte) bool {
 	s, n := timeAt(l.text)
-	if n == 0 || s.lacks < noYear || n == len(l.text) {
+	if n == 0 || n == len(l.text) {
 		return false
 	}
 	rest := l.text[n:]
+	if s.lacks == noDate {
+		name, text, ok := cutBar(bytes.TrimPrefix(rest, []byte(" ")))
+		if ok && len(l.prefix) == 0 { // foreman: "03:02:01 web.1  | "
+			l.call(name)
+			l.outer, l.text = better(s, l.outer), text
+			return true
+		}
+		return false
+	}
 	take := func(name, text []byte) bool {
 		l.call(name)
 		l.outer = better(s, l.outer)
@@ -342,13 +364,23 @@ func label(labels []byte) []byte {
 	return nil
 }
 
-// takeStern takes "orders-7c9d5b6f8-x2x4z api ".
+// takeStern takes "orders-7c9d5b6f8-x2x4z api ", and a name before Docker's own time.
 func takeStern(l *line, scratch *[]byte) bool {
 	if len(l.prefix) > 0 {
 		return false
 	}
 	pod, rest, ok := bytes.Cut(l.text[:min(len(l.text), 3*maxName)], []byte(" "))
-	if !ok || !isPod(pod) {
+	if !ok {
+		return false
+	}
+	if isNamed(pod) && len(rest) > 30 && rest[0] == '2' { // DigitalOcean's App Platform
+		if s, n := timeAt(rest); s.lacks == whole && bytes.IndexByte(rest[:n], '.') >= 0 && digitsFrom(rest, bytes.IndexByte(rest[:n], '.')+1) == 9 {
+			l.call(pod)
+			l.text = l.text[len(pod)+1:]
+			return true
+		}
+	}
+	if !isPod(pod) {
 		return false
 	}
 	container, _, ok := bytes.Cut(rest, []byte(" "))
