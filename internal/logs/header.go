@@ -12,16 +12,7 @@ const (
 	levelError
 )
 
-// levels are the names that loggers give to levels, in upper case.
-var levels = map[string]level{
-	"ERROR": levelError, "ERR": levelError, "EROR": levelError, "FATAL": levelError, "CRITICAL": levelError, "CRIT": levelError, "PANIC": levelError, "DPANIC": levelError,
-	"SEVERE": levelError, "ALERT": levelError, "EMERG": levelError, "EMERGENCY": levelError, "FAIL": levelError, "FTL": levelError, "CRT": levelError, "FAILURE": levelError, "ERRO": levelError, "FATA": levelError, "PANI": levelError,
-	"WARN": levelWarn, "WARNING": levelWarn, "WRN": levelWarn,
-	"INFO": levelQuiet, "INF": levelQuiet, "NOTICE": levelQuiet, "DEBUG": levelQuiet, "DBG": levelQuiet, "DBUG": levelQuiet, "DEBU": levelQuiet, "TRACE": levelQuiet, "TRC": levelQuiet,
-	"TRCE": levelQuiet, "VERBOSE": levelQuiet, "FINE": levelQuiet, "FINER": levelQuiet, "FINEST": levelQuiet, "CONFIG": levelQuiet, "LOG": levelQuiet, "INFORMATION": levelQuiet,
-}
-
-// levelOf returns the level that a word names, or noLevel.
+// levelOf returns the level that a word names as loggers do, in letters of any case, or noLevel.
 func levelOf(word []byte) level {
 	if len(word) < 3 || len(word) > 11 {
 		return noLevel
@@ -33,7 +24,17 @@ func levelOf(word []byte) level {
 		}
 		upper[i] = c
 	}
-	return levels[string(upper[:len(word)])]
+	switch string(upper[:len(word)]) {
+	case "ERROR", "ERR", "EROR", "FATAL", "CRITICAL", "CRIT", "PANIC", "DPANIC", "SEVERE", "ALERT", "EMERG",
+		"EMERGENCY", "FAIL", "FTL", "CRT", "FAILURE", "ERRO", "FATA", "PANI":
+		return levelError
+	case "WARN", "WARNING", "WRN":
+		return levelWarn
+	case "INFO", "INF", "NOTICE", "DEBUG", "DBG", "DBUG", "DEBU",
+		"TRACE", "TRC", "TRCE", "VERBOSE", "FINE", "FINER", "FINEST", "CONFIG", "LOG", "INFORMATION":
+		return levelQuiet
+	}
+	return noLevel
 }
 
 // readHeader reads what a program's own logger puts before a message: a time,
