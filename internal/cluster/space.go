@@ -10,8 +10,8 @@ import (
 
 // Bytes that must be free on a disk.
 const (
-	// SpaceToRecord is for a recording, or for `contend up`. The largest database, WAL and logs that a
-	// recording of the catalogue leaves have a third of it.
+	// SpaceToRecord is for a recording, or for `contend up`. The largest recording of the catalogue has
+	// 10 MB (checkpoint), and some are made several at once.
 	SpaceToRecord = 64 << 20
 	// SpaceForServers is for private database servers. PostgreSQL's fresh files have 40 MB, and it lets
 	// its WAL grow to 1 GB between two checkpoints (max_wal_size) if it is written to for long.
