@@ -110,6 +110,8 @@ func (f *file) examine(ctx context.Context, at string) error {
 		return unfit("name a file that does not exist yet, or one that contend made", "it is no SQLite database, or an encrypted one")
 	case code == codeCorrupt && size(at+"-journal") == 0 && size(at+"-wal") == 0:
 		return unfit("restore it, or save what can be saved with sqlite3's .recover", "it is damaged: %v", err)
+	case code == codeError: // such as "unsupported file format"
+		return unfit("name a file that does not exist yet, or one that contend made", "it is no database of a kind that this SQLite knows: %v", err)
 	case code == codeCorrupt:
 		return nil // somebody may be writing it: SQLite will judge it under its locks
 	}
@@ -251,8 +253,11 @@ func (f *file) content(ctx context.Context, path, query string) (found content, 
 		return found, err
 	}
 	defer c.Close()
-	// So a header that counts more pages than the file has yet is no damage.
-	if _, err := c.ExecContext(ctx, "PRAGMA writable_schema = ON; PRAGMA temp_store = MEMORY; PRAGMA synchronous = OFF"); err != nil {
+	pragmas := "PRAGMA temp_store = MEMORY; PRAGMA synchronous = OFF"
+	if size(path+"-journal")+size(path+"-wal") > 0 { // a header that counts more pages than the file has yet is no damage
+		pragmas += "; PRAGMA writable_schema = ON"
+	}
+	if _, err := c.ExecContext(ctx, pragmas); err != nil {
 		return found, err
 	}
 	if err := c.QueryRowContext(ctx, "PRAGMA application_id").Scan(&found.application); err != nil {

@@ -122,6 +122,17 @@ func written(content []byte) func(*testing.T, string) string {
 	}
 }
 
+// changed is a database of ours after a change to its bytes.
+func changed(change func([]byte) []byte) func(*testing.T, string) string {
+	return func(t *testing.T, dir string) string {
+		path := made(ours)(t, dir)
+		content, err := os.ReadFile(path)
+		must(t, err)
+		must(t, os.WriteFile(path, change(content), 0o600))
+		return path
+	}
+}
+
 // noise is what an encrypted file looks like.
 func noise() []byte {
 	var all []byte
@@ -172,14 +183,9 @@ var unfitFiles = map[string]struct {
 	"a WAL after a crash":  {crashed([]string{"-wal", "-shm"}, append(inWAL, theirs)...), "another program's database: its table t"},
 	"a WAL that was moved": {crashed([]string{"-wal"}, append(inWAL, theirs)...), "another program's database: its table t"},
 	"a hot journal":        {crashed([]string{"-journal"}, spilled...), "another program's database: its table t"},
-	"damaged": {func(t *testing.T, dir string) string {
-		path := made(ours)(t, dir)
-		content, err := os.ReadFile(path)
-		must(t, err)
-		content[100] = 77 // the kind of page 1
-		must(t, os.WriteFile(path, content, 0o600))
-		return path
-	}, "it is damaged: "},
+	"damaged":              {changed(func(content []byte) []byte { content[100] = 77; return content }), "it is damaged: "}, // the kind of page 1
+	"cut off":              {changed(func(content []byte) []byte { return content[:len(content)-4096] }), "it is damaged: "},
+	"of the future":        {changed(func(content []byte) []byte { content[47] = 9; return content }), "it is no database of a kind that this SQLite knows: "},
 }
 
 // Each has words of its own, at once: nothing is waited for. And nothing changes.
