@@ -31,16 +31,17 @@ func Bound() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
-	group.Go(func() { giveBack(ctx, interval) })
+	start := look()
+	group.Go(func() { giveBack(ctx, interval, start) })
 	return func() { cancel(); group.Wait() }
 }
 
-// giveBack looks once in an interval whether there is anything to give back, until ctx is done.
-func giveBack(ctx context.Context, interval time.Duration) {
+// giveBack looks once in an interval whether there is more to give back than at the start, until ctx
+// is done.
+func giveBack(ctx context.Context, interval time.Duration, start sight) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	before := look()
-	least := before.held
+	before, least := start, start.held
 	for {
 		select {
 		case <-ctx.Done():
