@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/contend/internal/archive"
+	"example.com/contend/internal/catalogue"
+	"example.com/contend/internal/logs"
 )
 
 // What the nodes logged is what their clients were told: without retries every
@@ -89,6 +92,40 @@ func TestLogsInterrupted(t *testing.T) {
 	}
 	if !doc.Interrupted || doc.Refusals == 0 || doc.Refusals > lines {
 		t.Errorf("interrupted: %t, %d refusals", doc.Interrupted, doc.Refusals)
+	}
+}
+
+// Advice sends nobody to an experiment that does not exist.
+func TestLogsAdvice(t *testing.T) {
+	names := []string{}
+	for _, x := range catalogue.All(catalogue.Options{}) {
+		names = append(names, x.Name)
+	}
+	var tally logs.Tally
+	for _, code := range []string{"BUSY_SNAPSHOT", "BUSY_RECOVERY", "LOCKED", "CORRUPT", "READONLY_DBMOVED", "IOERR_SHMMAP"} {
+		if err := tally.Read(strings.NewReader("SQLITE_"+code+"\n"), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 5 { // a burst every hour in one container of two
+		if err := tally.Read(strings.NewReader(fmt.Sprintf("a-1  | 2026-05-04T0%d:00:00Z SQLITE_BUSY\nb-1  | hello\n", i)), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	advice := tally.Summary().Advice
+	if len(advice) < 7 {
+		t.Errorf("only %d pieces of advice: %+v", len(advice), advice)
+	}
+	for _, a := range advice {
+		words := strings.Fields(strings.TrimPrefix(a.Command, "contend run "))
+		for _, word := range words {
+			if strings.HasPrefix(word, "-") {
+				break
+			}
+			if !slices.Contains(names, word) {
+				t.Errorf("%s: %q is no experiment", a.Command, word)
+			}
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func corrupt(s *Summary) (a Advice) {
 	if n := s.of(11, 267, 523, 779, 26); n > 0 {
 		a = Advice{"corrupt", "The file is damaged, or it is no database. Stop all that write to it and keep copies of the file, its -wal and its -shm before anything opens it again. " +
 			"Then look for what two processes did not share: the -wal, the locks, or the file itself.",
-			fmt.Sprintf("%s: SQLITE_CORRUPT or SQLITE_NOTADB.", units.Plural(n, "error")), "contend run mounts wal-reset --on compose"}
+			fmt.Sprintf("%s: SQLITE_CORRUPT or SQLITE_NOTADB.", units.Plural(n, "error")), "contend run mounts --on compose"}
 	}
 	return a
 }
@@ -187,7 +187,7 @@ func oneContainer(s *Summary) (a Advice) {
 		if c.Refusals > 0 {
 			refused++
 			only = c
-		} else if c.Lines > 0 && c.Container != "stdin" {
+		} else if c.Lines >= few {
 			others++
 			lines += c.Lines
 		}

@@ -402,7 +402,7 @@ func isPod(s []byte) bool {
 		return false
 	}
 	hash := s[bytes.LastIndexByte(s[:last], '-')+1 : last]
-	if len(hash) < 4 || len(hash) > 10 || len(hash)+1 >= last || bytes.IndexAny(hash, "0123456789") < 0 {
+	if len(hash) < 4 || len(hash) > 10 || len(hash)+1 >= last || !bytes.ContainsAny(hash, "0123456789") {
 		return false
 	}
 	for _, c := range s {
