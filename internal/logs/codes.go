@@ -128,8 +128,9 @@ var words = newAutomaton([]word{
 	{"attempt to write a readonly database", isText, 8},
 	{"database schema has changed", isText, 17},
 	{"another database connection has already written to the database", isText, 517}, // sqlite-jdbc
-	{"database locked, sleeping then retrying", isAlias, 5},                          // Grafana
-	{"database table locked, sleeping then retrying", isAlias, 6},                    // Grafana up to 6.1
+	{"unique constraint failed", isText, 2067}, {"foreign key constraint failed", isText, 787}, {"not null constraint failed", isText, 1299}, {"check constraint failed", isText, 275},
+	{"database locked, sleeping then retrying", isAlias, 5},       // Grafana
+	{"database table locked, sleeping then retrying", isAlias, 6}, // Grafana up to 6.1
 
 	{"code: databasebusy", isAlias, 5}, {"code: databaselocked", isAlias, 6}, {"code: systemiofailure", isAlias, 10}, {"code: databasecorrupt", isAlias, 11}, // rusqlite's ErrorCode
 	{"code: filelockingprotocolfailed", isAlias, 15},
@@ -151,7 +152,7 @@ var words = newAutomaton([]word{
 	{"sqlite error", isNumber, 0}, {"sqlite3 error", isNumber, 0}, {"sqlite failure", isNumber, 0}, {"sqlite code", isNumber, 0}, {"sqlite result", isNumber, 0},
 	{"sqlite return code", isNumber, 0}, {"sqlitefailure(", isNumber, 0}, {"nssqliteerrordomain", isNumber, 0}, {"sqlite_errno", isNumber, 0},
 	{"sqliteerrorcode", isNumber, 0}, {"sqliteextendederrorcode", isNumber, 0}, {"sql query failed with code", isNumber, 0},
-	{"sql statement failed with code", isNumber, 0}, {"sqlite3_step returned", isNumber, 0}, {"sqlite3_step failed with", isNumber, 0},
+	{"sql statement failed with code", isNumber, 0}, {"sqlite3_step returned", isNumber, 0}, {"sqlite3_step() returned", isNumber, 0}, {"sqlite3_step failed with", isNumber, 0},
 
 	{"error", isError, 0}, {"fatal", isError, 0}, {"panic", isError, 0}, {"exception", isError, 0}, {"severe", isError, 0}, {"critical", isError, 0},
 	{"panicked", isError, 0}, {"=eror", isError, 0}, {"[err]", isError, 0}, {"|err|", isError, 0}, {" err ", isError, 0}, {"[crit]", isError, 0}, {"[alert]", isError, 0}, {"[emerg]", isError, 0},

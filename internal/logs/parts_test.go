@@ -40,6 +40,9 @@ func TestTimes(t *testing.T) {
 		{"20260504 03:02:01 x", when, noZone, " x"},
 		{"05-04 03:02:01.000  45", noYearAt, noYear, "  45"},
 		{"03:02:01 x", clock, noDate, " x"},
+		{"25/05/2026 03:02:01 x", when.AddDate(0, 0, 21), noZone, " x"},
+		{"05/25/2026 03:02:01 x", when.AddDate(0, 0, 21), noZone, " x"},
+		{"04/05/2026 03:02:01 x", clock, noDate, " x"},
 		{"05:02:01+02:00 x", clock, noDate, " x"},
 		{"01:02:01 -0200 x", clock, noDate, " x"},
 		{"1777863721.5 x", half, whole, " x"},
@@ -97,6 +100,8 @@ func TestCodes(t *testing.T) {
 		{"SQLite error 2026", "", ""},
 		{"HRESULT 0x87AF0205", "SQLITE_BUSY_SNAPSHOT", ""},
 		{"code 5", "", ""},
+		{"sqlite3_step() returned 5", "SQLITE_BUSY", ""},
+		{"sqlite3.IntegrityError: UNIQUE constraint failed: users.email", "SQLITE_CONSTRAINT_UNIQUE", ""},
 		{"malformed database schema (x)", "SQLITE_CORRUPT", ""},
 		{`SQLSTATE[HY000]: General error: 10 disk I\/O error`, "SQLITE_IOERR", ""},
 

@@ -96,7 +96,10 @@ func timeAt(text []byte) (stamp, int) {
 			return s, n
 		}
 		if dayFirst(text) {
-			return byLayout(text, digitLayouts)
+			if s, n := byLayout(text, digitLayouts); n > 0 {
+				return s, n
+			}
+			return slashDate(text)
 		}
 	case 'A' <= c && c <= 'Z':
 		n := 0
@@ -154,6 +157,24 @@ func dayFirst(text []byte) bool {
 		return text[n+3] == '.' && digitsFrom(text, n+4) == 4
 	}
 	return false
+}
+
+// slashDate reads "25/05/2026 03:02:01" and "05/25/2026 03:02:01". Where both may be the
+// month, the time has no date.
+func slashDate(text []byte) (stamp, int) {
+	a, ok := number(text, 0, 2)
+	b, ok2 := number(text, 3, 2)
+	year, ok3 := number(text, 6, 4)
+	if !ok || !ok2 || !ok3 || text[2] != '/' || text[5] != '/' || len(text) < 12 || text[10] != ' ' {
+		return stamp{}, 0
+	}
+	switch {
+	case a > 12:
+		return clock(text, 11, year, b, a, noZone)
+	case b > 12:
+		return clock(text, 11, year, a, b, noZone)
+	}
+	return clock(text, 11, 0, 1, 1, noDate)
 }
 
 // calendar has the names of months and days, whole and in three letters.
