@@ -8,18 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/contend/internal/jsonlimit"
 	"example.com/contend/internal/nodeapi"
 )
 
 // Who answers may be anybody: each answer has an end, and so has what is kept of it.
 func TestAnswersAreBounded(t *testing.T) {
+	defer func(whole jsonlimit.Limits) { lab = whole }(lab)
+	lab.Bytes, lab.Values = 1<<20, 1000
 	endless := stand(t, func(w http.ResponseWriter, r *http.Request) {
 		for err := error(nil); err == nil; {
 			_, err = io.WriteString(w, strings.Repeat(" ", 1<<20))
 		}
 	})
 	rows := stand(t, func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, `{"rows":[`+strings.Repeat("{},", factsLimits.Values/2+1)+`{}]}`)
+		io.WriteString(w, `{"rows":[`+strings.Repeat("{},", lab.Values/2+1)+`{}]}`)
 	})
 	head := stand(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("x", 2*maxHead))
@@ -32,14 +35,14 @@ func TestAnswersAreBounded(t *testing.T) {
 		want string
 	}{
 		"an answer without an end": {func(node string) error { _, err := Look(t.Context(), node); return err }, endless, "more than 8388608 bytes"},
-		"facts without an end":     {facts, endless, "more than 67108864 bytes"},
-		"facts with many rows":     {facts, rows, "more than 4,194,304 values"},
+		"facts without an end":     {facts, endless, "more than 1048576 bytes"},
+		"facts with many rows":     {facts, rows, "more than 1,000 values"},
 		"a session's without end": {func(node string) error {
 			s := NewSessions(1)
 			defer s.CloseIdle()
 			_, err := s.Do(t.Context(), node, nodeapi.SessionRequest{}, nil)
 			return err
-		}, endless, "more than 67108864 bytes"},
+		}, endless, "more than 1048576 bytes"},
 		"lines before the answer": {facts, head, "header"},
 	} {
 		if err := c.ask(c.node); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -65,7 +68,16 @@ func TestNamesAreBounded(t *testing.T) {
 			t.Errorf("%.60s… is a node: %t", c.body, h != nil)
 		}
 	}
+	for _, body := range []string{`{"code":"SQLITE_` + long + `"}`, `{"code":"SQLITE_BUSY","extended":"` + long + `"}`} {
+		if r, err := understand(http.StatusServiceUnavailable, []byte(body)); err == nil || r.Code != "" {
+			t.Errorf("a session's answer %.40s… is taken", body)
+		}
+	}
+	if r, err := understand(503, []byte(`{"code":"SQLITE_BUSY","error":"`+strings.Repeat("e", 5000)+`"}`)); err != nil || len(r.Error) != maxReason {
+		t.Errorf("a reason of %d bytes, %v", len(r.Error), err)
+	}
 	url := stand(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
 		json.NewEncoder(w).Encode(map[string]string{"container": "n", "code": "C", "error": strings.Repeat("日", 1000)})
 	})
 	if a, err := Look(t.Context(), url); err != nil || len(a.Reason) > maxReason || !strings.HasSuffix(a.Reason, "日") {

@@ -18,7 +18,7 @@ import (
 // finish reads resp to its end, and returns its body, or an error with the path,
 // the code and the words where the answer is not a success.
 func finish(resp *http.Response) ([]byte, error) {
-	a, err := read(resp, maxFacts)
+	a, err := read(resp, lab.Bytes)
 	switch {
 	case err != nil:
 		return nil, err
@@ -85,7 +85,7 @@ func Facts(ctx context.Context, node string) (facts store.Facts, err error) {
 	if err != nil {
 		return facts, err
 	}
-	if err = factsLimits.Check(body); err == nil {
+	if err = lab.Check(body); err == nil {
 		err = json.Unmarshal(body, &facts)
 	}
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *Sessions) Do(ctx context.Context, node string, request nodeapi.SessionR
 	if err != nil {
 		return Reply{}, err
 	}
-	a, err := read(resp, maxFacts)
+	a, err := read(resp, lab.Bytes)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -167,6 +167,9 @@ func understand(status int, body []byte) (Reply, error) {
 	var r Reply
 	if err := json.Unmarshal(body, &r.SessionResponse); err != nil {
 		return r, fmt.Errorf("answer %d is not JSON: %w", status, err)
+	}
+	if r.Error = begins(r.Error); len(r.Code) > maxName || len(r.Extended) > maxName {
+		return Reply{}, fmt.Errorf("answer %d has a code of more than %d bytes", status, maxName)
 	}
 	switch {
 	case status == http.StatusOK && r.Success:

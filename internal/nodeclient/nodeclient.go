@@ -33,18 +33,17 @@ const (
 	busyPatience = 10 * time.Second // for a read that SQLite refuses again and again
 	busyPause    = 50 * time.Millisecond
 
-	// Who answers may be anybody. The longest answers are the status of rqlite, with less than
-	// 1 MiB, and of facts, which name every row: 64 MiB are those of a million rows.
+	// Who answers may be anybody. The longest answer is the status of rqlite, with less than 1 MiB.
 	maxHead   = 64 << 10 // bytes of the lines before an answer
 	maxAnswer = 8 << 20  // bytes
-	maxFacts  = 64 << 20 // bytes
 	maxName   = 64       // bytes of what a node calls itself, and of the version of its engine
 	maxPath   = 4 << 10  // bytes of a path of a node's
 	maxReason = 1 << 10  // bytes that are kept of a reason
 )
 
-// factsLimits bound what facts decode to.
-var factsLimits = jsonlimit.Limits{Bytes: maxFacts, Depth: 32, String: 64 << 10, Values: 4 << 20}
+// lab bounds what the paths under /lab/ answer: facts name every row, and 64 MiB are those of a
+// million rows.
+var lab = jsonlimit.Limits{Bytes: 64 << 20, Depth: 32, String: 64 << 10, Values: 4 << 20}
 
 // client opens a connection for each request: the node may have been killed
 // and restarted since the last one.
@@ -103,10 +102,15 @@ func read(resp *http.Response, most int64) (*Answer, error) {
 	}
 	a := &Answer{URL: at, Status: resp.StatusCode, Body: body}
 	var e nodeapi.Error
-	if json.Unmarshal(body, &e) == nil && len(e.Code) <= maxName && len(e.Container) <= maxName {
-		a.Code, a.Reason, a.Container = e.Code, strings.ToValidUTF8(e.Error[:min(len(e.Error), maxReason)], ""), e.Container
+	if a.Status != http.StatusOK && json.Unmarshal(body, &e) == nil && len(e.Code) <= maxName && len(e.Container) <= maxName {
+		a.Code, a.Reason, a.Container = e.Code, begins(e.Error), e.Container
 	}
 	return a, nil
+}
+
+// begins is as much of a reason as is kept.
+func begins(reason string) string {
+	return strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
 }
 
 // Get reads what a server answers at url within patience, whatever it is. More than 8 MiB
@@ -137,6 +141,7 @@ func (a *Answer) Health() *nodeapi.HealthResponse {
 		len(h.Container) > maxName || len(h.DBPath) > maxPath || len(h.SQLite) > maxName {
 		return nil
 	}
+	h.Error = begins(h.Error)
 	return &h
 }
 

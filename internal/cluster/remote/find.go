@@ -81,6 +81,8 @@ func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	text = display.URL(text) // for people
 	switch {
+	case err != nil && !strings.Contains(text, "@"): // else the cause may show a part of the password
+		return nil, fmt.Errorf("%q is not like http://host:port: %w", text, errors.Unwrap(err))
 	case err != nil:
 		return nil, fmt.Errorf("%q is not like http://host:port", text)
 	case u.Scheme == "https":
