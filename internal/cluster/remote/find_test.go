@@ -182,7 +182,7 @@ func TestURLsThatCannotBe(t *testing.T) {
 		{"http://host?x=1", "is not like http://host:port"},
 		{"http://host/#top", "is not like http://host:port"},
 		{"http://host:70000", "70000 is no port"},
-		{"http://host:port", "invalid port"},
+		{"http://host:port", "is not like http://host:port"},
 		{"http://host/a/../b", "a path before the balancer's own"},
 		{"http://host/a%2fb", "a path before the balancer's own"},
 		{"http://host//", "a path before the balancer's own"},
