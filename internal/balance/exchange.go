@@ -190,11 +190,8 @@ func (a *answer) appendHead(h []byte, r *http.Request, keep bool, now time.Time)
 		h = strconv.AppendInt(h, length, 10)
 		h = append(h, "\r\n"...)
 	}
-	switch {
-	case !keep:
+	if !keep {
 		h = append(h, "Connection: close\r\n"...)
-	case !modern: // the client asked for it, and must learn that it may
-		h = append(h, "Connection: keep-alive\r\n"...)
 	}
 	return append(h, "\r\n"...)
 }

@@ -239,6 +239,7 @@ func (c *client) read() (err error) {
 	if x.request, err = http.ReadRequest(c.R); err != nil {
 		return err
 	}
+	x.request.Close = x.request.Close || http1.Last(x.request)
 	if refused := c.front.guard.Refuse(x.request); refused != nil {
 		return refused
 	}
@@ -290,7 +291,7 @@ func (c *client) reply(a answer) bool {
 	if !bodyAllowed(r.Method, a.status) {
 		a.body = nil
 	}
-	keep := !r.Close && !c.front.stopping.Load() && (!a.endless() || r.ProtoAtLeast(1, 1))
+	keep := !r.Close && !c.front.stopping.Load()
 	now := time.Now()
 	c.x.out = a.appendHead(c.x.out[:0], r, keep, now)
 	var err error

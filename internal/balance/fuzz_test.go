@@ -57,6 +57,10 @@ func reference(f *testing.F, w *witness) (addr string) {
 			if everyHost.Refuse(r) != nil {
 				panic(http.ErrAbortHandler) // as the front does
 			}
+			if http1.Last(r) {
+				r.Close = true
+				rw.Header().Set("Connection", "close") // as a node does
+			}
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
 				panic(http.ErrAbortHandler)

@@ -41,6 +41,7 @@ type node struct {
 	Node
 	pool   pool
 	dials  chan struct{} // one for each dial under way
+	within time.Duration // a connection is made; dialTimeout, but for tests
 	health string        // as the latest check saw it; guarded by Balancer.mu
 }
 
@@ -116,7 +117,7 @@ func (n *node) takeTurn() (waited bool) {
 }
 
 func (n *node) dial(deadline time.Time) (*conn, error) {
-	d := net.Dialer{Timeout: dialTimeout, Deadline: deadline}
+	d := net.Dialer{Timeout: n.within, Deadline: deadline}
 	tcp, err := d.Dial("tcp", n.Addr)
 	if err != nil {
 		return nil, err

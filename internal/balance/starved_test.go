@@ -7,12 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"example.com/contend/internal/testproc"
@@ -75,28 +74,45 @@ func askAll(t *testing.T, url string, n int) (ok int64) {
 	return answered.Load()
 }
 
-// Who waits for a turn to connect to a node does not wait for a host that has just not answered another.
-func TestWaitingForATurnToConnect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, err := New(Config{Nodes: []Node{{"app-1", "127.0.0.1:1"}}})
+// A host that does not answer costs those who come together one wait, and not one after the other.
+func TestManyAtOnceForAHostThatIsGone(t *testing.T) {
+	b, err := New(Config{CheckInterval: time.Hour, Nodes: []Node{{"app-1", blackHole(t)}, {"app-2", newNode(t, said("n"))}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.nodes[0].within = 300 * time.Millisecond
+	url := run(t, b)
+	began := time.Now()
+	if n := askAll(t, url, 24*maxDials); n != 24*maxDials {
+		t.Errorf("%d of %d were answered", n, 24*maxDials)
+	}
+	if took := time.Since(began); took > 8*b.nodes[0].within { // twelve, if each had its own
+		t.Errorf("it took %s, for waits of %s", took, b.nodes[0].within)
+	}
+}
+
+// blackHole returns an address that answers no attempt to connect: its queue is full.
+func blackHole(t *testing.T) string {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*syscall.SockaddrInet4).Port))
+	for range 8 {
+		c, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
 		if err != nil {
-			t.Fatal(err)
+			return addr
 		}
-		for range maxDials {
-			b.nodes[0].takeTurn()
-		}
-		ended := make(chan error, 1)
-		x := &exchange{deadline: time.Now().Add(time.Hour), gone: func() bool { return false }}
-		go func() {
-			_, err := b.ask(0, x)
-			ended <- err
-		}()
-		synctest.Wait()
-		time.Sleep(dialTimeout)
-		b.eject(0, errors.New("no answer"))
-		<-b.nodes[0].dials
-		if err := <-ended; !unsent(err) || !strings.Contains(err.Error(), "others") || len(b.nodes[0].dials) != maxDials-1 {
-			t.Errorf("%v, with %d turns taken; want no connection, as for others", err, len(b.nodes[0].dials))
-		}
-	})
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Skip("this kernel's queue does not fill")
+	return ""
 }

@@ -185,6 +185,12 @@ func namesEndToEnd(lines []string) (name string, named bool) {
 	return "", false
 }
 
+// Last reports whether a server ends the connection with its answer to r, which net/http's
+// parser has read: r comes in chunks, or is of HTTP/1.0. The parser hides a length beside
+// chunks, and chunks that HTTP/1.0 does not know. Whatever stands before the server may
+// have seen another end of such a request, and another one behind it: RFC 9112, section 6.1.
+func Last(r *http.Request) bool { return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) }
+
 // Path returns the path of a request as servers compare it: an octet that needs no
 // percent-encoding stands for itself, and other encoded ones have capital digits.
 // "/%61pi/x" is "/api/x", and "/api%2fx" is not "/api/x" but "/api%2Fx": RFC 3986,

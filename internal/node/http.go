@@ -139,6 +139,9 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.ctx, release = attend(x.ctx)
 		defer release()
 	}
+	if http1.Last(r) {
+		w.Header().Set("Connection", "close")
+	}
 	rt, known := routes[x.path]
 	body, err := n.answer(x, rt, known)
 	status := n.respond(x, body, err)
