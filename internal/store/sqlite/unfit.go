@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/contend/internal/owner"
 	"example.com/contend/internal/store"
 )
 
@@ -323,14 +324,14 @@ func (f *file) withWAL(ctx context.Context, path string) (found content) {
 	if size(path)+size(path+"-wal") > mostCopied {
 		return content{}
 	}
-	dir, err := os.MkdirTemp("", "contend-examine-")
+	dir, err := owner.MakeDir(os.TempDir(), owner.Prefix+"examine-")
 	if err != nil { // an image may have no directory for temporary files, but has memory (Linux)
-		dir, err = os.MkdirTemp("/dev/shm", "contend-examine-")
+		dir, err = owner.MakeDir("/dev/shm", owner.Prefix+"examine-")
 	}
 	if err != nil {
 		return content{}
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = owner.RemoveDir(dir) }() // a node that is killed meanwhile leaves it to contend clean
 	to := filepath.Join(dir, "copy.db")
 	if copyFile(to, path) != nil || copyFile(to+"-wal", path+"-wal") != nil {
 		return content{}
