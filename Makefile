@@ -8,6 +8,7 @@
 # make bench       comparisons, two things in one run: the queue, the load client, the balancer, history files
 # make fair        is the ladder's PostgreSQL as fast as pgbench says? five rounds in turns, on one server
 # make drivers     contend with every SQLite driver, mattn's too; needs a C compiler
+# make attack      attack the program for minutes: kills, slow clients, full disks, hostile files and nodes
 # make fuzz        every fuzz test for FUZZTIME
 # make readme      run again what the documents show, and put its output there
 # make help        this
@@ -17,7 +18,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs test-outside validate check tools bench-tools bench fair fuzz readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs test-outside validate check tools bench-tools bench fair fuzz attack readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -111,6 +112,10 @@ fair: build
 
 fuzz:
 	sh scripts/fuzz.sh $(FUZZTIME)
+
+# Its short form is among the tests. SEED names all random choices.
+attack: build
+	sh scripts/attack.sh $(BIN) $(SEED)
 
 readme: build
 	sh scripts/readme.sh

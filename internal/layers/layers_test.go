@@ -34,7 +34,7 @@ var layers = [][]string{
 
 // apart lists packages that stand beside the tree: nothing imports them. So do
 // the services in exhibits/ladder, of which the product uses only line counts.
-var apart = []string{"internal/layers", "internal/testbin", "internal/testproc", "bench"}
+var apart = []string{"internal/layers", "internal/testbin", "internal/testproc", "bench", "attack"}
 
 // pure lists packages that only take and return values. They may read and
 // write what they get, but reach no file, process, network or database by themselves,

@@ -31,17 +31,16 @@ func Bound() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
-	start := look()
-	group.Go(func() { giveBack(ctx, interval, start) })
+	group.Go(func() { giveBack(ctx, interval) })
 	return func() { cancel(); group.Wait() }
 }
 
-// giveBack looks once in an interval whether there is more to give back than at the start, until ctx
-// is done.
-func giveBack(ctx context.Context, interval time.Duration, start sight) {
+// giveBack looks once in an interval whether there is anything to give back, until ctx is done.
+func giveBack(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	before, least := start, start.held
+	before := look()
+	least := before.held
 	for {
 		select {
 		case <-ctx.Done():

@@ -17,9 +17,8 @@ func TestGiveBack(t *testing.T) {
 	runtime.GC()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	start := look()
-	before := start.held
-	go func() { giveBack(ctx, 5*time.Millisecond, start); close(ended) }()
+	before := look().held
+	go func() { giveBack(ctx, 5*time.Millisecond); close(ended) }()
 	all := make([][]byte, load>>16)
 	for i := range all {
 		all[i] = make([]byte, 1<<16)
