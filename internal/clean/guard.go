@@ -37,11 +37,7 @@ const guardPatience = 10 * time.Second
 // nothing that happens to our terminal or our process group reaches it, and no
 // parent-death signal.
 func StartGuard(ctx context.Context, program string, in Where) (*Guard, error) {
-	self, err := owner.Self()
-	if err != nil {
-		return nil, fmt.Errorf("start the guard: %w", err)
-	}
-	cmd := exec.Command(program, "guard", "--owner", self.String(), "--runs", in.Runs, fmt.Sprintf("--docker=%t", in.Docker))
+	cmd := exec.Command(program, "guard", "--owner", owner.Self().String(), "--runs", in.Runs, fmt.Sprintf("--docker=%t", in.Docker))
 	cmd.Dir = "/" // it keeps no directory busy
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	line, errIn := cmd.StdinPipe()
@@ -61,7 +57,7 @@ func StartGuard(ctx context.Context, program string, in Where) (*Guard, error) {
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	err = fmt.Errorf("%s said %q: is it contend?", program, word)
+	err := fmt.Errorf("%s said %q: is it contend?", program, word)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -72,14 +68,10 @@ func StartGuard(ctx context.Context, program string, in Where) (*Guard, error) {
 // away. Where something cannot be removed the guard stays, to try again when this
 // process has ended.
 func (g *Guard) Dismiss(ctx context.Context) error {
-	self, err := owner.Self()
-	if err == nil {
-		err = clear(ctx, g.in, self)
-	}
-	if err != nil {
+	if err := clear(ctx, g.in, owner.Self()); err != nil {
 		return errors.Join(err, g.line.Close(), g.cmd.Process.Release())
 	}
-	_, err = io.WriteString(g.line, over)
+	_, err := io.WriteString(g.line, over)
 	if err := errors.Join(err, g.line.Close(), g.cmd.Wait()); err != nil {
 		return fmt.Errorf("dismiss the guard: %w", err)
 	}

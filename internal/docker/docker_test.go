@@ -71,10 +71,7 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 
 func TestImageRuns(t *testing.T) {
 	d := testbin.Docker(t)
-	self, err := owner.Self()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := owner.Self()
 	tag, err := d.Image(t.Context(), binary, self)
 	if err != nil {
 		t.Fatal(err)
@@ -100,10 +97,7 @@ func TestImageRuns(t *testing.T) {
 // An image that is cut short in the making is not there, or has its name and its owner.
 func TestImageCutShort(t *testing.T) {
 	d := testbin.Docker(t)
-	self, err := owner.Self()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := owner.Self()
 	for _, after := range []time.Duration{0, 20 * time.Millisecond, 80 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		_, err := d.Image(ctx, binary, self)
@@ -131,10 +125,7 @@ func TestImageCutShort(t *testing.T) {
 // What carries our label counts only under a name that its owner has given.
 func TestOwnedAreOursAlone(t *testing.T) {
 	d := testbin.Docker(t)
-	self, err := owner.Self()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := owner.Self()
 	ours := docker.NewProjectName()
 	other := strings.Replace(ours, "contend-", "contend-1", 1)
 	for _, volume := range []struct{ name, owner, project string }{

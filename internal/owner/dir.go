@@ -34,15 +34,11 @@ func MakeDir(parent, pattern string) (string, error) {
 // Sign writes this process's mark into the directory dir, and which directory that is: a
 // copy of it is somebody's own.
 func Sign(dir string) error {
-	self, err := Self()
-	if err != nil {
-		return err
-	}
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return fmt.Errorf("sign directory: %w", err)
 	}
-	text := fmt.Sprintf("%s %d\n", self, info.Sys().(*syscall.Stat_t).Ino)
+	text := fmt.Sprintf("%s %d\n", Self(), info.Sys().(*syscall.Stat_t).Ino)
 	if err := os.WriteFile(filepath.Join(dir, File), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("sign directory: %w", err)
 	}

@@ -2,7 +2,7 @@ package owner
 
 import (
 	"bytes"
-	"errors"
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,27 +34,21 @@ func started(pid int) (start string, there bool) {
 // first is the PID namespace that the machine starts with (include/linux/proc_ns.h).
 const first = "4026531836"
 
-// here returns this process's PID namespace, the machine's id and that of its start.
-// Containers of one image may have one id: in a namespace of its own, and where there is
-// no id, a machine is another one with each start.
-func here() (space, boot, machine string, err error) {
-	link, err := os.Readlink("/proc/self/ns/pid")
-	if err != nil {
-		return "", "", "", err
-	}
+// here returns this process's PID namespace, the machine's id and that of its start, as the
+// file system with /proc and /etc in root has them. Containers of one image may have one id: in a
+// namespace of its own, and where there is no id, a machine is another one with each start.
+// Where a start has no id, each process is on a machine of its own: nothing is known of it.
+func here(root string) (space, boot, machine string) {
+	link, errSpace := os.Readlink(filepath.Join(root, "proc/self/ns/pid"))
+	text, errBoot := os.ReadFile(filepath.Join(root, "proc/sys/kernel/random/boot_id"))
+	id, _ := os.ReadFile(filepath.Join(root, "etc/machine-id"))
 	space = strings.TrimSuffix(strings.TrimPrefix(link, "pid:["), "]")
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", "", "", err
-	}
-	boot = strings.TrimSpace(string(text))
-	if boot == "" {
-		return "", "", "", errors.New("/proc/sys/kernel/random/boot_id is empty")
-	}
-	id, err := os.ReadFile("/etc/machine-id")
-	machine = strings.TrimSpace(string(id))
-	if err != nil || machine == "" || space != first {
+	boot, machine = strings.TrimSpace(string(text)), strings.TrimSpace(string(id))
+	switch {
+	case errSpace != nil || errBoot != nil || boot == "":
+		return "0", "0", rand.Text()
+	case machine == "" || space != first:
 		machine += "\n" + boot
 	}
-	return space, boot, machine, nil
+	return space, boot, machine
 }

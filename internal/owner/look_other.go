@@ -15,4 +15,4 @@ func started(pid int) (start string, there bool) {
 
 // here returns the same for all processes of the machine, which is known by its name
 // alone. What it left before it was started anew is left over once no process has the PID.
-func here() (space, boot, machine string, err error) { return "0", "0", "", nil }
+func here(string) (space, boot, machine string) { return "0", "0", "" }

@@ -9,6 +9,7 @@
 package owner
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -56,20 +57,14 @@ func Parse(text string) (Mark, error) {
 }
 
 // Self returns the mark of this process.
-var Self = sync.OnceValues(func() (Mark, error) {
+var Self = sync.OnceValue(func() Mark {
 	m := Mark{PID: os.Getpid()}
-	start, there := started(m.PID)
-	space, boot, machine, err := here()
-	if err == nil && (!there || start == "") {
-		err = errors.New("the time of its start is not known")
-	}
-	if err != nil {
-		return Mark{}, fmt.Errorf("mark process %d: %w", m.PID, err)
-	}
+	start, _ := started(m.PID)
+	space, boot, machine := here("/")
 	name, _ := os.Hostname() // without one, the machine's id has to do
-	m.Start, m.Space, m.Boot = start, space, boot
+	m.Start, m.Space, m.Boot = cmp.Or(start, "0"), space, boot
 	m.Host = fmt.Sprintf("%.16x", sha256.Sum256([]byte(machine+"\n"+name)))
-	return m, nil
+	return m
 })
 
 // A Fate says what has become of a process.
@@ -89,13 +84,7 @@ func (f Fate) String() string {
 }
 
 // Fate returns what has become of the process.
-func (m Mark) Fate() Fate {
-	self, err := Self()
-	if err != nil {
-		return Unknown
-	}
-	return m.fate(self, started)
-}
+func (m Mark) Fate() Fate { return m.fate(Self(), started) }
 
 // fate is Fate as self sees it, where started knows the processes.
 func (m Mark) fate(self Mark, started func(pid int) (start string, there bool)) Fate {

@@ -17,16 +17,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// self is this process's mark.
-func self(t *testing.T) Mark {
-	t.Helper()
-	m, err := Self()
-	must(t, err)
-	return m
-}
-
 func TestMarkIsReadAsItWasWritten(t *testing.T) {
-	m := self(t)
+	m := Self()
 	if m.PID != os.Getpid() || m.Fate() != Runs {
 		t.Errorf("this process is %s and %s", m, m.Fate())
 	}
@@ -42,11 +34,7 @@ func TestMarkIsReadAsItWasWritten(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	m, err := Self()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(m.String())
+	f.Add(Self().String())
 	f.Fuzz(func(t *testing.T, text string) {
 		m, err := Parse(text)
 		if err == nil && (m.String() != text || m.PID < 1) {
@@ -93,7 +81,7 @@ func TestFate(t *testing.T) {
 func TestFateOfAProcess(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	must(t, cmd.Start())
-	m := self(t)
+	m := Self()
 	m.PID = cmd.Process.Pid
 	start, there := started(m.PID)
 	if !there {
@@ -124,7 +112,7 @@ func TestDirectory(t *testing.T) {
 	parent := t.TempDir()
 	dir, err := MakeDir(parent, "contend-")
 	must(t, err)
-	if m, err := Of(dir); err != nil || m != self(t) {
+	if m, err := Of(dir); err != nil || m != Self() {
 		t.Errorf("made by %s, %v", m, err)
 	}
 	must(t, os.Symlink(dir, filepath.Join(parent, "link")))

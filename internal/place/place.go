@@ -157,10 +157,6 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	self, err := owner.Self()
-	if err != nil {
-		return err
-	}
 	say := o.Say
 	if say == nil {
 		say = func(string) {}
@@ -187,7 +183,7 @@ func (p *Places) openCompose(ctx context.Context, o Options) error {
 		if program == "" {
 			continue
 		}
-		if on.Images[build], err = d.Image(ctx, program, self); err != nil {
+		if on.Images[build], err = d.Image(ctx, program, owner.Self()); err != nil {
 			return err
 		}
 	}

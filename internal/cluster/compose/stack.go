@@ -35,13 +35,9 @@ func newStack(spec cluster.Spec, on Containers) (deploy.Stack, error) {
 	if image == "" {
 		return deploy.Stack{}, fmt.Errorf("there is no image of the build %q", spec.Build)
 	}
-	self, err := owner.Self()
-	if err != nil {
-		return deploy.Stack{}, err
-	}
 	stack := deploy.Stack{
 		Image: image, Nginx: on.Nginx, Listen: cmp.Or(spec.Listen, cluster.AnyPort), Nodes: deploy.Nodes(spec.Nodes),
-		Labels: map[string]string{docker.OwnerLabel: self.String()},
+		Labels: map[string]string{docker.OwnerLabel: owner.Self().String()},
 	}
 	for i := range stack.Nodes {
 		n := &stack.Nodes[i]
