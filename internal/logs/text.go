@@ -84,7 +84,7 @@ func suspect(head []byte) error {
 			controls++
 		}
 	}
-	if half := len(head) / 2; half >= 8 && (zeros[0] > half*3/4 || zeros[1] > half*3/4) {
+	if half := len(head) / 2; half >= 8 && max(zeros[0], zeros[1]) > half*3/4 && min(zeros[0], zeros[1]) < half/4 {
 		from := "UTF-16LE"
 		if zeros[0] > zeros[1] {
 			from = "UTF-16BE"

@@ -63,7 +63,7 @@ func TestText(t *testing.T) {
 		{"a database", "SQLite format 3\x00x", "", "a SQLite database"},
 		{"a journal of systemd", "LPKSHHRH\x00", "", "a journal of systemd"},
 		{"zstd", "\x28\xb5\x2f\xfd\x00", "", "packed by zstd"},
-		{"a program", "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00", "", "binary"},
+		{"a program", "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 900) + "\x02\x00", "", "binary"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for name, in := range map[string]io.Reader{"at once": strings.NewReader(test.in), "in halves": iotest.HalfReader(strings.NewReader(test.in))} {
