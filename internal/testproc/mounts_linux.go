@@ -46,3 +46,8 @@ func OnDisk(t testing.TB, cmd *exec.Cmd, dir string, size int64) {
 	shell := exec.Command("sh", append([]string{"-c", `mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"`, "sh", fmt.Sprint(size), dir, cmd.Path}, cmd.Args[1:]...)...)
 	cmd.Path, cmd.Args = shell.Path, shell.Args
 }
+
+// RemountReadOnly makes what is mounted at dir read-only, for a process with [OwnMounts].
+func RemountReadOnly(dir string) error {
+	return syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+}
