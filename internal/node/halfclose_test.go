@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,19 +55,29 @@ func TestHalfClosedClientsAreAnswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, c.d, func(n *Node) { n.places = make(chan struct{}, 64) })
 			release := hold(t, s)
-			var conns []*net.TCPConn
-			for range 8 {
+			const clients = 8
+			answers := make(chan string, clients)
+			for range clients {
 				conn := increment(t, s)
 				must(t, conn.CloseWrite())
-				conns = append(conns, conn)
+				go func() {
+					answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+					if err != nil {
+						answers <- err.Error()
+						return
+					}
+					body, _ := io.ReadAll(answer.Body)
+					answers <- fmt.Sprintf("%d %s", answer.StatusCode, body)
+				}()
 			}
-			awaitInFlight(t, s, len(conns))
+			waiting := fmt.Sprintf("contend_in_flight_requests %d\n", clients+1)
+			for len(answers) == 0 && !strings.Contains(send(t, "GET", s.url+"/metrics?format=prometheus", "").body, waiting) {
+				time.Sleep(time.Millisecond)
+			}
 			release()
-			for _, conn := range conns {
-				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				must(t, err)
-				if body, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK {
-					t.Errorf("%d %s", answer.StatusCode, body)
+			for range clients {
+				if got := <-answers; !strings.HasPrefix(got, "200 ") {
+					t.Error(got)
 				}
 			}
 		})
