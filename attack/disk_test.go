@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // noSpace is how contend says that a disk is full.
@@ -56,16 +59,24 @@ func TestDiskFillsUpUnderRun(t *testing.T) {
 		began := time.Now()
 		must(t, cmd.Start())
 		time.Sleep(after)
-		must(t, fill(cmd.Process.Pid, w.path("disk", "filler")))
+		must(t, fill(cmd.Process.Pid, w.path("disk")))
 		if e.wait(cmd, began, time.Minute); e.late || e.code != 4 || e.out.panic() != "" || !noSpace.MatchString(e.out.String()) {
 			disks.failed(t, 1, "contend run whose disk is full after %s: %v", after, e)
 		}
 	}
 }
 
-// fill fills the disk that the process pid sees, to the last byte.
-func fill(pid int, path string) error {
-	f, err := os.Create(fmt.Sprintf("/proc/%d/root%s", pid, path))
+// fill fills the disk at dir that the process pid sees, to the last byte, once it is there.
+func fill(pid int, dir string) error {
+	seen := fmt.Sprintf("/proc/%d/root%s", pid, dir)
+	var stat unix.Statfs_t
+	for deadline := time.Now().Add(20 * time.Second); stat.Type != unix.TMPFS_MAGIC || int64(stat.Blocks)*stat.Bsize != disk; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no disk of %d bytes at %s", disk, seen)
+		}
+		_ = unix.Statfs(seen, &stat)
+	}
+	f, err := os.Create(filepath.Join(seen, filler))
 	if err != nil {
 		return err
 	}
@@ -78,6 +89,9 @@ func fill(pid int, path string) error {
 	}
 	return nil
 }
+
+// filler is the name of the file that fills a disk.
+const filler = "filler"
 
 // The disk under contend up becomes full and has space again: a write that was acknowledged
 // is there, and the nodes are unhealthy as long as writes fail.
@@ -107,7 +121,7 @@ func TestDiskFillsUpUnderUp(t *testing.T) {
 	}
 	for round := range form(1, 5) {
 		disks.tries(1)
-		must(t, fill(s.cmd.Process.Pid, w.path("disk", "filler")))
+		must(t, fill(s.cmd.Process.Pid, w.path("disk")))
 		status := http.StatusOK
 		for n := 0; status == http.StatusOK && n < 2000; n++ {
 			status = write()
@@ -118,7 +132,7 @@ func TestDiskFillsUpUnderUp(t *testing.T) {
 		if err := node.healthy(http.StatusServiceUnavailable); err != nil {
 			disks.failed(t, 1, "round %d: while writes fail, %v", round, err)
 		}
-		must(t, os.Remove(fmt.Sprintf("/proc/%d/root%s", s.cmd.Process.Pid, w.path("disk", "filler"))))
+		must(t, os.Remove(fmt.Sprintf("/proc/%d/root%s", s.cmd.Process.Pid, w.path("disk", filler))))
 		if err := node.healthy(http.StatusOK); err != nil {
 			disks.failed(t, 1, "round %d: with space again, %v", round, err)
 		}

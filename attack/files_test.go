@@ -268,12 +268,24 @@ func TestFIFO(t *testing.T) {
 				began := time.Now()
 				must(t, cmd.Start())
 				all.Go(func() {
-					time.Sleep(500 * time.Millisecond)
+					awaitOpen(cmd.Process.Pid, path)
 					_ = cmd.Process.Signal(signal)
 					if e.wait(cmd, began, 30*time.Second); e.late || e.code != 130 {
 						files.failed(t, 1, "contend %s of a FIFO, opened: %t, at %v: %v", verb, path == opened, signal, e)
 					}
 				})
+			}
+		}
+	}
+}
+
+// awaitOpen waits until the process pid has the file at path open, for 20 s at most.
+func awaitOpen(pid int, path string) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, link := range links {
+			if to, _ := os.Readlink(link); to == path {
+				return
 			}
 		}
 	}
