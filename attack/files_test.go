@@ -279,12 +279,19 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
-// awaitOpen waits until the process pid has the file at path open, for 20 s at most.
+// awaitOpen waits until the process pid has the FIFO at path open, or waits for somebody who
+// opens its other end, for 20 s at most.
 func awaitOpen(pid int, path string) {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 		for _, link := range links {
 			if to, _ := os.Readlink(link); to == path {
+				return
+			}
+		}
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", pid))
+		for _, thread := range threads {
+			if where, _ := os.ReadFile(thread); bytes.Contains(where, []byte("wait_for_partner")) {
 				return
 			}
 		}
