@@ -44,7 +44,7 @@ func awaitReadable(ctx context.Context, f *os.File) {
 		err := conn.Control(func(fd uintptr) {
 			n, pollErr = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
 		})
-		if err != nil || n != 0 || pollErr != nil && pollErr != unix.EINTR {
+		if err != nil || n > 0 || pollErr != nil && pollErr != unix.EINTR { // a signal leaves n at -1, and nothing to read
 			return
 		}
 	}
