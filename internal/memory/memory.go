@@ -18,6 +18,8 @@ const (
 	interval = time.Second // between two looks
 	calm     = 1 << 20     // allocated in an interval, in bytes: less is no load
 	worth    = 16 << 20    // held beyond what was needed without a load, in bytes: less is not worth a collection
+
+	mostPause = 64 // looks between two collections that give nothing back
 )
 
 // Bound keeps the memory of this process, a server and nothing else, near what it needs
@@ -40,7 +42,9 @@ func giveBack(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	before := look()
-	least := before.held
+	floor, least := before.held, before.held // least is what was held after the last collection, or less
+	crowd := before.goroutines               // that were there then
+	looks, pause := 0, 1                     // since then, and after how many another collection is tried without a sign
 	for {
 		select {
 		case <-ctx.Done():
@@ -48,20 +52,30 @@ func giveBack(ctx context.Context, interval time.Duration) {
 		case <-tick.C:
 		}
 		now := look()
-		if now.allocated-before.allocated < calm && now.held > least+worth {
-			debug.FreeOSMemory()
-			now = look()
-			least = now.held
+		looks++
+		if now.allocated-before.allocated < calm && now.held > floor+worth {
+			// What clients held at the last collection they leave without a sign when they go, but that
+			// there are fewer goroutines. Else it is tried again more and more seldom.
+			news := now.held > least+worth || now.goroutines < crowd
+			if news || looks >= pause {
+				debug.FreeOSMemory()
+				now = look()
+				least, crowd, looks, pause = now.held, now.goroutines, 0, min(2*pause, mostPause)
+			}
+			if news {
+				pause = 1
+			}
 		}
-		least = min(least, now.held)
+		floor, least = min(floor, now.held), min(least, now.held)
 		before = now
 	}
 }
 
 // A sight is what the runtime says of itself, in bytes.
 type sight struct {
-	held      uint64 // and not given back
-	allocated uint64 // since the start
+	held       uint64 // and not given back
+	allocated  uint64 // since the start
+	goroutines uint64 // a number, not bytes
 }
 
 func look() sight {
@@ -69,7 +83,8 @@ func look() sight {
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"},
 		{Name: "/gc/heap/allocs:bytes"},
+		{Name: "/sched/goroutines:goroutines"},
 	}
 	metrics.Read(s)
-	return sight{held: s[0].Value.Uint64() - s[1].Value.Uint64(), allocated: s[2].Value.Uint64()}
+	return sight{held: s[0].Value.Uint64() - s[1].Value.Uint64(), allocated: s[2].Value.Uint64(), goroutines: s[3].Value.Uint64()}
 }
