@@ -21,6 +21,7 @@ const (
 // MakeDir makes a directory in parent, with a name as [os.MkdirTemp] makes it of
 // pattern, and signs it.
 func MakeDir(parent, pattern string) (string, error) {
+	Self() // takes a while the first time, and who is killed before it has signed leaves a directory that nobody knows
 	dir, err := os.MkdirTemp(parent, pattern)
 	if err != nil {
 		return "", err
