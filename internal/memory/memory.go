@@ -33,15 +33,16 @@ func Bound() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
-	group.Go(func() { giveBack(ctx, interval) })
+	atRest := look()
+	group.Go(func() { giveBack(ctx, interval, atRest) })
 	return func() { cancel(); group.Wait() }
 }
 
 // giveBack looks once in an interval whether there is anything to give back, until ctx is done.
-func giveBack(ctx context.Context, interval time.Duration) {
+// Before is a look at the server without a load.
+func giveBack(ctx context.Context, interval time.Duration, before sight) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	before := look()
 	floor, least := before.held, before.held // least is what was held after the last collection, or less
 	crowd := before.goroutines               // that were there then
 	looks, pause := 0, 1                     // since then, and after how many another collection is tried without a sign

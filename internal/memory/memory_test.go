@@ -19,8 +19,9 @@ func TestGiveBack(t *testing.T) {
 	debug.FreeOSMemory()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	before := look().held
-	go func() { giveBack(ctx, 5*time.Millisecond); close(ended) }()
+	atRest := look()
+	before := atRest.held
+	go func() { giveBack(ctx, 5*time.Millisecond, atRest); close(ended) }()
 	all := make([][]byte, load>>16)
 	for i := range all {
 		all[i] = make([]byte, 1<<16)
@@ -48,8 +49,9 @@ func TestGiveBackAfterIdleClients(t *testing.T) {
 	debug.FreeOSMemory()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended, leave := make(chan struct{}), make(chan struct{})
-	before := look().held
-	go func() { giveBack(ctx, 5*time.Millisecond); close(ended) }()
+	atRest := look()
+	before := atRest.held
+	go func() { giveBack(ctx, 5*time.Millisecond, atRest); close(ended) }()
 	var all sync.WaitGroup
 	for range clients {
 		all.Go(func() {
