@@ -90,6 +90,25 @@ func fill(pid int, dir string) error {
 	return nil
 }
 
+// empty removes what fill wrote, and returns once the space is there: a process that is just
+// being forked may still have the file open.
+func empty(pid int, dir string) error {
+	seen := fmt.Sprintf("/proc/%d/root%s", pid, dir)
+	if err := os.Remove(filepath.Join(seen, filler)); err != nil {
+		return err
+	}
+	var stat unix.Statfs_t
+	for deadline := time.Now().Add(20 * time.Second); int64(stat.Bavail)*stat.Bsize < disk/2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the disk at %s stays full", seen)
+		}
+		if err := unix.Statfs(seen, &stat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // filler is the name of the file that fills a disk.
 const filler = "filler"
 
@@ -132,7 +151,7 @@ func TestDiskFillsUpUnderUp(t *testing.T) {
 		if err := node.healthy(http.StatusServiceUnavailable); err != nil {
 			disks.failed(t, 1, "round %d: while writes fail, %v", round, err)
 		}
-		must(t, os.Remove(fmt.Sprintf("/proc/%d/root%s", s.cmd.Process.Pid, w.path("disk", filler))))
+		must(t, empty(s.cmd.Process.Pid, w.path("disk")))
 		if err := node.healthy(http.StatusOK); err != nil {
 			disks.failed(t, 1, "round %d: with space again, %v", round, err)
 		}

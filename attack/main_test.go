@@ -142,6 +142,7 @@ func TestPromises(t *testing.T) {
 	}
 	for _, promise := range []string{
 		fmt.Sprintf("at most %d MiB each", mostServer),
+		fmt.Sprintf("gone | at most %d MiB |", keptRest),
 		fmt.Sprintf("at most %d MiB |", mostAsker),
 		fmt.Sprintf("less than %d GB", mostReader/1000),
 		fmt.Sprintf("%s MiB of address space", units.Count(addressSpace)),
