@@ -18,7 +18,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-code test-runs test-outside validate check tools bench-tools bench fair fuzz attack readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-docker test-code test-runs test-outside test-containers validate check tools bench-tools bench fair fuzz attack readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -66,22 +66,31 @@ check:
 
 # Three lanes run side by side, because one computes and the others mostly wait. Each prints the
 # output of a line when the line is over; if one fails, the others still run to their end.
-#   test-code: race tests of every package, and experiments in containers after them, whose
-#   containers they would count as theirs.
+#   test-docker, test-code: race tests of the packages that use Docker, and of all others.
 #   test-runs: the whole lab once, its JSON read by a program that is not ours, its databases
 #   by a SQLite that is not ours, its page by a browser; the ladder of fixes, with PostgreSQL
 #   and without.
 #   test-outside: the real Dockerfile, the real compose file with nginx; the store on C's SQLite;
 #   what we deploy read by the libraries of what it is deployed to; an old SQLite.
+#   test-containers: experiments in containers, after test-docker, whose containers they would
+#   count as theirs.
 # What the lab found otherwise than expected beside the other lanes is run again after them.
 test: tools check build images
-	@$(MAKE) --no-print-directory -k -j3 --output-sync=line test-code test-runs test-outside
+	@$(MAKE) --no-print-directory -k -j3 --output-sync=line test-code test-runs test-outside test-containers
 	sh scripts/lab-test.sh --again $(BIN) bin/lab-again
 
 # Without vet, which check has run, and without symbol tables, which half of a link is spent on.
-# Packages that wait for containers come first, and those that take longest.
-test-code:
-	CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 -timeout 20m ./internal/cluster/... ./internal/app ./internal/cli ./...
+race = CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 -timeout 20m
+docker_packages = ./internal/cluster/compose ./internal/cli ./internal/docker ./internal/clean
+
+test-docker:
+	$(race) $(docker_packages)
+
+# Packages that take longest come first.
+test-code: test-docker
+	$(race) ./internal/app ./internal/cluster/local $$($(GO) list ./... | grep -vxF "$$($(GO) list $(docker_packages))")
+
+test-containers: test-docker test-outside
 	sh scripts/containers-test.sh $(BIN)
 
 test-runs:
