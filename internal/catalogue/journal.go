@@ -41,8 +41,8 @@ var journalClaims = []experiment.Claim{
 		"More of 50 writes succeed in WAL than in DELETE mode, in every repeat.",
 		compared(journals.succeededMore, succeeded))),
 	timed(claim("wal-faster", source(217, "WALモードの方が若干良い"),
-		"50 writes that all succeed take less than 0.8 times as long in WAL as in DELETE mode.",
-		ratioOf(duration, below(0.8)))),
+		"50 writes that all succeed take less time in WAL than in DELETE mode.",
+		ratioOf(duration, below(1)))),
 	timed(claim("wal-still-fails", source(220, "それでも失敗は発生する"),
 		"More than 5 of 50 writes fail in WAL mode all the same.",
 		compared(func(j journals) check.Verdict {
@@ -78,7 +78,7 @@ func writeArms(o Options) (arms []experiment.Arm) {
 		"burst/0":       {either: "wal-more-successes wal-still-fails wal-no-cure"},
 		"burst/5000":    {refuted: "wal-more-successes wal-still-fails wal-no-cure"},
 		"sequence/0":    {either: "wal-more-successes wal-still-fails wal-no-cure"},
-		"sequence/5000": {holds: "wal-faster", refuted: "wal-more-successes wal-still-fails wal-no-cure"}, // 0.26 to 0.62 times as long
+		"sequence/5000": {holds: "wal-faster", refuted: "wal-more-successes wal-still-fails wal-no-cure"}, // 0.26 to 0.63 times as long
 	}
 	for _, arrival := range []run.Load{burst(pick(o, 50, 16)), sequence(nodes, 52)} {
 		for _, timeout := range []store.Milliseconds{0, 5000} {
