@@ -127,12 +127,16 @@ quietly compose build $force_rm app-1 || die "the image cannot be built"
 step "the image is built"
 
 size=$(docker image inspect -f '{{.Size}}' "$image")
-[ "$size" -lt 22000000 ] || die "the image has $size bytes, want fewer than 22000000"
+[ "$size" -lt 20000000 ] || die "the image has $size bytes, want fewer than 20000000"
 same "user" "$(docker image inspect -f '{{.Config.User}}' "$image")" 10001:10001
 for shell in /bin/sh /bin/bash /bin/busybox; do
 	! docker run --rm --network none --entrypoint "$shell" "$image" -c true >/dev/null 2>&1 || die "the image has $shell"
 done
 step "the image has $((size / 1000)) kB, no shell, and no root"
+code=0
+docker run --rm --network none "$image" run --quick >"$tmp/answers" 2>&1 || code=$?
+same "contend run in the image: exit code" "$code" 4
+grep -q '^hint: use a contend on the host' "$tmp/answers" || die "contend run in the image says $(cat "$tmp/answers")"
 
 up green
 step "green: five containers are healthy"

@@ -113,6 +113,6 @@ func blackHole(t *testing.T) string {
 		}
 		t.Cleanup(func() { c.Close() })
 	}
-	t.Skip("this kernel's queue does not fill")
+	testproc.Lacks(t, "a listener whose queue is full, because this kernel's does not fill")
 	return ""
 }

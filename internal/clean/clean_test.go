@@ -138,26 +138,37 @@ func TestLeftoversOfAProcess(t *testing.T) {
 
 // Where something cannot be removed the error names it, and it can be found again.
 func TestWhatCannotBeRemovedIsNotForgotten(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Setenv("TMPDIR", t.TempDir())
-		busy := filepath.Join(os.TempDir(), owner.Prefix+"busy")
-		must(t, os.MkdirAll(filepath.Join(busy, "proc"), 0o700))
-		must(t, owner.Sign(busy))
-		if err := exec.Command("mount", "-t", "tmpfs", "none", filepath.Join(busy, "proc")).Run(); err != nil {
-			t.Skip("nothing can be mounted here")
-		}
-		self := owner.Self()
-		if err := clear(t.Context(), Where{}, self); err == nil || !strings.Contains(err.Error(), busy) {
-			t.Errorf("error is %v, want one that names %s", err, busy)
-		}
-		must(t, exec.Command("umount", filepath.Join(busy, "proc")).Run())
-		must(t, clear(t.Context(), Where{}, self))
-		if _, err := os.Stat(busy); err == nil {
-			t.Error("it is still there")
-		}
-		return
+	t.Setenv("TMPDIR", t.TempDir())
+	busy := filepath.Join(os.TempDir(), owner.Prefix+"busy")
+	within := filepath.Join(busy, "within")
+	must(t, os.MkdirAll(filepath.Join(within, "more"), 0o700))
+	must(t, owner.Sign(busy))
+	free := obstruct(t, within)
+	self := owner.Self()
+	if err := clear(t.Context(), Where{}, self); err == nil || !strings.Contains(err.Error(), busy) {
+		t.Errorf("error is %v, want one that names %s", err, busy)
 	}
-	t.Skip("needs a mount in the way")
+	free()
+	must(t, clear(t.Context(), Where{}, self))
+	if _, err := os.Stat(busy); err == nil {
+		t.Error("it is still there")
+	}
+}
+
+// obstruct keeps directory dir from being removed until free is called, or the test is over. Root needs a mount for it.
+func obstruct(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		must(t, os.Chmod(dir, 0o500))
+		free = func() { _ = os.Chmod(dir, 0o700) }
+	} else {
+		if out, err := exec.Command("mount", "-t", "tmpfs", "none", dir).CombinedOutput(); err != nil {
+			testproc.Lacks(t, "a directory that root cannot remove, because nothing can be mounted: %s", out)
+		}
+		free = func() { _ = exec.Command("umount", dir).Run() }
+	}
+	t.Cleanup(free)
+	return free
 }
 
 // ward is a process with a guard. It makes a directory and, where there is Docker, a volume,

@@ -239,19 +239,15 @@ are lost, under exactly which settings, and what each fix would buy.`,
 		}
 		fmt.Fprint(cmd.OutOrStdout(), text)
 	})
+	root.AddCommand(hostVerbs(s)...)
 	root.AddCommand(
-		newRunCommand(s),
-		newCompareCommand(s),
 		newReportCommand(s),
 		newCheckCommand(s),
 		newListCommand(s),
-		newLogsCommand(s),
 		newUpCommand(s),
 		newNodeCommand(s),
 		newBalanceCommand(s),
 		newHealthcheckCommand(),
-		newCleanCommand(s),
-		newGuardCommand(s),
 		&cobra.Command{Use: "exit-codes", Short: "Explain the exit codes", Long: exitCodesHelp},
 	)
 	return root

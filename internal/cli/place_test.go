@@ -14,6 +14,7 @@ import (
 
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/testbin"
+	"example.com/contend/internal/testproc"
 )
 
 // started starts `contend up` with args and returns the balancer's URL.
@@ -92,7 +93,7 @@ func TestRunInMemory(t *testing.T) {
 	const memory = "/dev/shm"
 	var at unix.Statfs_t
 	if err := unix.Statfs(memory, &at); err != nil || at.Type != unix.TMPFS_MAGIC {
-		t.Skipf("not tested here: storage as fast as memory, because %s is no tmpfs (%v)", memory, err)
+		testproc.Lacks(t, "storage as fast as memory, because %s is no tmpfs (%v)", memory, err)
 	}
 	dir, err := os.MkdirTemp(memory, "contend-test-")
 	if err != nil {

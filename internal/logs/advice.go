@@ -16,15 +16,49 @@ type Advice struct {
 	Command  string `json:"command"`  // goes further
 }
 
-// An adviser looks for one pattern; the zero Advice says that it is not there.
-type adviser func(s *Summary) Advice
+// byCode is what a code alone speaks for, in order of how sure it is. A code that says a thing of its own goes here.
+var byCode = []struct {
+	about   string
+	codes   []code
+	told    string // the codes by name
+	says    string
+	command string
+}{
+	{"snapshot", []code{517}, "SQLITE_BUSY_SNAPSHOT",
+		"A transaction read, another connection wrote, and then the transaction wanted to write: SQLite refuses that at once, and no busy_timeout helps. " +
+			"Begin transactions that will write with BEGIN IMMEDIATE.", "contend run snapshot"},
+	{"corrupt", []code{11, 267, 523, 779, 26}, "SQLITE_CORRUPT or SQLITE_NOTADB",
+		"The file is damaged, or it is no database. Stop all that write to it and keep copies of the file, its -wal and its -shm before anything opens it again. " +
+			"Then look for what two processes did not share: the -wal, the locks, or the file itself.", "contend run mounts --on compose"},
+	{"moved", []code{1032}, "SQLITE_READONLY_DBMOVED",
+		"Somebody replaced or moved the database while it was open: a restore, a copy over it, or a mount of the single file. Mount the directory, and stop the program before you restore.",
+		"contend run mounts --on compose"},
+	{"shared-memory", []code{4618, 4874, 5130, 5386, 15}, "SQLITE_IOERR_SHM… or SQLITE_PROTOCOL",
+		"WAL needs memory that all processes share, beside the database, and locks that work. Network file systems and some volumes have neither: " +
+			"put the file on a local disk of one host, or use a rollback journal.", "contend run mounts --on compose"},
+	{"recovery", []code{261}, "SQLITE_BUSY_RECOVERY",
+		"Another connection was recovering the WAL: a process had been killed, or the last one had not closed the database.", "contend run crash"},
+	{"same-process", []code{6, 262}, "SQLITE_LOCKED",
+		"SQLITE_LOCKED comes from within one process, or from a shared cache: another statement of the same connection is still open. No other process causes it, and no busy_timeout helps. " +
+			"Finish reads before you change a table, and do not use a shared cache.", "contend run busy"},
+}
 
-// advisers are in order of how sure they are. A new pattern goes here.
-var advisers = []adviser{snapshot, corrupt, moved, sharedMemory, recovering, shared, regular, afterBegin, oneContainer}
+// overTime look for patterns of refusals over time and containers, and are less sure; the zero Advice says that it is not
+// there. A new pattern goes here.
+var overTime = []func(*Summary) Advice{regular, afterBegin, oneContainer}
 
 func advise(s *Summary) []Advice {
 	all := []Advice{}
-	for _, look := range advisers {
+	for _, c := range byCode {
+		if n := s.of(c.codes...); n > 0 {
+			counted := units.Plural(n, "failure")
+			if c.codes[0].refusal() {
+				counted = fmt.Sprintf("%s of %s", units.Count(n), units.Plural(s.Refusals, "refusal"))
+			}
+			all = append(all, Advice{c.about, c.says, counted + ": " + c.told + ".", c.command})
+		}
+	}
+	for _, look := range overTime {
 		if a := look(s); a.Says != "" {
 			all = append(all, a)
 		}
@@ -44,58 +78,6 @@ func (s *Summary) of(codes ...code) (n int64) {
 
 // few is below how many refusals a pattern over time or containers says nothing.
 const few = 5
-
-func snapshot(s *Summary) (a Advice) {
-	if n := s.of(517); n > 0 {
-		a = Advice{"snapshot", "A transaction read, another connection wrote, and then the transaction wanted to write: SQLite refuses that at once, and no busy_timeout helps. " +
-			"Begin transactions that will write with BEGIN IMMEDIATE.",
-			fmt.Sprintf("%s of %s: SQLITE_BUSY_SNAPSHOT.", units.Count(n), units.Plural(s.Refusals, "refusal")), "contend run snapshot"}
-	}
-	return a
-}
-
-func corrupt(s *Summary) (a Advice) {
-	if n := s.of(11, 267, 523, 779, 26); n > 0 {
-		a = Advice{"corrupt", "The file is damaged, or it is no database. Stop all that write to it and keep copies of the file, its -wal and its -shm before anything opens it again. " +
-			"Then look for what two processes did not share: the -wal, the locks, or the file itself.",
-			fmt.Sprintf("%s: SQLITE_CORRUPT or SQLITE_NOTADB.", units.Plural(n, "error")), "contend run mounts --on compose"}
-	}
-	return a
-}
-
-func moved(s *Summary) (a Advice) {
-	if n := s.of(1032); n > 0 {
-		a = Advice{"moved", "Somebody replaced or moved the database while it was open: a restore, a copy over it, or a mount of the single file. Mount the directory, and stop the program before you restore.",
-			fmt.Sprintf("%s: SQLITE_READONLY_DBMOVED.", units.Plural(n, "error")), "contend run mounts --on compose"}
-	}
-	return a
-}
-
-func sharedMemory(s *Summary) (a Advice) {
-	if n := s.of(4618, 4874, 5130, 5386, 15); n > 0 {
-		a = Advice{"shared-memory", "WAL needs memory that all processes share, beside the database, and locks that work. Network file systems and some volumes have neither: " +
-			"put the file on a local disk of one host, or use a rollback journal.",
-			fmt.Sprintf("%s: SQLITE_IOERR_SHM… or SQLITE_PROTOCOL.", units.Plural(n, "failure")), "contend run mounts --on compose"}
-	}
-	return a
-}
-
-func recovering(s *Summary) (a Advice) {
-	if n := s.of(261); n > 0 {
-		a = Advice{"recovery", "Another connection was recovering the WAL: a process had been killed, or the last one had not closed the database.",
-			fmt.Sprintf("%s of %s: SQLITE_BUSY_RECOVERY.", units.Count(n), units.Plural(s.Refusals, "refusal")), "contend run crash"}
-	}
-	return a
-}
-
-func shared(s *Summary) (a Advice) {
-	if n := s.of(6, 262); n > 0 {
-		a = Advice{"same-process", "SQLITE_LOCKED comes from within one process, or from a shared cache: another statement of the same connection is still open. No other process causes it, and no busy_timeout helps. " +
-			"Finish reads before you change a table, and do not use a shared cache.",
-			fmt.Sprintf("%s of %s: SQLITE_LOCKED.", units.Count(n), units.Plural(s.Refusals, "refusal")), "contend run busy"}
-	}
-	return a
-}
 
 // regular looks for a minute of the day, or of the hour, at which refusals come again and again.
 func regular(s *Summary) (a Advice) {

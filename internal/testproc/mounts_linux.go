@@ -15,15 +15,10 @@ func OwnMounts(t testing.TB) *syscall.SysProcAttr {
 	t.Helper()
 	probe := exec.Command("true")
 	probe.SysProcAttr = ownMounts()
-	err := probe.Run()
-	switch {
-	case err == nil:
-		return ownMounts()
-	case os.Getenv("CI") == "true":
-		t.Fatalf("nothing may be skipped in CI, but: no namespaces: %v", err)
+	if err := probe.Run(); err != nil {
+		Lacks(t, "a disk of its own, because there are no namespaces: %v", err)
 	}
-	t.Skipf("not tested on a disk of its own: no namespaces: %v", err)
-	return nil
+	return ownMounts()
 }
 
 func ownMounts() *syscall.SysProcAttr {

@@ -56,6 +56,15 @@ func Command(role string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Lacks skips a test for what this machine lacks, or fails it where nothing may be skipped: in CI.
+func Lacks(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("nothing may be skipped in CI, but: "+format, args...)
+	}
+	t.Skipf("not tested here: "+format, args...)
+}
+
 // Listen is for roles that serve: it listens at the TCP address, tells [Start]
 // where, and from then on ends the process when the test process is gone.
 func Listen(addr string) (net.Listener, error) {
