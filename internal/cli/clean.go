@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -31,8 +32,11 @@ the same when they start.`,
 		Args: cobra.NoArgs,
 		RunE: verb(func(cmd *cobra.Command, _ []string) error {
 			runs, err := filepath.Abs(dir)
+			if err == nil && cmd.Flags().Changed("dir") {
+				_, err = os.ReadDir(runs) // the default may well not be there
+			}
 			if err != nil {
-				return err
+				return hinted(err, "name the directory that runs were stored in, the --dir of the run")
 			}
 			return cleanUp(cmd.Context(), s, clean.Where{Runs: runs, Docker: true}, dryRun, asJSON)
 		}),
@@ -103,7 +107,11 @@ func describe(t clean.Thing) thing {
 
 func (c *cleaning) print(w io.Writer) {
 	if len(c.Removed)+len(c.Kept) == 0 {
-		fmt.Fprintln(w, "nothing is left of any run")
+		if c.Docker != "" {
+			fmt.Fprintln(w, "no file of a run is left; of containers, nobody knows")
+		} else {
+			fmt.Fprintln(w, "nothing is left of any run")
+		}
 		return
 	}
 	verb := "removed"

@@ -86,6 +86,10 @@ func TestClean(t *testing.T) {
 	if _, said, code := inTemp(t, tmp, "clean", "everything"); code != exitUsage || said == "" {
 		t.Errorf("with an argument: %d, %q", code, said)
 	}
+	none := filepath.Join(runs, "none")
+	if out, said, code := inTemp(t, tmp, "clean", "--dir", none); out != "" || code != exitCannotRun || !strings.Contains(said, none) || !strings.Contains(said, "hint: ") {
+		t.Errorf("with a directory that is not there: %d, %q, %q", code, out, said)
+	}
 }
 
 // However a comparison ends, nothing is left of its PostgreSQL: no file, no shared memory,

@@ -75,7 +75,7 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 	full := errors.Is(cut, syscall.ENOSPC)
 	if cut != nil && !told(doc) {
 		err := os.RemoveAll(filepath.Join(dir, "recordings"))
-		if !full {
+		if o.json && !full { // tables would have no figure
 			err = errors.Join(err, draw(s, doc, o.json, color))
 		}
 		_ = os.Remove(dir) // servers may have data in it yet
