@@ -51,9 +51,13 @@ func advise(s *Summary) []Advice {
 	all := []Advice{}
 	for _, c := range byCode {
 		if n := s.of(c.codes...); n > 0 {
-			counted := units.Plural(n, "failure")
-			if c.codes[0].refusal() {
+			isError := func(c code) bool { return !c.refusal() }
+			counted := units.Plural(n, "failure") // of either kind
+			switch {
+			case !slices.ContainsFunc(c.codes, isError):
 				counted = fmt.Sprintf("%s of %s", units.Count(n), units.Plural(s.Refusals, "refusal"))
+			case !slices.ContainsFunc(c.codes, code.refusal):
+				counted = units.Plural(n, "error")
 			}
 			all = append(all, Advice{c.about, c.says, counted + ": " + c.told + ".", c.command})
 		}

@@ -247,11 +247,12 @@ func TestOpenFilesAreExaminedOnce(t *testing.T) {
 	must(t, err)
 	c, err := f.Dial(t.Context(), store.Requests) // its tables are only in the WAL
 	must(t, err)
-	before := locksOn(t, path)
+	before := locksOn(t, path, func(locks []string) bool { return len(locks) > 0 })
 	second, err := At(path)(quick(store.Stock, 0), program(), time.Second)
 	must(t, err)
 	must(t, second.(*file).admit(t.Context()))
-	if after := locksOn(t, path); len(before) == 0 || !slices.Equal(before, after) {
+	after := locksOn(t, path, func(locks []string) bool { return slices.Equal(locks, before) })
+	if len(before) == 0 || !slices.Equal(before, after) {
 		t.Errorf("locks %q became %q", before, after)
 	}
 	must(t, errors.Join(c.Close(), f.Close(), second.Close()))
@@ -260,8 +261,21 @@ func TestOpenFilesAreExaminedOnce(t *testing.T) {
 	}
 }
 
-// locksOn returns the kinds and the bytes of the locks on the file at path (proc_locks(5)).
-func locksOn(t *testing.T, path string) (locks []string) {
+// locksOn returns the kinds and the bytes of the locks on the file at path (proc_locks(5)), as they are awaited
+// or, after a second, as they are. The kernel lists locks page by page: where other programs change theirs
+// meanwhile, one may be missing from a list.
+func locksOn(t *testing.T, path string, awaited func(locks []string) bool) (locks []string) {
+	t.Helper()
+	for range 100 {
+		if locks = listLocks(t, path); awaited(locks) {
+			return locks
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return locks
+}
+
+func listLocks(t *testing.T, path string) (locks []string) {
 	t.Helper()
 	info, err := os.Stat(path)
 	must(t, err)
