@@ -127,21 +127,9 @@ func (w *world) part(args []string, p parting, after time.Duration, chance *rand
 func (w *world) left() (paths []string) {
 	for _, pattern := range []string{"tmp/*", "runs/*/servers", "runs/*.tmp"} {
 		found, _ := filepath.Glob(w.path(pattern))
-		for _, path := range found {
-			if *longForm || !unsigned(path) {
-				paths = append(paths, path)
-			}
-		}
+		paths = append(paths, found...)
 	}
 	return paths
-}
-
-// unsigned reports whether path is an empty directory in which a node was about to examine a
-// database. One in a hundred kills comes between making and signing it, and then nobody knows
-// whose it is: docs/reliability.md says so, and the long form counts it.
-func unsigned(path string) bool {
-	entries, err := os.ReadDir(path)
-	return err == nil && len(entries) == 0 && strings.HasPrefix(filepath.Base(path), "contend-examine-")
 }
 
 // segments returns the ids of the System V shared memory that one of the processes has made.

@@ -18,11 +18,11 @@ const (
 	Prefix = "contend-"
 )
 
-// MakeDir makes a directory in parent, with a name as [os.MkdirTemp] makes it of
-// pattern, and signs it.
-func MakeDir(parent, pattern string) (string, error) {
-	Self() // takes a while the first time, and who is killed before it has signed leaves a directory that nobody knows
-	dir, err := os.MkdirTemp(parent, pattern)
+// MakeDir makes a directory in parent, of a name that begins with prefix and is like no other, and
+// signs it. The mark is in its name as well: a process can be killed before it has signed the
+// directory, or when it has removed all that was in it.
+func MakeDir(parent, prefix string) (string, error) {
+	dir, err := os.MkdirTemp(parent, prefix+Self().String()+"-")
 	if err != nil {
 		return "", err
 	}
@@ -66,6 +66,46 @@ func RemoveDir(dir string) error {
 // Of returns who made the directory dir. It believes only a directory and a mark of
 // this process's user: anybody may put such things into a temporary directory.
 func Of(dir string) (Mark, error) {
+	mark, err := signed(dir)
+	if err != nil {
+		if named, ok := named(dir); ok {
+			return named, nil
+		}
+	}
+	return mark, err
+}
+
+// named returns the mark in the name of a directory of this process's user that is empty, or in
+// which a signature was about to be written.
+func named(dir string) (Mark, bool) {
+	base := filepath.Base(dir)
+	pid, _, _ := strings.Cut(base, ".") // with what stands before it
+	from, to := strings.LastIndex(pid, "-")+1, strings.LastIndex(base, "-")
+	if from > to {
+		return Mark{}, false
+	}
+	m, err := Parse(base[from:to])
+	if err != nil {
+		return Mark{}, false
+	}
+	at, err := os.Lstat(dir)
+	if err != nil || !at.IsDir() || int(at.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+		return Mark{}, false
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 1 || len(entries) == 1 && entries[0].Name() != File {
+		return Mark{}, false
+	}
+	for _, entry := range entries {
+		if begun, err := entry.Info(); err != nil || !begun.Mode().IsRegular() || begun.Size() > 0 {
+			return Mark{}, false
+		}
+	}
+	return m, true
+}
+
+// signed returns the mark in the signature of a directory.
+func signed(dir string) (Mark, error) {
 	f, err := os.OpenFile(filepath.Join(dir, File), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return Mark{}, err

@@ -136,6 +136,23 @@ func TestDirectory(t *testing.T) {
 			must(t, os.Chown(path, 0, 0))
 		}
 	}
+	// Killed before the signature was there, or after it was removed as the last file.
+	must(t, os.Truncate(filepath.Join(dir, File), 0))
+	if m, err := Of(dir); err != nil || m != Self() {
+		t.Errorf("with an empty signature: %s, %v", m, err)
+	}
+	must(t, os.Remove(filepath.Join(dir, File)))
+	if m, err := Of(dir); err != nil || m != Self() {
+		t.Errorf("unsigned: %s, %v", m, err)
+	}
+	must(t, os.Symlink(dir, filepath.Join(parent, filepath.Base(dir)+"x")))
+	if m, err := Of(filepath.Join(parent, filepath.Base(dir)+"x")); err == nil {
+		t.Errorf("a link was made by %s", m)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600))
+	if m, err := Of(dir); err == nil {
+		t.Errorf("unsigned, with somebody's file in it: %s", m)
+	}
 	if _, err := MakeDir(filepath.Join(parent, "none"), "contend-"); err == nil {
 		t.Error("made a directory in none")
 	}
