@@ -116,7 +116,7 @@ func New(cfg Config) (*Balancer, error) {
 	b := &Balancer{cfg: cfg, index: map[string]int{}, ring: newRing(len(cfg.Nodes)), again: unsent}
 	for i, n := range cfg.Nodes {
 		b.index[n.Name] = i
-		b.nodes = append(b.nodes, &node{Node: n, dials: make(chan struct{}, maxDials), within: dialTimeout, health: statusUnknown})
+		b.nodes = append(b.nodes, &node{Node: n, dials: make(chan struct{}, maxDials), dialer: net.Dialer{Timeout: dialTimeout}, health: statusUnknown})
 	}
 	return b, nil
 }

@@ -41,7 +41,7 @@ type node struct {
 	Node
 	pool   pool
 	dials  chan struct{} // one for each dial under way
-	within time.Duration // a connection is made; dialTimeout, but for tests
+	dialer net.Dialer    // its Timeout is dialTimeout, but for tests
 	health string        // as the latest check saw it; guarded by Balancer.mu
 }
 
@@ -117,7 +117,8 @@ func (n *node) takeTurn() (waited bool) {
 }
 
 func (n *node) dial(deadline time.Time) (*conn, error) {
-	d := net.Dialer{Timeout: n.within, Deadline: deadline}
+	d := n.dialer
+	d.Deadline = deadline
 	tcp, err := d.Dial("tcp", n.Addr)
 	if err != nil {
 		return nil, err
