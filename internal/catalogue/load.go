@@ -251,9 +251,9 @@ func (row tableRow) errors() experiment.Claim {
 func (row tableRow) waits() experiment.Claim {
 	id := fmt.Sprintf("mean-wait-%d", row.level)
 	if row.wait == 0 {
-		return claim(id, row.from,
+		return synced(claim(id, row.from,
 			fmt.Sprintf("With %d simultaneous requests the wait is a timeout: its mean is 5 s, the lab's busy_timeout, or more, or more than half of the requests end in a timeout.", row.level),
-			atLevel(row.level, timesOut))
+			atLevel(row.level, timesOut)))
 	}
 	return claim(id, row.from,
 		fmt.Sprintf("The mean wait of %d simultaneous requests is %g ms: %g to %g ms, whatever came of them.", row.level, row.wait, row.wait/2, row.wait*2),
