@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/docker", "deploy", "internal/load", "internal/balance", "internal/node", "internal/nodeclient"},
 	{"internal/app", "internal/run", "internal/store/sqlite", "internal/store/postgres", "internal/store/rqlite"},
 	{"internal/workload", "internal/measure", "internal/store", "check"},
-	{"internal/tagged", "internal/memory", "internal/proc", "internal/owner", "internal/quiet", "internal/locktrace", "internal/logs", "internal/http1", "history"},
+	{"internal/tagged", "internal/memory", "internal/proc", "internal/owner", "internal/quiet", "internal/locktrace", "internal/logs", "internal/lint", "internal/http1", "history"},
 	{"internal/display", "internal/jsonlimit"},
 	{"internal/units", "internal/nodeapi"},
 }
@@ -45,6 +45,7 @@ var pure = map[string][]string{
 	"history":             nil,
 	"internal/measure":    nil,
 	"internal/logs":       nil,
+	"internal/lint":       nil,
 	"internal/locktrace":  nil,
 	"internal/units":      nil,
 	"internal/display":    nil,
