@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/measure"
@@ -134,7 +136,7 @@ func TestJudgeAgainstTheExpectation(t *testing.T) {
 			if got := result.Findings[0].Verdict; got != tt.verdict {
 				t.Errorf("verdict = %s, want %s", got, tt.verdict)
 			}
-			if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
+			if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); !cmp.Equal(got, tt.want) {
 				t.Errorf("summary = %+v, want %+v", got, tt.want)
 			}
 		})
@@ -293,7 +295,7 @@ func TestChanceIsAnAnswerWhereEitherWasExpected(t *testing.T) {
 		{run.Either, says(check.Inconclusive), run.Summary{Inconclusive: 1}},
 	} {
 		result := judgeOne([]Claim{tt.claim}, tt.expect, recording(1, ok, ok), recording(2, ok, ok))
-		if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
+		if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); !cmp.Equal(got, tt.want) {
 			t.Errorf("expecting %s: %+v, want %+v", tt.expect, got, tt.want)
 		}
 	}
@@ -326,7 +328,7 @@ func TestABusyMachineDecidesNothingAboutTime(t *testing.T) {
 				all = append(all, r)
 			}
 			result := judgeOne([]Claim{tt.claim}, tt.expect, all...)
-			if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); got != tt.want {
+			if got := run.Summarize([]run.Result{{Arms: []run.ArmResult{result}}}); !cmp.Equal(got, tt.want) {
 				t.Errorf("%+v, want %+v: %s", got, tt.want, result.Findings[0].Reason)
 			}
 		})

@@ -21,6 +21,7 @@ const (
 	MaxSteps       = 10_000 // of all scenes, and as many faults
 	MaxFigures     = 100    // of an experiment, told apart by name and unit; and pools of a comparison
 	MaxRungs       = 100
+	MaxSentences   = 7     // of a summary
 	MaxLoads       = 1_000 // of a comparison, told apart by workload and number of clients
 	MaxName        = 256   // bytes of the name of an experiment, arm, trial, claim, figure, workload or rung
 	MaxPlace       = 8_192 // bytes: it may be the URLs of 64 nodes
@@ -38,7 +39,7 @@ type bound struct {
 // Validate returns an error that names the first bound that r exceeds. A table is as long as
 // there are arms and as wide as there are figures, so these are bounded and not only the document.
 func (r *Run) Validate() error {
-	bounds := []bound{{"experiments", len(r.Experiments), MaxExperiments}}
+	bounds := []bound{{"experiments", len(r.Experiments), MaxExperiments}, {"sentences in its summary", len(r.Summary.Sentences), MaxSentences}}
 	arms, trials, steps, faults := 0, 0, 0, 0
 	for i := range r.Experiments {
 		x := &r.Experiments[i]

@@ -301,14 +301,38 @@ func (e Expectation) Met(v check.Verdict) bool {
 	return v == check.Inconclusive || e == Either || (v == check.Holds) == (e == ExpectHolds)
 }
 
-// A Summary counts findings, each once.
+// A Summary says in short what a run came to: it counts findings, each once, and says
+// the most important in sentences.
 type Summary struct {
 	AsExpected   int `json:"as_expected"`
 	Surprises    int `json:"surprises"`
 	Chance       int `json:"chance"`       // repeats disagree where either verdict was expected: chance decides
 	Inconclusive int `json:"inconclusive"` // the question was left open
 	Busy         int `json:"busy"`         // of Inconclusive: it depends on time, and the machine was busy
+
+	// Sentences are the bottom line: at most [MaxSentences], the greatest harm first.
+	Sentences []Sentence `json:"sentences"`
 }
+
+// A Sentence is one thing that a run found, in words, with its figure. Nothing is in it that the run
+// did not measure.
+type Sentence struct {
+	About Topic  `json:"about"`
+	Text  string `json:"text"` // one or two sentences in English
+	Link  string `json:"link"` // where the page shows more: "#lost-update", the anchor of an experiment; empty where there is none
+}
+
+// A Topic is what a [Sentence] is about.
+type Topic string
+
+const (
+	AboutLost    Topic = "lost"    // acknowledged changes are missing, or more was sold than there was
+	AboutRefused Topic = "refused" // requests failed with SQLITE_BUSY: "database is locked"
+	AboutCure    Topic = "cure"    // the setting that lost and refused nothing, and its price
+	AboutKept    Topic = "kept"    // what might have lost something, and did not
+	AboutSame    Topic = "same"    // a setting that made no difference
+	AboutMachine Topic = "machine" // the machine or its storage may have changed the figures
+)
 
 // Summarize counts the findings of every arm.
 func Summarize(results []Result) Summary {
