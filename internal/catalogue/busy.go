@@ -30,6 +30,9 @@ func busy(o Options) experiment.Experiment {
 				})))),
 		},
 		Plots: []experiment.Plot{
+			outcomes("What became of increments that came all at once", func(arm *run.Evidence) bool {
+				return slices.Contains(wellKnownBursts, arm.Arm)
+			}),
 			experiment.LanesPlot("Who had the write lock when: BEGIN IMMEDIATE, five seconds of patience", "immediate/5000/WAL/burst"),
 			experiment.WaitsPlot("How long clients waited, whatever came of it", func(arm *run.Evidence) bool {
 				return slices.Contains(wellKnownBursts, arm.Arm)

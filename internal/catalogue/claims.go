@@ -314,3 +314,50 @@ func figureBars(title string, y run.Axis, match func(*run.Evidence) bool, figure
 		return c
 	}
 }
+
+// A part is a figure that is a part of a bar, and the harm that it counts; none where it counts none.
+type part struct {
+	experiment.Figure
+	harm run.Topic
+}
+
+// partBars returns a plot with a bar for each arm that matches, made of parts.
+func partBars(title string, y run.Axis, match func(*run.Evidence) bool, parts ...part) experiment.Plot {
+	return func(arms []run.Evidence) run.Chart {
+		c := run.Chart{Kind: run.ChartStacks, Title: title, Y: y}
+		for _, p := range parts {
+			bars := figureBars(title, y, match, p.Figure)(arms)
+			for i := range bars.Series {
+				bars.Series[i].Harm = p.harm
+			}
+			c.Series = append(c.Series, bars.Series...)
+		}
+		return c
+	}
+}
+
+// outcomes returns a plot of what became of the requests of the arms that match.
+func outcomes(title string, match func(*run.Evidence) bool) experiment.Plot {
+	of := func(name string, harm run.Topic, count func(ends) int64) part {
+		return part{experiment.Figure{Name: name, Of: func(r *run.Recording) (float64, bool) { return float64(count(endsOf(r))), true }}, harm}
+	}
+	return partBars(title, run.Axis{Label: "requests"}, match,
+		of("kept", run.AboutKept, func(e ends) int64 { return e.kept }),
+		of("lost", run.AboutLost, func(e ends) int64 { return e.lost }),
+		of("refused", run.AboutRefused, func(e ends) int64 { return e.refused }),
+		of("unknown", "", func(e ends) int64 { return e.unknown }))
+}
+
+// ends are how many of the clients' requests came to which end.
+type ends struct{ kept, lost, refused, unknown int64 }
+
+func endsOf(r *run.Recording) ends {
+	n := r.Counts()
+	e := ends{refused: int64(n.Refused()), unknown: int64(n.Unknown + n.Unreached)}
+	if lost, known := r.Deficit(); known {
+		e.lost, e.kept = lost.Min, int64(n.OK)-lost.Min
+	} else {
+		e.unknown += int64(n.OK)
+	}
+	return e
+}

@@ -20,8 +20,9 @@ func inventory(o Options) experiment.Experiment {
 		Question: "Two containers sell from one stock, and then a crowd buys: does the stock show what was sold?",
 		Claims:   inventoryClaims,
 		Figures:  []experiment.Figure{piecesSold, piecesOversold, piecesLeft},
-		Plots: []experiment.Plot{figureBars("Pieces sold, sold beyond the stock, and left", run.Axis{Label: "pieces"},
-			func(arm *run.Evidence) bool { _, buys := arm.Trials[0].Setup.Workload.(workload.Purchase); return buys }, piecesSold, piecesOversold, piecesLeft)},
+		Plots: []experiment.Plot{partBars("Pieces sold, sold beyond the stock, and left", run.Axis{Label: "pieces"},
+			func(arm *run.Evidence) bool { _, buys := arm.Trials[0].Setup.Workload.(workload.Purchase); return buys },
+			part{soldInStock, run.AboutKept}, part{piecesOversold, run.AboutLost}, part{piecesLeft, ""})},
 		Abreast: 3, // no claim is about how long anything takes
 		Takes:   pick(o, 5*time.Second, 1500*time.Millisecond),
 	}
@@ -282,6 +283,10 @@ var (
 	piecesOversold = experiment.Figure{Name: "oversold", Of: func(r *run.Recording) (n float64, ok bool) {
 		n, known := piecesSold.Of(r)
 		return max(0, n-float64(r.Setup.Begin.Stock)), known
+	}}
+	soldInStock = experiment.Figure{Name: "sold", Of: func(r *run.Recording) (n float64, ok bool) {
+		n, known := piecesSold.Of(r)
+		return min(n, float64(r.Setup.Begin.Stock)), known
 	}}
 	piecesLeft = experiment.Figure{Name: "left", Of: func(r *run.Recording) (n float64, ok bool) {
 		left, ok := r.FinalRead(item)

@@ -47,8 +47,7 @@ func lostUpdate(o Options) experiment.Experiment {
 		},
 		Figures: []experiment.Figure{lostShare},
 		Plots: []experiment.Plot{
-			experiment.BarsPlot("Acknowledged and lost, five seconds of patience, all at once",
-				run.Axis{Label: "of the acknowledged increments", Unit: "%"}, lostShare,
+			outcomes("Kept, lost and refused: five seconds of patience, all at once",
 				func(arm *run.Evidence) bool { // green has retries and a pause beside its patience
 					s := arm.Trials[0].Setup
 					return s.Load.Arrival == run.Burst && patient(s) && s.Discipline.Think == 0

@@ -22,7 +22,7 @@ func mounts(o Options) experiment.Experiment {
 		Claims:   mountClaims,
 		Arms:     mountArms(o),
 		Figures:  []experiment.Figure{missingRows, leastSeen, mostSeen},
-		Plots:    []experiment.Plot{mountPlot},
+		Plots:    []experiment.Plot{outcomes("What became of writes to four containers", func(*run.Evidence) bool { return true }), mountPlot},
 		Abreast:  2,
 		Takes:    pick(o, 14*time.Second, 4*time.Second),
 	}

@@ -26,6 +26,17 @@ func OfTrials(match func(*run.TrialEvidence) bool, plot Plot) Plot {
 	}
 }
 
+// OfHarm returns a plot whose figures count harm, so that it is drawn in that colour.
+func OfHarm(harm run.Topic, plot Plot) Plot {
+	return func(arms []run.Evidence) run.Chart {
+		c := plot(arms)
+		for i := range c.Series {
+			c.Series[i].Harm = harm
+		}
+		return c
+	}
+}
+
 // LevelPlot returns a plot of figure f against the level of the trials, a line
 // for each arm, beside what a source claims.
 func LevelPlot(title string, x, y run.Axis, f Figure, claimed ...run.Series) Plot {

@@ -219,11 +219,11 @@ func (l *ladder) plots() []experiment.Plot {
 			s := measure.Latency(succeeded(r.ClientOps()))
 			return s.P99, s.Count > 0
 		}),
-		bars("Acknowledged, and not in the database", run.Axis{Label: "lost", Unit: "%"}, func(r *run.Recording) (float64, bool) {
+		experiment.OfHarm(run.AboutLost, bars("Acknowledged, and not in the database", run.Axis{Label: "lost", Unit: "%"}, func(r *run.Recording) (float64, bool) {
 			lost, known := r.Deficit()
 			n := r.Counts().OK
 			return 100 * float64(lost.Min) / float64(max(n, 1)), known && n > 0
-		}),
+		})),
 	}
 	if len(l.Clients) == 1 {
 		return plots

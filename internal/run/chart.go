@@ -33,6 +33,8 @@ const (
 	ChartWaits = "waits" // the share of requests that were answered within x
 	ChartBars  = "bars"  // X is the place of a group of bars, in order; Point.Label names it
 	ChartLanes = "lanes" // who had the write lock when
+
+	ChartStacks = "stacks" // X is the place of a bar, in order, and Point.Label names it; each series is a part of the bars
 )
 
 // An Axis says what its numbers are.
@@ -43,10 +45,11 @@ type Axis struct {
 	Percent bool   `json:"percent,omitempty"` // its numbers are shares from 0 to 1
 }
 
-// A Series is a line of points, or the bars of one colour.
+// A Series is a line of points, the bars of one colour, or one part of all bars.
 type Series struct {
 	Name    string  `json:"name"`
 	Claimed bool    `json:"claimed,omitempty"` // it is what the source says, not what was measured
+	Harm    Topic   `json:"harm,omitempty"`    // what it counts: AboutLost, AboutRefused, AboutKept; empty: none of them
 	Points  []Point `json:"points"`
 }
 
