@@ -87,12 +87,12 @@ func onlyRuns(root string) bool {
 }
 
 // Save writes run and its report into dir, each whole or not at all, and makes
-// dir the latest.
-func Save(dir string, doc *run.Run) error {
+// dir the latest. With evidence the report has nothing folded up.
+func Save(dir string, doc *run.Run, evidence bool) error {
 	if err := write(filepath.Join(dir, RunFile), func(w io.Writer) error { return report.JSON(w, doc) }); err != nil {
 		return fmt.Errorf("save run: %w", err)
 	}
-	if _, err := Draw(dir, doc); err != nil {
+	if _, err := Draw(dir, doc, evidence); err != nil {
 		return err
 	}
 	if err := replace(filepath.Join(filepath.Dir(dir), Latest), func(temporary string) error {
@@ -104,10 +104,10 @@ func Save(dir string, doc *run.Run) error {
 }
 
 // Draw writes the report of run into dir, in place of one that is there, and
-// returns its path.
-func Draw(dir string, doc *run.Run) (path string, err error) {
+// returns its path. With evidence it has nothing folded up.
+func Draw(dir string, doc *run.Run, evidence bool) (path string, err error) {
 	path = filepath.Join(dir, ReportFile)
-	if err := write(path, func(w io.Writer) error { return report.HTML(w, doc) }); err != nil {
+	if err := write(path, func(w io.Writer) error { return report.HTML(w, doc, evidence) }); err != nil {
 		return "", fmt.Errorf("save report: %w", err)
 	}
 	return path, nil

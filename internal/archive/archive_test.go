@@ -26,9 +26,9 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("directories = %q, want %q", dirs, want)
 	}
 
-	doc := &run.Run{Schema: run.Schema, Places: []string{"processes"}, Command: []string{"contend", "run"}, Seed: 7, Started: now, Experiments: []run.Result{}}
+	doc := &run.Run{Schema: run.Schema, Places: []string{"processes"}, Command: []string{"contend", "run"}, Seed: 7, Started: now, Experiments: []run.Result{}, Summary: run.Summary{Sentences: []run.Sentence{}}}
 	for _, dir := range dirs {
-		if err := Save(filepath.Join(root, dir), doc); err != nil {
+		if err := Save(filepath.Join(root, dir), doc, false); err != nil {
 			t.Fatal(err)
 		}
 	}

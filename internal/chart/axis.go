@@ -133,6 +133,9 @@ func (f frame) xTicks(x axis) []float64 {
 
 // markRows returns where the label of each mark goes, and how many rows they take.
 func (f frame) markRows(marks []run.Mark) (rows []int, count int) {
+	if f.small {
+		return nil, 0
+	}
 	var places []interval
 	for _, m := range marks {
 		places = append(places, f.markLabel(m))
@@ -202,15 +205,16 @@ func (f frame) drawMarks(p *pen, marks []run.Mark) {
 	rows, _ := f.markRows(marks)
 	for i, m := range marks {
 		from, to := f.markEdges(m)
-		// The first row is the lowest: its labels are next to the plot.
-		y := f.top - 9 - lineHeight*float64(rows[i])
+		y := f.top // of the label; the first row is the lowest, next to the plot
+		if !f.small {
+			y -= 9 + lineHeight*float64(rows[i])
+			p.text("span-label", "start", f.markLabel(m).from, y, m.Label)
+		}
 		if isLine(m) {
-			p.line("mark", from, y+3, from, f.bottom)
+			p.line("mark", from, min(y+3, f.top), from, f.bottom)
 		} else {
 			p.rect("span", from, f.top, to-from, f.bottom-f.top)
 			p.line("span-edge", from, f.top, max(to, from+1), f.top)
 		}
-		label := f.markLabel(m)
-		p.text("span-label", "start", label.from, y, m.Label)
 	}
 }

@@ -12,8 +12,9 @@ import (
 // bars compares values: horizontal bars in groups, each with its name at its
 // left and its value at its right.
 type bars struct {
-	value  axis // always linear, from 0: the length of a bar is its value
-	groups []group
+	value   axis // always linear, from 0: the length of a bar is its value
+	groups  []group
+	presets Presets
 }
 
 // A group is bars that belong together. Without a name it has no heading.
@@ -25,6 +26,7 @@ type group struct {
 // A bar is a point of the series of its name. Bars of one name look the same in all groups.
 type bar struct {
 	name string
+	harm run.Topic
 	run.Point
 }
 
@@ -42,7 +44,7 @@ func groups(all []run.Series) []group {
 				at[p.X], places = g, append(places, p.X)
 			}
 			g.name = cmp.Or(g.name, p.Label)
-			g.bars = append(g.bars, bar{s.Name, p})
+			g.bars = append(g.bars, bar{s.Name, s.Harm, p})
 		}
 	}
 	slices.Sort(places)
@@ -52,7 +54,7 @@ func groups(all []run.Series) []group {
 		g := *at[x]
 		drawn = append(drawn, g)
 		if g.name != "" && len(g.bars) == 1 && g.bars[0].name == drawn[0].bars[0].name {
-			one.bars = append(one.bars, bar{g.name, g.bars[0].Point})
+			one.bars = append(one.bars, bar{g.name, g.bars[0].harm, g.bars[0].Point})
 		}
 	}
 	if len(drawn) > 1 && len(one.bars) == len(drawn) {
@@ -85,6 +87,10 @@ func (b bar) fullName(g group) string { return strings.TrimPrefix(g.name+", ", "
 func (c bars) label(b bar) string { return cmp.Or(b.Shown, c.value.format(b.Y)) }
 
 func (c bars) draw(s size) (body string, height float64) {
+	left := 0
+	if s.small {
+		c.groups, left = first(c.groups, 6)
+	}
 	f := c.frame(s)
 	var p pen
 	if f.bottom <= f.top {
@@ -93,33 +99,69 @@ func (c bars) draw(s size) (body string, height float64) {
 	}
 	f.drawXGrid(&p, c.value)
 	height = f.drawXAxis(&p, c.value)
-	y := f.top
-	styles := map[string]style{} // by name; bars of one group are of one colour
-	for _, g := range c.groups {
-		for _, b := range g.bars {
-			if _, known := styles[b.name]; !known && len(c.groups) > 1 {
-				styles[b.name] = styleOf(len(styles))
-			} else if !known {
-				styles[b.name] = styleOf(0)
-			}
-		}
+	if left > 0 {
+		height += lineHeight
+		p.text("tick", "start", 0, height-margin, fmt.Sprintf("and %d more", left))
 	}
+	y := f.top
+	classes := c.classes()
 	for i, g := range c.groups {
 		if i > 0 {
 			y += groupGap
 		}
 		if g.name != "" {
-			p.text("group", "start", 0, y+lineHeight, g.name)
+			x := c.presets.room(g.name)
+			p.preset(c.presets, g.name, x, y+lineHeight)
+			p.text("group", "start", x, y+lineHeight, g.name)
 			y += headingRoom
 		}
 		for _, bar := range g.bars {
-			p.begin("g", "class", styles[bar.name].class+" point")
-			c.drawBar(&p, f, g, bar, y+(f.pitch(bar)-barHeight)/2)
+			p.begin("g", "class", classes[bar.name]+" point")
+			c.drawBar(&p, f, g, bar, y+(f.pitch(bar.name)-barHeight)/2)
 			p.end("g")
-			y += f.pitch(bar)
+			y += f.pitch(bar.name)
 		}
 	}
 	return p.String(), height
+}
+
+// classes returns by name what sets the colour of a bar: its harm, the preset that it is called like,
+// or one for each name. Bars of one group differ by name alone.
+func (c bars) classes() map[string]string {
+	classes := map[string]string{}
+	others := 0
+	for _, g := range c.groups {
+		for _, b := range g.bars {
+			harm, harms := harmStyles[b.harm]
+			preset, named := presetStyles[c.presets[b.name]]
+			switch _, known := classes[b.name]; {
+			case known:
+			case harms:
+				classes[b.name] = harm.class
+			case named:
+				classes[b.name] = preset.class
+			default:
+				classes[b.name] = styleOf(others).class
+				if len(c.groups) > 1 {
+					others++
+				}
+			}
+		}
+	}
+	return classes
+}
+
+// first returns the first bars of groups, at most so many, and how many it leaves out.
+func first(all []group, most int) (shown []group, left int) {
+	for _, g := range all {
+		n := min(most, len(g.bars))
+		left += len(g.bars) - n
+		if g.bars = g.bars[:n]; n > 0 {
+			shown = append(shown, g)
+		}
+		most -= n
+	}
+	return shown, left
 }
 
 // frame leaves room for the longest name at the left, and for the longest label
@@ -140,8 +182,8 @@ func (c bars) frame(s size) frame {
 			if hasSpread(b.Point) {
 				values = append(values, b.High)
 			}
-			f.left = max(f.left, widest(f.barName(b))+tickGap)
-			f.bottom += f.pitch(b)
+			f.left = max(f.left, widest(f.barName(b.name))+tickGap+c.presets.room(b.name))
+			f.bottom += f.pitch(b.name)
 			room = max(room, textWidth(c.label(b)))
 		}
 	}
@@ -152,11 +194,18 @@ func (c bars) frame(s size) frame {
 
 // barName returns the lines of a bar's name, for which there is more room than
 // beside a curve.
-func (f frame) barName(b bar) []string { return shortened(b.name, 1.3*f.label, 3) }
+func (f frame) barName(name string) []string { return shortened(name, 1.3*f.label, 3) }
 
 // pitch returns how much of the height a bar takes, with the gap to the next.
-func (f frame) pitch(b bar) float64 {
-	return max(barHeight, lineHeight*float64(len(f.barName(b)))) + barGap
+func (f frame) pitch(name string) float64 {
+	return max(barHeight, lineHeight*float64(len(f.barName(name)))) + barGap
+}
+
+// drawName writes the name of a bar at its left, where base is the bar's own line of text.
+func (f frame) drawName(p *pen, presets Presets, name string, base float64) {
+	lines := f.barName(name)
+	p.preset(presets, name, f.left-tickGap-widest(lines), base)
+	p.lines("label", "end", f.left-tickGap, base-lineHeight*float64(len(lines)-1)/2, lines)
 }
 
 func (c bars) drawBar(p *pen, f frame, g group, b bar, y float64) {
@@ -166,8 +215,7 @@ func (c bars) drawBar(p *pen, f frame, g group, b bar, y float64) {
 	}
 	p.tip(b.fullName(g), c.value.says(b.Point), n, b.Tip)
 	base := y + barHeight/2 + 4.5
-	name := f.barName(b)
-	p.lines("label", "end", f.left-tickGap, base-lineHeight*float64(len(name)-1)/2, name)
+	f.drawName(p, c.presets, b.name, base)
 	if !linear.holds(b.Y) {
 		p.text("tick", "start", f.x.at(0)+tickGap, base, c.label(b))
 		return

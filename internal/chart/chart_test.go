@@ -16,7 +16,7 @@ func TestGolden(t *testing.T) {
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) {
 			page := "<!doctype html>\n<meta charset=\"utf-8\">\n<style>\nbody { background: var(--chart-paper) }\n" +
-				CSS + "</style>\n" + Figure(&s.chart) + "\n"
+				CSS + "</style>\n" + Figure(&s.chart, presets) + "\n" + Small(&s.chart, presets) + "\n"
 			path := filepath.Join("testdata", s.name+".html")
 			if *update {
 				if err := os.WriteFile(path, []byte(page), 0o644); err != nil {

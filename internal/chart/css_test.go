@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+
+	"example.com/contend/internal/run"
 )
 
 // Marks have a contrast of at least 3 to 1 with the page, text of 4.5 to 1
@@ -15,7 +17,7 @@ func TestContrast(t *testing.T) {
 		for _, m := range regexp.MustCompile(`--chart-(\w+): (#\w{6});`).FindAllStringSubmatch(variables, -1) {
 			colors[m[1]] = m[2]
 		}
-		for color, least := range map[string]float64{"ink": 4.5, "muted": 4.5, "claimed": 3, "refused": 3,
+		for color, least := range map[string]float64{"ink": 4.5, "muted": 4.5, "claimed": 3, "lost": 3, "refused": 3, "kept": 3, "red": 3, "green": 3,
 			"1": 3, "2": 3, "3": 3, "4": 3, "5": 3, "6": 3} {
 			if got := contrast(t, colors[color], colors["paper"]); got < least {
 				t.Errorf("%s: --chart-%s has contrast %.2f, want %g", name, color, got, least)
@@ -51,11 +53,30 @@ func luminance(t *testing.T, color string) float64 {
 
 func TestStylesDiffer(t *testing.T) {
 	seen := map[style]bool{}
+	for _, own := range []map[string]style{presetStyles, {"lost": harmStyles[run.AboutLost], "refused": harmStyles[run.AboutRefused], "kept": harmStyles[run.AboutKept]}} {
+		for name, s := range own {
+			if seen[s] {
+				t.Errorf("%s looks like another", name)
+			}
+			seen[s] = true
+		}
+	}
 	for i := range 24 {
 		if s := styleOf(i); seen[s] {
 			t.Errorf("series %d looks like an earlier one", i)
 		} else {
 			seen[s] = true
+		}
+	}
+}
+
+// Nothing but a preset has a preset's mark or dash: who cannot tell the colours sees them.
+func TestPresetsAreMarked(t *testing.T) {
+	for name, preset := range presetStyles {
+		for i := range 24 {
+			if s := styleOf(i); s.dash == preset.dash || s.shape == preset.shape {
+				t.Errorf("series %d has the dash or the mark of %s", i, name)
+			}
 		}
 	}
 }

@@ -11,7 +11,10 @@ import (
 // time, on a logarithmic axis of time. The points of each series ascend: X is the time
 // in ms, and Y the share of all, from 0 to 1, that was over by then. The last share is
 // below 1 where some were never over.
-type distribution struct{ *run.Chart }
+type distribution struct {
+	*run.Chart
+	presets Presets
+}
 
 // marked are the shares at which a curve carries its marker and says its time.
 var marked = []float64{0.5, 0.9, 0.99, 1}
@@ -49,6 +52,7 @@ func (d distribution) summary() string {
 
 func (d distribution) draw(s size) (body string, height float64) {
 	x, y := axis{d.X.Label, log, milliseconds}, axis{d.Y.Label, linear, share}
+	styles := stylesOf(d.Series, d.presets)
 	var times []float64
 	for _, mark := range d.Marks {
 		times = append(times, mark.From)
@@ -65,7 +69,7 @@ func (d distribution) draw(s size) (body string, height float64) {
 		// At the right of the plot. No line joins them to their curves: where these
 		// end says nothing, as most end at 100 %.
 		for i, c := range d.Series {
-			labels = append(labels, endLabel{style: styleOf(i), name: c.Name, lines: shortened(c.Name, s.label, 3)})
+			labels = append(labels, endLabel{style: styles[i], name: c.Name, lines: shortened(c.Name, s.label, 3)})
 		}
 		f = newFrame(s, x.scale(times, false), y.scale(nil, true), y, labels.height(s.plot), labels.room(), d.Marks)
 	}
@@ -78,12 +82,12 @@ func (d distribution) draw(s size) (body string, height float64) {
 		f.drawNothing(&p)
 	}
 	for i, c := range d.Series {
-		p.begin("g", "class", styleOf(i).class)
-		drawCurve(&p, f, c, styleOf(i))
+		p.begin("g", "class", styles[i].class)
+		drawCurve(&p, f, c, styles[i])
 		p.end("g")
 	}
 	for i, at := range names {
-		p.begin("g", "class", styleOf(i).class)
+		p.begin("g", "class", styles[i].class)
 		p.text("label halo named", "start", at.left, at.bottom-3, d.Series[i].Name)
 		p.end("g")
 	}

@@ -88,9 +88,9 @@ func (w written) placed(anchor string) written {
 func TestTextsHaveRoom(t *testing.T) {
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) {
-			pictures := parse(t, Figure(&s.chart))
-			if len(pictures) != 2 {
-				t.Fatalf("%d pictures, want a wide and a narrow one", len(pictures))
+			pictures := parse(t, Figure(&s.chart, presets)+Small(&s.chart, presets))
+			if len(pictures) != 3 {
+				t.Fatalf("%d pictures, want a wide, a narrow and a small one", len(pictures))
 			}
 			for _, p := range pictures {
 				for i, w := range p.texts {
@@ -114,8 +114,9 @@ func TestTextIsEscaped(t *testing.T) {
 	marks := []run.Mark{{From: 1, To: 2, Label: bad}}
 	axis := run.Axis{Label: bad, Unit: bad}
 	for _, kind := range kinds {
-		got := Figure(&run.Chart{Kind: kind, Title: bad, Place: bad, Note: bad, X: axis, Y: axis, Series: series, Marks: marks,
-			Lanes: []run.Lane{{Node: bad, Attempts: []run.LaneAttempt{{Kind: bad, Ended: 3, Code: bad}}, Faults: marks}}})
+		c := run.Chart{Kind: kind, Title: bad, Place: bad, Note: bad, X: axis, Y: axis, Series: series, Marks: marks,
+			Lanes: []run.Lane{{Node: bad, Attempts: []run.LaneAttempt{{Kind: bad, Ended: 3, Code: bad}}, Faults: marks}}}
+		got := "<div>" + Figure(&c, Presets{bad: bad}) + Small(&c, Presets{bad: "red"}) + "</div>"
 		parse(t, got)
 		for _, never := range []string{"<script", `& "`, "\x00", "\xff"} {
 			if strings.Contains(got, never) {
@@ -125,7 +126,7 @@ func TestTextIsEscaped(t *testing.T) {
 	}
 }
 
-var kinds = []string{run.ChartLines, run.ChartTime, run.ChartWaits, run.ChartBars, run.ChartLanes}
+var kinds = []string{run.ChartLines, run.ChartTime, run.ChartWaits, run.ChartBars, run.ChartStacks, run.ChartLanes}
 
 // fuzzed returns one chart of each kind and scale made of a few numbers.
 func fuzzed(a, b, c float64, k kind, u unit) []drawing {
@@ -136,8 +137,8 @@ func fuzzed(a, b, c float64, k kind, u unit) []drawing {
 	all := &run.Chart{Series: series, Marks: marks, Lanes: []run.Lane{
 		{Node: "n", Attempts: []run.LaneAttempt{{Began: a, Locked: &b, Ended: c}, {Began: b, Ended: c, Code: "SQLITE_BUSY"}}, Faults: marks}, {}}}
 	return []drawing{
-		lines{all, axis, axis}, lines{&run.Chart{Series: series[2:3]}, axis, axis}, distribution{all}, lanes{all},
-		bars{axis, []group{{"g", []bar{{"x", points[0]}, {"", points[1]}}}, {}}},
+		lines{all, axis, axis, nil}, lines{&run.Chart{Series: series[2:3]}, axis, axis, nil}, distribution{all, nil}, lanes{all},
+		bars{axis, []group{{"g", []bar{{"x", run.AboutLost, points[0]}, {"", "", points[1]}}}, {}}, nil}, stacks{all, nil},
 	}
 }
 
@@ -151,7 +152,7 @@ func FuzzNumbers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b, c float64, choice byte) {
 		for _, chart := range fuzzed(a, b, c, kind(choice%3), unit(choice/3%3)) {
-			got := figure("t", "", chart)
+			got := figure("chart", "t", "", chart, wide, narrow, small)
 			parse(t, got)
 			for _, never := range []string{"NaN", "Inf"} {
 				if strings.Contains(got, never) {
@@ -164,9 +165,9 @@ func FuzzNumbers(f *testing.F) {
 
 func TestNothingToDraw(t *testing.T) {
 	for _, kind := range kinds {
-		parse(t, Figure(&run.Chart{Kind: kind}))
+		parse(t, Figure(&run.Chart{Kind: kind}, nil)+Small(&run.Chart{Kind: kind}, nil))
 	}
-	if got := Figure(&run.Chart{Kind: "of a newer contend"}); got != "" {
+	if got := Figure(&run.Chart{Kind: "of a newer contend"}, nil); got != "" {
 		t.Errorf("a kind that is not known: %s", got)
 	}
 }
@@ -174,7 +175,7 @@ func TestNothingToDraw(t *testing.T) {
 func TestSameDataSameBytes(t *testing.T) {
 	again := samples()
 	for i, s := range samples() {
-		if Figure(&s.chart) != Figure(&again[i].chart) {
+		if Figure(&s.chart, nil) != Figure(&again[i].chart, nil) {
 			t.Errorf("%s differs from itself", s.name)
 		}
 	}

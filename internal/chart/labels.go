@@ -2,6 +2,7 @@ package chart
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,23 +40,29 @@ func textWidth(text string) float64 {
 	return em * fontSize * fontSlack
 }
 
-// wrap breaks a text into lines of at most a width, at its spaces where it can.
+// breaks are the parts of a text behind which a line may end.
+var breaks = regexp.MustCompile(`[^ /]*[ /]?`)
+
+// wrap breaks a text into lines of at most a width, at its spaces and behind its slashes where it can.
 func wrap(text string, width float64) []string {
 	var lines []string
-	for _, word := range strings.Fields(text) {
-		last := len(lines) - 1
-		if last >= 0 && textWidth(lines[last]+" "+word) <= width {
-			lines[last] += " " + word
+	for _, word := range breaks.FindAllString(strings.Join(strings.Fields(text), " "), -1) {
+		last, bare := len(lines)-1, strings.TrimSuffix(word, " ")
+		if last >= 0 && textWidth(lines[last]+bare) <= width {
+			lines[last] += word
 			continue
 		}
 		var part []rune // of a word that is wider than a line
-		for _, r := range word {
+		for _, r := range bare {
 			if len(part) > 0 && textWidth(string(part)+string(r)) > width {
 				lines, part = append(lines, string(part)), nil
 			}
 			part = append(part, r)
 		}
-		lines = append(lines, string(part))
+		lines = append(lines, string(part)+word[len(bare):])
+	}
+	for i := range lines {
+		lines[i] = strings.TrimSuffix(lines[i], " ")
 	}
 	return lines
 }

@@ -39,14 +39,12 @@ func (c lanes) summary() string {
 	return text
 }
 
-// Sizes within the lanes. Rows share the usual room, each between the two
-// pitches, so the picture grows with the number of rows.
+// Sizes within the lanes. Rows share the usual room, each between the size's pitch and
+// the most, so the picture grows with the number of rows.
 const (
-	laneGap    = 8.0
-	lanePad    = 4.0
-	laneRoom   = 300.0
-	leastPitch = 3.0
-	mostPitch  = 13.0
+	laneGap   = 8.0
+	lanePad   = 4.0
+	mostPitch = 13.0
 )
 
 // A track is a lane with its place in the picture.
@@ -115,7 +113,7 @@ func (c lanes) tracks(f frame) (tracks []track, pitch float64) {
 		tracks, counts = append(tracks, track{Lane: l, rows: rows}), append(counts, max(count, 1))
 		all += counts[len(counts)-1]
 	}
-	pitch = min(max(laneRoom/max(float64(all), 1), leastPitch), mostPitch)
+	pitch = min(max(f.lanes/max(float64(all), 1), f.size.pitch), mostPitch)
 	y := f.top
 	for i := range tracks {
 		t := &tracks[i]
@@ -171,7 +169,7 @@ func (p *pen) attempt(f frame, a run.LaneAttempt, y, pitch float64) {
 
 // refusal draws an ×.
 func (p *pen) refusal(at spot, r float64) {
-	p.empty("path", "class", "refused", "d", polyline([]spot{{at.x - r, at.y - r}, {at.x + r, at.y + r}})+
+	p.empty("path", "class", "refusal", "d", polyline([]spot{{at.x - r, at.y - r}, {at.x + r, at.y + r}})+
 		polyline([]spot{{at.x - r, at.y + r}, {at.x + r, at.y - r}}))
 }
 

@@ -12,7 +12,8 @@ import (
 // one is drawn hollow and in a neutral colour.
 type lines struct {
 	*run.Chart
-	x, y axis
+	x, y    axis
+	presets Presets
 }
 
 // fewPoints is the most points of a series that are marked one by one. With
@@ -74,17 +75,12 @@ func (c lines) draw(s size) (body string, height float64) {
 
 func (c lines) holds(p run.Point) bool { return c.x.holds(p.X) && c.y.holds(p.Y) }
 
-// labels returns the label of each series, with its style. Claimed series take no
-// colour from the others.
+// labels returns the label of each series, with its style.
 func (c lines) labels(s size) endLabels {
 	var labels endLabels
-	measured := 0
-	for _, series := range c.Series {
-		l := endLabel{style: claimed, name: series.Name, lines: shortened(series.Name, s.label, 3)}
-		if !series.Claimed {
-			l.style = styleOf(measured)
-			measured++
-		}
+	styles := stylesOf(c.Series, c.presets)
+	for i, series := range c.Series {
+		l := endLabel{style: styles[i], name: series.Name, lines: shortened(series.Name, s.label, 3)}
 		for _, p := range slices.Backward(series.Points) {
 			if c.holds(p) {
 				l.end, l.ends = p, true

@@ -19,9 +19,32 @@ func samples() []sample {
 	return []sample{
 		{"error-rate", errorRate()}, {"mean-wait", meanWait()}, {"attempts", attempts()}, {"throughput", throughput()},
 		{"overload", overload()}, {"waits", waits()}, {"waits-crowded", waitsCrowded()},
-		{"lost", lost()}, {"journal", journal()}, {"lanes", served(4, 12)}, {"lanes-crowded", served(4, 40)},
+		{"lost", lost()}, {"journal", journal()}, {"outcomes", outcomes()}, {"lanes", served(4, 12)}, {"lanes-crowded", served(4, 40)},
 		{"empty", run.Chart{Kind: run.ChartTime, Title: "Nothing was recorded", X: run.Axis{Label: "time", Unit: "ms"}, Y: run.Axis{Label: "requests a second"}}},
 	}
+}
+
+// presets are those of the arms in the samples.
+var presets = Presets{"green": "green", "green/burst": "green", "red/burst": "red"}
+
+func outcomes() run.Chart {
+	c := run.Chart{Kind: run.ChartStacks, Title: "What became of 100 increments", Y: run.Axis{Label: "requests"}}
+	arms := []string{"red/burst", "separate/5000/WAL/burst", "deferred/5000/WAL/burst", "immediate/5000/WAL/burst", "green/burst", "not read"}
+	for _, part := range []struct {
+		name  string
+		harm  run.Topic
+		of100 []float64
+	}{
+		{"kept", run.AboutKept, []float64{2, 2, 3, 100, 100, 0}}, {"lost", run.AboutLost, []float64{9, 98, 0, 0, 0, 0}},
+		{"refused", run.AboutRefused, []float64{89, 0, 97, 0, 0, 0}}, {"unknown", "", []float64{0, 0, 0, 0, 0, 100}},
+	} {
+		s := run.Series{Name: part.name, Harm: part.harm}
+		for i, n := range part.of100 {
+			s.Points = append(s.Points, run.Point{X: float64(i), Y: n, Label: arms[i]})
+		}
+		c.Series = append(c.Series, s)
+	}
+	return c
 }
 
 func curve(name string, xs, ys []float64) run.Series {

@@ -33,6 +33,8 @@ type keepOptions struct {
 	json  bool
 	quiet bool
 	color string
+
+	evidence bool
 }
 
 func keepFlags(flags *pflag.FlagSet, o *keepOptions) {
@@ -40,6 +42,7 @@ func keepFlags(flags *pflag.FlagSet, o *keepOptions) {
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of all random choices, to repeat a run (default: a random one)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "print no progress on stderr")
+	flags.BoolVar(&o.evidence, "evidence", false, "unfold everything in report.html, so that it is printed too")
 	colorFlag(flags, &o.color)
 }
 
@@ -87,7 +90,7 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 		}
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted before anything was recorded: nothing is kept")}
 	}
-	err := errors.Join(archive.Save(dir, doc), draw(s, doc, o.json, color))
+	err := errors.Join(archive.Save(dir, doc, o.evidence), draw(s, doc, o.json, color))
 	if err == nil {
 		o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
 	}
@@ -138,7 +141,7 @@ func commandLine(cmd *cobra.Command, args []string) []string {
 // decides only how the run is shown, and the seed, which always follows. A URL
 // may hold a password, so it is left for whoever types it.
 func flagsOf(cmd *cobra.Command, but ...string) []string {
-	but = append(but, "seed", "json", "quiet", "color")
+	but = append(but, "seed", "json", "quiet", "color", "evidence")
 	var line []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch value, flag := f.Value.String(), "--"+f.Name; {

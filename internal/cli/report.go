@@ -21,8 +21,8 @@ import (
 
 // reportOptions are the flags of `contend report`.
 type reportOptions struct {
-	json, html, claims, open, judge bool
-	color                           string
+	json, html, claims, open, judge, evidence bool
+	color                                     string
 }
 
 func newReportCommand(s streams) *cobra.Command {
@@ -50,6 +50,7 @@ the findings may differ. --judge stores nothing.`,
 	flags.BoolVar(&o.judge, "judge", false, "judge the stored recordings of a run anew, with the claims of this contend")
 	flags.BoolVar(&o.open, "open", false, "open the report in a browser")
 	flags.BoolVar(&o.html, "html", false, "print the report as one HTML page")
+	flags.BoolVar(&o.evidence, "evidence", false, "with --html or --open: unfold everything, so that it is printed too")
 	flags.BoolVar(&o.claims, "claims", false, "print every claim with its verdict and condition, as Markdown (docs/claims.md)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	cmd.MarkFlagsMutuallyExclusive("open", "html", "claims", "json")
@@ -61,6 +62,9 @@ func showReport(s streams, args []string, o reportOptions) error {
 	color, err := useColor(o.color, s.out)
 	if err != nil {
 		return err
+	}
+	if o.evidence && !o.html && !o.open {
+		return usagef("--evidence needs --html or --open")
 	}
 	path := filepath.Join("runs", archive.Latest)
 	if len(args) > 0 {
@@ -82,9 +86,9 @@ func showReport(s streams, args []string, o reportOptions) error {
 	}
 	switch {
 	case o.open:
-		err = openReport(s, path, doc)
+		err = openReport(s, path, doc, o.evidence)
 	case o.html:
-		err = report.HTML(s.out, doc)
+		err = report.HTML(s.out, doc, o.evidence)
 	case o.claims:
 		err = report.Claims(s.out, doc)
 	default:
@@ -121,12 +125,12 @@ func judge(path string, doc *run.Run) error {
 
 // openReport draws the report of the run at path into its directory and shows
 // it. Where no browser can be started it says where the page is.
-func openReport(s streams, path string, doc *run.Run) error {
+func openReport(s streams, path string, doc *run.Run, evidence bool) error {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
 		return usagef("--open: %s is not the directory of a run; --html prints the page", path)
 	}
-	page, err := archive.Draw(path, doc)
+	page, err := archive.Draw(path, doc, evidence)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func storedRun(t *testing.T, r *run.Run) string {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := archive.Save(dir, r); err != nil {
+	if err := archive.Save(dir, r, false); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -90,14 +91,26 @@ func (b *tab) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// inspect returns what testdata/inspect.js finds on the page as it is now.
-func (b *tab) inspect(t *testing.T) []string {
+// unfold opens everything that is folded up.
+func (b *tab) unfold(t *testing.T) {
 	t.Helper()
-	found, err := chromedp.Run(b, chromedp.Evaluate[[]string](inspect))
+	eval[any](t, b, `document.querySelectorAll("details").forEach((d) => { d.open = true }); null`)
+}
+
+// eval returns the value of an expression on the page.
+func eval[T any](t *testing.T, b *tab, expression string) T {
+	t.Helper()
+	value, err := chromedp.Run(b, chromedp.Evaluate[T](expression))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return value
+}
+
+// inspect returns what testdata/inspect.js finds on the page as it is now.
+func (b *tab) inspect(t *testing.T) []string {
+	t.Helper()
+	return eval[[]string](t, b, inspect)
 }
 
 // show opens the page of run from a file, and returns its address.
@@ -120,6 +133,7 @@ func TestPageInBrowser(t *testing.T) {
 	addresses := map[string]bool{}
 	for name, doc := range map[string]*run.Run{"lab": labRun(), "compare": compareRun()} {
 		addresses[b.show(t, doc)] = true
+		b.unfold(t)
 		b.look(t, name)
 	}
 	b.mu.Lock()
@@ -135,6 +149,56 @@ func TestPageInBrowser(t *testing.T) {
 	if len(b.requests) < len(addresses) {
 		t.Error("not every page was seen to be requested: the test is deaf")
 	}
+}
+
+// TestFoldedPageIsShort lays out a page as large as that of the whole lab: its first screen has the
+// bottom line and the contents, and folded up it is short. A link into what is folded up unfolds it.
+func TestFoldedPageIsShort(t *testing.T) {
+	const screen, most = 800, 12_000 // px, at a width of 1280
+	b := openTab(t)
+	b.show(t, largeRun())
+	b.do(t, chromedp.EmulateViewport(1280, screen), media("light"))
+	const height, contents = `document.scrollingElement.scrollHeight`, `document.querySelector("nav").getBoundingClientRect().bottom`
+	if got := eval[float64](t, b, contents); got > screen {
+		t.Errorf("the contents end at %g px, want them within %d", got, screen)
+	}
+	folded := eval[float64](t, b, height)
+	if folded > most {
+		t.Errorf("the page is %g px high, want at most %d", folded, most)
+	}
+	for _, anchor := range []string{"busy-0", "busy-0-busy-over-30"} {
+		opened := `(() => { const to = document.getElementById("` + anchor + `"); return to.closest("details").open && to.getClientRects().length > 0 })()`
+		if eval[bool](t, b, opened) {
+			t.Errorf("#%s is open before anybody goes there", anchor)
+		}
+		eval[any](t, b, `location.hash = "`+anchor+`"; null`)
+		if !eval[bool](t, b, opened) {
+			t.Errorf("#%s stays folded up", anchor)
+		}
+	}
+	b.shoot(t, "large")
+	const sheets = 12
+	short := b.printed(t)
+	if short >= sheets {
+		t.Errorf("%d printed pages, want fewer than %d", short, sheets)
+	}
+	b.unfold(t)
+	if got := b.printed(t); got <= short {
+		t.Errorf("unfolded it has %d printed pages, folded up %d: the evidence is not printed", got, short)
+	}
+	if got := eval[float64](t, b, height); got < 2*folded {
+		t.Errorf("unfolded the page is %g px high, folded up %g: the height says nothing", got, folded)
+	}
+}
+
+// printed returns how many sheets of A4 the page has on paper.
+func (b *tab) printed(t *testing.T) int {
+	t.Helper()
+	pdf, err := chromedp.Run(b, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(pdf, -1))
 }
 
 // look inspects the page that is shown in each size and in each light.
@@ -190,9 +254,8 @@ func TestBrowserSeesMistakes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b.do(t, chromedp.Reload())
-			if _, err := chromedp.Run(b, chromedp.Evaluate[any](tt.harm+"; null")); err != nil {
-				t.Fatal(err)
-			}
+			b.unfold(t)
+			eval[any](t, b, tt.harm+"; null")
 			found := b.inspect(t)
 			if !strings.Contains(strings.Join(found, "\n"), tt.want) {
 				t.Errorf("found %q, want %q among it", found, tt.want)

@@ -157,6 +157,22 @@ func (c *claim) sum(arms []run.ArmResult) {
 	}
 }
 
+// Counts counts the verdicts of the arms that judged the claim.
+func (c *claim) Counts() (all []tally) {
+	for _, r := range []ruling{holdsRuling, refutedRuling, openRuling} {
+		n := 0
+		for _, f := range c.findings {
+			if f != nil && ruling(f.Verdict.String()) == r {
+				n++
+			}
+		}
+		if n > 0 {
+			all = append(all, tally{r, n})
+		}
+	}
+	return all
+}
+
 func exampleOf(f *run.Finding, arm string) example {
 	reason := strings.TrimSuffix(f.Reason, ".")
 	return example{

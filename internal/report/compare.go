@@ -95,7 +95,7 @@ func newLadder(c *run.Comparison) *ladder {
 		}
 	}
 	if len(highestRates.Series) > 0 {
-		l.Charts = append(l.Charts, template.HTML(chart.Figure(&highestRates)))
+		l.Charts = append(l.Charts, template.HTML(chart.Figure(&highestRates, nil)))
 	}
 	return l
 }
@@ -430,7 +430,11 @@ func lossCell(least, most *int64) cell {
 	if most := *cmp.Or(most, least); most > *least {
 		words += "–" + units.Count(most)
 	}
-	return cell{Text: words, Strong: *least > 0}
+	c := cell{Text: words, Strong: *least > 0}
+	if c.Strong {
+		c.Harm = run.AboutLost
+	}
+	return c
 }
 
 func yes(is bool) string {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/contend/internal/chart"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
 )
@@ -27,7 +28,7 @@ var factors = slices.Concat(
 	[]factor{{"", "%s", true, func(a *run.ArmResult) string { return cmp.Or(presets[preset(a.Setup.Discipline)], "custom settings") }}},
 	disciplineFactors(true, "transaction", "busy_timeout_ms", "journal"),
 	[]factor{
-		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(mounts[a.Setup.Mount], string(a.Setup.Mount)) }},
+		{"", "%s", false, func(a *run.ArmResult) string { return a.Setup.Mount.Words() }},
 		{"", "%s", false, engineWords},
 		{"", "%s", false, func(a *run.ArmResult) string { return cmp.Or(a.Setup.Wrong(), "no fault") }},
 		{"scene", "scene %s", false, sceneWords},
@@ -84,6 +85,22 @@ func preset(d store.Discipline) string {
 	return ""
 }
 
+// presetNames returns the preset of the arms and of the trials that have the settings of one, by what
+// charts call them: the arm's name, and the trial's behind it. An arm whose trials differ in their
+// settings has the preset that one of them has.
+func presetNames(result *run.Result) chart.Presets {
+	names := chart.Presets{}
+	for i := range result.Arms {
+		arm := &result.Arms[i]
+		for _, t := range trials(arm) {
+			p := preset(t.Setup.Discipline)
+			names[arm.Name] = cmp.Or(names[arm.Name], p)
+			names[arm.Name+", "+t.Name] = p
+		}
+	}
+	return names
+}
+
 func engineWords(a *run.ArmResult) string {
 	var names []string
 	for _, engine := range a.Engines {
@@ -111,18 +128,6 @@ func workWords(a *run.ArmResult) string {
 }
 
 var loops = map[run.Arrival]string{run.Closed: "closed loop", run.Open: "open loop"}
-
-// mounts say how the nodes reach the database.
-var mounts = map[run.Mount]string{
-	run.MountShared:     "one file for all nodes",
-	run.MountVolume:     "one volume for all nodes",
-	run.MountDirectory:  "one host directory bound into all nodes",
-	run.MountSingleFile: "only the database file bound into all nodes",
-	run.MountTwoVolumes: "two volumes, half of the nodes each",
-	run.MountNone:       "nothing mounted",
-	run.MountLinked:     "a name of its own for each node",
-	run.MountOwnFile:    "a file for each node",
-}
 
 // placeWords say where the nodes of an arm ran.
 func placeWords(a *run.ArmResult) string {

@@ -18,7 +18,7 @@ import (
 func paged(t testing.TB, doc *run.Run) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := HTML(&b, doc); err != nil {
+	if err := HTML(&b, doc, false); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -57,12 +57,92 @@ func TestPagesAreSound(t *testing.T) {
 	}
 }
 
+// Each claim is on the page once: a reader does not wonder whether two are the same.
+func TestEachClaimIsSaidOnce(t *testing.T) {
+	for _, doc := range []*run.Run{labRun(), wholeRun(), compareRun()} {
+		s := soundness{t: t, ids: map[string]bool{}}
+		s.read(paged(t, doc))
+		times := map[string]int{} // that a claim's words are those of an experiment's
+		for i := range doc.Experiments {
+			for _, c := range claims(&doc.Experiments[i]) {
+				times[c.Text]++
+			}
+		}
+		for text, want := range times {
+			if got := strings.Count(s.words.String(), plain(text)); got != want && text != evil {
+				t.Errorf("%q is on the page %d times, want %d", text, got, want)
+			}
+		}
+		if len(times) == 0 {
+			t.Error("no claim was looked for")
+		}
+	}
+}
+
+// The bottom line is the run's; what it links to is an experiment of the page, or nothing.
+func TestBottomLine(t *testing.T) {
+	doc := sampleRun()
+	doc.Summary.Sentences = []run.Sentence{
+		{About: run.AboutLost, Text: "98 of 100 were lost.", Link: "#busy"},
+		{About: run.AboutMachine, Text: "The machine was busy.", Link: "https://evil.example/"},
+		{About: "\"><script>", Text: "<b>x</b>", Link: "#nowhere"},
+	}
+	page := paged(t, doc)
+	for _, want := range []string{
+		`<span class="about lost">lost</span> <span>98 of 100 were lost. <a href="#busy">busy</a></span>`,
+		`<span class="about machine">machine</span> <span>The machine was busy.</span>`,
+		`<span>&lt;b&gt;x&lt;/b&gt;</span>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "evil.example") || strings.Contains(page, "<script>") {
+		t.Error("the page obeys what a file says")
+	}
+}
+
+// A quick run says so, and the presets are explained where an arm has their settings.
+func TestWhatThePageExplains(t *testing.T) {
+	const quick, red, mark = `<span class="quick">`, "<b>red</b>: read and write apart, no patience, rollback journal", `<span class="preset red" aria-hidden="true">◆</span> red/burst`
+	lab := paged(t, labRun())
+	for _, want := range []string{quick, red, mark, "<small>read and write apart, no patience, rollback journal, 10 ms between read and write, all at once</small>"} {
+		if !strings.Contains(lab, want) {
+			t.Errorf("the page of a quick run lacks %s", want)
+		}
+	}
+	crash := paged(t, finish(&run.Run{Experiments: []run.Result{crashResult()}}))
+	for _, never := range []string{quick, red, mark} {
+		if strings.Contains(crash, never) {
+			t.Errorf("the page of a whole run without presets has %s", never)
+		}
+	}
+}
+
+// With its evidence a page has nothing folded up, so that paper has it too.
+func TestEvidenceIsUnfolded(t *testing.T) {
+	const folded = "<details>"
+	for _, doc := range []*run.Run{labRun(), compareRun()} {
+		var open strings.Builder
+		if err := HTML(&open, doc, true); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(open.String(), folded) {
+			t.Error("the page has something folded up, with its evidence")
+		}
+		if !strings.Contains(paged(t, doc), folded) {
+			t.Error("the page has nothing folded up, without its evidence")
+		}
+	}
+}
+
 // A soundness reads a page as XML and looks for what no page may have.
 type soundness struct {
 	t        *testing.T
 	ids      map[string]bool
 	targets  []string // that ids must exist for
 	headings []string
+	words    strings.Builder
 }
 
 var void = regexp.MustCompile(`<(meta|link)([^>]*)>`)
@@ -81,6 +161,7 @@ func (s *soundness) read(page string) {
 			s.element(token)
 		case xml.CharData:
 			s.text(string(token))
+			s.words.Write(token)
 		}
 	}
 }

@@ -144,7 +144,7 @@ func FuzzDecode(f *testing.F) {
 		if err := Terminal(io.Discard, doc, Options{Color: true}); err != nil {
 			t.Error(err)
 		}
-		if err := errors.Join(HTML(io.Discard, doc), Claims(io.Discard, doc)); err != nil {
+		if err := errors.Join(HTML(io.Discard, doc, false), Claims(io.Discard, doc)); err != nil {
 			t.Error(err)
 		}
 		again := encoded(t, doc)

@@ -46,7 +46,7 @@ func TestPlacesStandSideBySide(t *testing.T) {
 	}
 	golden(t, "places", drawn(t, doc, Options{}))
 	var page strings.Builder
-	if err := HTML(&page, doc); err != nil {
+	if err := HTML(&page, doc, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, said := range []string{sum, want[0], "<th scope=\"col\">on</th>", "<td>compose</td>"} {
@@ -76,7 +76,7 @@ func TestSkippedArmsAreTold(t *testing.T) {
 		t.Errorf("the text lacks %q:\n%s", want, text)
 	}
 	var page strings.Builder
-	if err := HTML(&page, doc); err != nil || !strings.Contains(page.String(), "no node can be killed there") {
+	if err := HTML(&page, doc, false); err != nil || !strings.Contains(page.String(), "no node can be killed there") {
 		t.Errorf("the page does not say it, %v", err)
 	}
 }

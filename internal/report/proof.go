@@ -15,6 +15,7 @@ import (
 // A proof is a witness in words.
 type proof struct {
 	Claim, Anomaly, Arm string
+	Anchor              string // of the claim on the page
 	Sentence            string
 	Ops                 []string // where the sentence does not name them
 	More                string   // how many other witnesses there are; empty where none
@@ -36,7 +37,7 @@ func proofs(result *run.Result, all []claim) []proof {
 			continue
 		}
 		seen[key] = true
-		p := proof{Claim: c.ID, Anomaly: w.Anomaly, Arm: called(&result.Arms[at])}
+		p := proof{Claim: c.ID, Anchor: c.Anchor, Anomaly: w.Anomaly, Arm: called(&result.Arms[at])}
 		more := -1
 		for _, f := range c.findings {
 			if f != nil {

@@ -33,6 +33,7 @@ type page struct {
 	Title       string
 	Headline    string
 	Interrupted bool
+	Quick       bool
 	Facts       []fact
 	Command     string
 	Ladder      *ladder // of a comparison
@@ -49,7 +50,9 @@ type section struct {
 	ID, Name, Question string
 	Arms               int
 	Claims             []claim
+	ClaimsID           string
 	Charts             []template.HTML // by package chart, which escapes
+	Small              template.HTML   // the first chart, small; empty where there is none
 	ChartsID           string
 	Table              table
 	Counted            bool   // the table has the columns that the legend explains
@@ -65,8 +68,8 @@ type section struct {
 }
 
 func newPage(doc *run.Run) page {
-	p := page{Interrupted: doc.Interrupted, Facts: facts(doc), Legend: legend, Command: commandLine(doc.Command)}
-	anchors := anchors{"": true, "main": true, "claims": true, "contents": true, "ladder": true, "ladder-charts": true} // the template's own
+	p := page{Interrupted: doc.Interrupted, Quick: quick(doc), Facts: facts(doc), Legend: legend, Command: commandLine(doc.Command)}
+	anchors := anchors{"": true, "main": true, "experiments": true, "claims": true, "contents": true, "evidence": true, "run": true, "advice": true, "ladder": true, "ladder-charts": true} // the template's own
 	var names []string
 	var all []claim
 	for i := range doc.Experiments {
@@ -97,6 +100,11 @@ func newPage(doc *run.Run) page {
 	return p
 }
 
+// quick reports whether doc was made quickly.
+func quick(doc *run.Run) bool {
+	return doc.Asked.Quick || doc.Asked.Ladder != nil && doc.Asked.Ladder.Quick
+}
+
 func facts(doc *run.Run) []fact {
 	m := doc.Machine
 	all := []fact{
@@ -121,9 +129,12 @@ func facts(doc *run.Run) []fact {
 }
 
 func newSection(doc *run.Run, result *run.Result, anchors anchors) section {
-	all := claims(result)
+	all, id := claims(result), anchors.of(result.Name)
+	for i := range all {
+		all[i].Anchor = anchors.of(result.Name + "-" + all[i].ID)
+	}
 	s := section{
-		ID: anchors.of(result.Name), Name: result.Name, Question: result.Question, Arms: len(result.Arms), Claims: all,
+		ID: id, Name: result.Name, Question: result.Question, Arms: len(result.Arms), Claims: all,
 		Table: armTable(result, all), Counted: counted(result), Remarks: tableWords(result, len(all)),
 		Notes: notes(result, all), Faults: faults(result), Scenes: scenes(result),
 		Proofs: proofs(result, all), Command: commandLine(again(doc, result)),
@@ -132,13 +143,15 @@ func newSection(doc *run.Run, result *run.Result, anchors anchors) section {
 		s.Skipped = append(s.Skipped, fmt.Sprintf("not run on %s: %s: %s", skipped.Place, few(skipped.Arms, "arm"), skipped.Reason))
 	}
 	s.SideBySide, s.Differ = sideBySide(result, all)
-	for i := range all {
-		all[i].Anchor = anchors.of(result.Name + "-" + all[i].ID)
-	}
-	s.ChartsID = anchors.of(result.Name + "-charts")
+	s.ClaimsID, s.ChartsID = anchors.of(result.Name+"-claims"), anchors.of(result.Name+"-charts")
+	presets := presetNames(result)
 	for i := range result.Charts {
-		if figure := chart.Figure(&result.Charts[i]); figure != "" {
+		c := &result.Charts[i]
+		if figure := chart.Figure(c, presets); figure != "" {
 			s.Charts = append(s.Charts, template.HTML(figure))
+		}
+		if s.Small == "" { // the first chart carries the experiment
+			s.Small = template.HTML(chart.Small(c, presets))
 		}
 	}
 	return s
@@ -159,7 +172,7 @@ func (s *section) Tally() []tally {
 	return all
 }
 
-// A tally is how many claims have a ruling.
+// A tally is how many claims, or arms, have a ruling.
 type tally struct {
 	Ruling ruling
 	Count  int

@@ -173,7 +173,7 @@ func TestWritersErrorComesBack(t *testing.T) {
 	if err := JSON(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {
 		t.Errorf("JSON = %v, want the writer's error", err)
 	}
-	if err := HTML(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {
+	if err := HTML(brokenPipe{}, sampleRun(), false); !errors.Is(err, errBroken) {
 		t.Errorf("HTML = %v, want the writer's error", err)
 	}
 	if err := Claims(brokenPipe{}, sampleRun()); !errors.Is(err, errBroken) {

@@ -27,6 +27,23 @@ func labRun() *run.Run {
 	return doc
 }
 
+// largeRun is a run with as many experiments and claims as the whole lab, and a long bottom line.
+func largeRun() *run.Run {
+	lab := labRun()
+	var doc run.Run
+	for i := range 16 {
+		x := lab.Experiments[i%4]
+		x.Name = fmt.Sprintf("%s-%d", x.Name, i)
+		doc.Experiments = append(doc.Experiments, x)
+	}
+	finish(&doc)
+	for i := range run.MaxSentences {
+		doc.Summary.Sentences = append(doc.Summary.Sentences, run.Sentence{About: run.AboutLost, Link: "#" + doc.Experiments[i].Name,
+			Text: "Of 100 increments that came at once 98 were acknowledged and lost where the read and the write are apart and busy_timeout is 5 s, in WAL mode as in a rollback journal."})
+	}
+	return &doc
+}
+
 func ref(n int64) *int64 { return &n }
 
 func spread(least, median, most float64) measure.Spread {

@@ -49,7 +49,13 @@ var stepColumns = []column[sceneStep]{
 	words("session", func(s sceneStep) string { return s.Session }),
 	words("node", func(s sceneStep) string { return s.Node }),
 	words("request", func(s sceneStep) string { return requestWords(s.StepResult) }),
-	{head{Name: "answer"}, func(s sceneStep) cell { return cell{Text: s.answer(), Strong: s.Outcome != history.OK.String()} }},
+	{head{Name: "answer"}, func(s sceneStep) cell {
+		c := cell{Text: s.answer(), Strong: s.Outcome != history.OK.String()}
+		if s.Outcome == history.Failed.String() {
+			c.Harm = run.AboutRefused
+		}
+		return c
+	}},
 	number("after", "ms", func(s sceneStep) string { return units.Number(s.Answered - s.Sent) }),
 	words("transaction", func(s sceneStep) string {
 		if s.Open {

@@ -50,6 +50,8 @@ type head struct {
 // A row is an arm, a trial, a rung, a rate, a step or a fault.
 type row struct {
 	Name   string
+	Words  string // what the name means
+	Preset string // whose settings the arm has: "red"
 	Class  string // in the style sheet: "lost"
 	Inner  bool   // it belongs to the row above
 	Begins bool   // a group of rows begins here
@@ -69,6 +71,7 @@ type cell struct {
 	Text    string
 	Strong  bool
 	Number  bool
+	Harm    run.Topic    // what Text tells of: AboutLost, AboutRefused, AboutKept; empty: none of them
 	Finding *run.Finding // whose verdict Text is
 }
 
@@ -166,12 +169,12 @@ func armTable(result *run.Result, all []claim) table {
 	for i := range result.Arms {
 		arm := &result.Arms[i]
 		if single(arm) {
-			r := rowOf(arm.Name, columns, entry{arm, i, &trials(arm)[0]})
+			r := armRow(arm, columns, entry{arm, i, &trials(arm)[0]})
 			r.Begins = i == 0 || groups != nil && groups[i] != groups[i-1] || !single(&result.Arms[i-1])
 			t.Rows = append(t.Rows, r)
 			continue
 		}
-		r := rowOf(arm.Name, columns, entry{arm, i, nil})
+		r := armRow(arm, columns, entry{arm, i, nil})
 		r.Begins = true
 		t.Rows = append(t.Rows, r)
 		for _, trial := range trials(arm) {
@@ -181,6 +184,12 @@ func armTable(result *run.Result, all []claim) table {
 		}
 	}
 	return t
+}
+
+func armRow(arm *run.ArmResult, columns []column[entry], e entry) row {
+	r := rowOf(arm.Name, columns, e)
+	r.Words, r.Preset = arm.Setup.Words(), preset(arm.Setup.Discipline)
+	return r
 }
 
 // armColumns are those that result can fill: where an arm ran, if there are several
@@ -234,8 +243,8 @@ func trialOf(e entry) *run.TrialResult { return cmp.Or(e.trial, &run.TrialResult
 func countColumns(result *run.Result) []column[entry] {
 	columns := []column[entry]{
 		counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }),
-		counting("busy", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeBusy])) }),
-		counting("time"+softHyphen+"out", "", func(t *run.TrialResult) string { return units.Count(int64(t.Codes[nodeapi.CodeTimeout])) }),
+		refusals("busy", nodeapi.CodeBusy),
+		refusals("time"+softHyphen+"out", nodeapi.CodeTimeout),
 		counting("other", "", func(t *run.TrialResult) string {
 			return units.Count(int64(t.Ops.Reached() - t.Ops.OK - t.Codes[nodeapi.CodeBusy] - t.Codes[nodeapi.CodeTimeout]))
 		}),
@@ -245,13 +254,30 @@ func countColumns(result *run.Result) []column[entry] {
 	}
 	return append(columns,
 		column[entry]{head{Name: "lost", Number: true}, func(e entry) cell {
-			lost := trialOf(e).Lost
-			return cell{Text: counts(e, lostWords), Strong: lost != nil && *lost > 0}
+			c := cell{Text: counts(e, lostWords)}
+			switch lost := trialOf(e).Lost; {
+			case lost != nil && *lost > 0:
+				c.Strong, c.Harm = true, run.AboutLost
+			case c.Text == "0":
+				c.Harm = run.AboutKept
+			}
+			return c
 		}},
 		counting("p50", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P50) }),
 		counting("p99", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P99) }),
 		counting("max", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.Max) }),
 	)
+}
+
+// refusals is the column of the requests that ended with a code of the lock's.
+func refusals(name, code string) column[entry] {
+	return column[entry]{head{Name: name, Number: true}, func(e entry) cell {
+		c := cell{Text: counts(e, func(t *run.TrialResult) string { return units.Count(int64(t.Codes[code])) })}
+		if trialOf(e).Codes[code] > 0 {
+			c.Harm = run.AboutRefused
+		}
+		return c
+	}}
 }
 
 // unreached reports whether a request of a trial reached no node.

