@@ -78,7 +78,9 @@ func ReadIndex(r io.ReaderAt, size int64) (Index, error) {
 }
 
 // Of reports whether the index was made for this generation of the WAL.
-func (x Index) Of(w WAL) bool { return x.Good && w.Header && x.Salt == w.Salt && x.PageSize == w.PageSize }
+func (x Index) Of(w WAL) bool {
+	return x.Good && w.Header && x.Salt == w.Salt && x.PageSize == w.PageSize
+}
 
 // Behind returns how many committed frames no checkpoint has copied yet.
 func (x Index) Behind() uint32 {

@@ -150,11 +150,11 @@ type Fit int
 
 // How they go together. The zero Fit is no proof that they belong together: only that nothing contradicts it.
 const (
-	FitUnrefuted  Fit = iota
-	FitPageSize       // their pages differ in size: the WAL is another database's
-	FitRollback       // the file is in rollback mode, and SQLite would apply the WAL's transactions all the same
-	FitOlderFile      // the file is older than the begin of the WAL: what an earlier generation of the WAL held is missing
-	FitNewerFile      // the file is newer than the end of the WAL: SQLite would overwrite it with older pages
+	FitUnrefuted Fit = iota
+	FitPageSize      // their pages differ in size: the WAL is another database's
+	FitRollback      // the file is in rollback mode, and SQLite would apply the WAL's transactions all the same
+	FitOlderFile     // the file is older than the begin of the WAL: what an earlier generation of the WAL held is missing
+	FitNewerFile     // the file is newer than the end of the WAL: SQLite would overwrite it with older pages
 )
 
 // Fits compares a WAL with the header of the database file beside it, both read while nobody wrote.
