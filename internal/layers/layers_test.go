@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/workload", "internal/measure", "internal/store", "check"},
 	{"internal/tagged", "internal/memory", "internal/proc", "internal/owner", "internal/quiet", "internal/locktrace", "internal/logs", "internal/lint", "internal/http1", "history"},
 	{"internal/display", "internal/jsonlimit"},
-	{"internal/units", "internal/nodeapi"},
+	{"internal/units", "internal/nodeapi", "internal/dbfile"},
 }
 
 // apart lists packages that stand beside the tree: nothing imports them. So do
@@ -48,6 +48,7 @@ var pure = map[string][]string{
 	"internal/lint":       nil,
 	"internal/locktrace":  nil,
 	"internal/units":      nil,
+	"internal/dbfile":     nil,
 	"internal/display":    nil,
 	"internal/jsonlimit":  nil,
 	"internal/store":      nil,

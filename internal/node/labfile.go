@@ -1,19 +1,18 @@
 package node
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"example.com/contend/internal/dbfile"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 )
@@ -32,21 +31,12 @@ import (
 // version. A copy or a file renamed has another name, and is somebody's who wants to keep it.
 func markOf(name string) uint32 { return crc32.ChecksumIEEE([]byte(name)) }
 
-// Offsets in the header.
-const (
-	userVersionAt   = 60
-	applicationIDAt = 68
-	headerSize      = 100
-)
-
-const headerMagic = "SQLite format 3\x00"
-
 // emptyDatabase returns the file of an empty database with the mark of name, as SQLite
 // writes it after PRAGMA application_id and user_version.
 func emptyDatabase(name string) []byte {
 	const pageSize = 4096 // SQLite's own default
 	page := make([]byte, pageSize)
-	copy(page, headerMagic)
+	copy(page, dbfile.Magic)
 	put16, put32 := binary.BigEndian.PutUint16, binary.BigEndian.PutUint32
 	put16(page[16:], pageSize)
 	page[18], page[19] = 1, 1                 // rollback journal, to write and to read
@@ -54,10 +44,10 @@ func emptyDatabase(name string) []byte {
 	put32(page[24:], 1)                       // file change counter
 	put32(page[28:], 1)                       // pages
 	put32(page[92:], 1)                       // the change counter for which the number of pages holds
-	put32(page[userVersionAt:], markOf(name))
-	put32(page[applicationIDAt:], store.LabID)
-	page[headerSize] = 0x0d              // a leaf of a table: the schema, without a row
-	put16(page[headerSize+5:], pageSize) // where the rows begin
+	put32(page[dbfile.UserVersionAt:], markOf(name))
+	put32(page[dbfile.ApplicationIDAt:], store.LabID)
+	page[dbfile.HeaderSize] = 0x0d              // a leaf of a table: the schema, without a row
+	put16(page[dbfile.HeaderSize+5:], pageSize) // where the rows begin
 	return page
 }
 
@@ -125,14 +115,11 @@ func madeForLab(path string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	header := make([]byte, headerSize)
-	if _, err := io.ReadFull(f, header); err != nil {
+	h, err := dbfile.ReadHeader(f, dbfile.HeaderSize)
+	if err != nil {
 		return false, nil // too short, or nothing to read, such as a directory
 	}
-	mark := binary.BigEndian.AppendUint32(nil, markOf(filepath.Base(path)))
-	id := binary.BigEndian.AppendUint32(nil, store.LabID)
-	return bytes.HasPrefix(header, []byte(headerMagic)) &&
-		bytes.HasPrefix(header[userVersionAt:], mark) && bytes.HasPrefix(header[applicationIDAt:], id), nil
+	return uint32(h.UserVersion) == markOf(filepath.Base(path)) && h.ApplicationID == store.LabID, nil
 }
 
 // removeLabDatabase removes the files of the lab's database at path, which no node has

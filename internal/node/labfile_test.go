@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/contend/internal/app"
+	"example.com/contend/internal/dbfile"
 	"example.com/contend/internal/nodeapi"
 	"example.com/contend/internal/store"
 	"example.com/contend/internal/store/sqlite"
@@ -166,8 +167,8 @@ func TestTheLabsFileIsAsSQLiteWritesIt(t *testing.T) {
 	must(t, err)
 	got := emptyDatabase("lab-1.db")
 	const version = 96 // of the SQLite that wrote last
-	copy(got[version:headerSize], want[version:headerSize])
+	copy(got[version:dbfile.HeaderSize], want[version:dbfile.HeaderSize])
 	if !bytes.Equal(got, want) {
-		t.Errorf("the header is\n%x\nSQLite's is\n%x", got[:headerSize+8], want[:headerSize+8])
+		t.Errorf("the header is\n%x\nSQLite's is\n%x", got[:dbfile.HeaderSize+8], want[:dbfile.HeaderSize+8])
 	}
 }
