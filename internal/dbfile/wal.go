@@ -162,7 +162,8 @@ const (
 // The change counter decides about age. Whoever writes page 1 into the WAL sets the counter there to that which its connection has
 // read plus one (src/pager.c, pager_write_changecounter). A WAL is begun again only when all of it stands
 // in the file. So the first copy of page 1 has the file's counter or one more, and what a checkpoint copies later lies
-// between the WAL's first and last.
+// between the WAL's first and last. A connection that writes alone reads page 1 only once, so that its counter
+// stays: then nothing is known of age.
 func (w WAL) Fits(h Header) Fit {
 	switch {
 	case !w.Header || w.Last == 0:

