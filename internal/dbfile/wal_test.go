@@ -312,7 +312,7 @@ func TestNothingIsFoundInSoundFiles(t *testing.T) {
 	for _, c := range all {
 		c.do("PRAGMA wal_autocheckpoint=0", "PRAGMA synchronous=OFF")
 	}
-	for step := range 150 {
+	for step := range 60 {
 		c := all[random.IntN(len(all))]
 		what := [...]string{
 			rows(1+random.IntN(20), 1+random.IntN(900)),
