@@ -18,7 +18,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-docker test-code test-runs test-outside test-containers validate check tools bench-tools bench fair fuzz attack readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-docker test-code test-app test-lab test-outside test-containers validate check tools bench-tools bench fair fuzz attack readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -65,19 +65,20 @@ check:
 	cd exhibits/wal-reset && sh ../../scripts/tidy.sh
 	cd deploy/validate && sh ../../scripts/tidy.sh
 
-# Three lanes run side by side, because one computes and the others mostly wait. Each prints the
+# Four lanes run side by side, because some compute and the others mostly wait. Each prints the
 # output of a line when the line is over; if one fails, the others still run to their end.
 #   test-docker, test-code: race tests of the packages that use Docker, and of all others.
-#   test-runs: the whole lab once, its JSON read by a program that is not ours, its databases
-#   by a SQLite that is not ours, its page by a browser; the ladder of fixes, with PostgreSQL
-#   and without.
+#   test-app: race tests of the application, which take longest; then the ladder of fixes, with
+#   PostgreSQL and without.
+#   test-lab: the whole lab once, its JSON read by a program that is not ours, its databases
+#   by a SQLite that is not ours, its page by a browser.
 #   test-outside: the real Dockerfile, the real compose file with nginx; the store on C's SQLite;
 #   what we deploy read by the libraries of what it is deployed to; an old SQLite.
 #   test-containers: experiments in containers, after test-docker, whose containers they would
 #   count as theirs.
 # What the lab found otherwise than expected beside the other lanes is run again after them.
 test: tools check build images
-	@$(MAKE) --no-print-directory -k -j3 --output-sync=line test-code test-runs test-outside test-containers
+	@$(MAKE) --no-print-directory -k -j4 --output-sync=line test-code test-app test-lab test-outside test-containers
 	sh scripts/lab-test.sh --again $(BIN) bin/lab-again
 
 # Without vet, which check has run, and without symbol tables, which half of a link is spent on.
@@ -89,14 +90,17 @@ test-docker:
 
 # Packages that take longest come first.
 test-code: test-docker
-	$(race) ./internal/app ./internal/cluster/local $$($(GO) list ./... | grep -vxF "$$($(GO) list $(docker_packages))")
+	$(race) ./internal/cluster/local ./internal/cluster/server $$($(GO) list ./... | grep -vxF "$$($(GO) list $(docker_packages) ./internal/app)")
+
+test-app:
+	$(race) ./internal/app
+	sh scripts/compare-test.sh $(BIN)
 
 test-containers: test-docker test-outside
 	sh scripts/containers-test.sh $(BIN)
 
-test-runs:
+test-lab:
 	sh scripts/lab-test.sh $(BIN) bin/lab-again
-	sh scripts/compare-test.sh $(BIN)
 
 test-outside:
 	sh scripts/compose-test.sh
