@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"fmt"
 	"slices"
 
 	"example.com/contend/check"
@@ -12,16 +13,16 @@ import (
 func busy(o Options) experiment.Experiment {
 	return increments(o, experiment.Experiment{
 		Name:     "busy",
-		Question: "Of 100 increments over four nodes that share one SQLite file, how many are refused with SQLITE_BUSY?",
+		Question: fmt.Sprintf("Of %d increments over four nodes that share one SQLite file, how many are refused with SQLITE_BUSY?", crowdSize(o)),
 		Claims: []experiment.Claim{
 			synced(timed(claim("busy-over-30", source(122, "大量のBUSYエラーが発生することを確認"),
-				"More than 30 of 100 simultaneous writes fail with SQLITE_BUSY.",
+				fmt.Sprintf("More than %d of %d simultaneous writes fail with SQLITE_BUSY.", percentOf(o, 30), crowdSize(o)),
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					n := r.RefusedAtOnce()
 					return counted(r, n, "were refused with SQLITE_BUSY", n.Above(ofHundred(r, 30)), "more than 30 %")
 				})))),
 			synced(timed(claim("success-under-70", source(123, "大量のBUSYエラーが発生することを確認"),
-				"Fewer than 70 of 100 simultaneous writes succeed.",
+				fmt.Sprintf("Fewer than %d of %d simultaneous writes succeed.", percentOf(o, 70), crowdSize(o)),
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					n := r.Succeeded()
 					could := check.Range{Min: n.Min, Max: n.Max + outwaited(r)}

@@ -38,9 +38,14 @@ func quiet(transaction store.Transaction, timeout store.Milliseconds, journal st
 }
 
 // ofHundred scales a count that the source gives for 100 requests to those of r.
-func ofHundred(r *run.Recording, n int64) int64 {
-	return n * int64(r.Setup.Load.Requests) / 100
-}
+func ofHundred(r *run.Recording, n int64) int64 { return n * int64(r.Setup.Load.Requests) / 100 }
+
+// crowdSize is how many increments run, the source's 100 or fewer. The claims on them have this number in their
+// sentences, and the source's counts scaled to it by percentOf.
+func crowdSize(o Options) int { return pick(o, 100, 24) }
+
+// percentOf scales as [ofHundred] does.
+func percentOf(o Options, n int) int { return n * crowdSize(o) / 100 }
 
 // increments gives x the arms in which 100 increments run: the source's red and green, green as it is written there, and between
 // them every transaction style, without patience and with five seconds of it, in both journals, all
@@ -53,7 +58,7 @@ func increments(o Options, x experiment.Experiment, expect map[string]func(run.S
 	// core to each; those of a quick run have a quarter of the increments.
 	x.Abreast = pick(o, 2, 3)
 	x.Takes = pick(o, 28*time.Second, 5*time.Second) // measured
-	arrivals := pick(o, []run.Load{burst(100), sequence(nodes, 100)}, []run.Load{burst(24)})
+	arrivals := pick(o, []run.Load{burst(crowdSize(o)), sequence(nodes, crowdSize(o))}, []run.Load{burst(crowdSize(o))})
 	add := func(name string, d store.Discipline) {
 		for _, arrival := range arrivals {
 			s := run.Setup{

@@ -18,7 +18,7 @@ func lessons(o Options) experiment.Experiment {
 	return experiment.Experiment{
 		Name:     "lessons",
 		Question: "The lab ends with four lessons. Where does each of them hold, if all processes are on one host?",
-		Claims:   lessonClaims,
+		Claims:   lessonClaims(o),
 		Arms:     slices.Concat(sharingArms(o), linkedArms(), incrementsAgain(o)),
 		Figures:  []experiment.Figure{waitedForLock, transactionsPerWrite, doneRate},
 		Plots: []experiment.Plot{
@@ -30,28 +30,30 @@ func lessons(o Options) experiment.Experiment {
 	}
 }
 
-var lessonClaims = []experiment.Claim{
-	synced(timed(claim("sharing-waits", source(700, "SQLiteは単一プロセス用に設計されている"),
-		"SQLite is made for a single process: with the same clients, writes spend less than a quarter of their time waiting for the write lock where one process has the file, and more than half where four share it.",
-		func(e *run.Evidence) experiment.Judgement {
-			return both(below(25).judge(waitedForLock.Name+", one process, in %", e.Trial(oneProcess).Values(waitedForLock.Of)),
-				above(50).judge(waitedForLock.Name+", four processes, in %", e.Trial(fourProcesses).Values(waitedForLock.Of)))
-		}))),
-	timed(claim("sharing-commits-more", source(700, "SQLiteは単一プロセス用に設計されている"),
-		"SQLite is made for a single process: for the same clients' writes four that share the file make more than 1.5 times as many transactions as one.",
-		func(e *run.Evidence) experiment.Judgement {
-			return above(1.5).judge(transactionsPerWrite.Name+", four processes over one", ratios(pairs(e.Trial(oneProcess), e.Trial(fourProcesses)), transactionsPerWrite))
-		})),
-	timed(claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
-		"SQLite is made for a single process: one refuses nobody the lock where four that share the file refuse more than one write in ten.",
-		sharingRefuses)),
-	locksAreFatal,
-	synced(claim("wal-cures-nothing", source(702, "WALモードでも根本解決にならない"),
-		"WAL mode is no cure: some of 100 increments are refused or lost all the same.",
-		experiment.Each(notAll))),
-	synced(claim("dbms-needed", source(703, "適切なDBMS（PostgreSQL等）の必要性"),
-		"It takes a proper DBMS such as PostgreSQL: with SQLite some of 100 increments are refused or lost.",
-		experiment.Each(notAll))),
+func lessonClaims(o Options) []experiment.Claim {
+	return []experiment.Claim{
+		synced(timed(claim("sharing-waits", source(700, "SQLiteは単一プロセス用に設計されている"),
+			"SQLite is made for a single process: with the same clients, writes spend less than a quarter of their time waiting for the write lock where one process has the file, and more than half where four share it.",
+			func(e *run.Evidence) experiment.Judgement {
+				return both(below(25).judge(waitedForLock.Name+", one process, in %", e.Trial(oneProcess).Values(waitedForLock.Of)),
+					above(50).judge(waitedForLock.Name+", four processes, in %", e.Trial(fourProcesses).Values(waitedForLock.Of)))
+			}))),
+		timed(claim("sharing-commits-more", source(700, "SQLiteは単一プロセス用に設計されている"),
+			"SQLite is made for a single process: for the same clients' writes four that share the file make more than 1.5 times as many transactions as one.",
+			func(e *run.Evidence) experiment.Judgement {
+				return above(1.5).judge(transactionsPerWrite.Name+", four processes over one", ratios(pairs(e.Trial(oneProcess), e.Trial(fourProcesses)), transactionsPerWrite))
+			})),
+		timed(claim("sharing-refuses", source(700, "SQLiteは単一プロセス用に設計されている"),
+			"SQLite is made for a single process: one refuses nobody the lock where four that share the file refuse more than one write in ten.",
+			sharingRefuses)),
+		locksAreFatal,
+		synced(claim("wal-cures-nothing", source(702, "WALモードでも根本解決にならない"),
+			fmt.Sprintf("WAL mode is no cure: some of %d increments are refused or lost all the same.", crowdSize(o)),
+			experiment.Each(notAll))),
+		synced(claim("dbms-needed", source(703, "適切なDBMS（PostgreSQL等）の必要性"),
+			fmt.Sprintf("It takes a proper DBMS such as PostgreSQL: with SQLite some of %d increments are refused or lost.", crowdSize(o)),
+			experiment.Each(notAll))),
+	}
 }
 
 // The trials of an arm that compares.

@@ -25,9 +25,9 @@ func written(n, waited, together int) *run.Recording {
 }
 
 func TestLessonsOfSharing(t *testing.T) {
-	waits := claimOf(t, lessonClaims, "sharing-waits")
-	commits := claimOf(t, lessonClaims, "sharing-commits-more")
-	refuses := claimOf(t, lessonClaims, "sharing-refuses")
+	waits := claimOf(t, lessonClaims(Options{}), "sharing-waits")
+	commits := claimOf(t, lessonClaims(Options{}), "sharing-commits-more")
+	refuses := claimOf(t, lessonClaims(Options{}), "sharing-refuses")
 	type repeats = []*run.Recording
 	for _, tt := range []struct {
 		name      string

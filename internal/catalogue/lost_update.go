@@ -16,7 +16,7 @@ import (
 func lostUpdate(o Options) experiment.Experiment {
 	x := increments(o, experiment.Experiment{
 		Name:     "lost-update",
-		Question: "Of 100 increments over four nodes that share one SQLite file, how many are acknowledged and yet missing from the counter?",
+		Question: fmt.Sprintf("Of %d increments over four nodes that share one SQLite file, how many are acknowledged and yet missing from the counter?", crowdSize(o)),
 		Claims: []experiment.Claim{
 			claim("lost-update", source(58, "期待値: 102 実際値: 101 ❌"),
 				"Two containers read the same value, both write its successor, and one acknowledged increment is lost.",
@@ -27,12 +27,12 @@ func lostUpdate(o Options) experiment.Experiment {
 					return j
 				})),
 			synced(claim("final-below-100", source(150, "Lost updateにより100未満になることを確認"),
-				"After 100 increments the counter is below 100.",
+				fmt.Sprintf("After %[1]d increments the counter is below %[1]d.", crowdSize(o)),
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					return ended(r, r.Final().Below(ofHundred(r, 100)), "fewer than requested")
 				}))),
 			synced(timed(claim("final-above-50", source(151, "完全な失敗ではない"),
-				"After 100 increments the counter is above 50: the failure is not complete.",
+				fmt.Sprintf("After %d increments the counter is above %d: the failure is not complete.", crowdSize(o), percentOf(o, 50)),
 				experiment.Each(func(r *run.Recording) experiment.Judgement {
 					could := r.Final()
 					could.Max += outwaited(r)
