@@ -26,7 +26,7 @@ shown() {
 	esac
 }
 
-shown "$runs/results" bin/contend run --seed 1 --dir "$runs"
+shown "$runs/results" bin/contend run --verbose --seed 1 --dir "$runs"
 mv "$runs/results" docs/results.txt
 shown docs/claims.md bin/contend report --claims "$runs/latest"
 sed -n '/^<!-- summary -->$/,/^<!-- end -->$/p' docs/claims.md | sed '1d;$d; s|](#|](docs/claims.md#|' >"$runs/summary"
@@ -35,7 +35,7 @@ sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" load-charts do
 if docker version >/dev/null 2>&1; then
 	sh scripts/base-images.sh
 	BUILD_ONLY=1 sh scripts/wal-reset.sh bin/contend
-	shown "$runs/containers" bin/contend run busy lost-update crash mounts wal-reset --on compose --old-engine bin/contend-3.51.2 --seed 1 --dir "$runs"
+	shown "$runs/containers" bin/contend run busy lost-update crash mounts wal-reset --on compose --old-engine bin/contend-3.51.2 --verbose --seed 1 --dir "$runs"
 	mv "$runs/containers" docs/containers.txt
 	shown docs/containers.md bin/contend report --claims "$runs/latest"
 	{

@@ -107,7 +107,7 @@ func newCompareCommand(s streams) *cobra.Command {
 }
 
 func compare(ctx context.Context, s streams, o compareOptions, command []string) (err error) {
-	color, err := useColor(o.keep.color, s.out)
+	drawn, err := o.keep.draw.of(s.out)
 	if err != nil {
 		return err
 	}
@@ -162,5 +162,5 @@ func compare(ctx context.Context, s streams, o compareOptions, command []string)
 		}
 		return hinted(errors.New("no rung can be run: "+strings.Join(why, "; ")), servers.Missing[0].Hint)
 	}
-	return o.keep.record(ctx, s, dir, []record.Place{servers.Place()}, []experiment.Experiment{x}, run.Asked{Ladder: &o.ladder}, command, color)
+	return o.keep.record(ctx, s, dir, []record.Place{servers.Place()}, []experiment.Experiment{x}, run.Asked{Ladder: &o.ladder}, command, drawn)
 }

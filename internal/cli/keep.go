@@ -32,7 +32,7 @@ type keepOptions struct {
 	seed  uint64
 	json  bool
 	quiet bool
-	color string
+	draw  drawOptions
 
 	evidence bool
 }
@@ -43,7 +43,7 @@ func keepFlags(flags *pflag.FlagSet, o *keepOptions) {
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "print no progress on stderr")
 	flags.BoolVar(&o.evidence, "evidence", false, "unfold everything in report.html, so that it is printed too")
-	colorFlag(flags, &o.color)
+	colorFlag(flags, &o.draw.color)
 }
 
 // say tells what is being done, on stderr, unless it is to be quiet.
@@ -56,7 +56,7 @@ func (o *keepOptions) say(s streams, what string) {
 // record makes the recordings of the experiments in dir, judges them, stores and shows the
 // run that asked describes, and ends with its verdict. The flags are those of the command
 // line that repeats it.
-func (o *keepOptions) record(ctx context.Context, s streams, dir string, places []record.Place, experiments []experiment.Experiment, asked run.Asked, command []string, color bool) error {
+func (o *keepOptions) record(ctx context.Context, s streams, dir string, places []record.Place, experiments []experiment.Experiment, asked run.Asked, command []string, drawn report.Options) error {
 	started := time.Now()
 	shown := newProgress(s.err, o.quiet)
 	engine := &record.Engine{Dir: dir, Seed: o.seed, Places: places, Observe: shown.observe}
@@ -75,11 +75,12 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 		doc.Places = append(doc.Places, places[i].Name)
 	}
 	experiment.Conclude(doc, results)
+	doc.Summary.Sentences = report.BottomLine(doc)
 	full := errors.Is(cut, syscall.ENOSPC)
 	if cut != nil && !told(doc) {
 		err := os.RemoveAll(filepath.Join(dir, "recordings"))
 		if o.json && !full { // tables would have no figure
-			err = errors.Join(err, draw(s, doc, o.json, color))
+			err = errors.Join(err, draw(s, doc, o.json, drawn))
 		}
 		_ = os.Remove(dir) // servers may have data in it yet
 		switch {
@@ -90,10 +91,11 @@ func (o *keepOptions) record(ctx context.Context, s streams, dir string, places 
 		}
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted before anything was recorded: nothing is kept")}
 	}
-	err := errors.Join(archive.Save(dir, doc, o.evidence), draw(s, doc, o.json, color))
+	err := archive.Save(dir, doc, o.evidence)
 	if err == nil {
-		o.say(s, fmt.Sprintf("stored in %s; `contend report --open %[1]s` shows it", dir))
+		o.say(s, "stored in "+dir)
 	}
+	err = errors.Join(err, draw(s, doc, o.json, drawn))
 	switch {
 	case full: // what could not be stored is then for the same reason
 		return cannotKeep(cut)
@@ -141,7 +143,7 @@ func commandLine(cmd *cobra.Command, args []string) []string {
 // decides only how the run is shown, and the seed, which always follows. A URL
 // may hold a password, so it is left for whoever types it.
 func flagsOf(cmd *cobra.Command, but ...string) []string {
-	but = append(but, "seed", "json", "quiet", "color", "evidence")
+	but = append(but, "seed", "json", "quiet", "color", "evidence", "verbose", "lang")
 	var line []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch value, flag := f.Value.String(), "--"+f.Name; {
@@ -168,15 +170,15 @@ func flagsOf(cmd *cobra.Command, but ...string) []string {
 }
 
 // draw prints the run as JSON or for the terminal.
-func draw(s streams, doc *run.Run, json, color bool) error {
+func draw(s streams, doc *run.Run, json bool, o report.Options) error {
 	if json {
 		return report.JSON(s.out, doc)
 	}
 	out := s.out
-	if color {
+	if o.Color {
 		out = raw(out)
 	}
-	return report.Terminal(out, doc, report.Options{Color: color})
+	return report.Terminal(out, doc, o)
 }
 
 // withCloseError returns err; a cleanup error beside it is printed. The exit code is that

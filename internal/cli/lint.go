@@ -194,7 +194,7 @@ func prove(ctx context.Context, s streams, r *lint.Report) error {
 			asked:  run.Asked{Experiments: []string{p.Experiment}, Arms: p.Arms},
 			on:     []string{run.Processes},
 			places: place.Options{Builds: map[string]string{}},
-			keep:   keepOptions{dir: "runs", seed: uint64(rand.Uint32()), color: "auto"},
+			keep:   keepOptions{dir: "runs", seed: uint64(rand.Uint32()), draw: drawOptions{color: "auto"}},
 		}
 		if p.Containers {
 			o.on, o.places.Alone, o.asked.Flags = []string{place.Compose}, true, []string{"--on", place.Compose, "--alone"}

@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
 	"example.com/contend/history"
 	"example.com/contend/internal/display"
+	"example.com/contend/internal/report"
 )
 
 // maxRows is how many rows of a table people are shown; --json has all.
@@ -59,6 +64,48 @@ func known(v history.Value) string {
 		return strconv.FormatInt(v.Int64, 10)
 	}
 	return "?"
+}
+
+// drawOptions are the flags that say how a run is drawn for people.
+type drawOptions struct {
+	color, lang string
+	verbose     bool
+}
+
+// drawFlags adds the flags of a run of experiments, which has a short form and quotes its source.
+func drawFlags(flags *pflag.FlagSet, o *drawOptions) {
+	flags.BoolVar(&o.verbose, "verbose", false, "print all tables, claims, scenes and proofs, not the short form")
+	flags.StringVar(&o.lang, "lang", "en", "en or ja; ja quotes the Japanese source, too (with --verbose)")
+}
+
+// of returns how to draw a run on w. The error is of a flag.
+func (o *drawOptions) of(w io.Writer) (report.Options, error) {
+	color, err := useColor(o.color, w)
+	if err != nil {
+		return report.Options{}, err
+	}
+	if !slices.Contains([]string{"", "en", "ja"}, o.lang) {
+		return report.Options{}, usagef("--lang %q is none of en, ja", o.lang)
+	}
+	return report.Options{Color: color, Width: columns(w), Verbose: o.verbose, Japanese: o.lang == "ja"}, nil
+}
+
+// columns is how many w has: those of COLUMNS, which decides as for ls and man, or the terminal's. It is 0
+// where w is neither.
+func columns(w io.Writer) int {
+	const most = 1000
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return min(n, most)
+	}
+	f := file(w)
+	if f == nil {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return min(n, most)
 }
 
 // raw returns the stream behind w: for what has made its text harmless and colours it, and for

@@ -18,7 +18,7 @@ import (
 
 // A progress shows on stderr what is running, how far it is and how long it will
 // still take: on a terminal as one line that it redraws, elsewhere as one plain
-// line a recording.
+// line a recording or, where there are many, a tenth of them.
 type progress struct {
 	w       io.Writer
 	quiet   bool
@@ -49,7 +49,7 @@ func (p *progress) observe(now record.Progress) {
 	p.now = now
 	p.mu.Unlock()
 	switch {
-	case p.bars == nil && !p.said[now.Number]:
+	case p.bars == nil && !p.said[now.Number] && (now.Of < many || now.Number == 1 || now.Number%(now.Of/10) == 0):
 		p.said[now.Number] = true
 		fmt.Fprintln(p.w, strings.TrimSpace(fmt.Sprintf("%d of %d  %s  %s", now.Number, now.Of, subject(now), p.left())))
 	case p.bars != nil && p.bar == nil:
@@ -63,6 +63,9 @@ func (p *progress) observe(now record.Progress) {
 		p.bar.SetCurrent(int64(now.Behind * permille))
 	}
 }
+
+// many is how many recordings are too many to have a line each in a log.
+const many = 100
 
 // permille is the length of the bar: it shows time, and recordings differ in that.
 const permille = 1000

@@ -22,7 +22,7 @@ import (
 // reportOptions are the flags of `contend report`.
 type reportOptions struct {
 	json, html, claims, open, judge, evidence bool
-	color                                     string
+	draw                                      drawOptions
 }
 
 func newReportCommand(s streams) *cobra.Command {
@@ -32,7 +32,7 @@ func newReportCommand(s streams) *cobra.Command {
 		Short: "Show a stored run again, judge it anew, or open it in a browser",
 		Long: `Report shows a stored run as contend run showed it, and exits with the same code.
 RUN is the directory of a run, a run.json, or - for standard input; the default is
-the latest run in runs/. Every run has a report.html beside its run.json: one file
+the latest run in runs/. --verbose prints everything. Every run has a report.html beside its run.json: one file
 that needs no network. --open draws it again and opens it in a browser.
 
 --judge judges the stored recordings of a run anew: their setups, histories and
@@ -54,12 +54,13 @@ the findings may differ. --judge stores nothing.`,
 	flags.BoolVar(&o.claims, "claims", false, "print every claim with its verdict and condition, as Markdown (docs/claims.md)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
 	cmd.MarkFlagsMutuallyExclusive("open", "html", "claims", "json")
-	colorFlag(flags, &o.color)
+	drawFlags(flags, &o.draw)
+	colorFlag(flags, &o.draw.color)
 	return cmd
 }
 
 func showReport(s streams, args []string, o reportOptions) error {
-	color, err := useColor(o.color, s.out)
+	drawn, err := o.draw.of(s.out)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func showReport(s streams, args []string, o reportOptions) error {
 	case o.claims:
 		err = report.Claims(s.out, doc)
 	default:
-		err = draw(s, doc, o.json, color)
+		err = draw(s, doc, o.json, drawn)
 	}
 	if err != nil {
 		return err
@@ -120,6 +121,7 @@ func judge(path string, doc *run.Run) error {
 		return fmt.Errorf("judge: %w", err)
 	}
 	recordings.Judge(doc, experiments)
+	doc.Summary.Sentences = report.BottomLine(doc)
 	return nil
 }
 

@@ -53,8 +53,11 @@ func TestReportFindsTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, want, _ := contend("", "report", dir)
-	if !strings.Contains(want, "Holds in the only arm.") {
+	if !strings.Contains(want, "✓ holds  It is.") {
 		t.Fatalf("contend report drew\n%s", want)
+	}
+	if _, whole, _ := contend("", "report", "--verbose", dir); !strings.Contains(whole, "Holds in the only arm.") {
+		t.Errorf("contend report --verbose drew\n%s", whole)
 	}
 	for _, args := range [][]string{{}, {file}, {"runs/latest"}, {"-"}, {"--color", "never"}} {
 		code, out, stderr := contend(string(document), append([]string{"report"}, args...)...)
@@ -65,7 +68,7 @@ func TestReportFindsTheRun(t *testing.T) {
 	if code, out, _ := contend("", "report", "--json"); code != exitOK || out != string(document) {
 		t.Errorf("report --json = %d,\n%s\nwant 0 and what is stored:\n%s", code, out, document)
 	}
-	if _, out, _ := contend("", "report", "--color", "always"); !strings.Contains(out, "\x1b[32mholds\x1b[0m") {
+	if _, out, _ := contend("", "report", "--color", "always"); !strings.Contains(out, "\x1b[1mbusy:\x1b[0m") {
 		t.Errorf("report --color always has no colour:\n%q", out)
 	}
 }
@@ -91,6 +94,7 @@ func TestReportErrors(t *testing.T) {
 		{"damaged", "", []string{damaged}, exitCannotRun, []string{"decode run", damaged, "line 1"}},
 		{"damaged on standard input", "{", []string{"-"}, exitCannotRun, []string{"standard input"}},
 		{"a colour", "", []string{"--color", "pink"}, exitUsage, []string{`--color "pink"`}},
+		{"a language", "", []string{"--lang", "de"}, exitUsage, []string{`--lang "de" is none of en, ja`}},
 		{"two runs", "", []string{dir, dir}, exitUsage, []string{"arg"}},
 	}
 	for _, tt := range tests {

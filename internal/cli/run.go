@@ -42,6 +42,11 @@ With --on compose it runs every arm in containers too, as in deploy/compose.yaml
 shows the verdicts side by side and removes the containers. With --on URL it uses
 running nodes. It skips what a place cannot run, and the report says why.
 
+It prints a short form: of up to four experiments a table and the claims, of more a
+line each; then surprises, and last the bottom line: what was lost, what was refused,
+what cured it and at which price. --verbose prints everything. On a terminal, tables
+leave out columns that have no room, and say which.
+
 Run stores everything in runs/<time>-<name>/: report.html, run.json, and for each
 recording the history, the database and the logs of the nodes. Ctrl-C stops the
 load, judges the recordings so far and stores them; a second Ctrl-C exits at once.`,
@@ -90,12 +95,13 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
 	flags.StringVar(&o.old, catalogue.OldEngine, "", "for wal-reset: `FILE` of a contend with SQLite 3.51.2 (make old-engine builds it)")
 	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(
 		[]string{run.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
+	drawFlags(flags, &o.keep.draw)
 	keepFlags(flags, &o.keep)
 	return cmd
 }
 
 func runExperiments(ctx context.Context, s streams, o runOptions, command []string) (err error) {
-	color, err := useColor(o.keep.color, s.out)
+	drawn, err := o.keep.draw.of(s.out)
 	if err != nil {
 		return err
 	}
@@ -128,7 +134,7 @@ func runExperiments(ctx context.Context, s streams, o runOptions, command []stri
 	if err != nil {
 		return cannotKeep(err)
 	}
-	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, color)
+	return o.keep.record(ctx, s, dir, places.All, experiments, o.asked, command, drawn)
 }
 
 // unread returns a flag on the command line that none of the experiments reads: who gives it

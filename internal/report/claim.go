@@ -325,6 +325,20 @@ func fast(doc *run.Run) string {
 		units.PluralOf(findings, "finding that rests on the time of a commit", "findings that rest on the time of a commit"))
 }
 
+// skipped says how many arms were not run where they were asked for, "" where all were.
+func skipped(doc *run.Run) string {
+	n := 0
+	for _, result := range doc.Experiments {
+		for _, s := range result.Skipped {
+			n += len(s.Arms)
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return "; " + units.PluralOf(n, "arm was not run", "arms were not run")
+}
+
 // broken says how many arms could not run, "" where all could.
 func broken(doc *run.Run) string {
 	n := 0

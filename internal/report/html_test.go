@@ -236,7 +236,7 @@ func TestStoredLabIsDrawnTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(drawn(t, labRun(), Options{}), drawn(t, read, Options{})); diff != "" {
+	if diff := cmp.Diff(drawn(t, labRun(), Options{Verbose: true}), drawn(t, read, Options{Verbose: true})); diff != "" {
 		t.Errorf("the terminal differs once stored (-before +after):\n%s", diff)
 	}
 	if diff := cmp.Diff(paged(t, labRun()), paged(t, read)); diff != "" {

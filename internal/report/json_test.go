@@ -141,8 +141,10 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if err := Terminal(io.Discard, doc, Options{Color: true}); err != nil {
-			t.Error(err)
+		for _, o := range []Options{{Color: true, Width: 60}, {Color: true, Verbose: true, Japanese: true}} {
+			if err := Terminal(io.Discard, doc, o); err != nil {
+				t.Error(err)
+			}
 		}
 		if err := errors.Join(HTML(io.Discard, doc, false), Claims(io.Discard, doc)); err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"example.com/contend/internal/display"
+	"example.com/contend/internal/run"
 )
 
 // Every string of a run may come from a file that somebody else wrote. plain takes from
@@ -55,12 +57,20 @@ var (
 	unsure = hue{text.FgYellow}
 )
 
+// harms are the colours of what a run found. Colour says how much harm was done, and never
+// whether a claim is true: most claims are of something going wrong.
+var harms = map[run.Topic]hue{
+	run.AboutLost: bad, run.AboutRefused: unsure, run.AboutCure: good, run.AboutKept: good, run.AboutMachine: unsure,
+}
+
 // A paper is drawn on from top to bottom. Its lines are at most width columns wide where
 // their words allow.
 type paper struct {
 	strings.Builder
 	color     bool
-	width     int
+	width     int  // of sentences
+	limit     int  // of tables; 0: none
+	japanese  bool // quotations of the source, too
 	explained bool // the legend of the tables has been written
 }
 
@@ -89,12 +99,35 @@ func (p *paper) gap() {
 // say writes s in as many lines as it takes, each indented by indent columns, the first
 // with head in that space.
 func (p *paper) say(head string, indent int, s string, h hue) {
-	for i, line := range strings.Split(text.WrapSoft(strings.Join(strings.Fields(plain(s)), " "), p.width-indent), "\n") {
+	for i, line := range wrap(plain(s), max(p.width-indent, p.width/2)) {
 		if i > 0 {
 			head = ""
 		}
 		p.line(pad(p.dye(head, strong), indent) + p.dye(strings.TrimRight(line, " "), h))
 	}
+}
+
+// wrap breaks s into lines of at most width columns. An address stays whole, however long it is, so that it can
+// be copied or clicked on.
+func wrap(s string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(s) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case text.StringWidth(*last)+1+text.StringWidth(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+			last = &lines[len(lines)-1]
+		}
+		if *last == word && !strings.Contains(word, "://") && text.StringWidth(word) > width {
+			parts := strings.Split(text.WrapHard(word, max(width, 1)), "\n")
+			lines = append(lines[:len(lines)-1], parts...)
+		}
+	}
+	return lines
 }
 
 // sayAll writes those of all that are not empty.
@@ -115,9 +148,35 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(missing, 0))
 }
 
-// table draws a table as text, with lines under its head and above each group of rows,
-// and no others.
+// table draws a table as text, with lines under its head and above each group of rows, and no others.
+// Where it is wider than the paper's limit it leaves out columns by their rank, and says which.
 func (p *paper) table(t *table) {
+	shown, left := *t, []string{}
+	lines := p.rows(&shown)
+	for p.limit > 0 && slices.ContainsFunc(lines, func(line string) bool { return text.StringWidthWithoutEscSequences(line) > p.limit }) {
+		at := 0
+		for i, h := range shown.Heads {
+			if h.Rank > 0 && h.Rank >= shown.Heads[at].Rank {
+				at = i
+			}
+		}
+		if at == 0 {
+			break // nothing more may be left out
+		}
+		left = append(left, strings.ReplaceAll(shown.Heads[at].Name, softHyphen, ""))
+		shown = shown.without(at)
+		lines = p.rows(&shown)
+	}
+	for _, line := range lines {
+		p.line(line)
+	}
+	if len(left) > 0 {
+		p.say("", 2, fmt.Sprintf("Left out at %d columns: %s.", p.limit, strings.Join(left, ", ")), faint)
+	}
+}
+
+// rows draws a table as lines of text.
+func (p *paper) rows(t *table) (lines []string) {
 	w := pretty.NewWriter()
 	style := pretty.StyleLight
 	style.Options = pretty.Options{SeparateHeader: true}
@@ -161,20 +220,21 @@ func (p *paper) table(t *table) {
 		if rule, is := strings.CutSuffix(line, "──"); is && strings.Trim(rule, "─") == "" {
 			line = rule // a rule ends where the text does, without the last padding
 		}
-		p.line(line)
+		lines = append(lines, strings.TrimRight(line, " "))
 	}
+	return lines
 }
 
 func (p *paper) cell(c cell) string {
 	switch {
 	case c.Finding == nil && c.Strong:
-		return p.dye(short(c.Text), strong)
+		return p.dye(short(c.Text), slices.Concat(strong, harms[c.Harm]))
 	case c.Finding == nil:
-		return short(c.Text)
+		return p.dye(short(c.Text), harms[c.Harm])
 	case c.Finding.Surprise():
-		return p.dye(c.Text+surpriseMark, slices.Concat(strong, hues[c.Ruling()]))
+		return p.dye(c.Text+surpriseMark, strong)
 	}
-	return p.dye(c.Text, hues[c.Ruling()])
+	return c.Text
 }
 
 // shortHead breaks a head at its spaces and hyphens, so that its column is no wider than

@@ -44,7 +44,7 @@ func TestPlacesStandSideBySide(t *testing.T) {
 	if diff := cmp.Diff(want, differ); diff != "" {
 		t.Error(diff)
 	}
-	golden(t, "places", drawn(t, doc, Options{}))
+	golden(t, "places", drawn(t, doc, Options{Verbose: true}))
 	var page strings.Builder
 	if err := HTML(&page, doc, false); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestSkippedArmsAreTold(t *testing.T) {
 	x := &doc.Experiments[0]
 	x.Arms = nil
 	x.Skipped = []run.Skipped{{Place: "http://there", Reason: "no node can be killed there", Arms: []string{"a", "b", "c", "d", "e"}}}
-	text := drawn(t, doc, Options{})
+	text := drawn(t, doc, Options{Verbose: true})
 	if want := "not run on http://there: a, b, c and 2 other arms: no node can be killed there"; !strings.Contains(text, want) {
 		t.Errorf("the text lacks %q:\n%s", want, text)
 	}

@@ -97,7 +97,9 @@ func unreachedCodes(result *run.Result) (said []string) {
 // A note explains a mark or a gap in a table.
 type note struct {
 	Text     string
+	Of       string // the claim and the arm
 	Surprise bool
+	Open     bool // a question was left open
 	Error    bool // an arm could not run, or ran on something dangerous
 }
 
@@ -118,7 +120,7 @@ func notes(result *run.Result, all []claim) []note {
 			if why := strings.TrimSuffix(cmp.Or(f.Reason, f.Measured), "."); why != "" {
 				text += " " + why + "."
 			}
-			notes = append(notes, note{Surprise: f.Surprise(), Text: text})
+			notes = append(notes, note{Of: f.Claim + " in " + called(&result.Arms[i]), Surprise: f.Surprise(), Open: f.Undecided(), Text: text})
 		}
 	}
 	notes = append(notes, engineNotes(result)...)

@@ -48,6 +48,7 @@ type fact struct{ Name, Value string }
 // A section is an experiment.
 type section struct {
 	ID, Name, Question string
+	Quick              bool
 	Arms               int
 	Claims             []claim
 	ClaimsID           string
@@ -105,6 +106,9 @@ func quick(doc *run.Run) bool {
 	return doc.Asked.Quick || doc.Asked.Ladder != nil && doc.Asked.Ladder.Quick
 }
 
+// quickWords say what that means.
+const quickWords = "QUICK: fewer requests, shorter loads and fewer arms than without --quick."
+
 func facts(doc *run.Run) []fact {
 	m := doc.Machine
 	all := []fact{
@@ -134,7 +138,7 @@ func newSection(doc *run.Run, result *run.Result, anchors anchors) section {
 		all[i].Anchor = anchors.of(result.Name + "-" + all[i].ID)
 	}
 	s := section{
-		ID: id, Name: result.Name, Question: result.Question, Arms: len(result.Arms), Claims: all,
+		ID: id, Name: result.Name, Question: result.Question, Quick: quick(doc), Arms: len(result.Arms), Claims: all,
 		Table: armTable(result, all), Counted: counted(result), Remarks: tableWords(result, len(all)),
 		Notes: notes(result, all), Faults: faults(result), Scenes: scenes(result),
 		Proofs: proofs(result, all), Command: commandLine(again(doc, result)),

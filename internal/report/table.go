@@ -45,6 +45,31 @@ type head struct {
 	Name   string
 	Unit   string
 	Number bool // its column holds numbers
+	Rank   int  // of the columns that a narrow terminal leaves out, the greatest first and of equal ones the last; 0: none does
+}
+
+// Ranks of the columns of arms: the order in which they go.
+const (
+	rankOK = iota + 1
+	rankBusy
+	rankP99
+	rankFigure
+	rankTimeout
+	rankOther
+	rankP50
+	rankMax
+	rankVerdict // it is said below the table, too
+)
+
+// without returns t without a column, which is not the first.
+func (t *table) without(at int) table {
+	less := *t
+	less.Heads = slices.Delete(slices.Clone(t.Heads), at, at+1)
+	less.Rows = slices.Clone(t.Rows)
+	for i := range less.Rows {
+		less.Rows[i].Cells = slices.Delete(slices.Clone(t.Rows[i].Cells), at-1, at)
+	}
+	return less
 }
 
 // A row is an arm, a trial, a rung, a rate, a step or a fault.
@@ -116,6 +141,12 @@ func words[T any](name string, of func(T) string) column[T] {
 // number is a column of figures, in unit, which may be empty.
 func number[T any](name, unit string, of func(T) string) column[T] {
 	return column[T]{head{Name: name, Unit: unit, Number: true}, func(v T) cell { return cell{Text: of(v)} }}
+}
+
+// ranked is the column with a rank among those that a narrow terminal leaves out.
+func (c column[T]) ranked(rank int) column[T] {
+	c.Rank = rank
+	return c
 }
 
 // grouped returns columns under one common head.
@@ -215,13 +246,13 @@ func armColumns(result *run.Result, all []claim) []column[entry] {
 				}
 			}
 			return ""
-		}))
+		}).ranked(rankFigure))
 	}
 	if len(all) > mostVerdicts {
 		return columns
 	}
 	for _, c := range all {
-		columns = append(columns, column[entry]{head{Name: c.ID}, func(e entry) cell {
+		columns = append(columns, column[entry]{head{Name: c.ID, Rank: rankVerdict}, func(e entry) cell {
 			switch {
 			case e.arm == nil || !c.tested[e.at]:
 				return cell{}
@@ -242,15 +273,15 @@ func trialOf(e entry) *run.TrialResult { return cmp.Or(e.trial, &run.TrialResult
 // only where there is any.
 func countColumns(result *run.Result) []column[entry] {
 	columns := []column[entry]{
-		counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }),
-		refusals("busy", nodeapi.CodeBusy),
-		refusals("time"+softHyphen+"out", nodeapi.CodeTimeout),
+		counting("ok", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.OK)) }).ranked(rankOK),
+		refusals("busy", nodeapi.CodeBusy).ranked(rankBusy),
+		refusals("time"+softHyphen+"out", nodeapi.CodeTimeout).ranked(rankTimeout),
 		counting("other", "", func(t *run.TrialResult) string {
 			return units.Count(int64(t.Ops.Reached() - t.Ops.OK - t.Codes[nodeapi.CodeBusy] - t.Codes[nodeapi.CodeTimeout]))
-		}),
+		}).ranked(rankOther),
 	}
 	if unreached(result) {
-		columns = append(columns, counting("un"+softHyphen+"reached", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.Unreached)) }))
+		columns = append(columns, counting("un"+softHyphen+"reached", "", func(t *run.TrialResult) string { return units.Count(int64(t.Ops.Unreached)) }).ranked(rankOther))
 	}
 	return append(columns,
 		column[entry]{head{Name: "lost", Number: true}, func(e entry) cell {
@@ -263,9 +294,9 @@ func countColumns(result *run.Result) []column[entry] {
 			}
 			return c
 		}},
-		counting("p50", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P50) }),
-		counting("p99", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P99) }),
-		counting("max", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.Max) }),
+		counting("p50", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P50) }).ranked(rankP50),
+		counting("p99", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.P99) }).ranked(rankP99),
+		counting("max", "ms", func(t *run.TrialResult) string { return units.Number(t.Latency.Max) }).ranked(rankMax),
 	)
 }
 

@@ -12,21 +12,39 @@ import (
 	"example.com/contend/internal/units"
 )
 
-// Options say how a run is drawn. The zero Options draw without colour.
+// Options say how a run is drawn. The zero Options draw its short form, without colour.
 type Options struct {
-	Color bool // with ANSI colours; they add nothing that the text does not say
-	Width int  // columns for sentences, at least 40; 0 means 100. A table is as wide as it must be
+	Color    bool // with ANSI colours; they add nothing that the text does not say
+	Width    int  // columns of the terminal, at least 40: tables leave out columns to fit. 0: sentences have 100, and tables what they take
+	Verbose  bool // every table, claim, scene and proof
+	Japanese bool // the source's own sentences, too, which are Japanese
 }
 
-// Terminal draws run as text: what ran and where, a table for each experiment, each claim
-// with the conditions of its verdicts, and the proofs. It returns w's error.
+// Terminal draws run as text: its short form or, where that is asked for and of a comparison, all of it. The
+// bottom line is last. It returns w's error.
 func Terminal(w io.Writer, doc *run.Run, o Options) error {
 	fixWidths()
+	p := &paper{color: o.Color, width: max(o.Width, 40), limit: o.Width, japanese: o.Japanese}
 	if o.Width <= 0 {
-		o.Width = 100
+		p.width = 100
 	}
-	p := &paper{color: o.Color, width: max(o.Width, 40)}
 	page := newPage(doc)
+	if o.Verbose || page.Ladder != nil {
+		p.whole(doc, &page)
+	} else {
+		p.short(doc, &page)
+	}
+	if page.Ladder == nil {
+		p.bottomLine(doc)
+	}
+	if _, err := io.WriteString(w, p.String()); err != nil {
+		return fmt.Errorf("draw run: %w", err)
+	}
+	return nil
+}
+
+// whole draws everything but the bottom line.
+func (p *paper) whole(doc *run.Run, page *page) {
 	p.head(doc, page.Command)
 	if page.Ladder != nil {
 		p.ladder(page.Ladder)
@@ -34,11 +52,8 @@ func Terminal(w io.Writer, doc *run.Run, o Options) error {
 	for i := range page.Sections {
 		p.section(&page.Sections[i], page.Ladder == nil)
 	}
+	p.line("")
 	p.foot(doc)
-	if _, err := io.WriteString(w, p.String()); err != nil {
-		return fmt.Errorf("draw run: %w", err)
-	}
-	return nil
 }
 
 func (p *paper) head(doc *run.Run, command string) {
@@ -53,8 +68,26 @@ func (p *paper) head(doc *run.Run, command string) {
 		p.say("", 0, "nodes on "+units.List(doc.Places, "and"), nil)
 	}
 	p.say("", 0, fmt.Sprintf("seed %d, started %s, took %.1f s", doc.Seed, doc.Started.Format(time.RFC3339), doc.Seconds), nil)
+	if quick(doc) {
+		p.say("", 0, quickWords, strong)
+	}
+	p.again(command)
+}
+
+// again is what to type to repeat the run, in one line, to be copied.
+func (p *paper) again(command string) {
 	if command != "" {
-		p.line(plain("again with: " + command)) // in one line, to be copied
+		p.line(plain("again with: " + command))
+	}
+}
+
+// bottomLine is what the reader has come for.
+func (p *paper) bottomLine(doc *run.Run) {
+	for i, s := range BottomLine(doc) {
+		if i == 0 {
+			p.gap()
+		}
+		p.say("•", 2, s.Text, harms[s.About])
 	}
 }
 
@@ -62,8 +95,7 @@ func (p *paper) head(doc *run.Run, command string) {
 // experiment has no table.
 func (p *paper) section(s *section, tabled bool) {
 	p.line("")
-	name := plain(s.Name) + ":"
-	p.say(name, text.StringWidth(name)+1, s.Question, strong)
+	p.asks(s)
 	p.line("")
 	if s.Arms == 0 {
 		for _, words := range s.Skipped {
@@ -114,6 +146,15 @@ func (p *paper) section(s *section, tabled bool) {
 	}
 }
 
+// asks draws the head of an experiment: its name and its question.
+func (p *paper) asks(s *section) {
+	name := plain(s.Name) + ":"
+	if s.Quick {
+		name = plain(s.Name) + ", quick:"
+	}
+	p.say(name, text.StringWidth(name)+1, s.Question, strong)
+}
+
 // claim says what is claimed, where, and under which conditions it is so.
 func (p *paper) claim(c *claim) {
 	p.gap()
@@ -123,10 +164,12 @@ func (p *paper) claim(c *claim) {
 		head = ""
 	}
 	p.say(head, 20, c.Text, strong)
-	p.sayAll(20, nil, c.JA)
+	if p.japanese {
+		p.sayAll(20, nil, c.JA)
+	}
 	p.say("", 20, c.Source, faint)
 	for _, s := range c.Sentences {
-		p.say("", 20, s.Text, hues[s.Verdict])
+		p.say("", 20, s.Text, nil)
 	}
 }
 
@@ -147,23 +190,31 @@ func (p *paper) scene(s *trialTable) {
 	}
 	heads, says := make([]string, len(rows)), make([]string, len(rows))
 	indent, widest := 0, 0
+	across, whole := len(widths), 2 // words beside each other: the answer is below the others where it has no room
+	for _, width := range widths {
+		whole += width + 2
+	}
+	if p.limit > 0 && whole > p.limit {
+		across--
+	}
 	for i, words := range rows {
 		heads[i] = "    "
-		for k, word := range words {
+		for k, word := range words[:across] {
 			heads[i] += pad(word, widths[k]+2)
 		}
-		if say := s.Steps[i].Say; say != "" {
+		if say := s.Steps[i].Say; say != "" && (p.japanese || !japanese(say)) {
 			says[i] = `"` + plain(say) + `"`
 		}
 		indent = max(indent, text.StringWidth(heads[i]))
 		widest = max(widest, text.StringWidth(says[i]))
 	}
 	for i, head := range heads {
-		if says[i] != "" && indent+widest <= p.width {
+		if says[i] != "" && indent+widest <= p.width && across == len(widths) {
 			p.say(head, indent, says[i], nil)
 			continue
 		}
 		p.line(head)
+		p.sayAll(8, nil, rows[i][across:]...)
 		p.sayAll(8, faint, says[i])
 	}
 }
@@ -172,20 +223,20 @@ func (p *paper) scene(s *trialTable) {
 // whatever the summary of a file says.
 func (p *paper) foot(doc *run.Run) {
 	s := run.Summarize(doc.Experiments)
-	p.line("")
 	if doc.Interrupted {
 		p.say("", 0, "INTERRUPTED: this run was cut short; arms are missing.", unsure)
 	}
-	h := good
+	var h hue
 	switch {
 	case s.Surprises > 0, unmet(doc.Comparison):
-		h = slices.Concat(strong, bad)
+		h = strong
 	case s.Inconclusive > 0:
 		h = unsure
 	}
-	p.sayAll(0, unsure, busy(doc))
-	p.sayAll(0, unsure, fast(doc))
-	summary := countFindings(s) + broken(doc)
+	if doc.Comparison != nil { // else the bottom line has it
+		p.sayAll(0, unsure, busy(doc), fast(doc))
+	}
+	summary := countFindings(s) + broken(doc) + skipped(doc)
 	if unmet(doc.Comparison) {
 		summary += "; no rung meets the target"
 	}
@@ -250,7 +301,3 @@ func (p *paper) captioned(name, caption string, t *table) {
 	}
 	p.table(t)
 }
-
-// hues are the colours of verdicts. Neither is good news by itself: most claims are of
-// something going wrong.
-var hues = map[ruling]hue{holdsRuling: good, refutedRuling: bad, openRuling: unsure}

@@ -332,6 +332,7 @@ const (
 	AboutKept    Topic = "kept"    // what might have lost something, and did not
 	AboutSame    Topic = "same"    // a setting that made no difference
 	AboutMachine Topic = "machine" // the machine or its storage may have changed the figures
+	AboutAdvice  Topic = "advice"  // of a comparison: what to do
 )
 
 // Summarize counts the findings of every arm.
