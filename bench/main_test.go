@@ -14,19 +14,20 @@ import (
 
 func TestMain(m *testing.M) {
 	testproc.Main(map[string]testproc.Role{
-		"node":        serveBalanceNode,
-		"balancer":    serveBalancer,
-		"load server": serveLoad,
-		"load driver": driveLoad,
-		"queue node":  serveQueueNode,
-		"idle node":   serveIdleNode,
-		"queue load":  driveQueueLoad,
+		"node":           serveBalanceNode,
+		"balancer":       serveBalancer,
+		"load server":    serveLoad,
+		"load driver":    driveLoad,
+		"queue node":     serveQueueNode,
+		"idle node":      serveIdleNode,
+		"queue load":     driveQueueLoad,
+		"watched writer": writeWatched,
 	})
 	os.Exit(m.Run())
 }
 
 // packages names the Debian and Ubuntu packages of the tools that we compare with.
-var packages = map[string]string{"nginx": "nginx-light", "wrk": "wrk", "hey": "hey", "jq": "jq"}
+var packages = map[string]string{"nginx": "nginx-light", "wrk": "wrk", "hey": "hey", "jq": "jq", "sqlite3": "sqlite3"}
 
 // need skips the test where a tool is missing, and fails it in CI.
 func need(t *testing.T, tools ...string) {

@@ -218,6 +218,7 @@ are lost, under exactly which settings, and what each fix would buy.`,
   contend run lost-update --json | jq '.experiments[].arms[] | {name, lost}'
   contend run busy crash --on compose # in processes and in containers, side by side
   contend compare --quick             # what each fix buys, from busy_timeout to PostgreSQL
+  sudo contend watch app.db           # who holds the lock on a live database, and why
   contend up --preset green           # four nodes behind a balancer, for your own client`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -1,0 +1,70 @@
+package watch
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"example.com/contend/internal/display"
+)
+
+// maxCommand bounds a command line, in bytes.
+const maxCommand = 200
+
+// containerID finds the id of a container in the names of a process's control groups, as Docker, containerd, CRI-O and Podman
+// write them.
+var containerID = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// lookUp returns the process with that number; without a command where it has ended. Passwords of URLs in its command line are left out.
+func lookUp(pid int, container func(id string) string) Process {
+	p := Process{PID: pid}
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	args, _ := os.ReadFile(dir + "cmdline")
+	program, rest, _ := strings.Cut(string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '})), " ")
+	if p.Command = strings.TrimSpace(filepath.Base(program) + " " + rest); program == "" {
+		comm, _ := os.ReadFile(dir + "comm") // of a zombie
+		p.Command = strings.TrimSpace(string(comm))
+	}
+	p.Command = display.Redact(strings.Join(strings.Fields(p.Command), " "))
+	if len(p.Command) > maxCommand {
+		p.Command = strings.ToValidUTF8(p.Command[:maxCommand-len("…")], "") + "…"
+	}
+	groups, _ := os.ReadFile(dir + "cgroup")
+	if id := string(containerID.Find(groups)); id != "" && container != nil {
+		p.Container = container(id)
+	}
+	return p
+}
+
+// startOf returns when a process started, as the kernel counts it; "" where it has ended.
+func startOf(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const state, starttime = 0, 19 // fields 3 and 22 of proc_pid_stat(5), which counts from 1
+	if len(fields) <= starttime || fields[state] == "Z" || fields[state] == "X" {
+		return ""
+	}
+	return fields[starttime]
+}
+
+// hasIndex reports whether a process has a wal-index of that name open, whatever its directory is called in
+// the process's mount namespace, or has ended, so that nobody can tell.
+func hasIndex(pid int, name string) bool {
+	dir := fmt.Sprintf("/proc/%d/fd/", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return true
+	}
+	for _, e := range entries {
+		if link, err := os.Readlink(dir + e.Name()); err == nil && filepath.Base(strings.TrimSuffix(link, " (deleted)")) == name {
+			return true
+		}
+	}
+	return false
+}
