@@ -173,15 +173,15 @@ func (m *Mount) lasts() bool {
 // words for what holds a database that does not outlive its container.
 func (m *Mount) volatile() (what string, severity Severity) {
 	if m == nil {
-		return "the container's own layer", Error
+		return "in the container's own layer", Error
 	}
 	switch m.Volume.Kind {
 	case memory:
-		return "tmpfs", Error
+		return "on tmpfs", Error
 	case scratch:
-		return "a volume that ends with its pod", Error
+		return "on a volume that ends with its pod", Error
 	case anonymous:
-		return "an anonymous volume, which `down` leaves behind", Warning
+		return "on an anonymous volume, which `down` leaves behind", Warning
 	}
 	return "", Notice
 }

@@ -16,6 +16,7 @@ type project struct {
 	read     func(name string) ([]byte, error)
 	unread   []Unread
 	loaded   map[string]*document // included files; nil: could not be read
+	added    map[*document]bool   // each once, however often it is included
 	services map[string][]node
 	order    []string // of the services
 	volumes  map[string][]node
@@ -23,7 +24,7 @@ type project struct {
 }
 
 func newProject(read func(string) ([]byte, error)) *project {
-	return &project{read: read, loaded: map[string]*document{}, services: map[string][]node{}, volumes: map[string][]node{}}
+	return &project{read: read, loaded: map[string]*document{}, added: map[*document]bool{}, services: map[string][]node{}, volumes: map[string][]node{}}
 }
 
 // projects puts files together that are one project: a base with its overrides,
@@ -127,6 +128,10 @@ func (p *project) variables(dir string, files []string) map[string]string {
 
 // add adds the services and volumes of a file, after those of the files it includes.
 func (p *project) add(d *document, depth int) {
+	if p.added[d] {
+		return
+	}
+	p.added[d] = true
 	for _, include := range d.root.get("include").each() {
 		files, dir := include.get("path"), include.get("project_directory").text()
 		if !files.set() {

@@ -355,9 +355,13 @@ func (k *manifests) container(o object, n node, volumes map[string]*Volume) *Con
 		c.Place = image.place()
 	}
 	for _, m := range n.get("volumeMounts").each() {
-		v := volumes[m.get("name").text()]
-		if v == nil || len(c.Mounts) == maxMounts {
-			continue
+		name := m.get("name").text()
+		v := volumes[name]
+		if len(c.Mounts) == maxMounts {
+			break
+		}
+		if v == nil {
+			v = &Volume{Place: m.place(), Kind: unknown, Name: "volume " + name, ID: o.d.file + " " + o.key() + " " + name}
 		}
 		sub := m.get("subPath").text()
 		if sub != "" {

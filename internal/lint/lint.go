@@ -13,6 +13,7 @@ package lint
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -82,6 +83,9 @@ func Files(sources []Source, read func(name string) ([]byte, error)) *Report {
 		known := len(unread) > 0
 		for _, d := range docs {
 			switch {
+			case d.root.get("kind").text() == "Kustomization" || path.Base(s.Name) == "kustomization.yaml":
+				r.Unread = append(r.Unread, Unread{d.root.place(), "a kustomization: lint what `kubectl kustomize " + path.Dir(s.Name) + "` prints", true})
+				known = true
 			case d.root.get("apiVersion").set() && d.root.get("kind").set():
 				objects = appendObjects(objects, d.root, 0)
 				known = true

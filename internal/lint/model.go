@@ -110,6 +110,7 @@ const (
 	claim                        // a PersistentVolumeClaim
 	perReplica                   // of a volumeClaimTemplate
 	plainFiles                   // ConfigMap, Secret and other files that are no database
+	unknown                      // named, and made where no file shows it, as in a patch
 )
 
 // A Volume is what may be mounted.

@@ -118,6 +118,15 @@ services:
 	}
 }
 
+// A file that includes itself in many ways is read once.
+func TestIncludesItself(t *testing.T) {
+	text := "include: [a.yaml, b.yaml, c.yaml, x.yaml]\nservices: {s: {image: i, scale: 2, extends: {file: b.yaml, service: s}, environment: {DB: /data/x.sqlite}, volumes: ['v:/data']}}\n"
+	r := Files([]Source{{"x.yaml", []byte(text)}}, func(string) ([]byte, error) { return []byte(text), nil })
+	if got, want := said(r), []string{"replicas-one-file warning s:/data/x.sqlite"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Settings of a pod that stand elsewhere.
 func TestConfigMaps(t *testing.T) {
 	text := `apiVersion: v1
@@ -156,6 +165,15 @@ items:
 	}
 	if r.Findings[0].Line != 11 {
 		t.Errorf("line %d, want that of the script", r.Findings[0].Line)
+	}
+}
+
+// A patch of a kustomization does not show its volumes, so nothing is said of them.
+func TestPatch(t *testing.T) {
+	patch := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: any}\nspec:\n  replicas: 3\n  template:\n    spec:\n      containers: [{name: app, env: [{name: DB, value: /data/a.sqlite}], volumeMounts: [{name: d, mountPath: /data}]}]\n"
+	r := Files([]Source{{"k/kustomization.yaml", []byte("resources: [x.yaml]\n")}, {"k/patch.yaml", []byte(patch)}}, none)
+	if len(r.Findings) > 0 || len(r.Unread) != 1 || !strings.Contains(r.Unread[0].Why, "kubectl kustomize k") {
+		t.Errorf("%v %v", said(r), r.Unread)
 	}
 }
 

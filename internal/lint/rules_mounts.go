@@ -138,7 +138,7 @@ func volatileStorage(a *analysis) {
 		if u.mount != nil {
 			at = u.mount.Place
 		}
-		a.find(severity, how, at, u.subject(), fmt.Sprintf("the database is in %s and is lost with it: put it on a volume", what))
+		a.find(severity, how, at, u.subject(), fmt.Sprintf("the database is %s, and is lost with it: put it on a volume that stays", what))
 	}
 }
 

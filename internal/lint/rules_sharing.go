@@ -133,15 +133,15 @@ func ownFilePerReplica(a *analysis) {
 		where, _ := u.mount.volatile()
 		switch {
 		case u.mount != nil && u.mount.Volume.Kind == perReplica:
-			where = "a claim of its own"
+			where = "on a claim of its own"
 		case where == "" && w.Hosts && u.mount.Volume.Network == nil && (u.mount.Volume.Kind == named || u.mount.Volume.Kind == bind):
-			where = "the disk of its host"
+			where = "on the disk of its host"
 		}
 		if where == "" || w.Replicas <= 1 && !(w.PerHost && w.Kind == "") {
 			continue
 		}
 		seen[w] = true
-		a.find(Error, u.sure, w.at(), w.subject(), fmt.Sprintf("each replica has its own %s, in %s: clients see different databases; run one replica, or use a database server", nameOr(u.file, "database"), where))
+		a.find(Error, u.sure, w.at(), w.subject(), fmt.Sprintf("each replica has its own %s, %s: clients see different databases; run one replica, or use a database server", nameOr(u.file, "database"), where))
 	}
 	a.twins()
 }
@@ -222,7 +222,7 @@ func overlapOnUpdate(a *analysis) {
 			remedy = "strategy: {type: Recreate}"
 		}
 		a.find(severity, u.sure, w.Overlap.Place, fmt.Sprintf("%s (%s)", w.subject(), w.Overlap.Name),
-			fmt.Sprintf("an update starts the new one while the old one has %s open: %s", nameOr(u.file, "the database"), remedy))
+			fmt.Sprintf("an update starts the new one while the old one has %s open: use %s", nameOr(u.file, "the database"), remedy))
 	}
 }
 
