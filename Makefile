@@ -28,7 +28,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/contend
 
 demo: build
-	$(BIN) run --quick
+	@$(BIN) run --quick
 
 lab: build
 	$(BIN) run

@@ -149,9 +149,9 @@ func pad(s string, width int) string {
 }
 
 // table draws a table as text, with lines under its head and above each group of rows, and no others.
-// Where it is wider than the paper's limit it leaves out columns by their rank, and says which.
-func (p *paper) table(t *table) {
-	shown, left := *t, []string{}
+// Where it is wider than the paper's limit it leaves out columns by their rank, says which, and returns their names.
+func (p *paper) table(t *table) (left []string) {
+	shown := *t
 	lines := p.rows(&shown)
 	for p.limit > 0 && slices.ContainsFunc(lines, func(line string) bool { return text.StringWidthWithoutEscSequences(line) > p.limit }) {
 		at := 0
@@ -173,6 +173,7 @@ func (p *paper) table(t *table) {
 	if len(left) > 0 {
 		p.say("", 2, fmt.Sprintf("Left out at %d columns: %s.", p.limit, strings.Join(left, ", ")), faint)
 	}
+	return left
 }
 
 // rows draws a table as lines of text.

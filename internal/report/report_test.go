@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"example.com/contend/check"
 	"example.com/contend/internal/run"
 )
 
@@ -172,6 +174,21 @@ func TestAQuickRunIsMarked(t *testing.T) {
 				t.Errorf("quick %t, verbose %t:\n%s", quick, verbose, got)
 			}
 		}
+	}
+}
+
+// Of many claims each has one line.
+func TestManyClaimsHaveALineEach(t *testing.T) {
+	result := crashResult()
+	for i := range result.Arms {
+		for n := range 20 {
+			result.Arms[i].Findings = append(result.Arms[i].Findings, run.Finding{Claim: fmt.Sprint("claim-", n), Verdict: check.Holds,
+				Text: "This is claimed in a sentence that is longer than any line of a terminal with eighty columns, as most sentences are."})
+		}
+	}
+	got := drawn(t, finish(&run.Run{Experiments: []run.Result{result}}), Options{Width: 80})
+	if n := strings.Count(got, "This is claimed in a sentence that is longer than any line of a …\n"); n != 20 {
+		t.Errorf("%d of 20 claims have one line:\n%s", n, got)
 	}
 }
 

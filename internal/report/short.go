@@ -15,11 +15,18 @@ import (
 const (
 	mostScreens = 4  // experiments with a screen each; of more each has a line
 	mostRows    = 24 // of a table of arms
+	mostLines   = 16 // of the claims of an experiment, unless it has as many
 	mostNotes   = 5  // surprises, and arms that could not run
 )
 
-const shortLegend = `busy, timeout: refused with SQLITE_BUSY ("database is locked"), at once or after the whole busy_timeout. ` +
-	`other: failed otherwise, or nobody knows. lost: acknowledged, and missing from the database. p50, p99, max: how long clients waited.`
+// shortLegend explains the columns of arms, each where it is shown.
+var shortLegend = []struct{ column, words string }{
+	{"busy", `busy: refused with SQLITE_BUSY ("database is locked").`},
+	{"timeout", "timeout: refused after the whole busy_timeout."},
+	{"other", "other: failed otherwise, or nobody knows."},
+	{"lost", "lost: acknowledged, and missing from the database."},
+	{"p99", "p50, p99, max: how long clients waited."},
+}
 
 // more is where the rest is.
 const more = "More: --verbose, or contend report --open."
@@ -119,11 +126,17 @@ func (p *paper) screen(result *run.Result, s *section) {
 		for i := range t.Rows {
 			t.Rows[i].Begins = false
 		}
-		p.table(&t)
+		left := p.table(&t)
 		p.sayAll(2, faint, what)
 		if s.Counted && !p.explained {
 			p.explained = true
-			p.say("", 2, shortLegend, faint)
+			var words []string
+			for _, l := range shortLegend {
+				if !slices.Contains(left, l.column) {
+					words = append(words, l.words)
+				}
+			}
+			p.say("", 2, strings.Join(words, " "), faint)
 		}
 		p.line("")
 	}
@@ -133,7 +146,8 @@ func (p *paper) screen(result *run.Result, s *section) {
 	p.sayAll(2, faint, s.Skipped...)
 }
 
-// verdicts draws a line for each claim: a sign, a word and what is claimed, and where it is true.
+// verdicts draws for each claim a sign, a word and what is claimed, and where it is true. Where that takes
+// too many lines, each claim has one.
 func (p *paper) verdicts(all []claim) {
 	heads := make([]string, len(all))
 	widest := 0
@@ -144,12 +158,23 @@ func (p *paper) verdicts(all []claim) {
 		}
 		widest = max(widest, text.StringWidth(heads[i]))
 	}
+	room := max(p.width-widest-2, p.width/2)
+	said, lines := make([]string, len(all)), 0
 	for i, c := range all {
-		words := c.Text
+		said[i] = plain(c.Text)
 		if c.Ruling == dependsRuling {
-			words += " " + c.Sentences[0].Text
+			said[i] += " " + c.Sentences[0].Text
 		}
-		p.say(heads[i], widest+2, words, nil)
+		lines += len(wrap(said[i], room))
+	}
+	for i, c := range all {
+		if lines > mostLines {
+			said[i] = plain(c.Text)
+			if parts := wrap(said[i], room-2); len(parts) > 1 {
+				said[i] = parts[0] + " …"
+			}
+		}
+		p.say(heads[i], widest+2, said[i], nil)
 	}
 }
 
@@ -160,8 +185,7 @@ func telling(result *run.Result) (*run.Result, string) {
 	shown := *result
 	var said []string
 	if rowsOf(shown.Arms) > mostRows {
-		shown.Arms = distinctArms(result.Arms)
-		if len(shown.Arms) < len(result.Arms) {
+		if shown.Arms = distinctArms(result.Arms); len(shown.Arms) < len(result.Arms) {
 			said = append(said, "one arm of those in which every claim came out alike")
 		}
 	}
