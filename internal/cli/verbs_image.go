@@ -10,7 +10,7 @@ import (
 
 // hostVerbs are stand-ins that say where the verb is.
 func hostVerbs(streams) (all []*cobra.Command) {
-	for _, name := range []string{"run", "compare", "logs", "watch", "lint", "clean"} {
+	for _, name := range []string{"run", "compare", "logs", "doctor", "watch", "lint", "clean"} {
 		all = append(all, &cobra.Command{
 			Use: name, Hidden: true, DisableFlagParsing: true,
 			RunE: verb(func(*cobra.Command, []string) error {

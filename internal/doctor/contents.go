@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"example.com/contend/internal/dbfile"
 )
 
@@ -22,12 +24,13 @@ const (
 
 // Contents are what stands in the database's files.
 type Contents struct {
-	Size    int64           // of the database file in bytes
-	Begins  error           // why the database file is none; nil where it is one
-	Zeros   bool            // the database file begins with zeros
-	Journal *dbfile.Journal // nil where there is none
-	Super   bool            // the journal's super-journal is there
-	WAL     *dbfile.WAL     // nil where there is none
+	Size     int64           // of the database file in bytes
+	Begins   error           // why the database file is none; nil where it is one
+	Zeros    bool            // the database file begins with zeros
+	Journal  *dbfile.Journal // nil where there is none
+	Super    bool            // the journal's super-journal is there
+	UnderWay bool            // somebody held RESERVED when the journal was read, or deleted it: a transaction under way
+	WAL      *dbfile.WAL     // nil where there is none
 
 	Pages   bool // the fields below were read
 	Free    dbfile.Freelist
@@ -53,7 +56,7 @@ func readContents(files map[string]*os.File, root string) *Contents {
 	for range tries {
 		before, start := states(files), time.Now()
 		c = readOnce(files, root)
-		c.Moving = before != states(files) || before.touched(start)
+		c.Moving = before != states(files) || before.touched(start) || anyDeleted(files)
 		if !c.Moving {
 			break
 		}
@@ -121,7 +124,7 @@ func readOnce(files map[string]*os.File, root string) *Contents {
 	if f := files[Journal]; f != nil {
 		j, err := dbfile.ReadJournal(f, size(f), mostLog)
 		broken(Journal, err)
-		c.Journal = &j
+		c.Journal, c.UnderWay = &j, underWay(db, f)
 		if j.Super != "" {
 			_, err := os.Lstat(filepath.Join(root+"/", j.Super))
 			c.Super = !errors.Is(err, fs.ErrNotExist) // in doubt it is there, and the journal hot
@@ -148,4 +151,27 @@ func readOnce(files map[string]*os.File, root string) *Contents {
 		c.First, c.Missing = image.Missing(c.Free, mostTail)
 	}
 	return c
+}
+
+// underWay reports whether a process holds RESERVED or a stronger lock on the database, or has deleted the journal: then the
+// journal is no hot one. F_GETLK takes no lock.
+func underWay(db, journal *os.File) bool {
+	for _, at := range []int64{dbfile.ReservedByte, dbfile.PendingByte} {
+		l := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
+		if err := unix.FcntlFlock(db.Fd(), unix.F_GETLK, &l); err == nil && l.Type != unix.F_UNLCK {
+			return true
+		}
+	}
+	return anyDeleted(map[string]*os.File{Journal: journal})
+}
+
+// anyDeleted reports whether one of the files has lost its name since it was opened: others may have made a new one.
+func anyDeleted(files map[string]*os.File) bool {
+	for _, f := range files {
+		var stat unix.Stat_t
+		if unix.Fstat(int(f.Fd()), &stat) == nil && stat.Nlink == 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -59,7 +59,7 @@ const (
 // rescue copies everything before anybody opens it with SQLite, and reads what can be read.
 const (
 	rescue   = "Stop whoever uses it, copy all its files before SQLite opens them again, and recover what can be read from the copy, or take the last good backup."
-	rescuing = "mkdir rescue && cp -p DB* rescue/\nsqlite3 rescue/* '.recover' | sqlite3 recovered.db"
+	rescuing = "mkdir rescue && cp -p DB* rescue/\nsqlite3 \"rescue/$(basename DB)\" .recover | sqlite3 recovered.db"
 )
 
 func notADatabase(f *Facts, c *Contents) *Finding {
@@ -222,7 +222,7 @@ func (f *Facts) reserved() bool {
 }
 
 func hotJournal(f *Facts, c *Contents) *Finding {
-	if c.Moving || c.Journal == nil || !c.Journal.Header || !c.Journal.Hot(c.Size, f.reserved(), c.Super) {
+	if c.Moving || c.Journal == nil || !c.Journal.Header || !c.Journal.Hot(c.Size, c.UnderWay || f.reserved(), c.Super) {
 		return nil
 	}
 	j := c.Journal

@@ -20,7 +20,8 @@ import (
 	"example.com/contend/internal/testproc"
 )
 
-// serveSQL runs each line of stdin as a statement on one connection, and answers with the first row or the error.
+// serveSQL runs each line of stdin as a statement on one connection, and answers with the first row or the error. The line
+// "touch FILE" opens a file, reads a byte of it and closes it, as a program does that copies its own database.
 func serveSQL(args []string) error {
 	db, err := sql.Open("sqlite", args[0])
 	if err != nil {
@@ -29,6 +30,16 @@ func serveSQL(args []string) error {
 	db.SetMaxOpenConns(1)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		answer := ""
+		if name, is := strings.CutPrefix(lines.Text(), "touch "); is {
+			f, err := os.Open(name)
+			if err != nil {
+				return err
+			}
+			_, _ = f.Read(make([]byte, 1))
+			f.Close()
+			fmt.Println()
+			continue
+		}
 		err := each(context.Background(), db, lines.Text(), func(values []any) {
 			if answer == "" {
 				answer = fmt.Sprint(values...)
@@ -53,15 +64,20 @@ type connection struct {
 func connect(t testing.TB, path string) *connection {
 	t.Helper()
 	c := &connection{t: t, cmd: testproc.Command("sqlite", path)}
+	c.start()
+	return c
+}
+
+func (c *connection) start() {
+	c.t.Helper()
 	c.cmd.Stderr = os.Stderr
 	c.in, _ = c.cmd.StdinPipe()
 	out, _ := c.cmd.StdoutPipe()
 	c.out = bufio.NewReader(out)
 	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	t.Cleanup(c.kill)
-	return c
+	c.t.Cleanup(c.kill)
 }
 
 func (c *connection) try(statement string) string {
@@ -177,7 +193,7 @@ func TestInFile(t *testing.T) {
 		"only a begin":        {rollback, change("", func(b []byte) []byte { return b[:60] }), "cut-off-header: danger", ""},
 		"contradictory":       {rollback, change("", func(b []byte) []byte { b[21] = 1; return b }), "contradictory-header: danger", ""},
 		"no page size":        {rollback, change("", func(b []byte) []byte { b[16] = 3; return b }), "contradictory-header: danger", "a transaction"},
-		"cut off":             {rollback, change("", func(b []byte) []byte { return b[:len(b)/4096/2*4096] }), "short-file: danger; damaged-pages: danger", ""},
+		"cut off":             {rollback, change("", func(b []byte) []byte { return b[:len(b)/4096/2*4096] }), "short-file: danger; damaged-pages: danger", "All pages but"},
 		"ends within a page":  {rollback, change("", func(b []byte) []byte { return append(b, 1, 2, 3) }), "ragged-file: attention", ""},
 		"a page of zeros":     {rollback, change("", func(b []byte) []byte { clear(b[len(b)-4096:]); return b }), "damaged-pages: danger", ""},
 		"freelist":            {[]string{table, rows(200, 900), "DELETE FROM t WHERE id > 100"}, change("", func(b []byte) []byte { b[39]++; return b }), "damaged-freelist: danger", ""},
@@ -186,20 +202,24 @@ func TestInFile(t *testing.T) {
 		"bad frame":           {append(wal, rows(1, 9), rows(1, 9), rows(1, 9)), change("-wal", func(b []byte) []byte { b[32+24+50]++; return b }), "broken-wal: danger", ""},
 		"killed in a WAL":     {append(wal, "PRAGMA cache_size=5", "BEGIN", rows(200, 900)), func(t *testing.T, _ string, c *connection) { c.kill() }, "unended-transaction: note", ""},
 		"copied, file first": {wal, func(t *testing.T, path string, c *connection) {
-			file := read(t, path)
+			file, d := read(t, path), connect(t, path)
 			for range 3 {
-				c.do("PRAGMA wal_checkpoint(RESTART)", rows(50, 900), rows(50, 900))
+				c.do("PRAGMA wal_checkpoint(RESTART)", rows(50, 900))
+				d.do(rows(50, 900))
 			}
 			c.kill()
+			d.kill()
 			write(t, path, file)
-		}, "short-file: danger; foreign-wal: danger", ""},
+		}, "short-file: danger; foreign-wal: danger", "All pages but"},
 		"copied, WAL first": {wal, func(t *testing.T, path string, c *connection) {
-			log := read(t, path+"-wal")
+			log, d := read(t, path+"-wal"), connect(t, path)
 			for range 3 {
-				c.do("PRAGMA wal_checkpoint(RESTART)", rows(50, 900), rows(50, 900))
+				c.do("PRAGMA wal_checkpoint(RESTART)", rows(50, 900))
+				d.do(rows(50, 900))
 			}
 			c.do("PRAGMA wal_checkpoint(TRUNCATE)")
 			c.kill()
+			d.kill()
 			write(t, path+"-wal", log)
 		}, "foreign-wal: danger", ""},
 		"WAL of another": {rollback, func(t *testing.T, path string, c *connection) {
