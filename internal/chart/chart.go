@@ -39,7 +39,7 @@ type size struct {
 var (
 	wide   = size{class: "chart-wide", width: 760, plot: 260, label: 180, lanes: 300, pitch: 3}
 	narrow = size{class: "chart-narrow", width: 380, plot: 230, label: 104, lanes: 300, pitch: 3}
-	small  = size{class: "chart-small", width: 340, plot: 110, label: 106, lanes: 100, pitch: 1, small: true}
+	small  = size{class: "chart-small", width: 360, plot: 110, label: 106, lanes: 100, pitch: 1, small: true}
 )
 
 // Figure returns c as one <figure>, "" where its kind is not known: a newer contend

@@ -214,3 +214,20 @@ func TestBarsOfOneNameAreOneGroup(t *testing.T) {
 		}
 	}
 }
+
+// A small picture says the harm and not what was kept beside it.
+func TestStacksInWords(t *testing.T) {
+	c := outcomes()
+	for i, want := range []struct{ wide, small string }{
+		{"2 kept, 9 lost, 89 refused", "9 lost, 89 refused"}, {"2 kept, 98 lost", "98 lost"}, {"3 kept, 97 refused", "97 refused"},
+		{"100 kept", "100 kept"}, {"100 kept", "100 kept"}, {"100 unknown", "100 unknown"},
+	} {
+		row := stacks{&c, nil}.rows()[i]
+		if got := row.words(wide); got != want.wide {
+			t.Errorf("%s: %q, want %q", row.name, got, want.wide)
+		}
+		if got := row.words(small); got != want.small {
+			t.Errorf("%s, small: %q, want %q", row.name, got, want.small)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -53,22 +54,21 @@ func (c stacks) rows() (rows []stack) {
 	return rows
 }
 
-// words are all parts: "3 kept, 97 refused"; in a small picture, what was kept is not said beside harm.
+// words are all parts: "3 kept, 97 refused"; in a small picture the harm, or what was kept without any.
 func (r stack) words(s size) string {
-	harmed := slices.ContainsFunc(r.parts, func(p part) bool { return p.harm != run.AboutKept && p.harm != "" })
-	var all []string
-	for _, p := range r.parts {
-		if !s.small || !harmed || p.harm != run.AboutKept && p.harm != "" {
-			all = append(all, p.words())
+	said := r.parts
+	for _, of := range [][]run.Topic{{run.AboutKept}, {run.AboutLost, run.AboutRefused}} {
+		some := slices.DeleteFunc(slices.Clone(r.parts), func(p part) bool { return !slices.Contains(of, p.harm) })
+		if s.small && len(some) > 0 {
+			said = some
 		}
 	}
-	if len(all) == 0 {
-		return "none"
+	var all []string
+	for _, p := range said {
+		all = append(all, units.Number(p.Y)+" "+p.name)
 	}
-	return strings.Join(all, ", ")
+	return cmp.Or(strings.Join(all, ", "), "none")
 }
-
-func (p part) words() string { return units.Number(p.Y) + " " + p.name }
 
 func (c stacks) summary() string {
 	text := c.Y.Label + "."
