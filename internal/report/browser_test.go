@@ -166,6 +166,10 @@ func TestFoldedPageIsShort(t *testing.T) {
 	if folded > most {
 		t.Errorf("the page is %g px high, want at most %d", folded, most)
 	}
+	sheets := b.printed(t)
+	if sheets >= 12 {
+		t.Errorf("%d printed pages, want fewer than 12", sheets)
+	}
 	for _, anchor := range []string{"busy-0", "busy-0-busy-over-30"} {
 		opened := `(() => { const to = document.getElementById("` + anchor + `"); return to.closest("details").open && to.getClientRects().length > 0 })()`
 		if eval[bool](t, b, opened) {
@@ -177,15 +181,10 @@ func TestFoldedPageIsShort(t *testing.T) {
 		}
 	}
 	b.shoot(t, "large")
-	const sheets = 12
-	short := b.printed(t)
-	if short >= sheets {
-		t.Errorf("%d printed pages, want fewer than %d", short, sheets)
+	if got := b.printed(t); got <= sheets {
+		t.Errorf("unfolded it has %d printed pages, folded up %d: the evidence is not printed", got, sheets)
 	}
 	b.unfold(t)
-	if got := b.printed(t); got <= short {
-		t.Errorf("unfolded it has %d printed pages, folded up %d: the evidence is not printed", got, short)
-	}
 	if got := eval[float64](t, b, height); got < 2*folded {
 		t.Errorf("unfolded the page is %g px high, folded up %g: the height says nothing", got, folded)
 	}
@@ -194,6 +193,8 @@ func TestFoldedPageIsShort(t *testing.T) {
 // printed returns how many sheets of A4 the page has on paper.
 func (b *tab) printed(t *testing.T) int {
 	t.Helper()
+	b.do(t, media("print"))
+	defer b.do(t, media("light"))
 	pdf, err := chromedp.Run(b, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
 	if err != nil {
 		t.Fatal(err)
