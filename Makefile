@@ -1,6 +1,6 @@
 # make demo        does the main job on real processes, in under a minute; needs only Go
 # make lab         all of it, in under three minutes; ends with a page to look at
-# make compare     what each fix would buy, from busy_timeout to PostgreSQL
+# make compare     what each fix would buy, from busy_timeout to PostgreSQL; 13 to 15 minutes
 # make containers  what containers do, beside processes; needs Docker
 # make wal-reset   acknowledged writes vanish in an old SQLite, and not in this one
 # make test        everything that must hold before a change lands
@@ -10,6 +10,7 @@
 # make drivers     contend with every SQLite driver, mattn's too; needs a C compiler
 # make attack      attack the program for minutes: kills, slow clients, full disks, hostile files and nodes
 # make fuzz        every fuzz test for FUZZTIME
+# make man         manual pages of every verb, in man/
 # make readme      run again what the documents show, and put its output there
 # make help        this
 
@@ -18,7 +19,7 @@ BIN        := bin/contend
 FUZZTIME   ?= 30s
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-docker test-code test-app test-lab test-outside test-containers validate check tools bench-tools bench fair fuzz attack readme clean
+.PHONY: help build demo lab compare drivers containers images wal-reset old-engine test test-docker test-code test-app test-lab test-outside test-containers validate check tools bench-tools bench fair fuzz attack man readme clean
 
 help:
 	@sed -n 's/^# make/make/p' $(MAKEFILE_LIST)
@@ -131,8 +132,11 @@ fuzz:
 attack: build
 	sh scripts/attack.sh $(BIN) $(SEED)
 
+man:
+	$(GO) run ./cmd/man man
+
 readme: build
 	sh scripts/readme.sh
 
 clean:
-	rm -rf bin
+	rm -rf bin man

@@ -40,7 +40,7 @@ rung() {
 	workload=$1 clients=$2
 	shift 2
 	"$contend" compare --postgres "$url" --rung given/update --workload "$workload" --clients "$clients" --for "${seconds}s" \
-		--steps 0 --rate 0 --dir "$dir/runs" -q --json "$@" >"$dir/rung.json" || die "the rung had a surprise"
+		--repeats 1 --steps 0 --rate 0 --dir "$dir/runs" -q --json "$@" >"$dir/rung.json" || die "the rung had a surprise"
 	rm -rf "$dir/runs"
 	jq -c '.comparison.rungs[0].figures[0]' "$dir/rung.json"
 }

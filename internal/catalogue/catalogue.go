@@ -12,6 +12,7 @@ import (
 
 	"example.com/contend/internal/experiment"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 )
 
 //go:generate go test . -run TestSourcePage -update
@@ -59,7 +60,7 @@ func Named(names []string, o Options) ([]experiment.Experiment, error) {
 	for i, name := range names {
 		at := slices.Index(known, name)
 		if at < 0 {
-			return nil, fmt.Errorf("no experiment is called %q: there are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("no experiment is called %q: there are %s%s", name, strings.Join(known, ", "), units.Like(name, known))
 		}
 		if !slices.Contains(names[:i], name) {
 			chosen = append(chosen, all[at])
@@ -84,7 +85,7 @@ func Choose(asked run.Asked) ([]experiment.Experiment, error) {
 	if pattern, err := experiment.Unmatched(asked.Arms, names); err != nil {
 		return nil, fmt.Errorf("--arm %w", err)
 	} else if pattern != "" {
-		return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them", pattern)
+		return nil, fmt.Errorf("--arm %q matches no arm: `contend list --arms` shows them%s", pattern, units.Like(pattern, firstParts(names, pattern)))
 	}
 	for i := range chosen {
 		chosen[i].Arms = slices.DeleteFunc(chosen[i].Arms, func(a experiment.Arm) bool {
@@ -93,4 +94,14 @@ func Choose(asked run.Asked) ([]experiment.Experiment, error) {
 		})
 	}
 	return chosen, nil
+}
+
+// firstParts returns as many first parts of each name as the pattern has.
+func firstParts(names []string, pattern string) (all []string) {
+	n := strings.Count(pattern, "/") + 1
+	for _, name := range names {
+		parts := strings.Split(name, "/")
+		all = append(all, strings.Join(parts[:min(n, len(parts))], "/"))
+	}
+	return all
 }

@@ -46,6 +46,33 @@ const exitCodesHelp = `Exit codes, the same for every verb:
   130  interrupted (Ctrl-C, SIGTERM or SIGHUP)
   141  nobody reads the output any more, as in contend list | head -1 (SIGPIPE)`
 
+const armsHelp = `An arm is one setting under which an experiment runs. Its name says the setting, part
+by part; contend list NAME --arms shows those of an experiment.
+
+  separate/5000/WAL/burst
+      how the read and the write belong together, busy_timeout in ms, journal mode,
+      and how requests arrive
+
+    separate      the read and the write are two statements, each on its own
+    deferred      both in a transaction, begun with BEGIN: the lock comes with the write
+    immediate     BEGIN IMMEDIATE: the write lock comes before the read
+    exclusive     BEGIN EXCLUSIVE
+    atomic        one statement reads and writes
+    0, 5000       how long a connection waits for a lock, in ms; 0: not at all
+    DELETE, WAL   the rollback journal or the write-ahead log
+    burst         all requests at once
+    sequence      one after the other
+    closed        each client asks again as soon as it has its answer
+    open          requests arrive at a rate, whatever the answers do
+
+  red/burst, green/burst
+      the two presets, by the names of the document that contend starts from
+    red           DELETE journal, busy_timeout 0, the read and the write separate
+    green         WAL, busy_timeout 5000, BEGIN EXCLUSIVE, 3 retries
+
+Other parts are explained by the experiment's question and by its report.
+--arm takes the first parts of a name, each a glob: --arm 'separate/*/WAL'.`
+
 // streams are what a verb talks to.
 type streams struct {
 	in       io.Reader
@@ -207,6 +234,9 @@ func reading(work func(cmd *cobra.Command, args []string) error) func(*cobra.Com
 	})
 }
 
+// Root returns the command line for what documents it, such as the manual pages. It talks to nobody.
+func Root() *cobra.Command { return newRoot(streams{strings.NewReader(""), io.Discard, io.Discard}) }
+
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "contend",
@@ -250,7 +280,9 @@ are lost, under exactly which settings, and what each fix would buy.`,
 		newBalanceCommand(s),
 		newHealthcheckCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "Explain the exit codes", Long: exitCodesHelp},
+		&cobra.Command{Use: "arms", Short: "Explain the names of arms and the presets", Long: armsHelp},
 	)
+	completeFlags(root)
 	return root
 }
 
@@ -262,12 +294,13 @@ func newHelpCommand() *cobra.Command {
 		Long:  `Help shows the help of a verb, or of contend itself.`,
 		Example: `  contend help run
   contend help check counter
-  contend help exit-codes`,
+  contend help exit-codes
+  contend help arms`,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
 			var names []string
 			if of, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
 				for _, c := range of.Commands() {
-					if c.IsAvailableCommand() && strings.HasPrefix(c.Name(), start) {
+					if (c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand()) && strings.HasPrefix(c.Name(), start) {
 						names = append(names, c.Name()+"\t"+c.Short)
 					}
 				}

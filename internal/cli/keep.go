@@ -222,12 +222,10 @@ func verdict(doc *run.Run) error {
 			needs = append(needs, fmt.Sprintf("%s (%s)", result.Name, skipped.Reason))
 		}
 	}
-	c := doc.Comparison
-	unmet := c != nil && c.Decides && !c.Met // a target was given, and no rung meets it
-	switch s := run.Summarize(doc.Experiments); {
+	switch s := doc.Tally(); {
 	case doc.Interrupted:
 		return &exitError{code: exitInterrupted}
-	case s.Surprises > 0, unmet:
+	case s.Surprises > 0:
 		return &exitError{code: exitSurprise}
 	case !ran:
 		return fmt.Errorf("nothing to run: %s", strings.Join(needs, "; "))

@@ -5,22 +5,27 @@ import (
 	"io"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"example.com/contend/internal/catalogue"
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/units"
 )
 
 func newListCommand(s streams) *cobra.Command {
-	var arms, asJSON bool
+	var arms, verbose, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list [EXPERIMENT…]",
 		Short: "List the experiments, their claims and their arms",
-		Long: `List prints what contend can run: the question of each experiment, its claims with
-their sources, and its arms with the verdict that each claim is expected to get.`,
+		Long: `List prints what contend can run: the experiments with their questions. Of an
+experiment that is named it prints the claims with their sources, too; with --arms
+the arms, with the verdict that each claim is expected to get (contend help arms);
+with --verbose all of that, of all experiments.`,
 		Example: `  contend list
   contend list lost-update --arms
   contend list --json | jq -r '.experiments[].arms[].name'`,
+		ValidArgsFunction: completeExperiments,
 		RunE: reading(func(_ *cobra.Command, names []string) error {
 			experiments, err := catalogue.Named(names, catalogue.Options{})
 			if err != nil {
@@ -29,23 +34,42 @@ their sources, and its arms with the verdict that each claim is expected to get.
 			if asJSON {
 				return printJSON(s.out, listing{1, experiments})
 			}
-			listText(s.out, experiments, arms)
+			if len(names) == 0 && !arms && !verbose {
+				listShort(s.out, experiments)
+				return nil
+			}
+			listText(s.out, experiments, arms || verbose, !arms || verbose)
 			return nil
 		}),
 	}
-	cmd.Flags().BoolVar(&arms, "arms", false, "also every arm, with the expected verdict of each claim")
+	cmd.Flags().BoolVar(&arms, "arms", false, "every arm, with the expected verdict of each claim")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "every claim and every arm of every experiment")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-func listText(w io.Writer, experiments []experiment.Experiment, arms bool) {
+// listShort prints the name and the question of each experiment.
+func listShort(w io.Writer, experiments []experiment.Experiment) {
+	const indent, width = 13, 100
+	for _, x := range experiments {
+		question := fmt.Sprintf("%s (%s, %s)", x.Question, units.Plural(len(x.Claims), "claim"), units.Plural(len(x.Arms), "arm"))
+		lines := strings.Split(text.WrapSoft(question, width-indent), "\n")
+		fmt.Fprintf(w, "%-*s%s\n", indent, x.Name, strings.Join(lines, "\n"+strings.Repeat(" ", indent)))
+	}
+	fmt.Fprintln(w, "\nOne of them with its claims: contend list NAME. Run it: contend run NAME.")
+}
+
+func listText(w io.Writer, experiments []experiment.Experiment, arms, claims bool) {
 	for i, x := range experiments {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s\n  %s\n  claims\n", x.Name, x.Question)
-		for _, claim := range x.Claims {
-			fmt.Fprintf(w, "    %-18s %s\n%24s%s\n", claim.ID, claim.Text, "", strings.TrimSpace(claim.TextJA+" ("+claim.Source+")"))
+		fmt.Fprintf(w, "%s\n  %s\n", x.Name, x.Question)
+		if claims {
+			fmt.Fprintln(w, "  claims")
+			for _, claim := range x.Claims {
+				fmt.Fprintf(w, "    %-18s %s\n%24s%s\n", claim.ID, claim.Text, "", strings.TrimSpace(claim.TextJA+" ("+claim.Source+")"))
+			}
 		}
 		if !arms {
 			fmt.Fprintf(w, "  %d arms, %s … %s (--arms shows all)\n", len(x.Arms), x.Arms[0].Name, x.Arms[len(x.Arms)-1].Name)

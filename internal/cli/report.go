@@ -21,8 +21,8 @@ import (
 
 // reportOptions are the flags of `contend report`.
 type reportOptions struct {
-	json, html, claims, open, judge, evidence bool
-	draw                                      drawOptions
+	json, html, claims, markdown, csv, open, judge, evidence bool
+	draw                                                     drawOptions
 }
 
 func newReportCommand(s streams) *cobra.Command {
@@ -42,9 +42,11 @@ the findings may differ. --judge stores nothing.`,
   contend report runs/20260504T030201-busy
   contend report --json | jq .summary
   contend report --judge runs/20260504T030201-busy
-  contend report --html > /tmp/report.html`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: reading(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
+  contend report --html > /tmp/report.html
+  contend report --csv > /tmp/ladder.csv   # every table, also those of contend compare`,
+		ValidArgsFunction: completeRuns,
+		Args:              cobra.MaximumNArgs(1),
+		RunE:              reading(func(_ *cobra.Command, args []string) error { return showReport(s, args, o) }),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.judge, "judge", false, "judge the stored recordings of a run anew, with the claims of this contend")
@@ -52,8 +54,10 @@ the findings may differ. --judge stores nothing.`,
 	flags.BoolVar(&o.html, "html", false, "print the report as one HTML page")
 	flags.BoolVar(&o.evidence, "evidence", false, "with --html or --open: unfold everything, so that it is printed too")
 	flags.BoolVar(&o.claims, "claims", false, "print every claim with its verdict and condition, as Markdown (docs/claims.md)")
+	flags.BoolVar(&o.markdown, "markdown", false, "print every table as Markdown")
+	flags.BoolVar(&o.csv, "csv", false, "print every table as comma-separated values, an empty line between two")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables (docs/json.md)")
-	cmd.MarkFlagsMutuallyExclusive("open", "html", "claims", "json")
+	cmd.MarkFlagsMutuallyExclusive("open", "html", "claims", "markdown", "csv", "json")
 	drawFlags(flags, &o.draw)
 	colorFlag(flags, &o.draw.color)
 	return cmd
@@ -92,6 +96,10 @@ func showReport(s streams, args []string, o reportOptions) error {
 		err = report.HTML(s.out, doc, o.evidence)
 	case o.claims:
 		err = report.Claims(s.out, doc)
+	case o.markdown:
+		err = report.Tables(s.out, doc)
+	case o.csv:
+		err = report.CSV(s.out, doc)
 	default:
 		err = draw(s, doc, o.json, drawn)
 	}

@@ -50,7 +50,7 @@ leave out columns that have no room, and say which.
 Run stores everything in runs/<time>-<name>/: report.html, run.json, and for each
 recording the history, the database and the logs of the nodes. Ctrl-C stops the
 load, judges the recordings so far and stores them; a second Ctrl-C exits at once.`,
-		Example: `  contend run                              # the whole lab, under three minutes
+		Example: `  contend run                              # the whole lab, in under three minutes
   contend run --quick                      # all of it, smaller: under a minute
   contend run load --levels 10,100,1000
   contend run lost-update --arm separate/5000 --arm immediate/5000
@@ -58,13 +58,7 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
   contend run mounts --on compose          # volumes mounted wrongly
   contend run busy --on http://127.0.0.1:8080
   contend run busy --seed 7 --json | jq .summary`,
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			for _, x := range catalogue.All(catalogue.Options{}) {
-				names = append(names, x.Name+"\t"+x.Question)
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: completeExperiments,
 		RunE: verb(func(cmd *cobra.Command, names []string) error {
 			const most, count = 2000, 50 // connections that one level opens; levels
 			if len(o.asked.Levels) > count {
@@ -93,8 +87,7 @@ load, judges the recordings so far and stores them; a second Ctrl-C exits at onc
 	flags.StringVar(&o.places.Image, "image", "", "with --on compose: `IMAGE` of the nodes (default: one that contend builds from this program)")
 	flags.StringVar(&o.places.Nginx, "nginx", "", "with --on compose: `IMAGE` of the balancer (default nginx:alpine)")
 	flags.StringVar(&o.old, catalogue.OldEngine, "", "for wal-reset: `FILE` of a contend with SQLite 3.51.2 (make old-engine builds it)")
-	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(
-		[]string{run.Processes, place.Compose}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("on", listOf(run.Processes, place.Compose))
 	drawFlags(flags, &o.keep.draw)
 	keepFlags(flags, &o.keep)
 	return cmd

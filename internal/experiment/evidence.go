@@ -27,10 +27,11 @@ func (all Recordings) Of(x *Experiment, places []string) (evidence []run.Evidenc
 		for _, place := range places {
 			e := run.Evidence{Arm: arm.Name, Place: place}
 			any := false
-			for _, trial := range arm.Trials {
+			for k := range arm.Trials {
+				trial := &arm.Trials[k]
 				t := run.TrialEvidence{Name: trial.Name, Level: trial.Level, Setup: trial.Setup}
 				key := trial.Setup.Key()
-				for repeat := range max(arm.Repeats, 1) {
+				for repeat := range arm.Times(trial) {
 					if r := all[Take{key, repeat + 1, place}]; r != nil {
 						t.Recordings = append(t.Recordings, r)
 						any = true
@@ -53,7 +54,7 @@ const (
 )
 
 // Grow adds what the evidence calls for and x does not have yet, and reports whether there was
-// anything: the trials of [Experiment.Next], and another five repeats for an arm of five in which
+// anything: the trials and repeats of [Experiment.Next], and another five repeats for an arm of five in which
 // the interval of a figure has the claim's limit in it.
 //
 // Each look at a figure may err. Five repeats do so with a chance of 6.3 % and ten with one of
@@ -66,9 +67,13 @@ func (x *Experiment) Grow(evidence []run.Evidence) (grown bool) {
 	for i := range x.Arms {
 		arm := &x.Arms[i]
 		for _, trial := range further[arm.Name] {
-			if !slices.ContainsFunc(arm.Trials, func(have Trial) bool { return have.Name == trial.Name }) {
-				arm.Trials = append(slices.Clip(arm.Trials), trial)
-				grown = true
+			at := slices.IndexFunc(arm.Trials, func(have Trial) bool { return have.Name == trial.Name })
+			switch {
+			case at < 0:
+				arm.Trials, grown = append(slices.Clip(arm.Trials), trial), true
+			case arm.Trials[at].Repeats < trial.Repeats:
+				arm.Trials = slices.Clone(arm.Trials)
+				arm.Trials[at].Repeats, grown = trial.Repeats, true
 			}
 		}
 		if arm.Repeats == firstLook && slices.ContainsFunc(evidence, func(e run.Evidence) bool { return e.Arm == arm.Name && x.straddles(arm, &e) }) {

@@ -32,8 +32,8 @@ type Experiment struct {
 	Figures  []Figure `json:"-"` // what it measures beyond what every recording has
 	Plots    []Plot   `json:"-"` // the pictures of its report
 
-	// Next returns, by arm, further trials that the evidence so far calls for; none
-	// ends the experiment. It follows from the evidence alone, so that a stored run
+	// Next returns, by arm, further trials that the evidence so far calls for, and more repeats
+	// of those that are there, which have the same name; neither ends the experiment. It follows from the evidence alone, so that a stored run
 	// comes to the same trials. nil: the trials of the arms are all.
 	Next func(arms []run.Evidence) map[string][]Trial `json:"-"`
 	// MaxExtra is the most recordings that Next may add; only for the progress estimate.
@@ -62,10 +62,14 @@ type Arm struct {
 // A Trial is one setup of an arm that compares several: one level of the load,
 // one journal mode, one number of nodes.
 type Trial struct {
-	Name  string  // unique in the arm: "50 clients"; empty where it is the only one
-	Level float64 // its place on a chart's x axis; 0 where it has none
-	Setup run.Setup
+	Name    string  // unique in the arm: "50 clients"; empty where it is the only one
+	Level   float64 // its place on a chart's x axis; 0 where it has none
+	Setup   run.Setup
+	Repeats int // how often it is recorded, where that is more than the arm's
 }
+
+// Times returns how often trial t of arm a is recorded, at least once.
+func (a *Arm) Times(t *Trial) int { return max(a.Repeats, t.Repeats, 1) }
 
 // Single returns the trials of an arm that has but one.
 func Single(s run.Setup) []Trial { return []Trial{{Setup: s}} }

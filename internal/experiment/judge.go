@@ -44,12 +44,13 @@ func Judge(x *Experiment, arms []run.Evidence) run.Result {
 
 // Conclude puts what the experiments found into doc, with everything that follows from it.
 func Conclude(doc *run.Run, results []run.Result) {
-	doc.Experiments, doc.Summary = results, run.Summarize(results)
+	doc.Experiments = results
 	for i := range results {
 		if results[i].Comparison != nil {
 			doc.Comparison = results[i].Comparison
 		}
 	}
+	doc.Summary = doc.Tally()
 }
 
 // Judge judges the recordings of a stored run anew and puts what they mean today into

@@ -4,23 +4,28 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/units"
 )
 
 const (
-	mostAdvice = 10  // more is not read
-	clearly    = 1.2 // the ratio of two rates from which one is clearly above the other
-	starved    = 10  // the ratio of two tails from which a few clients wait too long
-	costless   = 0.9 // the ratio of two rates down to which no loss was seen
-	seldom     = 100 // a rung refuses little if it does so at most once for as many ok ops
+	starved = 10  // the ratio of two tails from which a few clients wait too long
+	seldom  = 100 // a rung refuses little if it does so at most once for as many ok ops
+)
+
+// Rungs that the advice names.
+const (
+	direct = "immediate"
+	queued = "queue"
 )
 
 // Advise says in plain words what a comparison comes to, the most important
-// first, and in at most ten pieces of advice. Each has the figures beside it
+// first. Each piece of advice has the figures beside it
 // that it rests on, and goes no further than these: where one is missing, so is
-// the advice. It returns an empty slice, never nil, where nothing can be said.
+// the advice, and rungs are compared by the intervals of their figures. What these leave open is said
+// last, with the command that measures it longer. It returns an empty slice, never nil, where nothing can be said.
 func Advise(c *run.Comparison) []run.Advice {
 	all := []run.Advice{}
 	if c == nil {
@@ -28,20 +33,22 @@ func Advise(c *run.Comparison) []run.Advice {
 	}
 	a := newAdviser(c)
 	for _, rule := range []func() run.Advice{
-		a.broken, a.enough, a.further, a.elsewhere, a.batching, a.naive, a.hosts, a.writerDied, a.starving, a.alone,
+		a.broken, a.enough, a.naive, a.further, a.batching, a.elsewhere, a.hosts, a.writerDied, a.starving, a.alone, a.longer,
 	} {
 		if advice := rule(); advice.Text != "" {
 			all = append(all, advice)
 		}
 	}
-	return all[:min(len(all), mostAdvice)]
+	return all
 }
 
 // An adviser is a comparison, and the rung that is enough.
 type adviser struct {
 	*run.Comparison
-	base  *run.Rung     // nil where none is
-	proof *run.RateStep // that it is
+	met   *run.Rung     // the first that surely meets the target; nil where none does
+	proof *run.RateStep // that it does
+	base  *run.Rung     // met, where nobody has to ask first whether a rung on SQLite does it
+	open  []*run.Rung   // those before met that may meet it, too
 }
 
 // broken warns of rungs that should lose nothing and did.
@@ -58,7 +65,7 @@ func (a *adviser) broken() (advice run.Advice) {
 // enough names the rung that is enough, and says so where none on SQLite is. Where none is
 // at all, it names the rung with the highest rate.
 func (a *adviser) enough() (advice run.Advice) {
-	if a.base == nil || a.base.Kind != run.SQLite {
+	if len(a.open) == 0 && (a.base == nil || a.base.Kind != run.SQLite) {
 		if failed := a.failed(); len(failed) > 0 {
 			who, at := "Nothing", "at any rate that was tried"
 			if a.base != nil {
@@ -77,7 +84,7 @@ func (a *adviser) enough() (advice run.Advice) {
 				best = r
 			}
 		}
-		if best != nil {
+		if best != nil && a.met == nil {
 			also(&advice, fmt.Sprintf("The highest rate that met the target (%s): %s with %s.", a.Asks, perSecond(top(best).Rate), best.Called), stepLine(best, top(best)))
 		}
 		return advice
@@ -101,12 +108,76 @@ func (a *adviser) failed() (lines []string) {
 		if a.Rate > 0 && r.Asked != nil {
 			lines = append(lines, stepLine(r, r.Asked))
 		}
-		// Also where the answer at the rate asked about was luck.
-		if unmet := lowestUnmet(r); unmet != nil && (a.Rate == 0 || r.Asked != nil && r.Asked.Met) {
-			lines = append(lines, stepLine(r, unmet))
+		if a.Rate == 0 && surelyNone(r) {
+			lines = append(lines, stepLine(r, &r.Rates[0]))
 		}
 	}
 	return lines
+}
+
+// longer says what the loads leave open, and how to find it out: whether a rung is enough, and which rung bears
+// more. A short comparison says that it can tell neither.
+func (a *adviser) longer() (advice run.Advice) {
+	var names, met []string
+	for _, r := range a.open {
+		if r.Asked == nil {
+			continue
+		}
+		said := fmt.Sprintf("%s in %d of %s", r.Called, r.Asked.LoadsMet, units.Plural(r.Asked.Loads, "load"))
+		if r.Asked.Lost == nil {
+			said += " (what it lost is not known)"
+		}
+		names, met = append(names, r.Name), append(met, said)
+		advice.Rests = append(advice.Rests, stepLine(r, r.Asked))
+	}
+	if len(met) > 0 {
+		who := "Whether a rung is enough is open. The target was met with"
+		if a.met != nil {
+			who = "Rungs before " + a.met.Called + " may be enough, too. The target was met with"
+		}
+		also(&advice, fmt.Sprintf("%s %s at %s writes/s.", who, units.List(met, "and"), units.Number(a.Rate)))
+	}
+	if a.Quick {
+		lasts := units.Milliseconds(1000 * a.Lasts)
+		also(&advice, fmt.Sprintf("A quick comparison sends most loads once, for %s: it cannot tell which rung is faster, nor the highest rate of any.", lasts),
+			"loads of "+lasts)
+		if advice.Command = "contend compare"; len(names) > 0 {
+			advice.Command = a.again(names)
+		}
+		return advice
+	}
+	var unsure []string
+	for i := range a.Rungs {
+		if r := &a.Rungs[i]; sound(r) && len(r.Rates) > 1 && r.Between == nil && !surelyNone(r) && !slices.Contains(names, r.Name) {
+			names, unsure = append(names, r.Name), append(unsure, r.Called)
+			for _, s := range steps(r)[:len(r.Rates)] {
+				advice.Rests = append(advice.Rests, stepLine(r, s))
+			}
+		}
+	}
+	if len(unsure) > 0 {
+		also(&advice, fmt.Sprintf("The highest rate of %s is open: the loads at a rate disagree, or are fewer than five.", units.List(unsure, "and")))
+	}
+	if advice.Text != "" {
+		advice.Command = a.again(names)
+	}
+	return advice
+}
+
+// again is the command that measures rungs longer and oftener.
+func (a *adviser) again(names []string) string {
+	line := "contend compare"
+	for _, name := range names {
+		line += " --rung " + name
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, Given+"/") }) {
+		line += " --postgres URL"
+	}
+	line += fmt.Sprintf(" --workload %s --for %s --repeats %d --rate %g", a.Asks, time.Duration(3*a.Lasts*float64(time.Second)).Round(time.Second), 2*firstLook, a.Rate)
+	if a.Expect != DefaultExpect {
+		line += " --expect '" + a.Expect + "'"
+	}
+	return line
 }
 
 // naive says what is lost where one stops before the first careful rung, and
@@ -160,15 +231,16 @@ func (a *adviser) further() (advice run.Advice) {
 		switch {
 		case !past:
 			past = next == a.base
-		case beats(next, at):
+		case top(next) == nil || top(at) == nil:
+		case !next.Between.Overlaps(at.Between) && top(next).Rate > top(at).Rate:
 			also(&advice, fmt.Sprintf("Above about %s (%s): %s, which met the target up to at least %s; %s missed it at %s.",
-				perSecond(top(at).Rate), a.Asks, next.Called, perSecond(top(next).Rate), at.Called, perSecond(lowestUnmet(at).Rate)),
-				stepLine(at, top(at)), stepLine(at, lowestUnmet(at)), stepLine(next, top(next)))
+				perSecond(top(at).Rate), a.Asks, next.Called, perSecond(top(next).Rate), at.Called, perSecond(bottom(at).Rate)),
+				stepLine(at, top(at)), stepLine(at, bottom(at)), stepLine(next, top(next)))
 			at = next
-		case next.Name == "queue" && idle(next, a.base):
-			also(&advice, fmt.Sprintf("No clearly higher rate with %s here (%s): of the rates tried, it met the target up to %s, %s up to %s.",
-				next.Called, a.Asks, perSecond(top(next).Rate), a.base.Called, perSecond(top(a.base).Rate)),
-				stepLine(a.base, top(a.base)), stepLine(next, top(next)), stepLine(next, lowestUnmet(next)))
+		case next.Name == queued && bottom(next) != nil && bottom(a.base) != nil && next.Between.Overlaps(a.base.Between):
+			also(&advice, fmt.Sprintf("No clearly higher rate with %s here (%s): its highest rate is between %s and %s, that of %s between %s and %s.",
+				next.Called, a.Asks, units.Number(top(next).Rate), perSecond(bottom(next).Rate), a.base.Called, units.Number(top(a.base).Rate), perSecond(bottom(a.base).Rate)),
+				stepLine(a.base, top(a.base)), stepLine(a.base, bottom(a.base)), stepLine(next, top(next)), stepLine(next, bottom(next)))
 		}
 	}
 	return advice
@@ -195,12 +267,16 @@ func (a *adviser) elsewhere() (advice run.Advice) {
 		for i := range a.Rungs {
 			r := &a.Rungs[i]
 			there, here := under(r, of, with), under(r, a.Asks, with)
-			if r.Kind == kind && sound(r) && there != nil && here != nil && min(there.OK, here.OK) >= enoughForP99 && (most == nil || there.Rate > most.Rate) {
+			if r.Kind == kind && sound(r) && there != nil && here != nil && there.Spread != nil && here.Spread != nil && (most == nil || there.Rate > most.Rate) {
 				best, most, instead = r, there, here
 			}
 		}
 		if best != nil {
-			said = append(said, fmt.Sprintf("%s does %s instead of %s", best.Called, perSecond(most.Rate), perSecond(instead.Rate)))
+			does := fmt.Sprintf("%s does %s instead of %s", best.Called, perSecond(most.Rate), perSecond(instead.Rate))
+			if most.Spread.Overlaps(*instead.Spread) {
+				does = fmt.Sprintf("%s does as much (%s)", best.Called, perSecond(most.Rate))
+			}
+			said = append(said, does)
 			rests = append(rests, figuresLine(best, most), figuresLine(best, instead))
 		}
 	}
@@ -212,7 +288,7 @@ func (a *adviser) elsewhere() (advice run.Advice) {
 
 // queues are the rungs with a queue, each with the rung that is the same without one.
 var queues = []struct{ direct, queue string }{
-	{"immediate", "queue"}, {Postgres + "/update", Postgres + "/queue"}, {Given + "/update", Given + "/queue"}, {Rqlite + "/update", Rqlite + "/queue"},
+	{direct, queued}, {Postgres + "/update", Postgres + "/queue"}, {Given + "/update", Given + "/queue"}, {Rqlite + "/update", Rqlite + "/queue"},
 }
 
 // batching says what the queue buys on each engine: to hold the queue on one engine against
@@ -233,10 +309,14 @@ func (a *adviser) batching() (advice run.Advice) {
 				}
 			}
 			with, without := under(queue, name, most), under(direct, name, most)
-			if with == nil || without == nil {
+			if with == nil || without == nil || with.Spread == nil || without.Spread == nil {
 				continue
 			}
-			said = append(said, fmt.Sprintf("on %s %s with it, %s without", queue.Kind, perSecond(with.Rate), perSecond(without.Rate)))
+			buys := fmt.Sprintf("on %s %s with it, %s without", queue.Kind, perSecond(with.Rate), perSecond(without.Rate))
+			if with.Spread.Overlaps(*without.Spread) {
+				buys += ", which is no clear difference"
+			}
+			said = append(said, buys)
 			rests = append(rests, figuresLine(queue, with), figuresLine(direct, without))
 		}
 		if len(said) > 1 {
@@ -267,19 +347,6 @@ func (a *adviser) kinds() (all []string) {
 		}
 	}
 	return all
-}
-
-// beats reports whether next met the target clearly above the highest rate of at, and at a
-// rate at or below which at missed it.
-func beats(next, at *run.Rung) bool {
-	high, low, unmet := top(next), top(at), lowestUnmet(at)
-	return high != nil && low != nil && unmet != nil && high.Rate >= clearly*low.Rate && high.Rate >= unmet.Rate
-}
-
-// idle reports whether r missed the target at a rate that is not clearly above those of base.
-func idle(r, base *run.Rung) bool {
-	high, low := top(r), top(base)
-	return high != nil && low != nil && lowestUnmet(r) != nil && high.Rate < clearly*low.Rate
 }
 
 // hosts names the engines that several hosts can share, and what they cost on this one.
@@ -350,22 +417,25 @@ func (a *adviser) writerDied() (advice run.Advice) {
 // alone says what the queue costs a single client.
 func (a *adviser) alone() (advice run.Advice) {
 	named := func(name string) *run.Rung { return first(a.Rungs, func(r *run.Rung) bool { return r.Name == name }) }
-	queue, direct := named("queue"), named("immediate")
-	if queue == nil || direct == nil {
+	queue, without := named(queued), named(direct)
+	if queue == nil || without == nil {
 		return advice
 	}
 	for i := range queue.Figures {
 		q := &queue.Figures[i]
-		d := under(direct, q.Workload, 1)
-		if q.Clients != 1 || d == nil || min(q.OK, d.OK) < enoughForP99 || d.Rate <= 0 {
+		d := under(without, q.Workload, 1)
+		if q.Clients != 1 || d == nil || q.Spread == nil || d.Spread == nil {
 			continue
 		}
-		cost := "no slower"
-		if q.Rate < costless*d.Rate {
-			cost = "slower"
+		cost := "slower"
+		switch {
+		case q.Spread.Overlaps(*d.Spread):
+			cost = "not clearly slower or faster"
+		case q.Rate > d.Rate:
+			cost = "faster"
 		}
-		also(&advice, fmt.Sprintf("With one client the %s is %s: %s, with %s %s (%s).", queue.Called, cost, perSecond(q.Rate), direct.Called, perSecond(d.Rate), q.Workload),
-			figuresLine(queue, q), figuresLine(direct, d))
+		also(&advice, fmt.Sprintf("With one client the %s is %s: %s, with %s %s (%s).", queue.Called, cost, perSecond(q.Rate), without.Called, perSecond(d.Rate), q.Workload),
+			figuresLine(queue, q), figuresLine(without, d))
 		break // the first workload is the one that is asked about
 	}
 	return advice
@@ -401,7 +471,7 @@ func (a *adviser) starving() (advice run.Advice) {
 }
 
 // starvation compares a rung, which may be nil, with each other under each load and returns where
-// it is worst. Both need ops enough, and the other must not be quick because it refuses.
+// it is worst. Both need repeats and ops enough, and the other must not be quick because it refuses.
 func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 	if slow == nil || !sound(slow) {
 		return most
@@ -411,7 +481,7 @@ func (a *adviser) starvation(slow *run.Rung) (most starvation) {
 		for j := range a.Rungs {
 			quick := &a.Rungs[j]
 			beside := under(quick, at.Workload, at.Clients)
-			if beside == nil || !sound(quick) || min(at.OK, beside.OK) < enoughForP99 || (beside.Refused+beside.Unknown)*seldom > beside.OK {
+			if beside == nil || !sound(quick) || at.Spread == nil || beside.Spread == nil || min(at.OK, beside.OK) < enoughForP99 || (beside.Refused+beside.Unknown)*seldom > beside.OK {
 				continue
 			}
 			s := starvation{slow: slow, quick: quick, at: at, beside: beside, tail: "max", longer: at.Latency.Max, short: beside.Latency.Max}

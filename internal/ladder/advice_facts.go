@@ -9,54 +9,62 @@ import (
 	"example.com/contend/internal/units"
 )
 
-// newAdviser finds the first rung that is enough at the rate that was asked about or, where that is
-// 0, at its highest. It takes those on SQLite before others: a file needs no server.
+// newAdviser finds the first rung that surely meets the target at the rate that was asked about or, where that is
+// 0, at its highest, and the rungs before it of which that is not sure. It takes rungs on SQLite before others: a file needs no
+// server. No server is enough while a rung on SQLite may be.
 func newAdviser(c *run.Comparison) *adviser {
+	a := &adviser{Comparison: c}
 	for _, file := range []bool{true, false} {
 		for i := range c.Rungs {
 			r := &c.Rungs[i]
+			if (r.Kind == run.SQLite) != file || !sound(r) {
+				continue
+			}
 			proof := top(r)
 			if c.Rate > 0 {
 				proof = r.Asked
 			}
-			if (r.Kind == run.SQLite) == file && proof != nil && sound(r) && good(proof, lowestUnmet(r)) {
-				return &adviser{c, r, proof}
+			switch {
+			case proof == nil && len(r.Figures)+len(r.Rates) == 0: // nothing was recorded
+			case proof == nil && c.Rate == 0 && surelyNone(r):
+			case proof == nil || !proof.Sure || proof.Lost == nil:
+				a.open = append(a.open, r)
+			case proof.Met && *proof.Lost == 0 && !below(r, proof.Rate):
+				a.met, a.proof = r, proof
+				if a.base = r; !file && slices.ContainsFunc(a.open, func(r *run.Rung) bool { return r.Kind == run.SQLite }) {
+					a.base = nil
+				}
+				return a
 			}
 		}
 	}
-	return &adviser{Comparison: c}
+	return a
 }
 
-// top returns the step of the highest rate that met the target without loss, with no lower one
-// that missed it; nil where there is none or the rung is not sound.
-func top(r *run.Rung) (best *run.RateStep) {
-	if !sound(r) {
+// top returns the step of the highest rate that surely met the target without loss, with no lower one
+// that surely missed it; nil where there is none or the rung is not sound.
+func top(r *run.Rung) *run.RateStep {
+	if !sound(r) || r.Between == nil {
 		return nil
 	}
-	unmet := lowestUnmet(r)
-	for _, s := range steps(r) {
-		if good(s, unmet) && (best == nil || s.Rate > best.Rate) {
-			best = s
-		}
-	}
-	return best
+	return first(r.Rates, func(s *run.RateStep) bool { return s.Rate == r.Between.Low && s.Lost != nil })
 }
 
-// good reports whether a step met the target, is known to have lost nothing, and lies below the
-// lowest rate that missed the target: what meets it above is luck.
-func good(s, unmet *run.RateStep) bool {
-	return s.Met && s.OK > 0 && s.Lost != nil && *s.Lost == 0 && (unmet == nil || s.Rate < unmet.Rate)
+// bottom returns the step of the lowest rate that surely missed the target above top; nil where there is none.
+func bottom(r *run.Rung) *run.RateStep {
+	if r.Between == nil || r.Between.High == nil {
+		return nil
+	}
+	return first(r.Rates, func(s *run.RateStep) bool { return s.Rate == *r.Between.High })
 }
 
-// lowestUnmet returns the step of the lowest rate that missed the target; nil where none did.
-func lowestUnmet(r *run.Rung) (lowest *run.RateStep) {
-	for _, s := range steps(r) {
-		if !s.Met && (lowest == nil || s.Rate < lowest.Rate) {
-			lowest = s
-		}
-	}
-	return lowest
+// below reports whether a rung surely missed the target at a lower rate: to meet it above is luck.
+func below(r *run.Rung, rate float64) bool {
+	return slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return s.Rate < rate && s.Sure && !s.Met })
 }
+
+// surelyNone reports whether a rung surely misses the target at the lowest rate that was tried.
+func surelyNone(r *run.Rung) bool { return len(r.Rates) > 0 && r.Rates[0].Sure && !r.Rates[0].Met }
 
 // steps returns what came of each rate, that asked about among them.
 func steps(r *run.Rung) []*run.RateStep {
@@ -136,9 +144,13 @@ const (
 )
 
 // figuresLine is what came of a rung under a closed loop:
-// "queue, counter, 64 clients: 3,120/s, 31,200 ok, 0 refused, 0 lost, p99 41 ms".
+// "queue, counter, 64 clients: 3,120/s (3,060 to 3,180 in 5 loads), 31,200 ok, 0 refused, 0 lost, p99 41 ms".
 func figuresLine(r *run.Rung, f *run.Figures) string {
-	said := []string{perSecond(f.Rate), units.Count(int64(f.OK)) + " ok", units.Count(int64(f.Refused)) + " refused"}
+	rate := perSecond(f.Rate)
+	if f.Spread != nil {
+		rate = fmt.Sprintf("%s (%s to %s in %d loads)", rate, units.Number(f.Spread.Low), units.Number(f.Spread.High), f.Repeats)
+	}
+	said := []string{rate, units.Count(int64(f.OK)) + " ok", units.Count(int64(f.Refused)) + " refused"}
 	said = append(said, lostPart(f.Lost)...)
 	if f.OK >= enoughForP99 {
 		said = append(said, "p99 "+units.Milliseconds(f.Latency.P99))
@@ -156,15 +168,17 @@ func figuresLine(r *run.Rung, f *run.Figures) string {
 }
 
 // stepLine is what came of a rate on a rung:
-// "immediate at 200/s: 0 of 4,000 refused, 0 lost, p99 41 ms: met the target".
+// "immediate at 200/s: 0 of 4,000 refused, 0 lost, p99 41 ms: met the target in 5 of 5 loads".
 func stepLine(r *run.Rung, s *run.RateStep) string {
-	met := "met the target"
-	if !s.Met {
-		met = "missed the target"
-	}
-	return fmt.Sprintf("%s at %s: %s: %s", r.Name, perSecond(s.Rate), stepWords(s), met)
+	return fmt.Sprintf("%s at %s: %s: %s", r.Name, perSecond(s.Rate), stepWords(s), loadWords(s))
 }
 
+// loadWords say in how many loads the target was met.
+func loadWords(s *run.RateStep) string {
+	return fmt.Sprintf("met the target in %d of %s", s.LoadsMet, units.Plural(s.Loads, "load"))
+}
+
+// stepWords is what came of a rate, without its name.
 func stepWords(s *run.RateStep) string {
 	said := []string{fmt.Sprintf("%s of %s refused", units.Count(int64(s.Refused)), units.Count(int64(s.Sent)))}
 	if s.Sent-s.OK-s.Unreached > s.Refused {

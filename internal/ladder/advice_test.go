@@ -19,20 +19,27 @@ func waits(p99 float64) measure.Summary {
 	return measure.Summary{Count: 1000, P50: p99 / 4, P90: p99 / 2, P99: p99, P999: 5 * p99, Max: 6 * p99, Mean: p99 / 4}
 }
 
-// met and unmet are steps of a search, of two seconds each.
+// met and unmet are steps of a search, of five loads and two seconds together.
 func met(rate float64) run.RateStep {
 	n := int(2 * rate)
-	return run.RateStep{Rate: rate, Sent: n, OK: n, Latency: waits(41), Lost: ptr(int64(0)), Met: true}
+	return run.RateStep{Rate: rate, Sent: n, OK: n, Latency: waits(41), Lost: ptr(int64(0)), Loads: 5, LoadsMet: 5, Met: true, Sure: true}
 }
 
 func unmet(rate float64) run.RateStep {
 	n := int(2 * rate)
-	return run.RateStep{Rate: rate, Sent: n, OK: n - 3, Refused: 3, Errors: 3 / float64(n), Latency: waits(713), Lost: ptr(int64(0))}
+	return run.RateStep{Rate: rate, Sent: n, OK: n - 3, Refused: 3, Errors: 3 / float64(n), Latency: waits(713), Lost: ptr(int64(0)), Loads: 5, Sure: true}
+}
+
+// chance is a step of ten loads of which met met the target.
+func chance(rate float64, met int) run.RateStep {
+	n := int(2 * rate)
+	return run.RateStep{Rate: rate, Sent: n, OK: n, Latency: waits(90), Lost: ptr(int64(0)), Loads: 10, LoadsMet: met, Met: met > 5, Sure: met > 8 || met < 2}
 }
 
 // at is what clients of the hot counter got from a rung.
 func at(clients int, rate, p99 float64, lost int64) run.Figures {
-	return run.Figures{Workload: "counter", Clients: clients, OK: int(2 * rate), Rate: rate, Latency: waits(p99), Lost: &lost, Fairness: 1, Attempts: 1}
+	spread := &measure.Interval{Low: 0.98 * rate, Median: rate, High: 1.02 * rate, Count: 5, Confidence: 0.9375}
+	return run.Figures{Workload: "counter", Clients: clients, OK: int(2 * rate), Repeats: 5, Rate: rate, Spread: spread, Latency: waits(p99), Lost: &lost, Fairness: 1, Attempts: 1}
 }
 
 // rungOf is a rung that was asked about 200/s if that is among its rates.
@@ -46,6 +53,7 @@ func rungOf(name, title, engine string, careful bool, figures []run.Figures, rat
 			r.Asked = &rates[i]
 		}
 	}
+	r.Highest, r.Between = highestOf(&r)
 	return r
 }
 
@@ -61,7 +69,7 @@ func whole() *run.Comparison {
 	const file, server = "SQLite 3.54.1", "PostgreSQL 15.18"
 	two := func(one, many run.Figures) []run.Figures { return []run.Figures{one, many} }
 	c := &run.Comparison{
-		Nodes: 4, Rate: 200, Asks: "counter", Expect: DefaultExpect, Met: true,
+		Nodes: 4, Rate: 200, Asks: "counter", Expect: DefaultExpect, Met: true, Lasts: 1,
 		Rungs: []run.Rung{
 			rungOf("red", "red: busy_timeout 0", file, false, two(at(1, 300, 5, 0), at(64, 310, 6, 0))),
 			rungOf("busy-timeout", "+ busy_timeout", file, false, two(at(1, 300, 5, 0), at(64, 1520, 300, 743))),
@@ -89,15 +97,15 @@ func whole() *run.Comparison {
 func TestAdvise(t *testing.T) {
 	want := []string{
 		"On this machine, with your 4 nodes at 200 writes/s (counter): BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
-		"Above about 880/s (counter): queue, which met the target up to at least 2,800/s; BEGIN IMMEDIATE missed it at 1,100/s.",
-		"These rates are for counter. In counters (64 clients), queue does 3,000/s instead of 3,120/s and PostgreSQL: one UPDATE does 6,800/s instead of 1,410/s.",
 		"Do not stop at busy_timeout or WAL: of 4,100 requests that were answered ok, 1,999 changes were lost without an error (WAL, counter, 64 clients). " +
 			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were answered ok, 876 changes were lost without an error (PostgreSQL: naive, counter, 64 clients).",
+		"Above about 880/s (counter): queue, which met the target up to at least 2,800/s; BEGIN IMMEDIATE missed it at 1,100/s.",
+		"These rates are for counter. In counters (64 clients), queue does as much (3,000/s) and PostgreSQL: one UPDATE does 6,800/s instead of 1,410/s.",
 		"For several hosts: PostgreSQL (by its documents, not tested here). On this one host (counter), PostgreSQL: one UPDATE met the target up to at least 1,300/s " +
 			"(0 of 2,600 refused, 0 lost, p99 41 ms), BEGIN IMMEDIATE up to at least 880/s.",
 		"With single writer, after its writer was killed: no success for 1.23 s, 34 requests not ok, 0 lost.",
 		"With BEGIN IMMEDIATE a few clients wait long: its p99.9 was 4.06 s, that of single writer 110 ms (counter, 64 clients).",
-		"With one client the queue is no slower: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
+		"With one client the queue is slower: 470/s, with BEGIN IMMEDIATE 490/s (counter).",
 	}
 	got := Advise(whole())
 	for i, advice := range got {
@@ -112,12 +120,12 @@ func TestAdvise(t *testing.T) {
 		t.Errorf("%d pieces of advice, want %d", len(got), len(want))
 	}
 	rests := []string{
-		"immediate at 880/s: 0 of 1,760 refused, 0 lost, p99 41 ms: met the target",
-		"immediate at 1,100/s: 3 of 2,200 refused, 0 lost, p99 713 ms: missed the target",
-		"queue at 2,800/s: 0 of 5,600 refused, 0 lost, p99 41 ms: met the target",
+		"immediate at 880/s: 0 of 1,760 refused, 0 lost, p99 41 ms: met the target in 5 of 5 loads",
+		"immediate at 1,100/s: 3 of 2,200 refused, 0 lost, p99 713 ms: met the target in 0 of 5 loads",
+		"queue at 2,800/s: 0 of 5,600 refused, 0 lost, p99 41 ms: met the target in 5 of 5 loads",
 	}
-	if !slices.Equal(got[1].Rests, rests) {
-		t.Errorf("it rests on\n%s", strings.Join(got[1].Rests, "\n"))
+	if !slices.Equal(got[2].Rests, rests) {
+		t.Errorf("it rests on\n%s", strings.Join(got[2].Rests, "\n"))
 	}
 }
 
@@ -137,7 +145,8 @@ func TestAdviseChanges(t *testing.T) {
 			r.Rates = slices.Insert(slices.Clone(r.Rates), 0, unmet(150))
 		}, []string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
 		{"nobody knows what is lost", func(c *run.Comparison) { c.Rungs[immediate].Asked.Lost = nil },
-			[]string{"queue is enough"}, []string{"BEGIN IMMEDIATE is enough"}},
+			[]string{": queue is enough", "Rungs before queue may be enough, too. The target was met with BEGIN IMMEDIATE in 5 of 5 loads (what it lost is not known) at 200 writes/s."},
+			[]string{": BEGIN IMMEDIATE is enough"}},
 		{"a server with a queue", func(c *run.Comparison) {
 			with := at(64, 2950, 30, 0)
 			with.Syncs = ptr(0.05)
@@ -165,7 +174,8 @@ func TestAdviseChanges(t *testing.T) {
 		{"none is enough", func(c *run.Comparison) {
 			for i := range c.Rungs {
 				if r := &c.Rungs[i]; r.Careful {
-					r.Asked.Met, r.Rates = false, []run.RateStep{met(100), *r.Asked}
+					r.Asked.Met = false
+					r.Rates = []run.RateStep{met(100), *r.Asked}
 				}
 			}
 		}, []string{"Nothing met the target here at 200 writes/s (counter) without losing data. The highest rate that met the target (counter): 100/s with BEGIN IMMEDIATE."},
@@ -187,11 +197,46 @@ func TestAdviseChanges(t *testing.T) {
 		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"Above about"}},
 		{"the queue brings nothing", func(c *run.Comparison) {
 			c.Rungs[queue].Rates = []run.RateStep{met(200), met(900), unmet(1100)}
-		}, []string{"No clearly higher rate with queue here (counter): of the rates tried, it met the target up to 900/s, BEGIN IMMEDIATE up to 880/s.", "Above about 880/s (counter): single writer"}, []string{"Above about 880/s (counter): queue"}},
-		{"the queue is a little above", func(c *run.Comparison) {
+		}, []string{"No clearly higher rate with queue here (counter): its highest rate is between 900 and 1,100/s, that of BEGIN IMMEDIATE between 880 and 1,100/s.", "Above about 880/s (counter): single writer"}, []string{"Above about 880/s (counter): queue"}},
+		{"the queue is a little above, and surely so", func(c *run.Comparison) {
 			c.Rungs[immediate].Rates[2] = unmet(950)
 			c.Rungs[queue].Rates = []run.RateStep{met(200), met(1000), unmet(1100)}
-		}, []string{"No clearly higher rate with queue here"}, []string{"Above about 880/s (counter): queue"}},
+		}, []string{"Above about 880/s (counter): queue"}, []string{"No clearly higher rate"}},
+		{"loads at the end of the queue disagree, and it is above all the same", func(c *run.Comparison) {
+			c.Rungs[queue].Rates = []run.RateStep{met(200), met(2000), chance(2800, 7), unmet(3300)}
+		}, []string{"Above about 880/s (counter): queue, which met the target up to at least 2,000/s"}, []string{"is open"}},
+		{"loads at every rate of the queue disagree", func(c *run.Comparison) {
+			c.Rungs[queue].Rates = []run.RateStep{chance(900, 7), chance(1100, 4)}
+		}, []string{"Above about 880/s (counter): single writer", "The highest rate of queue is open: the loads at a rate disagree, or are fewer than five."},
+			[]string{"/s: queue", "No clearly higher"}},
+		{"loads disagree whether BEGIN IMMEDIATE is enough", func(c *run.Comparison) { *c.Rungs[immediate].Asked = chance(200, 7) },
+			[]string{"queue is enough", "Rungs before queue may be enough, too. The target was met with BEGIN IMMEDIATE in 7 of 10 loads at 200 writes/s."}, []string{": BEGIN IMMEDIATE is enough"}},
+		{"nine of ten loads are sure", func(c *run.Comparison) { *c.Rungs[immediate].Asked = chance(200, 9) },
+			[]string{": BEGIN IMMEDIATE is enough"}, []string{"is open"}},
+		{"no server is enough while the file may be", func(c *run.Comparison) {
+			for _, i := range []int{immediate, queue, single} {
+				*c.Rungs[i].Asked = chance(200, 3)
+			}
+		}, []string{"Rungs before PostgreSQL: one UPDATE may be enough, too. The target was met with BEGIN IMMEDIATE in 3 of 10 loads, queue in 3 of 10 loads and single writer"},
+			[]string{": PostgreSQL: one UPDATE is enough", "No way to share", "Nothing met"}},
+		{"every rung may be enough", func(c *run.Comparison) {
+			for _, i := range []int{immediate, queue, single, postgres} {
+				*c.Rungs[i].Asked = chance(200, 3)
+			}
+		}, []string{"Whether a rung is enough is open. The target was met with BEGIN IMMEDIATE in 3 of 10 loads,"}, []string{"is enough (", "Nothing met"}},
+		{"one load each tells no rung from another", func(c *run.Comparison) {
+			for i := range c.Rungs {
+				for k := range c.Rungs[i].Figures {
+					c.Rungs[i].Figures[k].Spread = nil
+				}
+			}
+		}, []string{"BEGIN IMMEDIATE is enough"}, []string{"What the queue buys", "These rates are for", "With one client", "wait long"}},
+		{"intervals do not overlap", func(c *run.Comparison) { c.Rungs[queue].Figures[2].Spread.High = 3010 },
+			[]string{"queue does 3,000/s instead of 3,120/s"}, nil},
+		{"intervals of one client overlap", func(c *run.Comparison) { c.Rungs[immediate].Figures[0].Spread.Low = 400 },
+			[]string{"With one client the queue is not clearly slower or faster: 470/s, with BEGIN IMMEDIATE 490/s"}, nil},
+		{"it is quick", func(c *run.Comparison) { c.Quick = true },
+			[]string{"A quick comparison sends most loads once, for 1 s: it cannot tell which rung is faster, nor the highest rate of any."}, nil},
 		{"nobody saw the end of the queue", func(c *run.Comparison) { c.Rungs[queue].Rates = []run.RateStep{met(200), met(900)} },
 			[]string{"BEGIN IMMEDIATE is enough"}, []string{"/s: queue", "No clearly higher"}},
 		{"it takes two steps further", func(c *run.Comparison) {
@@ -254,9 +299,9 @@ func TestAdviseChanges(t *testing.T) {
 		{"another than the one that is enough starves", func(c *run.Comparison) {
 			c.Rungs[immediate].Figures[1].Latency, c.Rungs[postgres].Figures[1].Latency = waits(23), waits(900)
 		}, []string{"With PostgreSQL: one UPDATE a few clients wait long: its p99.9 was 4.5 s"}, nil},
-		{"the queue costs a client alone", func(c *run.Comparison) { c.Rungs[queue].Figures[0].Rate = 400 },
-			[]string{"With one client the queue is slower: 400/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
-		{"a client alone did too little", func(c *run.Comparison) { c.Rungs[queue].Figures[0].OK = 99 }, nil, []string{"With one client"}},
+		{"the queue costs a client alone nothing", func(c *run.Comparison) { c.Rungs[queue].Figures[0] = at(1, 600, 4, 0) },
+			[]string{"With one client the queue is faster: 600/s, with BEGIN IMMEDIATE 490/s (counter)."}, nil},
+		{"a client alone was measured once", func(c *run.Comparison) { c.Rungs[queue].Figures[0].Spread = nil }, nil, []string{"With one client"}},
 		{"a client alone was not measured", func(c *run.Comparison) { c.Rungs[queue].Figures = c.Rungs[queue].Figures[1:] },
 			nil, []string{"With one client"}},
 		{"mixed drivers are nobody's choice", func(c *run.Comparison) {
@@ -270,6 +315,9 @@ func TestAdviseChanges(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := whole()
 			tt.change(c)
+			for i := range c.Rungs {
+				c.Rungs[i].Highest, c.Rungs[i].Between = highestOf(&c.Rungs[i])
+			}
 			var all []string
 			for _, advice := range Advise(c) {
 				all = append(all, advice.Text)
@@ -318,6 +366,31 @@ func TestAdviseOfNothing(t *testing.T) {
 		if got := Advise(c); got == nil || len(got) != 0 {
 			t.Errorf("of nothing it says %v", got)
 		}
+	}
+}
+
+// What is open comes with the command that closes it.
+func TestAdviceNamesTheCommand(t *testing.T) {
+	c := whole()
+	*c.Rungs[3].Asked = chance(200, 7)
+	c.Expect = "p99<50ms"
+	for _, tt := range []struct {
+		quick bool
+		want  string
+	}{
+		{false, "contend compare --rung immediate --workload counter --for 3s --repeats 10 --rate 200 --expect 'p99<50ms'"},
+		{true, "contend compare --rung immediate --workload counter --for 3s --repeats 10 --rate 200 --expect 'p99<50ms'"},
+	} {
+		c.Quick = tt.quick
+		all := Advise(c)
+		if got := all[len(all)-1].Command; got != tt.want {
+			t.Errorf("quick %t: %q, want %q", tt.quick, got, tt.want)
+		}
+	}
+	c.Rungs[3].Asked.Sure = true
+	all := Advise(c)
+	if got := all[len(all)-1].Command; got != "contend compare" {
+		t.Errorf("of a quick run that left nothing open: %q", got)
 	}
 }
 

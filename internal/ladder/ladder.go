@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"example.com/contend/internal/experiment"
+	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
 	"example.com/contend/internal/store"
+	"example.com/contend/internal/units"
 )
 
 // A ladder is a comparison: what was asked for, and the rungs that it has.
@@ -46,6 +48,15 @@ func New(o run.Ladder) (experiment.Experiment, error) {
 // Of returns the rungs that a server called name would have.
 func Of(name string) []string {
 	return namesOf(onServers(run.Ladder{Servers: []run.Server{{Name: name}}}))
+}
+
+// Names returns every rung that there can be.
+func Names() []string {
+	names := namesOf(onFile(run.Ladder{Mixed: []string{store.Modernc, store.Modernc}}))
+	for _, server := range []string{Postgres, Given, Rqlite} {
+		names = append(names, Of(server)...)
+	}
+	return names
 }
 
 func namesOf(rungs []rung) (names []string) {
@@ -84,7 +95,8 @@ func (l *ladder) rung(name string) *rung {
 func (r *rung) searched() bool { return r.careful && r.drivers == nil }
 
 // next returns the next step of each search for a pool and, when all pools are found, the trials
-// of each rung and the next step of its search for the highest rate.
+// of each rung and the next step of its search for the highest rate; at last, the loads that decide
+// which rung is enough.
 func (l *ladder) next(evidence []run.Evidence) map[string][]experiment.Trial {
 	further := map[string][]experiment.Trial{}
 	of := func(r *rung) *run.Evidence {
@@ -108,34 +120,72 @@ func (l *ladder) next(evidence []run.Evidence) map[string][]experiment.Trial {
 			continue
 		}
 		search := l.search(r, e)
-		if rate, more := search.next(); more {
-			pool, _ := l.pool(r, l.Workloads[0], e).next()
-			further[r.name] = append(further[r.name], l.atRate(r, rate, pool))
+		if rate, loads := search.next(); loads > 0 {
+			further[r.name] = append(further[r.name], l.atRate(r, rate, e, loads))
 		}
 	}
+	l.decide(evidence, further)
 	return further
 }
 
-// search returns the search of a rung as far as the evidence takes it: it begins with the
-// throughput of a closed loop when the rate that is asked about is known, and saw the rates in the
-// order in which they were recorded. Before, it is over.
-func (l *ladder) search(r *rung, e *run.Evidence) search {
-	var best float64
-	for _, f := range l.figures(r, e) {
-		if f.Workload == l.Workloads[0] {
-			best = max(best, f.Rate)
+// Loads at the rate that is asked about, on the rung that may be enough: the fewest that have an interval, and where
+// these disagree as many again, as [experiment.Experiment.Grow] does with figures.
+const (
+	firstLook  = 5
+	secondLook = 10
+)
+
+// decide asks for more loads at the rate that is asked about, on the first rung that may be enough: so
+// that the answer of a short comparison is sure, too, at a price that is bounded.
+func (l *ladder) decide(evidence []run.Evidence, next map[string][]experiment.Trial) {
+	if l.Rate == 0 {
+		return
+	}
+	for i := range l.rungs { // those on SQLite come first
+		r := &l.rungs[i]
+		e := first(evidence, func(e *run.Evidence) bool { return e.Arm == r.name })
+		if !r.searched() || e == nil {
+			continue
+		}
+		asked := first(e.Trials, func(t *run.TrialEvidence) bool { return isArrivals(&t.Setup) && t.Setup.Load.Rate == l.Rate })
+		if asked == nil || len(asked.Recordings) == 0 { // its first load comes first
+			return
+		}
+		c := l.count(asked)
+		switch failed := slices.ContainsFunc(asked.Recordings, func(r *run.Recording) bool { return r.Err != "" }); {
+		case failed || c.sure() && !c.leans():
+		case !c.sure() && c.loads < firstLook:
+			next[r.name] = append(next[r.name], l.atRate(r, l.Rate, e, firstLook))
+			return
+		case !c.sure() && c.loads < secondLook:
+			next[r.name] = append(next[r.name], l.atRate(r, l.Rate, e, secondLook))
+			return
+		case c.sure():
+			return
 		}
 	}
-	var seen []run.RateStep
+}
+
+// search returns the search of a rung as far as the evidence takes it: it begins with the
+// throughput of a closed loop when the rate that is asked about is known. Before, it is over.
+func (l *ladder) search(r *rung, e *run.Evidence) search {
+	var best float64
+	for _, t := range l.loops(r, e) {
+		for _, rec := range t.Recordings {
+			if jobOf(&t.Setup) == l.Workloads[0] {
+				best = max(best, measure.Throughput(rec.ClientOps()))
+			}
+		}
+	}
+	s := newSearch(best, l.Steps, max(l.Repeats, 1))
+	s.free = l.Rate
 	for i := range e.Trials {
-		seen = append(seen, l.rates(&e.Trials[i])...)
+		if t := &e.Trials[i]; isArrivals(&t.Setup) && len(t.Recordings) > 0 {
+			s.seen[t.Setup.Load.Rate] = l.count(t)
+		}
 	}
-	if best == 0 || l.Rate > 0 && len(seen) == 0 {
+	if best == 0 || l.Rate > 0 && len(s.seen) == 0 {
 		return search{}
-	}
-	s := newSearch(best, l.Steps)
-	for _, step := range seen {
-		s.saw(step)
 	}
 	return s
 }
@@ -147,6 +197,7 @@ const (
 	maxLevels  = 50 // numbers of clients
 	maxRate    = 50_000
 	maxSteps   = 20
+	maxRepeats = 20
 	maxPool    = 64 // of each of several nodes, and SQLite's open files and a server's processes are bounded
 )
 
@@ -163,6 +214,8 @@ func validate(o run.Ladder) (expect Expect, err error) {
 		return expect, fmt.Errorf("rate: want 0 to %d a second, have %g", maxRate, o.Rate)
 	case len(o.Pools) == 1 && (o.Pools[0] < 1 || o.Pools[0] > maxPool):
 		return expect, fmt.Errorf("pool: want 1 to %d, have %d", maxPool, o.Pools[0])
+	case o.Repeats < 0 || o.Repeats > maxRepeats:
+		return expect, fmt.Errorf("repeats: want 1 to %d, have %d", maxRepeats, o.Repeats)
 	case o.Steps < 0 || o.Steps > maxSteps:
 		return expect, fmt.Errorf("steps: want 0 to %d, have %d", maxSteps, o.Steps)
 	}
@@ -185,7 +238,7 @@ func validate(o run.Ladder) (expect Expect, err error) {
 	case err != nil:
 		return expect, fmt.Errorf("rung %w", err)
 	case pattern != "":
-		return expect, fmt.Errorf("rung %q is none of %s", pattern, strings.Join(known, ", "))
+		return expect, fmt.Errorf("rung %q is none of %s%s", pattern, strings.Join(known, ", "), units.Like(pattern, known))
 	}
 	return expect, nil
 }
@@ -199,7 +252,7 @@ func validateLoads(o run.Ladder) error {
 	}
 	for i, name := range o.Workloads {
 		if !slices.Contains(Workloads(), name) {
-			return fmt.Errorf("workload %q is none of %s", name, strings.Join(Workloads(), ", "))
+			return fmt.Errorf("workload %q is none of %s%s", name, strings.Join(Workloads(), ", "), units.Like(name, Workloads()))
 		}
 		if slices.Contains(o.Workloads[:i], name) {
 			return fmt.Errorf("workload %q: listed twice", name)

@@ -18,7 +18,7 @@ func every() run.Ladder {
 		Nodes: 4, Driver: store.Modernc, Mixed: []string{store.Modernc, store.Ncruces},
 		Servers:   []run.Server{{Name: Postgres, Label: "PostgreSQL"}, {Name: Given, Label: "CockroachDB", Given: true}, {Name: Rqlite, Label: "rqlite"}},
 		Workloads: Workloads(), Clients: []int{1, 10, 100, 500},
-		Lasts: time.Second, Rate: 200, Steps: 6, Expect: DefaultExpect,
+		Lasts: time.Second, Rate: 200, Steps: 6, Repeats: 5, Expect: DefaultExpect,
 	}
 }
 
@@ -142,6 +142,7 @@ func TestOptionsNameTheCulprit(t *testing.T) {
 		"for":      func(o *run.Ladder) { o.Lasts = 0 },
 		"rate":     func(o *run.Ladder) { o.Rate = -1 },
 		"steps":    func(o *run.Ladder) { o.Steps = 99 },
+		"repeats":  func(o *run.Ladder) { o.Repeats = -1 },
 		"pool":     func(o *run.Ladder) { o.Pools = []int{0} },
 		"driver":   func(o *run.Ladder) { o.Driver = store.Pgx },
 		"workload": func(o *run.Ladder) { o.Workloads = []string{"counter", "counter"} },
@@ -197,7 +198,7 @@ func TestRatesLeaveOutWhatReachedNoNode(t *testing.T) {
 			ops = append(ops, slices.Repeat([]history.Op{outcome}, n)...)
 		}
 		setup := run.Setup{Load: run.Load{Arrival: run.Open, Rate: 100}}
-		step := l.rates(&run.TrialEvidence{Setup: setup, Recordings: []*run.Recording{{Setup: setup, Ops: ops}}})[0]
+		step := l.atOneRate(&run.TrialEvidence{Setup: setup, Recordings: []*run.Recording{{Setup: setup, Ops: ops}}})
 		if step.Errors != tt.errors || step.Met != tt.met || step.Refused != tt.refused || step.Unreached != tt.unreached {
 			t.Errorf("%+v: got %+v", tt, step)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/contend/check"
 	"example.com/contend/history"
 	"example.com/contend/internal/measure"
 	"example.com/contend/internal/run"
@@ -16,7 +17,7 @@ import (
 func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
 	c := &run.Comparison{
 		Nodes: l.Nodes, Rate: l.Rate, Asks: l.Workloads[0], Expect: l.expect.String(),
-		Decides: l.Decides, Rungs: []run.Rung{}, Servers: l.Servers, Missing: l.Missing,
+		Decides: l.Decides, Quick: l.Quick, Lasts: l.Lasts.Seconds(), Rungs: []run.Rung{}, Servers: l.Servers, Missing: l.Missing,
 	}
 	for i := range l.rungs {
 		r := &l.rungs[i]
@@ -24,7 +25,8 @@ func (l *ladder) compare(evidence []run.Evidence) *run.Comparison {
 			c.Rungs = append(c.Rungs, l.measure(r, e))
 		}
 	}
-	c.Met, c.Advice = newAdviser(c).base != nil, Advise(c)
+	a := newAdviser(c)
+	c.Met, c.Open, c.Advice = a.met != nil, a.met == nil && len(a.open) > 0, Advise(c)
 	return c
 }
 
@@ -60,20 +62,41 @@ func (l *ladder) measure(r *rung, e *run.Evidence) run.Rung {
 		}
 	}
 	for i := range e.Trials {
-		for _, step := range l.rates(&e.Trials[i]) {
+		if step := l.atOneRate(&e.Trials[i]); step != nil {
 			if step.Rate == l.Rate {
-				rung.Asked = &step
+				rung.Asked = step
 			}
-			if r.searched() {
-				rung.Rates = append(rung.Rates, step)
+			if r.searched() && l.Steps > 0 { // else nothing was searched for
+				rung.Rates = append(rung.Rates, *step)
 			}
 		}
 	}
 	slices.SortStableFunc(rung.Rates, func(a, b run.RateStep) int { return cmp.Compare(a.Rate, b.Rate) })
-	if best := top(&rung); best != nil {
-		rung.Highest = best.Rate
-	}
+	rung.Highest, rung.Between = highestOf(&rung)
 	return rung
+}
+
+// highestOf says where the highest rate of a rung lies: the highest that met the target in most loads with no lower
+// one that did not, and what is sure of it.
+func highestOf(r *run.Rung) (highest float64, between *run.Between) {
+	for _, s := range r.Rates { // by rate
+		if !s.Met {
+			break
+		}
+		highest = s.Rate
+	}
+	for _, s := range r.Rates {
+		switch {
+		case s.Sure && s.Met:
+			between = &run.Between{Low: s.Rate}
+		case s.Sure && between != nil:
+			between.High = &s.Rate
+			return highest, between
+		case s.Sure:
+			return highest, nil // the lowest that is sure missed it
+		}
+	}
+	return highest, between
 }
 
 //go:generate go test ../../exhibits/ladder -run TestTable -update
@@ -94,31 +117,57 @@ func (l *ladder) loops(r *rung, e *run.Evidence) (all []run.TrialEvidence) {
 	return all
 }
 
-// figures measures each recording of a closed loop.
+// figures measures what came of each closed loop.
 func (l *ladder) figures(r *rung, e *run.Evidence) []run.Figures {
 	all := []run.Figures{}
 	for _, t := range l.loops(r, e) {
-		for _, r := range t.Recordings {
-			n, ops := r.Counts(), r.ClientOps()
-			_, _, attempts := r.Codes()
-			f := run.Figures{
-				Workload: jobOf(&t.Setup), Clients: t.Setup.Load.Clients, Pool: t.Setup.Discipline.Pool, Trial: t.Name,
-				OK: n.OK, Refused: n.Refused(), Unknown: n.Unknown, Unreached: n.Unreached,
-				Rate: measure.Throughput(ops), Latency: measure.Latency(succeeded(ops)), Fairness: measure.Jain(ops),
-			}
-			f.Lost, f.LostMax = deficit(r)
-			if n.OK > 0 {
-				f.Attempts = float64(attempts) / float64(n.OK)
-				if r.CPU != nil {
-					each := r.CPU.Seconds() * 1000 / float64(n.OK)
-					f.CPU = &each
-				}
-			}
-			f.Syncs = syncsOf(e, &t.Setup)
-			all = append(all, f)
+		if len(t.Recordings) > 0 {
+			all = append(all, figuresOf(&t))
+			all[len(all)-1].Syncs = syncsOf(e, &t.Setup)
 		}
 	}
 	return all
+}
+
+// figuresOf adds up the repeats of a closed loop. Its rate is their median, and so is its fairness.
+func figuresOf(t *run.TrialEvidence) run.Figures {
+	f := run.Figures{Workload: jobOf(&t.Setup), Clients: t.Setup.Load.Clients, Pool: t.Setup.Discipline.Pool, Trial: t.Name, Repeats: len(t.Recordings)}
+	var ok []history.Op
+	var rates, shares []float64
+	var attempts int
+	var cpu time.Duration
+	cpuKnown, lostKnown := true, true
+	var lost check.Range
+	for _, r := range t.Recordings {
+		n, ops := r.Counts(), r.ClientOps()
+		f.OK, f.Refused, f.Unknown, f.Unreached = f.OK+n.OK, f.Refused+n.Refused(), f.Unknown+n.Unknown, f.Unreached+n.Unreached
+		ok = append(ok, succeeded(ops)...)
+		rates, shares = append(rates, measure.Throughput(ops)), append(shares, measure.Jain(ops))
+		_, _, tries := r.Codes()
+		attempts += tries
+		if r.CPU == nil {
+			cpuKnown = false
+		} else {
+			cpu += *r.CPU
+		}
+		missing, known := r.Deficit()
+		lost.Min, lost.Max, lostKnown = lost.Min+missing.Min, lost.Max+missing.Max, lostKnown && known
+	}
+	f.Rate, f.Fairness, f.Latency = measure.SpreadOf(rates).Median, measure.SpreadOf(shares).Median, measure.Latency(ok)
+	if spread := measure.IntervalOf(rates); spread.Count > 0 {
+		f.Spread = &spread
+	}
+	if lostKnown {
+		f.Lost, f.LostMax = &lost.Min, &lost.Max
+	}
+	if f.OK > 0 {
+		f.Attempts = float64(attempts) / float64(f.OK)
+		if cpuKnown {
+			each := cpu.Seconds() * 1000 / float64(f.OK)
+			f.CPU = &each
+		}
+	}
+	return f
 }
 
 // syncsOf returns the syncs of an ok op in the recording that is like s but counts them; nil where there is none.
@@ -151,28 +200,58 @@ func deficit(r *run.Recording) (least, most *int64) {
 	return &lost.Min, &lost.Max
 }
 
-// rates measures each recording of a trial whose calls arrive at a rate, and returns nothing for
-// others. An arrival that no client was free for is an error like any other. A rate of which more
-// than one in a hundred reached no node was not tried: it meets no target.
-func (l *ladder) rates(t *run.TrialEvidence) (all []run.RateStep) {
-	if t.Setup.Load.Arrival != run.Open || t.Setup.Fault != nil {
-		return nil
-	}
+// isArrivals reports whether calls arrive at a rate, and nobody is killed.
+func isArrivals(s *run.Setup) bool { return s.Load.Arrival == run.Open && s.Fault == nil }
+
+// count counts the loads of a trial whose calls arrive at a rate, and those that met the target. An arrival that no
+// client was free for is an error like any other. A load of which more than one in a hundred reached no node was
+// not tried: it meets no target.
+func (l *ladder) count(t *run.TrialEvidence) count {
+	c := count{loads: len(t.Recordings)}
 	for _, r := range t.Recordings {
 		n := r.Counts()
-		step := run.RateStep{
-			Rate: t.Setup.Load.Rate, Trial: t.Name,
-			Sent: n.Total + r.Dropped, OK: n.OK, Refused: n.Refused(), Unreached: n.Unreached, Latency: measure.Latency(r.ReachedOps()),
+		reached := n.Reached() + r.Dropped
+		tried := r.Err == "" && reached > 0 && 100*n.Unreached <= n.Total+r.Dropped
+		if tried && l.expect.Met(measure.Latency(r.ReachedOps()), notOK(reached, n.OK)) {
+			c.met++
 		}
-		reached := step.Sent - step.Unreached
-		if reached > 0 {
-			step.Errors = float64(reached-step.OK) / float64(reached)
-		}
-		step.Lost, _ = deficit(r)
-		step.Met = reached > 0 && 100*step.Unreached <= step.Sent && r.Err == "" && l.expect.Met(step.Latency, step.Errors)
-		all = append(all, step)
 	}
-	return all
+	return c
+}
+
+// atOneRate measures a trial whose calls arrive at a rate, all its loads together; nil for others and where
+// nothing was recorded.
+func (l *ladder) atOneRate(t *run.TrialEvidence) *run.RateStep {
+	if !isArrivals(&t.Setup) || len(t.Recordings) == 0 {
+		return nil
+	}
+	c := l.count(t)
+	step := &run.RateStep{Rate: t.Setup.Load.Rate, Trial: t.Name, Loads: c.loads, LoadsMet: c.met, Met: c.leans(), Sure: c.sure()}
+	var ops []history.Op
+	lost, known := int64(0), true
+	for _, r := range t.Recordings {
+		n := r.Counts()
+		step.Sent, step.OK, step.Refused, step.Unreached = step.Sent+n.Total+r.Dropped, step.OK+n.OK, step.Refused+n.Refused(), step.Unreached+n.Unreached
+		ops = append(ops, r.ReachedOps()...)
+		if least, _ := deficit(r); least != nil {
+			lost += *least
+		} else {
+			known = false
+		}
+	}
+	if known {
+		step.Lost = &lost
+	}
+	step.Errors, step.Latency = notOK(step.Sent-step.Unreached, step.OK), measure.Latency(ops)
+	return step
+}
+
+// notOK is the share of requests that were not ok, from 0 to 1.
+func notOK(of, ok int) float64 {
+	if of <= 0 {
+		return 0
+	}
+	return float64(of-ok) / float64(of)
 }
 
 // survives says what rung r survives: as measured, and then as documented.

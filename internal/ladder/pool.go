@@ -120,7 +120,7 @@ func (l *ladder) poolSteps(r *rung, name string, e *run.Evidence) (all []run.Poo
 	for i := range e.Trials {
 		t := &e.Trials[i]
 		if !t.Setup.Syncs && t.Setup.Load == l.poolLoad() && jobOf(&t.Setup) == name {
-			for _, rec := range t.Recordings {
+			for _, rec := range t.Recordings[:min(len(t.Recordings), 1)] { // repeats do not change what was chosen
 				all = append(all, run.PoolStep{Workload: name, Clients: t.Setup.Load.Clients, Pool: t.Setup.Discipline.Pool,
 					Trial: t.Name, Rate: measure.Throughput(rec.ClientOps())})
 			}

@@ -152,12 +152,13 @@ func TestTrialsFollowThePool(t *testing.T) {
 			for _, arm := range x.Arms {
 				for i := range arm.Trials {
 					s := arm.Trials[i].Setup
-					if s.Syncs { // it costs much, and is a figure of nothing else
-						recorded[experiment.Take{Setup: s.Key(), Repeat: 1, Place: run.Processes}] = loopOf(s, 10)
-						continue
-					}
 					rate := 1000 - 100*math.Abs(math.Log2(float64(s.Discipline.Pool)/float64(best[jobOf(&s)])))
-					recorded[experiment.Take{Setup: s.Key(), Repeat: 1, Place: run.Processes}] = loopOf(s, rate)
+					if s.Syncs { // it costs much, and is a figure of nothing else
+						rate = 10
+					}
+					for repeat := range arm.Times(&arm.Trials[i]) {
+						recorded[experiment.Take{Setup: s.Key(), Repeat: repeat + 1, Place: run.Processes}] = loopOf(s, rate)
+					}
 				}
 			}
 			if len(x.Arms[0].Trials) > 0 && len(x.Arms[1].Trials) < 6 {

@@ -80,18 +80,19 @@ func (l *ladder) experiment() experiment.Experiment {
 	for i := range l.rungs {
 		r := &l.rungs[i]
 		trials := l.trials(r, nil)
-		for _, t := range trials {
-			loads++
-			x.Takes += t.Setup.Load.Duration + overhead
+		add := func(n int, lasts time.Duration) {
+			loads += n
+			x.Takes += time.Duration(n) * (lasts + overhead)
 		}
-		if r.searched() {
-			loads += l.Steps
-			x.Takes += time.Duration(l.Steps) * (l.Lasts + overhead)
+		for _, t := range trials {
+			add(max(t.Repeats, 1), t.Setup.Load.Duration)
+		}
+		if r.searched() && l.Steps > 0 {
+			add(l.Steps+2*(max(l.Repeats, 1)-1), l.Lasts)
 		}
 		for _, name := range l.Workloads {
 			if n := len(l.sizes(r, jobNamed(name))); n > 1 {
-				loads += min(n, poolLoads)
-				x.Takes += time.Duration(min(n, poolLoads)) * (l.poolLoad().Duration + overhead)
+				add(min(n, poolLoads), l.poolLoad().Duration)
 			}
 		}
 		crowded := slices.ContainsFunc(trials, func(t experiment.Trial) bool { return crowd(&t.Setup) })
@@ -107,7 +108,9 @@ func (l *ladder) experiment() experiment.Experiment {
 	x.Next, x.Compare = l.next, l.compare
 	x.Grow(nil) // the first of a search, or all where there is none
 	for i := range x.Arms {
-		loads -= len(x.Arms[i].Trials)
+		for k := range x.Arms[i].Trials {
+			loads -= x.Arms[i].Times(&x.Arms[i].Trials[k])
+		}
 	}
 	x.MaxExtra = max(loads, 0)
 	return x
@@ -129,27 +132,51 @@ func (l *ladder) trials(r *rung, e *run.Evidence) []experiment.Trial {
 	for i, name := range l.Workloads {
 		search := l.pool(r, name, e)
 		pool, _ := search.next()
-		for _, clients := range l.Clients {
-			// Where the search has made the same loop, there it is.
+		for _, clients := range l.levels(i) {
 			t := l.atRest(r, name, clients, pool)
-			if len(search.seen) == 0 || t.Setup.Load != l.poolLoad() {
-				all = append(all, t)
+			if len(search.seen) > 0 && t.Setup.Load == l.poolLoad() {
+				t = l.poolTrial(r, name, pool) // the search has made the same loop
 			}
+			t.Repeats = l.repeats(r, i, clients)
+			all = append(all, t)
 			if i < mainWorkloads && clients == l.mainClients() && !l.Quick {
 				all = append(all, syncing(t))
 			}
 		}
 	}
-	pool, _ := l.pool(r, l.Workloads[0], e).next()
 	if l.Rate > 0 && (r.careful || !l.Quick) { // what loses is not good enough at any rate
-		all = append(all, l.atRate(r, l.Rate, pool))
+		loads := 1
+		if r.searched() {
+			loads = max(l.Repeats, 1)
+		}
+		all = append(all, l.atRate(r, l.Rate, e, loads))
 	}
+	pool, _ := l.pool(r, l.Workloads[0], e).next()
 	for _, s := range r.strikes {
 		if s.inQuick || !l.Quick {
 			all = append(all, l.struck(r, s, pool))
 		}
 	}
 	return all
+}
+
+// levels returns the numbers of clients of a workload's closed loops. Beside the first two workloads, whose
+// figures are compared, that of the main table is enough.
+func (l *ladder) levels(workload int) []int {
+	if workload < mainWorkloads {
+		return l.Clients
+	}
+	return []int{l.mainClients()}
+}
+
+// repeats returns how often a closed loop is recorded: as often as it takes to compare it where the advice does,
+// and once elsewhere. Rungs that lose changes are not compared.
+func (l *ladder) repeats(r *rung, workload, clients int) int {
+	alone := workload == 0 && clients == 1 && slices.Contains([]string{direct, queued}, r.name)
+	if r.careful && workload < mainWorkloads && clients == l.mainClients() || alone {
+		return max(l.Repeats, 1)
+	}
+	return 1
 }
 
 // under is rung r with a pool under a load of the workload called name.
@@ -171,7 +198,7 @@ func (l *ladder) atRest(r *rung, name string, clients, pool int) experiment.Tria
 // syncing is t once more with its syncs counted. Of that load nothing else is told, because the count
 // takes processor time, most of it from engines that switch between threads.
 func syncing(t experiment.Trial) experiment.Trial {
-	t.Name += ", syncs counted"
+	t.Name, t.Repeats = t.Name+", syncs counted", 1
 	t.Setup.Syncs = true
 	return t
 }
@@ -180,14 +207,17 @@ func loopName(workload string, clients int) string {
 	return fmt.Sprintf("%s, %d clients", workload, clients)
 }
 
-// atRate is the trial of calls that arrive at a rate. At the one that is asked about they arrive for long enough
-// to tell a p99, if that is within a second.
-func (l *ladder) atRate(r *rung, rate float64, pool int) experiment.Trial {
+// atRate is the trial of calls that arrive at a rate, with so many loads, on the best pool that the evidence knows
+// of. At the rate that is asked about they arrive for long enough to tell a p99, if that is within a second.
+func (l *ladder) atRate(r *rung, rate float64, e *run.Evidence, loads int) experiment.Trial {
 	load := run.Load{Arrival: run.Open, Clients: openClients, Rate: rate, Duration: l.Lasts}
 	if rate == l.Rate {
 		load.Duration = max(l.Lasts, min(time.Second, time.Duration(1.2*enoughForP99/rate*float64(time.Second))))
 	}
-	return experiment.Trial{Name: fmt.Sprintf("%s, %.0f/s", l.Workloads[0], rate), Level: rate, Setup: l.under(r, l.Workloads[0], pool, load)}
+	pool, _ := l.pool(r, l.Workloads[0], e).next()
+	return experiment.Trial{
+		Name: fmt.Sprintf("%s, %.0f/s", l.Workloads[0], rate), Level: rate, Repeats: loads, Setup: l.under(r, l.Workloads[0], pool, load),
+	}
 }
 
 // struck is the trial in which somebody is killed after a third of the load, for a sixth of it.
@@ -228,7 +258,7 @@ func (l *ladder) plots() []experiment.Plot {
 	if len(l.Clients) == 1 {
 		return plots
 	}
-	for _, name := range l.Workloads {
+	for _, name := range shown {
 		plots = append(plots, l.ofFigures(
 			func(s *run.Setup) bool { return jobOf(s) == name },
 			experiment.LevelPlot("Throughput against clients: "+name, run.Axis{Label: "clients", Log: true}, run.Axis{Label: "ok", Unit: "1/s"},

@@ -16,7 +16,7 @@ const module = "example.com/contend/"
 // layers lists every package from the top down. A package may import only
 // packages of lower layers: never its own layer, never one above.
 var layers = [][]string{
-	{"cmd/contend"},
+	{"cmd/contend", "cmd/man"},
 	{"internal/cli"},
 	{"internal/archive", "internal/place"},
 	{"internal/report", "internal/catalogue", "internal/ladder", "internal/record"},

@@ -40,6 +40,10 @@ func IntervalOf(values []float64) Interval {
 	return best
 }
 
+// Overlaps reports whether two intervals have a value in common, so that neither median is surely
+// the greater.
+func (i Interval) Overlaps(j Interval) bool { return i.Low <= j.High && j.Low <= i.High }
+
 // String is "3.1 [2.9, 3.4] (94 %, n=5)".
 func (i Interval) String() string {
 	if i.Count == 0 {

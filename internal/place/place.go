@@ -27,6 +27,7 @@ import (
 	"example.com/contend/internal/proc"
 	"example.com/contend/internal/record"
 	"example.com/contend/internal/run"
+	"example.com/contend/internal/units"
 	"example.com/contend/internal/workload"
 )
 
@@ -107,7 +108,7 @@ func URLs(words []string) (urls []string, err error) {
 		case strings.Contains(word, "://"):
 			urls = append(urls, word)
 		default:
-			return nil, fmt.Errorf("%q is none of processes, compose or a URL such as http://127.0.0.1:8080", display.URL(word))
+			return nil, fmt.Errorf("%q is none of processes, compose or a URL such as http://127.0.0.1:8080%s", display.URL(word), units.Like(word, []string{run.Processes, Compose}))
 		}
 	}
 	return urls, nil

@@ -138,10 +138,17 @@ type job struct {
 func jobs(x *experiment.Experiment, places []Place, have experiment.Recordings) (all []job) {
 	for i := range x.Arms {
 		arm := &x.Arms[i]
-		for repeat := range max(arm.Repeats, 1) {
+		times := 0
+		for k := range arm.Trials {
+			times = max(times, arm.Times(&arm.Trials[k]))
+		}
+		for repeat := range times {
 			turn := 0
 			for k := range arm.Trials {
 				t := &arm.Trials[k]
+				if repeat >= arm.Times(t) {
+					continue
+				}
 				key := t.Setup.Key()
 				before := len(all)
 				for p := range places {

@@ -256,7 +256,7 @@ func headline(doc *run.Run, all []claim) string {
 		return "No claim was judged."
 	}
 	surprises := "no finding is a surprise"
-	if n := run.Summarize(doc.Experiments).Surprises; n > 0 {
+	if n := doc.Tally().Surprises; n > 0 {
 		surprises = units.PluralOf(n, "finding is a surprise", "findings are surprises")
 	}
 	return fmt.Sprintf("Of %s, %s; %s%s.", units.Plural(len(all), "claim"), units.List(parts, "and"), surprises, broken(doc))

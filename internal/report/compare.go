@@ -73,7 +73,7 @@ func newLadder(c *run.Comparison) *ladder {
 	}
 	if of != "" {
 		l.Caption = fmt.Sprintf("%s, closed loop, %s, %s", units.List(shown, "and"), units.Plural(clients, "client"), units.Plural(c.Nodes, "node"))
-		l.Legend = mainLegend
+		l.Legend = mainLegend + spreadLegend(c)
 		if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return loses(&r) }) {
 			l.Legend += lossMark + ": lost acknowledged changes, here or in another trial."
 		}
@@ -91,6 +91,9 @@ func newLadder(c *run.Comparison) *ladder {
 	for i := range c.Rungs {
 		if r := &c.Rungs[i]; len(r.Rates) > 0 {
 			bar := run.Point{Y: r.Highest, Shown: highest(r), Tip: units.Plural(len(r.Rates), "rate") + " tried"}
+			if r.Between != nil {
+				bar.Low, bar.High = r.Between.Low, *cmp.Or(r.Between.High, &r.Between.Low)
+			}
 			highestRates.Series = append(highestRates.Series, run.Series{Name: r.Name, Points: []run.Point{bar}})
 		}
 	}
@@ -101,7 +104,7 @@ func newLadder(c *run.Comparison) *ladder {
 }
 
 // unmet reports whether a target was asked for on the command line, and no rung meets it.
-func unmet(c *run.Comparison) bool { return c != nil && c.Decides && !c.Met }
+func unmet(c *run.Comparison) bool { return c.Decides && !c.Met && !c.Open }
 
 // targetWords say what was asked for, and whether a rung that loses nothing gives it.
 func targetWords(c *run.Comparison) string {
@@ -112,8 +115,11 @@ func targetWords(c *run.Comparison) string {
 	if c.Rate > 0 {
 		target, met, unmet = target+" at "+perSecond(c.Rate), "met", "no rung meets it"
 	}
-	if c.Met {
+	switch {
+	case c.Met:
 		return target + ": " + met + " without losing data."
+	case c.Open:
+		return target + ": open, the loads disagree or are too few."
 	}
 	return target + ": " + unmet + " without losing data."
 }
@@ -166,6 +172,58 @@ func mainFigures(rungs []run.Rung) (of string, clients int) {
 		}
 	}
 	return of, clients
+}
+
+// equal are the figures, of one workload and number of clients, whose throughput is not told from that of the
+// rung above that has an interval, too.
+func equal(rungs []run.Rung, of string, clients int) map[*run.Figures]bool {
+	all := map[*run.Figures]bool{}
+	var above *run.Figures
+	for i := range rungs {
+		for k := range rungs[i].Figures {
+			if f := &rungs[i].Figures[k]; f.Workload == of && f.Clients == clients && f.Spread != nil {
+				all[f] = above != nil && f.Spread.Overlaps(*above.Spread)
+				above = f
+			}
+		}
+	}
+	return all
+}
+
+// equalMark stands before a figure that is not told from that of the rung above.
+const equalMark = "~ "
+
+// rateColumnsOf are the throughput and, where a rung has one, its interval.
+func rateColumnsOf(c *run.Comparison, of string, clients int) []column[*run.Figures] {
+	same := equal(c.Rungs, of, clients)
+	rate := number("per second", "", func(f *run.Figures) string {
+		if same[f] {
+			return equalMark + units.Number(f.Rate)
+		}
+		return units.Number(f.Rate)
+	})
+	if len(same) == 0 {
+		return []column[*run.Figures]{rate}
+	}
+	return []column[*run.Figures]{rate, number("±", "", func(f *run.Figures) string {
+		if f.Spread == nil || f.Rate <= 0 {
+			return unknownMark
+		}
+		return fmt.Sprintf("%.0f %%", 100*max(f.Spread.High-f.Rate, f.Rate-f.Spread.Low)/f.Rate)
+	}).ranked(2)}
+}
+
+// spreadLegend explains what the intervals add to the table; "" where there are none.
+func spreadLegend(c *run.Comparison) string {
+	for i := range c.Rungs {
+		for _, f := range c.Rungs[i].Figures {
+			if f.Spread != nil {
+				return fmt.Sprintf(" per second: the median of %d loads; ±: how far its interval reaches (%.0f %%). %s: not told from the rung above that has one. ",
+					f.Repeats, 100*f.Spread.Confidence, strings.TrimSpace(equalMark))
+			}
+		}
+	}
+	return ""
 }
 
 // Columns of the figures of clients in a closed loop.
@@ -235,12 +293,12 @@ const mainWorkloads = 2
 
 // besideTable has a row for each rung, with the figures that decide of each of the workloads.
 func besideTable(c *run.Comparison, of []string, clients int) table {
-	columns := []column[*run.Figures]{rateColumn, p99Column, maxColumn, lostColumn, cpuColumn}
-	if pooled(c) {
-		columns = slices.Insert(columns, 0, poolColumn)
-	}
 	var all []column[*run.Rung]
 	for _, name := range of {
+		columns := append(rateColumnsOf(c, name, clients), p99Column.ranked(1), lostColumn, cpuColumn.ranked(4))
+		if pooled(c) {
+			columns = slices.Insert(columns, 0, poolColumn.ranked(3))
+		}
 		all = append(all, grouped(name, atClients(name, clients, columns...)...)...)
 	}
 	return rungTable(c, "Figures by rung", all)
@@ -283,7 +341,8 @@ func mainTable(c *run.Comparison, of string, clients int) table {
 			columns = append(columns, optional)
 		}
 	}
-	columns = append(columns, lostColumn, rateColumn, ofOK("p50", "ms", func(f *run.Figures) float64 { return f.Latency.P50 }), p99Column)
+	columns = append(append(columns, lostColumn), rateColumnsOf(c, of, clients)...)
+	columns = append(columns, ofOK("p50", "ms", func(f *run.Figures) float64 { return f.Latency.P50 }), p99Column)
 	return rungTable(c, "Figures by rung", atClients(of, clients, append(columns, otherColumns...)...))
 }
 
@@ -319,7 +378,7 @@ func (r *row) mark(rung *run.Rung) {
 
 // snip leaves room for the figures beside a name, which a server may choose for itself.
 func snip(name string) string {
-	const widest = 36
+	const widest = 34
 	return text.Snip(plain(name), widest, "…")
 }
 
@@ -339,7 +398,13 @@ func costTable(c *run.Comparison, of string, clients int) table {
 	if c.Rate > 0 {
 		columns = grouped("at "+perSecond(c.Rate), askedColumns...)
 	}
-	columns = append(columns, number("highest rate", "per s", highest))
+	same := equalHighest(c.Rungs)
+	columns = append(columns, number("highest rate", "per s", func(r *run.Rung) string {
+		if same[r] {
+			return equalMark + highest(r)
+		}
+		return highest(r)
+	}))
 	if synced(c) {
 		columns = append(columns, atClients(of, clients, syncsColumn)...)
 	}
@@ -369,7 +434,7 @@ var askedColumns = []column[*run.Rung]{
 		if r.Asked.Met && loses(r) {
 			return "loses"
 		}
-		return yes(r.Asked.Met)
+		return metWords(r.Asked)
 	})),
 }
 
@@ -393,7 +458,11 @@ func ofAnswered(s *run.RateStep, ms float64) string {
 
 // costWords explain the table of costs.
 func costWords(c *run.Comparison, of string, clients int) string {
-	words := "highest rate: the highest tried rate that met the target (≥: no tried rate was too high)."
+	words := "target met: yes or no where enough loads agree (an interval of their median), else in how many of them."
+	if slices.ContainsFunc(c.Rungs, func(r run.Rung) bool { return len(r.Rates) > 0 }) {
+		words += " highest rate: from the highest rate that surely met the target to the lowest that surely missed it (≥: none did; ?: the loads do not tell, the highest that met it in most)." +
+			" ~: not told from the rung above."
+	}
 	if at := slices.IndexFunc(c.Rungs, func(r run.Rung) bool { return r.Lines != nil }); at >= 0 {
 		words += fmt.Sprintf(" lines changed: added or removed in an application of %s, + in the balancer's configuration.",
 			units.Plural(c.Rungs[at].Lines.Of, "line"))
@@ -407,18 +476,41 @@ func costWords(c *run.Comparison, of string, clients int) string {
 	return words
 }
 
-// highest is the highest rate that met the target: at least that where no higher one was
-// tried.
+// highest says where the highest rate that met the target lies: "760–1,100"; "≥ 16,000" where no tried rate surely
+// missed it, "760?" where the loads do not tell.
 func highest(r *run.Rung) string {
-	switch {
-	case r.Highest <= 0 && len(r.Rates) == 0:
+	switch b := r.Between; {
+	case len(r.Rates) == 0 && r.Highest <= 0:
 		return unknownMark
+	case b != nil && b.High != nil:
+		return units.Number(b.Low) + "–" + units.Number(*b.High)
+	case b != nil:
+		return "≥ " + units.Number(b.Low)
 	case r.Highest <= 0:
 		return "none"
-	case slices.ContainsFunc(r.Rates, func(s run.RateStep) bool { return s.Rate > r.Highest }):
-		return units.Number(r.Highest)
 	}
-	return "≥ " + units.Number(r.Highest)
+	return units.Number(r.Highest) + "?"
+}
+
+// equalHighest are the rungs whose highest rate is not told from that of the rung above of which it is known.
+func equalHighest(rungs []run.Rung) map[*run.Rung]bool {
+	all := map[*run.Rung]bool{}
+	var above *run.Between
+	for i := range rungs {
+		if b := rungs[i].Between; b != nil {
+			all[&rungs[i]] = above != nil && b.Overlaps(above)
+			above = b
+		}
+	}
+	return all
+}
+
+// metWords say whether a rate meets the target: "yes", or "3 of 5" where that is not sure.
+func metWords(s *run.RateStep) string {
+	if s.Sure || s.Loads == 0 { // stored before loads were counted
+		return yes(s.Met)
+	}
+	return fmt.Sprintf("%d of %d", s.LoadsMet, s.Loads)
 }
 
 // lossCell is "7", or "7–9" where it is not known exactly.
@@ -445,3 +537,90 @@ func yes(is bool) string {
 }
 
 func perSecond(v float64) string { return units.Number(v) + "/s" }
+
+// comparison draws a comparison: the ladder, the surprises, and the advice last. Verbose adds what the advice rests
+// on, before it.
+func (p *paper) comparison(doc *run.Run, page *page, verbose bool) {
+	p.head(doc, page.Command)
+	l := page.Ladder
+	if verbose {
+		p.evidence(l)
+	}
+	for i := range page.Sections {
+		s := page.Sections[i]
+		s.Table = table{} // the ladder has its figures
+		if verbose {
+			p.section(&s)
+		}
+	}
+	p.ladder(l)
+	p.gap()
+	if !verbose { // else the sections have them
+		p.notes(page)
+	}
+	p.foot(doc)
+	p.advice(l)
+}
+
+// evidence draws what the advice of a comparison rests on.
+func (p *paper) evidence(l *ladder) {
+	for i := range l.Workloads {
+		p.captioned(l.Workloads[i].Name, "closed loop", &l.Workloads[i].Table)
+	}
+	if len(l.Pools.Rows) > 0 {
+		p.captioned("pools tried", "acknowledged per second, by connections of a node", &l.Pools)
+	}
+	if len(l.Steps.Rows) > 0 {
+		p.captioned("rates tried", "requests arrive at a fixed rate", &l.Steps)
+	}
+	if len(l.Advice) > 0 {
+		p.gap()
+		p.line(p.dye("what the advice rests on", strong))
+	}
+	for i, a := range l.Advice {
+		head := fmt.Sprintf("%3d.", i+1)
+		for _, rest := range a.Rests {
+			p.say(head, 5, rest, faint)
+			head = ""
+		}
+	}
+}
+
+// ladder draws the figures of a comparison.
+func (p *paper) ladder(l *ladder) {
+	if len(l.Costs.Rows) > 0 {
+		p.captioned("rates, survival and lines changed", "", &l.Costs)
+		p.line("")
+		p.sayAll(2, faint, l.CostsWords)
+	}
+	for _, s := range l.Survivals {
+		if s.Notable {
+			p.say("", 4, s.String(), nil)
+		}
+	}
+	p.captioned("the ladder", l.Caption, &l.Main)
+	p.line("")
+	p.sayAll(2, faint, l.Servers...)
+	p.sayAll(2, faint, l.Legend)
+	p.sayAll(2, unsure, l.Missing...)
+}
+
+// advice draws what a comparison comes to. It is the last on the terminal.
+func (p *paper) advice(l *ladder) {
+	p.gap()
+	if l.Surprise {
+		p.say("!", 2, "surprise: "+l.Target, strong)
+	} else {
+		p.sayAll(0, nil, l.Target)
+	}
+	if len(l.Advice) > 0 {
+		p.gap()
+		p.line(p.dye("advice", strong))
+	}
+	for i, a := range l.Advice {
+		p.say(fmt.Sprintf("%3d.", i+1), 5, a.Text, strong)
+		if a.Command != "" {
+			p.line("     measure longer: " + plain(a.Command)) // in one line, to be copied
+		}
+	}
+}

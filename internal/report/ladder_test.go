@@ -52,6 +52,7 @@ func TestWhatIsEnough(t *testing.T) {
 		{run.Comparison{Expect: "e", Met: true, Rate: 200}, "Target (e) at 200/s: met without losing data."},
 		{run.Comparison{Expect: "e", Met: true}, "Target (e): met at some rate without losing data."},
 		{run.Comparison{Expect: "e", Rate: 1200}, "Target (e) at 1,200/s: no rung meets it without losing data."},
+		{run.Comparison{Expect: "e", Open: true, Rate: 200}, "Target (e) at 200/s: open, the loads disagree or are too few."},
 		{run.Comparison{Expect: "e"}, "Target (e): no rung meets it at any tried rate without losing data."},
 	} {
 		if got := targetWords(&tt.c); got != tt.want {
@@ -60,36 +61,86 @@ func TestWhatIsEnough(t *testing.T) {
 	}
 }
 
-// Only who asked for something good enough is surprised that there is none.
+// Who asked for a target is surprised that no rung meets it, and the last line counts it. That it is open is
+// no surprise.
 func TestUnmetExpectationIsASurprise(t *testing.T) {
-	for _, decides := range []bool{false, true} {
+	for _, tt := range []struct {
+		decides, open bool
+		surprise      bool
+		counted       string
+	}{
+		{false, false, false, " 0 surprises, 1 inconclusive"},
+		{true, false, true, " 1 surprise, 1 inconclusive"},
+		{true, true, false, " 0 surprises, 2 inconclusive"},
+	} {
 		doc := compareRun()
-		doc.Comparison.Met, doc.Comparison.Decides = false, decides
+		doc.Comparison.Met, doc.Comparison.Decides, doc.Comparison.Open = false, tt.decides, tt.open
 		for name, got := range map[string]string{"terminal": drawn(t, doc, Options{}), "page": paged(t, doc)} {
-			if told := strings.Contains(got, "surprise: Target") || strings.Contains(got, "<strong>surprise</strong> Target"); told != decides {
-				t.Errorf("%s: decides %t, and it is told as a surprise: %t", name, decides, told)
+			if told := strings.Contains(got, "surprise: Target") || strings.Contains(got, "<strong>surprise</strong> Target"); told != tt.surprise {
+				t.Errorf("%s: %+v, and it is told as a surprise: %t", name, tt, told)
 			}
 		}
-		if got := strings.HasSuffix(drawn(t, doc, Options{}), "; no rung meets the target\n"); got != decides {
-			t.Errorf("decides %t, and the last line says so: %t", decides, got)
+		if !strings.Contains(drawn(t, doc, Options{}), tt.counted+"\n") {
+			t.Errorf("%+v is not counted so", tt)
 		}
 	}
 }
 
+// The answer of a comparison is the last on the terminal and the first on its page.
+func TestAdviceIsWhereItIsRead(t *testing.T) {
+	doc := compareRun()
+	last := doc.Comparison.Advice[len(doc.Comparison.Advice)-1]
+	if !strings.HasSuffix(drawn(t, doc, Options{}), "measure longer: "+last.Command+"\n") {
+		t.Error("the terminal does not end with the last advice")
+	}
+	page := paged(t, doc)
+	if strings.Index(page, `id="advice"`) > strings.Index(page, "<table") || !strings.Contains(page, "<code>"+last.Command+"</code>") {
+		t.Error("on the page, a table stands before the advice, or its command is missing")
+	}
+}
+
 func TestHighestRate(t *testing.T) {
-	step := func(rate float64) run.RateStep { return run.RateStep{Rate: rate} }
+	high := 560.0
+	some := []run.RateStep{{Rate: 430}}
 	for _, tt := range []struct {
 		name string
 		rung run.Rung
 		want string
 	}{
 		{"nothing was tried", run.Rung{}, "–"},
-		{"none was good enough", run.Rung{Rates: []run.RateStep{step(50)}}, "none"},
-		{"a higher one was not", run.Rung{Highest: 430, Rates: []run.RateStep{step(430), step(560)}}, "430"},
-		{"no higher one was tried", run.Rung{Highest: 6200, Rates: []run.RateStep{step(3100), step(6200)}}, "≥ 6,200"},
+		{"none was good enough", run.Rung{Rates: some}, "none"},
+		{"both ends are sure", run.Rung{Highest: 430, Rates: some, Between: &run.Between{Low: 430, High: &high}}, "430–560"},
+		{"no higher one was tried", run.Rung{Highest: 6200, Rates: some, Between: &run.Between{Low: 6200}}, "≥ 6,200"},
+		{"the loads do not tell", run.Rung{Highest: 430, Rates: some}, "430?"},
 	} {
 		if got := highest(&tt.rung); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A rung is marked as equal where its interval and that of the rung above have a value in common.
+func TestEqualRungsAreMarked(t *testing.T) {
+	rung := func(median, within float64) run.Rung {
+		f := run.Figures{Workload: "w", Clients: 9, OK: 1, Repeats: 5, Rate: median,
+			Spread: &measure.Interval{Low: median - within, Median: median, High: median + within, Count: 5, Confidence: 0.9375}}
+		return run.Rung{Figures: []run.Figures{f}}
+	}
+	once := run.Rung{Figures: []run.Figures{{Workload: "w", Clients: 9, OK: 1, Repeats: 1, Rate: 100}}}
+	c := run.Comparison{Rungs: []run.Rung{rung(100, 20), once, rung(130, 10), rung(145, 4), rung(90, 1)}}
+	for i, want := range []string{"100 20 %", "100 –", "~ 130 8 %", "145 3 %", "90 1 %"} {
+		if got := line(rungTable(&c, "", atClients("w", 9, rateColumnsOf(&c, "w", 9)...)).Rows[i]); got != want {
+			t.Errorf("rung %d: %q, want %q", i, got, want)
+		}
+	}
+	between := func(low, high float64) run.Rung {
+		return run.Rung{Rates: []run.RateStep{{Rate: low}}, Between: &run.Between{Low: low, High: &high}}
+	}
+	rungs := []run.Rung{between(100, 150), {}, between(140, 200), between(200, 250), {Between: &run.Between{Low: 240}}}
+	same := equalHighest(rungs)
+	for i, want := range []bool{false, false, true, false, true} {
+		if same[&rungs[i]] != want {
+			t.Errorf("highest rate of rung %d: equal to that above is %t, want %t", i, !want, want)
 		}
 	}
 }
@@ -189,9 +240,10 @@ func TestSurvivals(t *testing.T) {
 // Quick answers do not make up for what is lost.
 func TestWhatLosesIsNotGoodEnough(t *testing.T) {
 	for want, r := range map[string]run.Rung{
-		"yes":   {Asked: &run.RateStep{Met: true}},
-		"no":    {Asked: &run.RateStep{Lost: ref(1)}},
-		"loses": {Asked: &run.RateStep{Met: true}, Figures: []run.Figures{{Lost: ref(1)}}},
+		"yes":    {Asked: &run.RateStep{Met: true}},
+		"no":     {Asked: &run.RateStep{Lost: ref(1), Loads: 5, Sure: true}},
+		"4 of 5": {Asked: &run.RateStep{Met: true, Loads: 5, LoadsMet: 4}},
+		"loses":  {Asked: &run.RateStep{Met: true}, Figures: []run.Figures{{Lost: ref(1)}}},
 	} {
 		c := run.Comparison{Rate: 9, Rungs: []run.Rung{r}}
 		if got := costTable(&c, "counter", 10).Rows[0].Cells[2].Text; got != want {

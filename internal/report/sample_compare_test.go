@@ -62,7 +62,7 @@ func sampleRungs() []sampleRung {
 // say is said once.
 func compareRun() *run.Run {
 	result := run.Result{Name: "compare", Question: "What would fix it, and what does each fix cost?"}
-	c := &run.Comparison{Nodes: 4, Rate: 200, Expect: "p99<100ms,errors<0.1%", Met: true,
+	c := &run.Comparison{Nodes: 4, Rate: 200, Expect: "p99<100ms,errors<0.1%", Met: true, Lasts: 2,
 		Servers: []run.Server{{Name: "postgres", Label: samplePostgres,
 			Says: "a server of its own on this host, READ COMMITTED unless a rung says otherwise, no replicas"}},
 		Missing: []run.Missing{{Rungs: []string{"rqlite: naive", "rqlite: one UPDATE"}, Why: "no rqlited on PATH",
@@ -75,6 +75,8 @@ func compareRun() *run.Run {
 			{Text: "Do not stop at busy_timeout: of 1,402 acknowledged increments 1,290 were lost, and nobody was told. PostgreSQL does not save you from it.",
 				Rests: []string{"+ busy_timeout: 1,402 ok, 1,290 lost", "PostgreSQL 15.18: naive: 7,920 ok, 7,402 lost"}},
 			{Text: "Above one host use PostgreSQL, as its documents say."},
+			{Text: "The highest rate of SELECT … FOR UPDATE is open: the loads at a rate disagree.", Rests: []string{"postgres/for-update at 610/s: met the target in 3 of 5 loads"},
+				Command: "contend compare --rung postgres/for-update --for 6s --repeats 10"},
 		}}
 	for i, s := range sampleRungs() {
 		c.Rungs = append(c.Rungs, s.rung(i))
@@ -111,6 +113,13 @@ func (s *sampleRung) rung(i int) run.Rung {
 			r.Rates = append(r.Rates, *s.step(rate, rate <= s.highest))
 		}
 	}
+	if s.highest > 0 && s.name != "postgres/for-update" {
+		r.Between = &run.Between{Low: s.highest}
+		if s.name != "single-writer" {
+			missed := 1.3 * s.highest
+			r.Between.High = &missed
+		}
+	}
 	r.Survives = s.survivals()
 	return r
 }
@@ -130,6 +139,10 @@ func (s *sampleRung) figures(workload string, clients int) run.Figures {
 	f := run.Figures{Workload: workload, Clients: clients, Pool: cmp.Or(s.pool, 32), Trial: fmt.Sprintf("%s, %d clients", workload, clients),
 		OK: int(float64(s.ok) * part), Refused: s.refused * clients / 100, Unknown: s.unknown * clients / 100, Lost: &least, LostMax: &most,
 		Rate: float64(s.ok) * part / 2, Fairness: s.fairness, Attempts: s.attempts}
+	f.Repeats = 1
+	if clients == 100 && s.highest > 0 {
+		f.Repeats, f.Spread = 5, &measure.Interval{Low: 0.9 * f.Rate, Median: f.Rate, High: 1.15 * f.Rate, Count: 5, Confidence: 0.9375}
+	}
 	if s.ok > 0 {
 		f.Latency = s.waits(float64(clients) / 100)
 		f.Latency.Count = int64(f.OK)
@@ -153,8 +166,13 @@ func (s *sampleRung) waits(factor float64) measure.Summary {
 
 func (s *sampleRung) step(rate float64, met bool) *run.RateStep {
 	sent := int(5 * rate)
-	step := &run.RateStep{Rate: rate, Trial: fmt.Sprintf("%g/s", rate), Sent: sent, OK: sent, Latency: s.waits(0.1), Lost: ref(s.lost / 10), Met: met}
+	step := &run.RateStep{Rate: rate, Trial: fmt.Sprintf("%g/s", rate), Sent: sent, OK: sent, Latency: s.waits(0.1), Lost: ref(s.lost / 10), Met: met,
+		Loads: 5, LoadsMet: 5, Sure: true}
+	if s.name == "postgres/for-update" && rate > 200 {
+		step.LoadsMet, step.Sure = 3, false
+	}
 	if !met {
+		step.LoadsMet = 0
 		step.Refused = sent * 3 / 100
 		step.OK -= step.Refused
 		step.Errors = float64(step.Refused) / float64(sent)

@@ -58,6 +58,7 @@ func poolTable(c *run.Comparison) table {
 
 // rateColumns are those of a rate that was tried.
 var rateColumns = []column[*run.RateStep]{
+	number("loads", "", func(s *run.RateStep) string { return units.Count(int64(s.Loads)) }),
 	number("sent", "", func(s *run.RateStep) string { return units.Count(int64(s.Sent)) }),
 	number("ok", "", func(s *run.RateStep) string { return units.Count(int64(s.OK)) }),
 	number("refused", "", func(s *run.RateStep) string { return units.Count(int64(s.Refused)) }),
@@ -66,7 +67,7 @@ var rateColumns = []column[*run.RateStep]{
 	number("p50", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.P50) }),
 	number("p99", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.P99) }),
 	number("max", "ms", func(s *run.RateStep) string { return ofAnswered(s, s.Latency.Max) }),
-	words("target met", func(s *run.RateStep) string { return yes(s.Met) }),
+	words("target met", metWords),
 }
 
 // stepTable has a row for each rate that was tried with a rung, under the rung's own.

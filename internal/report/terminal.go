@@ -20,8 +20,8 @@ type Options struct {
 	Japanese bool // the source's own sentences, too, which are Japanese
 }
 
-// Terminal draws run as text: its short form or, where that is asked for and of a comparison, all of it. The
-// bottom line is last. It returns w's error.
+// Terminal draws run as text: its short form or, where that is asked for, all of it. The bottom line is last, or
+// the advice of a comparison. It returns w's error.
 func Terminal(w io.Writer, doc *run.Run, o Options) error {
 	fixWidths()
 	p := &paper{color: o.Color, width: max(o.Width, 40), limit: o.Width, japanese: o.Japanese}
@@ -29,12 +29,14 @@ func Terminal(w io.Writer, doc *run.Run, o Options) error {
 		p.width = 100
 	}
 	page := newPage(doc)
-	if o.Verbose || page.Ladder != nil {
+	switch {
+	case page.Ladder != nil:
+		p.comparison(doc, &page, o.Verbose)
+	case o.Verbose:
 		p.whole(doc, &page)
-	} else {
+		p.bottomLine(doc)
+	default:
 		p.short(doc, &page)
-	}
-	if page.Ladder == nil {
 		p.bottomLine(doc)
 	}
 	if _, err := io.WriteString(w, p.String()); err != nil {
@@ -46,11 +48,8 @@ func Terminal(w io.Writer, doc *run.Run, o Options) error {
 // whole draws everything but the bottom line.
 func (p *paper) whole(doc *run.Run, page *page) {
 	p.head(doc, page.Command)
-	if page.Ladder != nil {
-		p.ladder(page.Ladder)
-	}
 	for i := range page.Sections {
-		p.section(&page.Sections[i], page.Ladder == nil)
+		p.section(&page.Sections[i])
 	}
 	p.line("")
 	p.foot(doc)
@@ -93,7 +92,7 @@ func (p *paper) bottomLine(doc *run.Run) {
 
 // section draws an experiment. The figures of a comparison stand in its ladder, so its
 // experiment has no table.
-func (p *paper) section(s *section, tabled bool) {
+func (p *paper) section(s *section) {
 	p.line("")
 	p.asks(s)
 	p.line("")
@@ -106,7 +105,7 @@ func (p *paper) section(s *section, tabled bool) {
 		}
 		return
 	}
-	if tabled {
+	if len(s.Table.Rows) > 0 {
 		p.table(&s.Table)
 		p.line("")
 		if s.Counted && !p.explained {
@@ -222,13 +221,13 @@ func (p *paper) scene(s *trialTable) {
 // foot counts the findings. It counts those that are drawn, so that it agrees with them
 // whatever the summary of a file says.
 func (p *paper) foot(doc *run.Run) {
-	s := run.Summarize(doc.Experiments)
+	s := doc.Tally()
 	if doc.Interrupted {
 		p.say("", 0, "INTERRUPTED: this run was cut short; arms are missing.", unsure)
 	}
 	var h hue
 	switch {
-	case s.Surprises > 0, unmet(doc.Comparison):
+	case s.Surprises > 0:
 		h = strong
 	case s.Inconclusive > 0:
 		h = unsure
@@ -236,54 +235,7 @@ func (p *paper) foot(doc *run.Run) {
 	if doc.Comparison != nil { // else the bottom line has it
 		p.sayAll(0, unsure, busy(doc), fast(doc))
 	}
-	summary := countFindings(s) + broken(doc) + skipped(doc)
-	if unmet(doc.Comparison) {
-		summary += "; no rung meets the target"
-	}
-	p.say("", 0, summary, h)
-}
-
-// ladder draws what a comparison came to: the figures and the advice first, for they are
-// what it ran for.
-func (p *paper) ladder(l *ladder) {
-	p.captioned("the ladder", l.Caption, &l.Main)
-	p.line("")
-	if l.Surprise {
-		p.say("  !", 4, "surprise: "+l.Target, strong)
-	} else {
-		p.sayAll(2, nil, l.Target)
-	}
-	p.gap()
-	p.sayAll(2, faint, l.Servers...)
-	p.sayAll(2, faint, l.Legend)
-	p.gap()
-	p.sayAll(2, unsure, l.Missing...)
-	if len(l.Advice) > 0 {
-		p.gap()
-		p.line(p.dye("advice", strong))
-	}
-	for i, a := range l.Advice {
-		p.say(fmt.Sprintf("%3d.", i+1), 5, a.Text, strong)
-		for _, rest := range a.Rests {
-			p.say("       ·", 9, rest, faint)
-		}
-	}
-	if len(l.Costs.Rows) > 0 {
-		p.captioned("rates, survival and lines changed", "", &l.Costs)
-		p.line("")
-		p.sayAll(2, faint, l.CostsWords)
-	}
-	for _, s := range l.Survivals {
-		if s.Notable {
-			p.say("", 4, s.String(), nil)
-		}
-	}
-	for i := range l.Workloads {
-		p.captioned(l.Workloads[i].Name, "closed loop", &l.Workloads[i].Table)
-	}
-	if len(l.Pools.Rows) > 0 {
-		p.captioned("pools tried", "acknowledged per second, by connections of a node", &l.Pools)
-	}
+	p.say("", 0, countFindings(s)+broken(doc)+skipped(doc), h)
 }
 
 // captioned draws a table under its name, or says that it is empty.

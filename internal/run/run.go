@@ -359,3 +359,18 @@ func Summarize(results []Result) Summary {
 	}
 	return s
 }
+
+// Tally counts the findings of r and, where a target was asked for, whether a rung meets it: as one finding more.
+func (r *Run) Tally() Summary {
+	s := Summarize(r.Experiments)
+	switch c := r.Comparison; {
+	case c == nil || !c.Decides:
+	case c.Met:
+		s.AsExpected++
+	case c.Open:
+		s.Inconclusive++
+	default:
+		s.Surprises++
+	}
+	return s
+}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/contend/internal/units"
 )
 
 // A Transaction is how a read and the write that depends on it are grouped.
@@ -95,6 +97,9 @@ type engineOf struct {
 }
 
 var ofSQLite = engineOf{SQLite, Transactions, []Transaction{Immediate, Exclusive, Atomic}, Journals, Synchronouses, []BusyPolicy{Stock, Random}}
+
+// drivers are the names of all.
+var drivers = []string{Modernc, Ncruces, Mattn, Pgx, RqliteHTTP}
 
 var engines = map[string]engineOf{
 	Modernc: ofSQLite, Ncruces: ofSQLite, Mattn: ofSQLite,
@@ -197,7 +202,7 @@ func Preset(name string) (Discipline, error) {
 	case "green":
 		return Green(), nil
 	}
-	return Discipline{}, fmt.Errorf("preset %q is neither red nor green", name)
+	return Discipline{}, fmt.Errorf("preset %q is neither red nor green%s", name, units.Like(name, []string{"red", "green"}))
 }
 
 // With returns d for another driver. Where that is another engine's, what it
@@ -221,7 +226,7 @@ func (d Discipline) With(driver string) Discipline {
 func (d Discipline) Validate() error {
 	known, ok := engines[d.Driver]
 	if !ok {
-		return fmt.Errorf("driver %q is none of modernc, ncruces, mattn, pgx, rqlite", d.Driver)
+		return fmt.Errorf("driver %q is none of %s%s", d.Driver, list(drivers), units.Like(d.Driver, drivers))
 	}
 	first := cmp.Or(
 		among("transaction", d.Transaction, known.transactions, ", which driver "+d.Driver+" has"),
@@ -252,7 +257,7 @@ func among[T ~string](name string, value T, all []T, which string) string {
 	case len(all) == 0:
 		return fmt.Sprintf("%s %q: the driver's engine has no such setting", name, value)
 	}
-	return fmt.Sprintf("%s %q is none of %s%s", name, value, list(all), which)
+	return fmt.Sprintf("%s %q is none of %s%s%s", name, value, list(all), which, units.Like(string(value), words(all)))
 }
 
 // within returns what is wrong with a number that is not within low and high.
@@ -263,12 +268,13 @@ func within(name string, n int64, unit string, low, high int64) string {
 	return fmt.Sprintf("%s %d%s is not within %d and %d", name, n, unit, low, high)
 }
 
-func list[T ~string](all []T) string {
-	var words []string
+func list[T ~string](all []T) string { return strings.Join(words(all), ", ") }
+
+func words[T ~string](all []T) (texts []string) {
 	for _, x := range all {
-		words = append(words, string(x))
+		texts = append(texts, string(x))
 	}
-	return strings.Join(words, ", ")
+	return texts
 }
 
 // A Backoff is how long to wait before a retry: Base·2ⁱ before retry i (from

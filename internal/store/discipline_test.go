@@ -63,6 +63,35 @@ func TestStylesOfAQueue(t *testing.T) {
 	}
 }
 
+// Every word that a setting offers is one that some driver takes.
+func TestSettingsOfferWhatIsTaken(t *testing.T) {
+	offered := 0
+	for _, s := range Settings {
+		for _, value := range s.Values {
+			offered++
+			taken := false
+			for _, driver := range drivers {
+				d := Green().With(driver)
+				if s.Name == "driver" {
+					d = Green().With(value)
+				} else if err := s.Set(&d, value); err != nil {
+					t.Fatal(err)
+				}
+				taken = taken || d.Validate() == nil
+			}
+			if s.Name == "writer" && value == string(Queue) { // only for a transaction that spans the batch
+				continue
+			}
+			if !taken {
+				t.Errorf("no driver takes %s %q", s.Name, value)
+			}
+		}
+	}
+	if offered < 20 {
+		t.Errorf("only %d words are offered", offered)
+	}
+}
+
 // The table of settings says everything of a discipline that it is made of.
 func TestSettingsAreAllOfADiscipline(t *testing.T) {
 	for _, d := range []Discipline{Red(), Green(), Green().With(Pgx)} {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,11 +11,12 @@ import (
 // as text. Flags, command lines, JSON, log lines and sentences follow from the one
 // table [Settings].
 type Setting struct {
-	Name   string // in JSON and in logs: "busy_timeout_ms"
-	Flag   string // on the command line, without its dashes: "busy-timeout"
-	Title  string // in sentences: "busy_timeout"
-	Usage  string // of the flag, one line of help or two
-	Number bool   // its text is a whole number
+	Name   string   // in JSON and in logs: "busy_timeout_ms"
+	Flag   string   // on the command line, without its dashes: "busy-timeout"
+	Title  string   // in sentences: "busy_timeout"
+	Usage  string   // of the flag, one line of help or two
+	Number bool     // its text is a whole number
+	Values []string // that it may have, on some engine; none where it is not one of a few words
 
 	Get func(Discipline) string         // as JSON and the command line have it: "5000"
 	Set func(*Discipline, string) error // takes what Get returns
@@ -29,17 +31,18 @@ func (s Setting) Words(d Discipline) string { return s.Title + " " + s.Value(d) 
 
 // Settings lists every setting of a Discipline, in the order of its fields.
 var Settings = []Setting{
-	word("driver", "driver", "driver", "modernc, ncruces or mattn (SQLite), pgx (PostgreSQL) or rqlite",
+	word("driver", "driver", "driver", "modernc, ncruces or mattn (SQLite), pgx (PostgreSQL) or rqlite", drivers,
 		func(d *Discipline) *string { return &d.Driver }, strings.ToLower),
-	word("journal", "journal", "journal", "journal_mode: DELETE, TRUNCATE, PERSIST or WAL",
+	word("journal", "journal", "journal", "journal_mode: DELETE, TRUNCATE, PERSIST or WAL", words(ofSQLite.journals),
 		func(d *Discipline) *Journal { return &d.Journal }, strings.ToUpper),
-	word("synchronous", "synchronous", "synchronous", "synchronous: OFF, NORMAL, FULL or EXTRA",
+	word("synchronous", "synchronous", "synchronous", "synchronous: OFF, NORMAL, FULL or EXTRA", words(ofSQLite.synchronouses),
 		func(d *Discipline) *Synchronous { return &d.Synchronous }, strings.ToUpper),
 	milliseconds("busy_timeout_ms", "busy-timeout", "busy_timeout", "busy_timeout in `ms` (0 = refuse at once)",
 		func(d *Discipline) *Milliseconds { return &d.BusyTimeout }),
-	word("busy_policy", "busy-policy", "busy policy", "how to wait for a lock: stock (SQLite's own schedule) or random (up to 2 ms)",
+	word("busy_policy", "busy-policy", "busy policy", "how to wait for a lock: stock (SQLite's own schedule) or random (up to 2 ms)", words(ofSQLite.busyPolicies),
 		func(d *Discipline) *BusyPolicy { return &d.Busy }, strings.ToLower),
 	word("transaction", "transaction", "transaction", "read and write as: separate, deferred, immediate, exclusive or atomic;\non PostgreSQL: separate, read-committed, for-update, serializable or atomic",
+		words(append(slices.Clip(ofSQLite.transactions), ReadCommitted, ForUpdate, Serializable)),
 		func(d *Discipline) *Transaction { return &d.Transaction }, strings.ToLower),
 	milliseconds("think_ms", "think", "think time", "pause between the read and the write, in `ms`",
 		func(d *Discipline) *Milliseconds { return &d.Think }),
@@ -52,7 +55,7 @@ var Settings = []Setting{
 		Set:   func(d *Discipline, text string) error { return d.Backoff.UnmarshalText([]byte(text)) },
 		Value: func(d Discipline) string { return d.Backoff.String() },
 	},
-	word("writer", "writer", "writer", "direct (each request writes) or queue (one connection writes requests in batches)",
+	word("writer", "writer", "writer", "direct (each request writes) or queue (one connection writes requests in batches)", words([]Writer{Direct, Queue}),
 		func(d *Discipline) *Writer { return &d.Writer }, strings.ToLower),
 	number("pool", "pool", "pool", "connections that a node opens at start",
 		func(d *Discipline) *int { return &d.Pool }),
@@ -66,10 +69,10 @@ func (d Discipline) Args() (args []string) {
 	return args
 }
 
-func word[T ~string](name, flag, title, usage string, field func(*Discipline) *T, fold func(string) string) Setting {
+func word[T ~string](name, flag, title, usage string, values []string, field func(*Discipline) *T, fold func(string) string) Setting {
 	get := func(d Discipline) string { return string(*field(&d)) }
 	return Setting{
-		Name: name, Flag: flag, Title: title, Usage: usage, Fold: fold, Get: get, Value: get,
+		Name: name, Flag: flag, Title: title, Usage: usage, Values: values, Fold: fold, Get: get, Value: get,
 		Set: func(d *Discipline, text string) error {
 			*field(d) = T(text)
 			return nil
