@@ -1,5 +1,6 @@
 // Package balance is the load balancer: it sends requests to /api/ to the nodes
-// in turn, and requests to /app-2/… to node app-2.
+// in turn, and requests to /app-2/… to node app-2. It counts what becomes of them: see
+// /status.
 //
 // Two rules carry it. A request is sent once: it goes to another node only if
 // nothing of it can have left for the first, whatever its method, so the balancer
@@ -82,6 +83,8 @@ type Balancer struct {
 	nodes []*node
 	index map[string]int // by name
 
+	counter *counter
+
 	mu   sync.Mutex
 	ring ring // guarded by mu
 
@@ -113,7 +116,7 @@ func New(cfg Config) (*Balancer, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Balancer{cfg: cfg, index: map[string]int{}, ring: newRing(len(cfg.Nodes)), again: unsent}
+	b := &Balancer{cfg: cfg, index: map[string]int{}, counter: newCounter(len(cfg.Nodes)), ring: newRing(len(cfg.Nodes)), again: unsent}
 	for i, n := range cfg.Nodes {
 		b.index[n.Name] = i
 		b.nodes = append(b.nodes, &node{Node: n, dials: make(chan struct{}, maxDials), dialer: net.Dialer{Timeout: dialTimeout}, health: statusUnknown})
@@ -125,7 +128,7 @@ func New(cfg Config) (*Balancer, error) {
 var nodeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
 // reserved are the first path segments that the balancer gives another meaning.
-var reserved = []string{"api", "health", "metrics", "lab"}
+var reserved = []string{"api", "health", "metrics", "lab", "status"}
 
 func checkNodes(nodes []Node) error {
 	if len(nodes) < 1 || len(nodes) > MaxNodes {
@@ -187,6 +190,9 @@ func (b *Balancer) Serve(ctx context.Context, ln net.Listener) error {
 	return nil
 }
 
+// PathStatus is where a balancer says what it has done.
+const PathStatus = "/status"
+
 // answer answers one request, mostly by asking a node.
 func (b *Balancer) answer(x *exchange) answer {
 	path := http1.Path(x.request.URL)
@@ -201,6 +207,8 @@ func (b *Balancer) answer(x *exchange) answer {
 		return b.forward(x, rest, func(tried set) (int, bool) { return i, tried == 0 })
 	case path == nodeapi.PathHealth:
 		return b.answerHealth(x)
+	case path == PathStatus:
+		return b.answerStatus(x)
 	}
 	return x.fail(http.StatusNotFound, nodeapi.Error{Code: nodeapi.CodeNotFound, Error: fmt.Sprintf(
 		"the balancer has no %s: /api/… is for any node, and /%s%s would ask %[2]s alone", path, b.nodes[0].Name, path)})
@@ -214,22 +222,32 @@ func split(path string) (first, rest string) {
 }
 
 // forward asks one node after the other for path, as pick chooses them, until one
-// has been sent the request.
+// has been sent the request, and counts how it ended.
 func (b *Balancer) forward(x *exchange, path string, pick func(tried set) (int, bool)) answer {
 	x.prepare(path, time.Now().Add(b.cfg.Timeout))
+	a, i := b.send(x, pick)
+	if strings.HasPrefix(path, "/api/") && a.status != 0 { // else nobody waits any more
+		now := time.Now()
+		b.counter.saw(i, path, a.status, now.Sub(x.arrived), now)
+	}
+	return a
+}
+
+// send returns the answer to x, and the node that gave it or was sent x in vain; -1: x was sent to none.
+func (b *Balancer) send(x *exchange, pick func(tried set) (int, bool)) (answer, int) {
 	var tried set
 	last, err := "", error(nil)
 	for {
 		i, ok := pick(tried)
 		if !ok {
-			return x.failAsk(last, err)
+			return x.failAsk(last, err), -1
 		}
 		var a answer
 		if a, err = b.ask(i, x); err == nil {
-			return a
+			return a, i
 		}
 		if last = b.nodes[i].Name; !b.again(err) {
-			return x.failAsk(last, err)
+			return x.failAsk(last, err), i
 		}
 		tried.add(i)
 	}

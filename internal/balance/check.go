@@ -101,11 +101,24 @@ func (b *Balancer) saw(i int, s sight, health string, err error) {
 }
 
 func (b *Balancer) answerHealth(x *exchange) answer {
-	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
-		a := x.fail(http.StatusMethodNotAllowed, nodeapi.Error{Code: nodeapi.CodeMethodNotAllowed, Error: "the balancer's health can only be read"})
-		a.fields = appendField(a.fields, "Allow", "GET, HEAD")
+	if a, no := x.onlyRead("health"); no {
 		return a
 	}
+	return own(b.health(x.arrived))
+}
+
+// onlyRead answers a method that would change what can only be read.
+func (x *exchange) onlyRead(what string) (a answer, no bool) {
+	if m := x.request.Method; m == http.MethodGet || m == http.MethodHead {
+		return a, false
+	}
+	a = x.fail(http.StatusMethodNotAllowed, nodeapi.Error{Code: nodeapi.CodeMethodNotAllowed, Error: "the balancer's " + what + " can only be read"})
+	a.fields = appendField(a.fields, "Allow", "GET, HEAD")
+	return a, true
+}
+
+// health returns what is known of the nodes, and its status.
+func (b *Balancer) health(now time.Time) (int, Health) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	code, h := http.StatusServiceUnavailable, Health{Status: statusUnhealthy}
@@ -116,7 +129,7 @@ func (b *Balancer) answerHealth(x *exchange) answer {
 		if n.health == statusHealthy {
 			code, h.Status = http.StatusOK, statusHealthy
 		}
-		h.Nodes = append(h.Nodes, NodeHealth{Name: n.Name, Addr: n.Addr, Status: n.health, InTurn: b.ring.members[i].available(x.arrived)})
+		h.Nodes = append(h.Nodes, NodeHealth{Name: n.Name, Addr: n.Addr, Status: n.health, InTurn: b.ring.members[i].available(now)})
 	}
-	return own(code, h)
+	return code, h
 }

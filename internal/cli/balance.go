@@ -17,7 +17,8 @@ func newBalanceCommand(s streams) *cobra.Command {
 		Use:   "balance --node NAME=HOST:PORT…",
 		Short: "Load-balance requests over nodes",
 		Long: `Balance sends requests under /api/ to the nodes in turn, and requests under
-/app-1/ only to the node named app-1. Its own /health lists the nodes.
+/app-1/ only to the node named app-1. Its own /health lists the nodes, and /status
+counts requests by node and outcome: a page for a browser, JSON with ?format=json.
 
 Balance sends a request once. It tries another node only if it has sent nothing of
 the request. 503 NO_NODE: no node received the request. 503 BALANCER_FULL: neither
