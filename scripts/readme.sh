@@ -3,11 +3,12 @@
 # docs/results.txt and docs/claims.md are one run of the whole lab, which takes
 # minutes; docs/report.png is what a browser shows of it. docs/containers.txt and
 # docs/containers.md are a run in containers, which needs Docker: without it they
-# stay as they are. docs/compare.txt is the ladder of fixes. In the READMEs, what
-# stands between <!-- output: COMMAND --> and <!-- end --> is what COMMAND
-# prints, between <!-- summary --> and <!-- end --> the summary of the claims,
+# stay as they are. docs/compare.txt is the ladder of fixes. In the READMEs and in
+# docs/lab*.md, what stands between <!-- output: COMMAND --> and <!-- end --> is what
+# COMMAND prints, between <!-- summary --> and <!-- end --> the summary of the claims,
 # between <!-- mounts --> and <!-- end --> what wrong mounts lost, and between
-# <!-- ladder --> and <!-- end --> what each fix bought.
+# <!-- ladder --> and <!-- end --> what the fixes bought that most people choose from.
+# README.ja.md asks in Japanese: the questions of its table stay as they are.
 set -eu
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
@@ -48,29 +49,44 @@ else
 	echo "not run again: docs/containers.txt and docs/containers.md, because no Docker engine is reached" >&2
 fi
 
-shown "$runs/compare" bin/contend compare --seed 1 --dir "$runs"
+shown "$runs/compare" bin/contend compare --verbose --seed 1 --dir "$runs"
 mv "$runs/compare" docs/compare.txt
 sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" ladder docs/compare.png
 {
-	echo "| rung | hot: pool | ok/s | p99 ms | lost | CPU ms per ok | highest rate/s | 1,000: pool | ok/s | p99 ms | lost | CPU ms per ok | lines |"
-	echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+	echo "| rung | hot: ok/s | p99 ms | lost | highest rate/s | 1,000: ok/s | p99 ms | lost | lines |"
+	echo "|---|---|---|---|---|---|---|---|---|"
 	bin/contend report --json "$runs/latest" | jq -r '
 		def short: if . == null then "–" elif . >= 10 then round else . * 100 | round / 100 end;
+		def spread: .throughput_interval as $i | .throughput_per_s
+			| "\(round)" + if $i == null or . == 0 then "" else " ±\(([$i.high - ., . - $i.low] | max) / . * 100 | round) %" end;
 		def of(workload): .figures[] | select(.workload == workload and .clients == 100)
-			| .pool, (.throughput_per_s | round), (.latency_ms.p99 | short),
-				(if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end), (.cpu_ms_per_op | short);
+			| spread, (.latency_ms.p99 | short), (if .lost == null then "–" elif .lost > 0 then "**\(.lost)** of \(.ok)" else "0" end);
+		def highest: .highest_rate_between as $b
+			| if $b == null then (if (.rates | length) > 0 then "\(.highest_rate_per_s)?" else "–" end)
+				elif $b.high == null then "≥ \($b.low)" else "\($b.low)–\($b.high)" end;
 		.comparison.rungs[]
-		| [([.server // empty, .title] | join(": ")), of("counter"), (if (.rates | length) > 0 then .highest_rate_per_s else "–" end),
-			of("counters"), (.lines | if . == null then "–" elif .balancer > 0 then "\(.changed) + \(.balancer)" else .changed end)]
+		| select(.name | IN("mixed-drivers", "postgres/read-committed", "postgres/for-update", "postgres/serializable", "rqlite/naive") | not)
+		| [([.server // empty, .title] | join(": ")), of("counter"), highest, of("counters"),
+			(.lines | if . == null then "–" elif .balancer > 0 then "\(.changed) + \(.balancer)" else .changed end)]
 		| "| " + (map(tostring) | join(" | ")) + " |"'
 } >"$runs/ladder"
 
-command=$(sed -n 's/^<!-- output: \(.*\) -->$/\1/p' README.md)
+# The summary, with the questions that README.ja.md asks.
+awk -F ' [|] ' -v OFS=' | ' '
+	NR == FNR { if (/^[|] \[/) asks[$1] = $2; next }
+	FNR == 1 { print "| 実験 | 問い | 条件の数 | 主張の判定 |"; next }
+	$1 in asks { $2 = asks[$1] }
+	{ print }' README.ja.md "$runs/summary" |
+	sed -E '3,$ { s/([0-9]+) holds/成立 \1/; s/([0-9]+) refuted/反証 \1/; s/([0-9]+) depends/条件次第 \1/; s/([0-9]+) inconclusive/判定不能 \1/; s/([0-9]), (反|条|判)/\1、\2/g }' >"$runs/summary.ja"
+
+command=$(sed -n 's/^<!-- output: \(.*\) -->$/\1/p' docs/lab.md)
 # Word splitting is wanted: it is a command line.
 # shellcheck disable=SC2086
 shown "$runs/output" $command --dir "$runs"
-for file in README.md README.ja.md; do
-	awk -v output="$runs/output" -v summary="$runs/summary" -v mounts="$runs/mounts" -v ladder="$runs/ladder" '
+for file in README.md README.ja.md docs/lab.md docs/lab.ja.md; do
+	summary=$runs/summary
+	[ "$file" != README.ja.md ] || summary=$runs/summary.ja
+	awk -v output="$runs/output" -v summary="$summary" -v mounts="$runs/mounts" -v ladder="$runs/ladder" '
 		/^<!-- end -->$/ { if (fenced) print "```"; skip = fenced = 0 }
 		!skip { print }
 		/^<!-- output: / { print "```"; from = output; skip = fenced = 1 }
