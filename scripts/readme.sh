@@ -1,7 +1,8 @@
 #!/bin/sh
 # readme.sh: run again what the documents show, and put the output in its place.
 # docs/results.txt and docs/claims.md are one run of the whole lab, which takes
-# minutes; docs/report.png is what a browser shows of it. docs/containers.txt and
+# minutes; docs/report.png is what a browser shows of it, and docs/locked.json has its
+# figures for docs/database-is-locked.md. docs/containers.txt and
 # docs/containers.md are a run in containers, which needs Docker: without it they
 # stay as they are. docs/compare.txt is the ladder of fixes. In the READMEs and in
 # docs/lab*.md, what stands between <!-- output: COMMAND --> and <!-- end --> is what
@@ -32,6 +33,9 @@ mv "$runs/results" docs/results.txt
 shown docs/claims.md bin/contend report --claims "$runs/latest"
 sed -n '/^<!-- summary -->$/,/^<!-- end -->$/p' docs/claims.md | sed '1d;$d; s|](#|](docs/claims.md#|' >"$runs/summary"
 sh scripts/picture.sh "$(readlink -f "$runs/latest")/report.html" load-charts docs/report.png
+bin/contend report --json "$runs/latest" | jq -rf scripts/locked.jq >"$runs/locked"
+mv "$runs/locked" docs/locked.json
+go test ./internal/report -run Locked -update
 
 if docker version >/dev/null 2>&1; then
 	sh scripts/base-images.sh
