@@ -99,6 +99,8 @@ func FuzzJournal(f *testing.F) {
 		if err != nil || j.Good > j.Records || j.Records*512 > int64(len(b)) {
 			t.Fatalf("%+v, %v", j, err)
 		}
-		j.Hot(1, false, false)
+		if j.Hot(1, false, false) && !j.Started {
+			t.Fatalf("%+v is hot", j)
+		}
 	})
 }
