@@ -18,7 +18,7 @@ import (
 
 // A progress shows on stderr what is running, how far it is and how long it will
 // still take: on a terminal as one line that it redraws, elsewhere as one plain
-// line a recording or, where there are many, a tenth of them.
+// line a recording or, where there are many, every now and then.
 type progress struct {
 	w       io.Writer
 	quiet   bool
@@ -29,6 +29,7 @@ type progress struct {
 
 	mu   sync.Mutex // the bar is drawn by a goroutine of mpb
 	now  record.Progress
+	last time.Time    // when a plain line was written
 	said map[int]bool // numbers of the recordings that were shown; several are made at once
 }
 
@@ -49,7 +50,8 @@ func (p *progress) observe(now record.Progress) {
 	p.now = now
 	p.mu.Unlock()
 	switch {
-	case p.bars == nil && !p.said[now.Number] && (now.Of < many || now.Number == 1 || now.Number%(now.Of/10) == 0):
+	case p.bars == nil && !p.said[now.Number] && (now.Of < many || time.Since(p.last) >= pause):
+		p.last = time.Now()
 		p.said[now.Number] = true
 		fmt.Fprintln(p.w, strings.TrimSpace(fmt.Sprintf("%d of %d  %s  %s", now.Number, now.Of, subject(now), p.left())))
 	case p.bars != nil && p.bar == nil:
@@ -64,8 +66,11 @@ func (p *progress) observe(now record.Progress) {
 	}
 }
 
-// many is how many recordings are too many to have a line each in a log.
-const many = 100
+// In a log, so many recordings are too many to have a line each; then lines are so far apart.
+const (
+	many  = 100
+	pause = 30 * time.Second
+)
 
 // permille is the length of the bar: it shows time, and recordings differ in that.
 const permille = 1000

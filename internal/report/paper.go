@@ -107,11 +107,20 @@ func (p *paper) say(head string, indent int, s string, h hue) {
 	}
 }
 
+// unit is one, behind a number.
+var unit = regexp.MustCompile(`^(%|s|ms|µs)[.,;:)]*$`)
+
 // wrap breaks s into lines of at most width columns. An address stays whole, however long it is, so that it can
-// be copied or clicked on.
+// be copied or clicked on, and a number keeps its unit.
 func wrap(s string, width int) []string {
+	words := strings.Fields(s)
+	for i := len(words) - 1; i > 0; i-- {
+		if unit.MatchString(words[i]) {
+			words = slices.Replace(words, i-1, i+1, words[i-1]+" "+words[i])
+		}
+	}
 	lines := []string{""}
-	for _, word := range strings.Fields(s) {
+	for _, word := range words {
 		last := &lines[len(lines)-1]
 		switch {
 		case *last == "":

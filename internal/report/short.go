@@ -29,7 +29,7 @@ var shortLegend = []struct{ column, words string }{
 }
 
 // more is where the rest is.
-const more = "More: --verbose, or contend report --open."
+const more = "More: --verbose, contend report --open."
 
 // short draws of a few experiments a table and the claims, of many a line each; then what was not as
 // expected.
@@ -104,7 +104,7 @@ func (p *paper) overview(doc *run.Run, page *page) {
 		t.Rows = append(t.Rows, rowOf(page.Sections[i].Name, overviewColumns, outline{&page.Sections[i], its}))
 	}
 	p.table(&t)
-	p.say("", 2, "hold, refuted, depend: claims. refused, lost: the most in one trial. "+more, faint)
+	p.say("", 2, "hold, refuted, depend: claims. refused, lost: worst trial. "+more, faint)
 	for i := range page.Sections {
 		if s := &page.Sections[i]; s.SideBySide != "" {
 			p.say("", 2, s.Name+": "+s.SideBySide, strong)

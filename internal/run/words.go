@@ -14,7 +14,7 @@ var mountWords = map[Mount]string{
 	MountSingleFile: "only the database file bound into all nodes",
 	MountTwoVolumes: "two volumes, half of the nodes each",
 	MountNone:       "nothing mounted",
-	MountLinked:     "a name of its own for each node",
+	MountLinked:     "another name for the file in each node",
 	MountOwnFile:    "a file for each node",
 }
 
