@@ -380,7 +380,7 @@ func TestWatchShowsStatements(t *testing.T) {
 				return
 			}
 			if got == nil || got.PauseMS < 200 {
-				t.Fatalf("%+v; not seen: %q", got, s.Report.Unseen)
+				t.Fatalf("%+v; not seen: %q; %+v", got, s.Report.Unseen, s.Holds)
 			}
 			if got.PauseMS = 0; *got != want {
 				t.Errorf("%+v, want %+v", *got, want)

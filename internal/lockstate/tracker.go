@@ -41,6 +41,7 @@ type Hold struct {
 	PID, TID int  // who took it
 	From, To Time // To is 0 while it is held
 	Seen     bool // its grant was seen; otherwise it is older than From
+	Wrote    bool // a read lock of a process that had the write lock, too, meanwhile
 	Idle     bool // SHARED of a connection in WAL mode: it holds it as long as it has the database open
 	Closed   bool // released because the process closed a descriptor of the file, or ended; of an OFD lock never
 	Tag      any  // what Tracker.Tag returned when it began
@@ -145,7 +146,7 @@ func (t *Tracker) grant(e *Event, kind Kind) {
 	at := place{e.Inode, kind.Lock}
 	if had := t.held[at][e.Owner]; had != nil {
 		if had.Kind == kind { // the kernel merged it with what the owner had
-			if had.newer(e.At) {
+			if !had.Seen { // the list was read just after it, or while it happened: SQLite asks for no lock that it has
 				had.From, had.TID, had.Seen, had.Tag = e.At, e.TID, true, t.tag(e.TID)
 			}
 			return
@@ -200,11 +201,16 @@ func (t *Tracker) hold(at place, h *Hold) {
 		}
 	case Shared:
 		h.Idle = !h.Kind.Exclusive && t.attached[h.PID] > 0
+	case Reserved, Write:
+		for _, lock := range []Lock{Shared, Read0, Read1, Read2, Read3, Read4} {
+			if read := t.held[place{h.inode, lock}][h.Owner]; read != nil {
+				read.Wrote = true
+			}
+		}
 	}
 }
 
-// newer reports whether the hold is known from a list that was read after at: an event of that time tells of its beginning, or of what
-// came before it.
+// newer reports whether the hold is known from a list that was read after at: an event of that time tells of what came before it.
 func (h *Hold) newer(at Time) bool { return !h.Seen && at < h.From }
 
 func (t *Tracker) release(at place, owner uint64, when Time, closed bool) {

@@ -81,6 +81,9 @@ func tell(p *play) (lines []string) {
 		if h.Idle {
 			line += " idle"
 		}
+		if h.Wrote {
+			line += " wrote"
+		}
 		if !h.Seen {
 			line += " unseen"
 		}
@@ -123,7 +126,7 @@ func TestTracker(t *testing.T) {
 	}{
 		"a read": {new(play).reads(1).wait(50).leaves(1), "1 held SHARED 2-53"},
 		"a write transaction": {new(play).reads(1).reserves(1).wait(90).commits(1), `
-			1 held SHARED 2-95
+			1 held SHARED 2-95 wrote
 			1 held EXCLUSIVE 95-96
 			1 held PENDING 94-97
 			1 held RESERVED 4-97
@@ -141,7 +144,7 @@ func TestTracker(t *testing.T) {
 			gets(2, Main, LockExclusive, pending, pending).refused(2, Main, LockExclusive, shared, sharedEnd).refused(2, Main, LockExclusive, shared, sharedEnd).
 			leaves(1).gets(2, Main, LockExclusive, shared, sharedEnd), `
 			1 held SHARED 2-11
-			2 held SHARED 5-12
+			2 held SHARED 5-12 wrote
 			2 wants EXCLUSIVE 9-12 refused 2 granted by 1: 2`},
 		"a reader meets a writer that commits": {new(play).reads(1).reserves(1).gets(1, Main, LockExclusive, pending, pending).
 			refused(2, Main, LockShared, pending, pending).wait(2000).reads(3), `
@@ -150,17 +153,17 @@ func TestTracker(t *testing.T) {
 		"no busy_timeout": {new(play).reads(1).reserves(1).gets(2, Main, LockShared, shared, sharedEnd).soon().refused(2, Main, LockExclusive, reserved, reserved).soon().leaves(2).wait(2000).leaves(1), `
 			2 held SHARED 5-5
 			1 held RESERVED 4-2005
-			1 held SHARED 2-2005
+			1 held SHARED 2-2005 wrote
 			2 wants RESERVED 5-5 refused 1 by 1: 1`},
 		"a deferred transaction wants to write": {new(play).reads(1).reserves(1).reads(2).wait(30).refused(2, Main, LockExclusive, reserved, reserved).leaves(2).wait(2000).leaves(1), `
 			2 held SHARED 6-38
 			1 held RESERVED 4-2038
-			1 held SHARED 2-2038
+			1 held SHARED 2-2038 wrote
 			2 wants RESERVED 37-37 refused 1 by 1: 1 upgrade`},
 		"a transaction of the WAL": {new(play).attaches(1).gets(1, Index, LockShared, read1, read1).gets(1, Index, LockExclusive, write, write).wait(20).
 			gets(1, Index, Unlock, write, write).gets(1, Index, Unlock, read1, read1).wait(500).leaves(1), `
 			1 held WAL_WRITE 6-26
-			1 held WAL_READ1 5-27
+			1 held WAL_READ1 5-27 wrote
 			1 held SHARED 2-527 idle`},
 		"what a connection in WAL mode is refused in its ordinary work": {new(play).attaches(1).attaches(2).gets(1, Index, LockShared, read1, read1).
 			refused(2, Index, LockExclusive, read1, read1).                                                    // it looks for a read mark
@@ -193,7 +196,7 @@ func TestTracker(t *testing.T) {
 		"a process ends": {new(play).reads(1).reserves(1).refused(2, Main, LockExclusive, reserved, reserved).closes(2).closes(1), `
 			2 wants RESERVED 5-5 refused 1 by 1: 1
 			1 held RESERVED 4-7 closed
-			1 held SHARED 2-7 closed`},
+			1 held SHARED 2-7 wrote closed`},
 		"bytes that are nobody's": {new(play).gets(1, Main, LockExclusive, 1<<60, 1<<60).gets(1, Index, LockExclusive, 129, 200), ""},
 	} {
 		var want []string

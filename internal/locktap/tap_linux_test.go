@@ -143,7 +143,8 @@ func TestTapCountsWhatIsLost(t *testing.T) {
 		seen, last = seen+1, e.At
 	})
 	must(t, err)
-	if lost == 0 || seen == 0 || seen+lost > 2*pairs {
+	// The kernel's count is not exact: it has some, too, of other files, which its filter has thrown away.
+	if lost == 0 || seen == 0 || seen+lost < 2*pairs || seen+lost > 2*pairs*21/20 {
 		t.Errorf("%d seen and %d lost, of %d", seen, lost, 2*pairs)
 	}
 }

@@ -58,8 +58,9 @@ type Session struct {
 
 	steps  *lockstate.Steps
 	tids   map[int]int     // processes of threads
-	probed map[string]bool // by file: whether its statements can be seen
-	mute   map[int]bool    // processes whose statements cannot be seen
+	probed map[string]bool // by name of file: whether its statements can be seen
+	inodes map[[2]uint64]bool
+	mute   map[int]bool // processes whose statements cannot be seen
 }
 
 // A tag is what a thread was doing when it got a lock or was refused one.
@@ -97,7 +98,7 @@ func Open(o Options) (s *Session, err error) {
 	o.Database = path
 	s = &Session{o: o, files: map[uint64]lockstate.File{}, alien: map[uint64]bool{}, space: true, tracker: lockstate.NewTracker(), names: map[int]named{},
 		usage: map[Process]*Usage{}, samples: map[*lockstate.Hold]*sample{}, findings: newDiagnosis(max(o.Slow, leastSlow)),
-		steps: lockstate.NewSteps(), tids: map[int]int{}, probed: map[string]bool{}, mute: map[int]bool{}}
+		steps: lockstate.NewSteps(), tids: map[int]int{}, probed: map[string]bool{}, inodes: map[[2]uint64]bool{}, mute: map[int]bool{}}
 	s.start = Start{Type: "start", Schema: Schema, Database: path, SQL: o.SQL, Unseen: []string{}, Began: time.Now()}
 	id, err := locktap.Identify(path)
 	if err != nil {
@@ -119,6 +120,9 @@ func Open(o Options) (s *Session, err error) {
 	s.start.Trace = s.tap != nil
 	if s.tap == nil {
 		s.start.SQL = SQLOff
+	}
+	if s.start.SQL != SQLOff {
+		s.probeLibraries()
 	}
 	for pid := range proc.Users(path) { // to see their next statement
 		s.process(pid)
@@ -369,6 +373,9 @@ func (s *Session) process(pid int) Process {
 	if s.space {
 		p.Process = lookUp(pid, s.o.Container)
 	}
+	if s.tap != nil && p.Command == "" {
+		p.Command = s.tap.Command(pid)
+	}
 	s.names[pid] = p
 	if s.start.SQL != SQLOff && s.space && p.start != "" && pid != os.Getpid() {
 		s.mute[pid] = !s.probe(pid)
@@ -416,7 +423,7 @@ func (s *Session) sample() {
 		m.n++
 		m.did[does]++
 		m.last, m.wal.To = does, max(m.wal.To, size)
-		if !m.told && now-h.From >= longRead*int64(s.findings.slow) {
+		if !m.told && !h.Wrote && now-h.From >= longRead*int64(s.findings.slow) {
 			m.told = true
 			s.emit(s.hold(h, now))
 		}
@@ -427,6 +434,9 @@ func (s *Session) sample() {
 func (s *Session) hold(h *lockstate.Hold, now int64) *Hold {
 	out := &Hold{Type: "hold", Process: s.process(h.PID), Lock: h.Kind, Began: s.time(h.From), AtLeast: !h.Seen, Ended: h.To != 0, Doing: []Share{}}
 	out.MS = float64(cmp.Or(h.To, now)-h.From) / 1e6
+	if h.Tag == nil && h.To != 0 {
+		h.Tag = s.tag(h.TID) // its first statements were not seen, as where SQLite's file was not known yet
+	}
 	if tag, is := h.Tag.(tag); is {
 		out.SQL = &SQL{First: s.text(tag.tx.First), Last: s.text(tag.tx.Last), Steps: tag.tx.Steps, PauseMS: float64(tag.tx.Pause) / 1e6, After: s.text(tag.tx.After)}
 	}
@@ -470,7 +480,9 @@ func (s *Session) holdEnded(h *lockstate.Hold) {
 		if h.To-h.From >= int64(s.findings.slow) {
 			s.findings.hold(out)
 		}
-		s.emit(out)
+		if !h.Wrote { // the write lock tells it
+			s.emit(out)
+		}
 	}
 	if n := len(s.closed); h.Closed && h.Kind.OnMain() && s.space && n < maxProcesses {
 		// One close drops all locks: it counts once, for the strongest, which comes first.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"example.com/contend/internal/lockstate"
 	"example.com/contend/internal/locktap"
 )
@@ -50,11 +52,34 @@ func (s *Session) probeFile(path string) error {
 		return err
 	}
 	defer f.Close()
-	p, err := locktap.FindProbe(f)
-	if err != nil {
+	var is unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &is); err != nil {
 		return err
 	}
-	return s.tap.Probe(p, path)
+	id := [2]uint64{uint64(is.Dev), is.Ino}
+	if s.inodes[id] {
+		return nil
+	}
+	p, err := locktap.FindProbe(f)
+	if err == nil {
+		err = s.tap.Probe(p, path)
+	}
+	s.inodes[id] = err == nil
+	return err
+}
+
+// libraries are where systems have SQLite's library. It is probed before anybody uses it, for programs that soon end.
+var libraries = []string{"/usr/lib/*/libsqlite3.so.0", "/usr/lib*/libsqlite3.so.0", "/usr/local/lib/libsqlite3.so.0"}
+
+func (s *Session) probeLibraries() {
+	for _, pattern := range libraries {
+		paths, _ := filepath.Glob(pattern)
+		for _, path := range paths {
+			if !strings.ContainsAny(path, " :") {
+				_ = s.probeFile(path) // one for another machine, say: who uses it is told of
+			}
+		}
+	}
 }
 
 // thread remembers whose a thread is.
