@@ -89,9 +89,9 @@ func TestBottomLine(t *testing.T) {
 	}
 	page := paged(t, doc)
 	for _, want := range []string{
-		`<span class="about lost">lost</span> <span>98 of 100 were lost. <a href="#busy">busy</a></span>`,
-		`<span class="about machine">machine</span> <span>The machine was busy.</span>`,
-		`<span>&lt;b&gt;x&lt;/b&gt;</span>`,
+		`<li class="lost">98 of 100 were lost. <a href="#busy">busy</a></li>`,
+		`<li class="machine">The machine was busy.</li>`,
+		`>&lt;b&gt;x&lt;/b&gt;</li>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
