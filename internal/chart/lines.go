@@ -64,10 +64,14 @@ func (c lines) draw(s size) (body string, height float64) {
 		f.drawNothing(&p)
 		return p.String(), height
 	}
-	for i, series := range c.Series {
-		p.begin("g", "class", labels[i].class)
-		c.drawSeries(&p, f, series, labels[i].style)
-		p.end("g")
+	for _, front := range []bool{false, true} { // a preset lies over the others
+		for i, series := range c.Series {
+			if _, preset := presetStyles[c.presets[series.Name]]; preset == front {
+				p.begin("g", "class", labels[i].class)
+				c.drawSeries(&p, f, series, labels[i].style)
+				p.end("g")
+			}
+		}
 	}
 	labels.draw(&p, f)
 	return p.String(), height

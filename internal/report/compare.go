@@ -523,8 +523,11 @@ func lossCell(least, most *int64) cell {
 		words += "–" + units.Count(most)
 	}
 	c := cell{Text: words, Strong: *least > 0}
-	if c.Strong {
+	switch {
+	case c.Strong:
 		c.Harm = run.AboutLost
+	case words == "0":
+		c.Harm = run.AboutKept
 	}
 	return c
 }
