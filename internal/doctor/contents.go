@@ -29,7 +29,7 @@ type Contents struct {
 	Zeros    bool            // the database file begins with zeros
 	Journal  *dbfile.Journal // nil where there is none
 	Super    bool            // the journal's super-journal is there
-	UnderWay bool            // somebody held RESERVED when the journal was read, or deleted it: a transaction under way
+	UnderWay bool            // somebody held the lock to write when journal and WAL had been read, or has deleted the journal: a transaction under way
 	WAL      *dbfile.WAL     // nil where there is none
 
 	Pages   bool // the fields below were read
@@ -124,7 +124,7 @@ func readOnce(files map[string]*os.File, root string) *Contents {
 	if f := files[Journal]; f != nil {
 		j, err := dbfile.ReadJournal(f, size(f), mostLog)
 		broken(Journal, err)
-		c.Journal, c.UnderWay = &j, underWay(db, f)
+		c.Journal = &j
 		if j.Super != "" {
 			_, err := os.Lstat(filepath.Join(root+"/", j.Super))
 			c.Super = !errors.Is(err, fs.ErrNotExist) // in doubt it is there, and the journal hot
@@ -135,6 +135,7 @@ func readOnce(files map[string]*os.File, root string) *Contents {
 		broken(WALFile, err)
 		c.WAL = &w
 	}
+	c.UnderWay = underWay(files)
 	if c.Begins != nil || c.Journal != nil && c.Journal.Started || c.WAL != nil && !c.WAL.Whole() {
 		return c // there is none, half of a transaction stands in it, or half of it in the WAL
 	}
@@ -153,16 +154,16 @@ func readOnce(files map[string]*os.File, root string) *Contents {
 	return c
 }
 
-// underWay reports whether a process holds RESERVED or a stronger lock on the database, or has deleted the journal: then the
-// journal is no hot one. F_GETLK takes no lock.
-func underWay(db, journal *os.File) bool {
-	for _, at := range []int64{dbfile.ReservedByte, dbfile.PendingByte} {
-		l := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
-		if err := unix.FcntlFlock(db.Fd(), unix.F_GETLK, &l); err == nil && l.Type != unix.F_UNLCK {
+// underWay reports whether another process holds a lock with which a transaction writes, or has deleted the journal: then the
+// journal is no hot one, and what is behind the WAL's last commit may still be committed. F_GETLK takes no lock.
+func underWay(files map[string]*os.File) bool {
+	for _, p := range []probe{{Database, dbfile.PendingByte, 2}, {SHMFile, dbfile.WriteByte, 1}} { // RESERVED stands behind PENDING
+		l := unix.Flock_t{Type: unix.F_WRLCK, Start: p.first, Len: p.length}
+		if f := files[p.role]; f != nil && unix.FcntlFlock(f.Fd(), unix.F_GETLK, &l) == nil && l.Type != unix.F_UNLCK {
 			return true
 		}
 	}
-	return anyDeleted(map[string]*os.File{Journal: journal})
+	return files[Journal] != nil && anyDeleted(map[string]*os.File{Journal: files[Journal]})
 }
 
 // anyDeleted reports whether one of the files has lost its name since it was opened: others may have made a new one.

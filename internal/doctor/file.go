@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"example.com/contend/internal/dbfile"
 	"example.com/contend/internal/units"
@@ -11,8 +12,14 @@ import (
 
 // fileRules are the findings about what stands in the files.
 var fileRules = []func(*Facts, *Contents) *Finding{
-	notADatabase, contradictoryHeader, shortFile, raggedFile, damagedPages, damagedFreelist,
-	hotJournal, unreadableWAL, brokenWAL, unendedFrames, foreignWAL,
+	notADatabase, contradictoryHeader, foreignWAL, shortFile, raggedFile, damagedPages, damagedFreelist,
+	hotJournal, unreadableWAL, brokenWAL, unendedFrames,
+}
+
+// pages reports whether anything is known of the pages: they were read while nobody wrote, and from a file and a WAL that
+// belong together.
+func (c *Contents) pages(f *Facts) bool {
+	return c.Pages && !c.Moving && (c.WAL == nil || c.WAL.Fits(*f.Header) == dbfile.FitUnrefuted)
 }
 
 // inFile returns what is wrong with the files themselves.
@@ -56,10 +63,14 @@ const (
 	backups    = "https://sqlite.org/howtocorrupt.html#_backup_or_restore_while_a_transaction_is_active"
 )
 
-// rescue copies everything before anybody opens it with SQLite, and reads what can be read.
+// rescue copies everything before anybody opens it with SQLite, and reads what can be read. The tool's .dump is used, because
+// .recover, which reads more, fails in that of Debian 12 (3.40.1), with sound databases too. A dump that met damage ends
+// with ROLLBACK.
 const (
-	rescue   = "Stop whoever uses it, copy all its files before SQLite opens them again, and recover what can be read from the copy, or take the last good backup."
-	rescuing = "mkdir rescue && cp -p DB* rescue/\nsqlite3 \"rescue/$(basename DB)\" .recover | sqlite3 recovered.db"
+	rescue = "Stop whoever uses it, copy all its files before SQLite opens them again, and read from the copy what can be read, or take the last good backup. " +
+		"Where your sqlite3 has a working .recover, that reads more than .dump."
+	rescuing = "mkdir rescue && cp -p DB* rescue/\n" +
+		"sqlite3 \"rescue/$(basename DB)\" .dump | sed 's/^ROLLBACK; -- due to errors$/COMMIT;/' | sqlite3 recovered.db"
 )
 
 func notADatabase(f *Facts, c *Contents) *Finding {
@@ -122,13 +133,17 @@ func sentences(clauses []string) (all []string) {
 }
 
 func shortFile(f *Facts, c *Contents) *Finding {
-	if c.Moving || c.Missing == 0 {
+	if !c.pages(f) || c.Missing == 0 {
 		return nil
+	}
+	cause := "The file is cut off"
+	if c.WAL != nil && c.WAL.Last > 0 { // whose end says how many pages there must be
+		cause = "The file is cut off, or was copied before its WAL"
 	}
 	return &Finding{
 		Rule: "short-file", Severity: Danger,
-		Sentence:    fmt.Sprintf("The file is cut off: %s of the database %s missing.", units.Plural(int(c.Missing), "page"), isAre(c.Missing)),
-		Evidence:    []string{fmt.Sprintf("The first one missing is page %d: the file has %s bytes, %s pages of %d bytes.", c.First, units.Count(c.Size), units.Count(c.Size/int64(f.Header.PageSize)), f.Header.PageSize)},
+		Sentence:    fmt.Sprintf("%s: %s of the database %s missing.", cause, units.Plural(int(c.Missing), "page"), isAre(c.Missing)),
+		Evidence:    []string{fmt.Sprintf("The first one missing is page %d: the file has %s bytes, %s of %d bytes.", c.First, units.Count(c.Size), units.Plural(c.Size/int64(f.Header.PageSize), "page"), f.Header.PageSize)},
 		Consequence: "SQLite answers “database disk image is malformed”, at once or when it comes to such a page.",
 		Remedy:      rescue, Command: rescuing, Source: fileFormat + "#in_header_database_size",
 	}
@@ -142,7 +157,7 @@ func isAre(n uint32) string {
 }
 
 func raggedFile(f *Facts, c *Contents) *Finding {
-	if !c.Pages || c.Moving || c.Missing > 0 || c.Size%int64(f.Header.PageSize) == 0 {
+	if !c.pages(f) || c.Missing > 0 || c.Size%int64(f.Header.PageSize) == 0 {
 		return nil
 	}
 	return &Finding{
@@ -155,23 +170,29 @@ func raggedFile(f *Facts, c *Contents) *Finding {
 }
 
 func damagedPages(f *Facts, c *Contents) *Finding {
-	if !c.Pages || c.Moving || len(c.Trees.Damages) == 0 {
+	if !c.pages(f) {
+		return nil
+	}
+	damages := slices.DeleteFunc(slices.Clone(c.Trees.Damages), func(d dbfile.Damage) bool {
+		return d.Why == dbfile.Missing && c.Missing > 0 // short-file has said so
+	})
+	if len(damages) == 0 {
 		return nil
 	}
 	found := &Finding{
 		Rule: "damaged-pages", Severity: Danger,
-		Sentence:    fmt.Sprintf("%s of tables or indexes %s damaged.", units.Plural(len(c.Trees.Damages), "page"), isAre(uint32(len(c.Trees.Damages)))),
+		Sentence:    fmt.Sprintf("%s of tables or indexes %s damaged.", units.Plural(len(damages), "page"), isAre(uint32(len(damages)))),
 		Consequence: "SQLite answers “database disk image is malformed” when it comes to such a page; until then nobody notices.",
 		Remedy:      rescue, Command: rescuing, Source: recovery,
 	}
 	const most = 5
 	zeros := 0
-	for i, d := range c.Trees.Damages {
+	for i, d := range damages {
 		if d.Why == dbfile.Zeros {
 			zeros++
 		}
 		if i == most {
-			found.Evidence = append(found.Evidence, fmt.Sprintf("So do %d more, or more than that.", len(c.Trees.Damages)-most))
+			found.Evidence = append(found.Evidence, fmt.Sprintf("At least %s so.", units.PluralOf(len(damages)-most, "more is", "more are")))
 		}
 		if i < most {
 			found.Evidence = append(found.Evidence, fmt.Sprintf("Page %d of %s %s.", d.Page, treeName(d), d.Why))
@@ -192,7 +213,7 @@ func treeName(d dbfile.Damage) string {
 }
 
 func damagedFreelist(f *Facts, c *Contents) *Finding {
-	if !c.Pages || c.Moving || c.Free.Fault == "" {
+	if !c.pages(f) || c.Free.Fault == "" {
 		return nil
 	}
 	return &Finding{
@@ -204,25 +225,8 @@ func damagedFreelist(f *Facts, c *Contents) *Finding {
 	}
 }
 
-// reserved reports whether somebody holds a lock with which a transaction writes.
-func (f *Facts) reserved() bool {
-	for _, at := range []int64{dbfile.ReservedByte, dbfile.PendingByte} {
-		for i := range f.Holders {
-			if f.Holders[i].holds(Database, at) {
-				return true
-			}
-		}
-		for _, l := range f.Foreign {
-			if l.Role == Database && l.covers(at) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func hotJournal(f *Facts, c *Contents) *Finding {
-	if c.Moving || c.Journal == nil || !c.Journal.Header || !c.Journal.Hot(c.Size, c.UnderWay || f.reserved(), c.Super) {
+	if c.Moving || c.Journal == nil || !c.Journal.Header || !c.Journal.Hot(c.Size, c.UnderWay, c.Super) {
 		return nil
 	}
 	j := c.Journal
@@ -281,13 +285,8 @@ func brokenWAL(f *Facts, c *Contents) *Finding {
 
 // unendedFrames is worth a note where nobody writes: it is what a killed writer leaves, and does no harm.
 func unendedFrames(f *Facts, c *Contents) *Finding {
-	if c.Moving || c.WAL == nil || c.WAL.Cut || c.WAL.Frames == c.WAL.Last {
-		return nil
-	}
-	for i := range f.Holders {
-		if f.Holders[i].holds(SHMFile, dbfile.WriteByte) {
-			return nil // a transaction under way that has outgrown its cache
-		}
+	if c.Moving || c.UnderWay || c.WAL == nil || c.WAL.Cut || c.WAL.Frames == c.WAL.Last {
+		return nil // under way: a transaction that has outgrown its cache
 	}
 	return &Finding{
 		Rule: "unended-transaction", Severity: Note,
