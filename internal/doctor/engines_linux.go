@@ -57,8 +57,10 @@ func (s *finder) engines(pid int) (all []Engine) {
 			continue
 		}
 		e := Engine{File: m.Pathname}
-		if len(versions) == 1 {
-			e.Version = versions[0]
+		const few = 3 // what else looks like a version stands there too
+		if len(versions) <= few {
+			slices.Sort(versions)
+			e.Version = strings.Join(versions, eitherOr)
 		}
 		all = append(all, e)
 	}

@@ -157,8 +157,10 @@ type Open struct {
 // An Engine is a file with SQLite in it that a process has mapped into its memory.
 type Engine struct {
 	File    string `json:"file"`
-	Version string `json:"version"` // "3.40.1"; empty where it could not be told
+	Version string `json:"version"` // "3.40.1", "3.53.4 or 3.54.1"; empty where it could not be told
 }
+
+const eitherOr = " or " // between the versions that an Engine may have
 
 // A Lock is an advisory lock on a range of a file's bytes.
 type Lock struct {

@@ -41,7 +41,7 @@ func pinned(f *Facts) []Finding {
 	behind := x.Last - limit
 	size := int64(behind) * int64(x.PageSize)
 	finding := Finding{
-		Severity: Attention, Subject: f.Path + WALFile, Proof: "contend run checkpoint",
+		Severity: Attention, Subject: f.Path + WALFile, Proof: "contend run checkpoint --quick",
 		Consequence: "Each commit makes the -wal larger, and each read slower, until the disk is full. The file does not shrink by itself afterwards.",
 		Remedy:      "End that transaction: finalize or reset its statements, close its cursor, or end the process. Then truncate the WAL.",
 		Command:     fmt.Sprintf("sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'", quote(f.Path)),
@@ -99,14 +99,14 @@ func writing(f *Facts) (all []Finding) {
 			Consequence: "Other writers get SQLITE_BUSY (\"database is locked\") when their busy_timeout is over.",
 			Remedy:      "Find out what it does between BEGIN and COMMIT: a call over the network, a wait for a user, a forgotten COMMIT.",
 			Command:     fmt.Sprintf("cat /proc/%[1]d/wchan; ls -l /proc/%[1]d/fd", h.PID),
-			Source:      "https://sqlite.org/rescode.html#busy", Proof: "contend run lock-wait",
+			Source:      "https://sqlite.org/rescode.html#busy", Proof: "contend run lock-wait --quick",
 		}
 		waits := slices.Contains(names, "PENDING") && !slices.Contains(names, "EXCLUSIVE") || slices.Contains(names, "WAL_CKPT")
 		if waits && len(readers) > 0 {
 			finding.Sentence = fmt.Sprintf("%s keeps all others from writing while it waits for %s to end reading.", capital(h.String()), units.List(readers, "and"))
 			finding.Evidence = append(finding.Evidence, fmt.Sprintf("It has held %s for more than %s.", strings.Join(names, " and "), units.Milliseconds(float64(lookFor.Milliseconds()))))
 			finding.Remedy = "End the read transactions that it waits for. A checkpoint that is not to wait is PASSIVE."
-			finding.Proof = "contend run checkpoint"
+			finding.Proof = "contend run checkpoint --quick"
 		}
 		if slices.Contains(names, "EXCLUSIVE") {
 			finding.Consequence = "Nobody else can read or write: they get SQLITE_BUSY."

@@ -148,7 +148,7 @@ func onMedium(f *Facts) []Finding {
 				f.Mount.Type, f.Mount.Point, f.Mount.Source, strings.Join(f.Mount.Options, ","), journal))
 			found[i].Command = strings.ReplaceAll(found[i].Command, "DB", quote(f.Path))
 			if dir := path.Dir(f.Path); found[i].Severity != Note && f.Container == "" && quote(dir) == dir {
-				found[i].Proof = "contend run busy --dir " + dir
+				found[i].Proof = "contend run busy --quick --dir " + dir
 			}
 		}
 		return found
@@ -183,7 +183,7 @@ func inLayer(f *Facts) []Finding {
 		Consequence: "It is gone when the container is removed, as docker-compose down does. A second container has a database of its own.",
 		Remedy:      "Mount a volume at the database's directory.",
 		Command:     "docker run -v NAME:" + quote(path.Dir(f.Path)) + " …",
-		Source:      "https://docs.docker.com/engine/storage/volumes/", Proof: "contend run mounts --on compose",
+		Source:      "https://docs.docker.com/engine/storage/volumes/", Proof: "contend run mounts --arm image-layer/WAL --on compose --alone --quick",
 	}}
 }
 
@@ -200,7 +200,7 @@ func onlyFile(f *Facts) (all []Finding) {
 			Consequence: "Its -journal lies beside that name, where nobody else sees it: after a crash others read half a transaction, and their commits are rolled back later.",
 			Remedy:      "Mount the directory that holds the database in place of the file. First stop all that use it; the last to close moves its -wal into the file.",
 			Command:     fmt.Sprintf("docker run -v %s:%s …", quote(path.Dir(f.Path)), quote(path.Dir(m.name))),
-			Source:      "https://sqlite.org/howtocorrupt.html#_unlinking_or_renaming_a_database_file_while_in_use", Proof: "contend run mounts --on compose",
+			Source:      "https://sqlite.org/howtocorrupt.html#_unlinking_or_renaming_a_database_file_while_in_use", Proof: "contend run mounts --arm single-file-bind/WAL --on compose --alone --quick",
 		}
 		if f.WAL {
 			finding.Consequence = "Its -wal and -shm lie beside that name: whoever has another name for the database does not see these commits, and they are lost with the container."
@@ -267,7 +267,7 @@ func otherName(f *Facts) []Finding {
 		Consequence: "Whoever opens it by another name makes another -wal and -journal, and loses the commits in this one.",
 		Remedy:      "Have everybody open it by one name, and remove the others.",
 		Command:     fmt.Sprintf("find %s -xdev -samefile %s", quote(f.Mount.Point), quote(f.Path)),
-		Source:      "https://sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file", Proof: "contend run mounts --on compose",
+		Source:      "https://sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file", Proof: "contend run mounts --arm single-file-bind/WAL --on compose --alone --quick",
 	}
 	if len(names) > 1 {
 		finding.Severity = Danger
@@ -292,7 +292,7 @@ func apart(f *Facts) (all []Finding) {
 			Evidence:    []string{"It lies on another mount than the database."},
 			Consequence: "SQLite cannot delete it and make it anew: processes end up with different ones.",
 			Remedy:      "Mount the directory that holds the database in place of its files.",
-			Source:      "https://sqlite.org/howtocorrupt.html#_mispairing_database_files_and_hot_journals", Proof: "contend run mounts --on compose",
+			Source:      "https://sqlite.org/howtocorrupt.html#_mispairing_database_files_and_hot_journals", Proof: "contend run mounts --arm single-file-bind/WAL --on compose --alone --quick",
 		})
 	}
 	return all

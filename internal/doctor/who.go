@@ -54,7 +54,7 @@ func generations(f *Facts) (all []Finding) {
 		}
 		o := old[0]
 		finding := Finding{
-			Severity: Danger, Subject: h.String(), Proof: "contend run mounts --on compose",
+			Severity: Danger, Subject: h.String(), Proof: "contend run mounts --arm single-file-bind/WAL --on compose --alone --quick",
 			Consequence: "What it commits is lost when it ends, and two who write the database with different journals damage it.",
 			Remedy:      "Do not restart it. Stop the others that write, then copy its files.",
 			Command:     copyOpen(h, h.Files[db]),
@@ -225,28 +225,48 @@ func (e Engine) version() string {
 	return e.Version
 }
 
+// hasWALReset reports whether every version that the engine may have has the WAL-reset bug.
+func (e Engine) hasWALReset() bool {
+	return !slices.ContainsFunc(strings.Split(e.Version, eitherOr), func(v string) bool {
+		fixed, known := store.WALResetFixed(v)
+		return fixed || !known
+	})
+}
+
 // walReset is a SQLite with the WAL-reset bug, where the race that it takes can happen: two connections at least.
 func walReset(f *Facts) []Finding {
 	connections := 0
 	finding := Finding{
-		Severity: Attention, Subject: f.Path, Proof: "contend run wal-reset",
+		Severity: Attention, Subject: f.Path,
 		Consequence: "When a checkpoint races with a commit that begins the WAL again, later commits are lost without an error. SQLite's authors call it very rare.",
 		Remedy:      "Update SQLite to 3.51.3, or to 3.50.7 or 3.44.6 on their branches.",
 		Source:      "https://sqlite.org/wal.html#walresetbug",
 	}
+	affected := map[int]bool{}
+	of := map[string][]int{} // processes, by the library
 	for i := range f.Holders {
 		h := &f.Holders[i]
 		connections += len(h.In(Database))
 		for _, e := range h.Engines {
-			if fixed, known := store.WALResetFixed(e.Version); known && !fixed {
-				finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s: SQLite %s, in %s.", capital(h.String()), e.Version, e.File))
+			if e.hasWALReset() {
+				affected[h.PID] = true
+				library := fmt.Sprintf("SQLite %s, in %s", e.Version, e.File)
+				of[library] = append(of[library], h.PID)
 			}
 		}
 	}
-	if !f.WAL || connections < 2 || len(finding.Evidence) == 0 {
+	if !f.WAL || connections < 2 || len(affected) == 0 {
 		return nil
 	}
-	finding.Sentence = units.PluralOf(len(finding.Evidence), "process uses", "processes use") + " a SQLite with the WAL-reset bug."
+	for library, pids := range of {
+		more := ""
+		if len(pids) > 1 {
+			more = fmt.Sprintf(" and %s", units.PluralOf(len(pids)-1, "other", "others"))
+		}
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s: process %d%s.", library, pids[0], more))
+	}
+	slices.Sort(finding.Evidence)
+	finding.Sentence = units.PluralOf(len(affected), "process uses", "processes use") + " a SQLite with the WAL-reset bug."
 	return []Finding{finding}
 }
 
