@@ -15,6 +15,7 @@ import (
 
 func newListCommand(s streams) *cobra.Command {
 	var arms, verbose, asJSON bool
+	var lang string
 	cmd := &cobra.Command{
 		Use:   "list [EXPERIMENT…]",
 		Short: "List the experiments, their claims and their arms",
@@ -31,6 +32,10 @@ with --verbose all of that, of all experiments.`,
 			if err != nil {
 				return usagef("%w", err)
 			}
+			quotes, err := japanese(lang)
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				return printJSON(s.out, listing{1, experiments})
 			}
@@ -38,12 +43,13 @@ with --verbose all of that, of all experiments.`,
 				listShort(s.out, experiments)
 				return nil
 			}
-			listText(s.out, experiments, arms || verbose, !arms || verbose)
+			listText(s.out, experiments, arms || verbose, !arms || verbose, quotes)
 			return nil
 		}),
 	}
 	cmd.Flags().BoolVar(&arms, "arms", false, "every arm, with the expected verdict of each claim")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "every claim and every arm of every experiment")
+	langFlag(cmd.Flags(), &lang, "")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
@@ -59,7 +65,7 @@ func listShort(w io.Writer, experiments []experiment.Experiment) {
 	fmt.Fprintln(w, "\nOne of them with its claims: contend list NAME. Run it: contend run NAME.")
 }
 
-func listText(w io.Writer, experiments []experiment.Experiment, arms, claims bool) {
+func listText(w io.Writer, experiments []experiment.Experiment, arms, claims, quotes bool) {
 	for i, x := range experiments {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -68,7 +74,11 @@ func listText(w io.Writer, experiments []experiment.Experiment, arms, claims boo
 		if claims {
 			fmt.Fprintln(w, "  claims")
 			for _, claim := range x.Claims {
-				fmt.Fprintf(w, "    %-18s %s\n%24s%s\n", claim.ID, claim.Text, "", strings.TrimSpace(claim.TextJA+" ("+claim.Source+")"))
+				source := claim.Source
+				if quotes && claim.TextJA != "" {
+					source = claim.TextJA + " (" + source + ")"
+				}
+				fmt.Fprintf(w, "    %-18s %s\n%24s%s\n", claim.ID, claim.Text, "", source)
 			}
 		}
 		if !arms {

@@ -75,7 +75,20 @@ type drawOptions struct {
 // drawFlags adds the flags of a run of experiments, which has a short form and quotes its source.
 func drawFlags(flags *pflag.FlagSet, o *drawOptions) {
 	flags.BoolVar(&o.verbose, "verbose", false, "print all tables, claims, scenes and proofs, not the short form")
-	flags.StringVar(&o.lang, "lang", "en", "en or ja; ja quotes the Japanese source, too (with --verbose)")
+	langFlag(flags, &o.lang, " (with --verbose)")
+}
+
+// langFlag adds --lang, whose value [japanese] takes. Where says where there are quotations.
+func langFlag(flags *pflag.FlagSet, lang *string, where string) {
+	flags.StringVar(lang, "lang", "en", "en or ja; ja quotes the Japanese source, too"+where)
+}
+
+// japanese reports whether to quote the source, which is Japanese. The error is of the flag.
+func japanese(lang string) (bool, error) {
+	if !slices.Contains([]string{"", "en", "ja"}, lang) {
+		return false, usagef("--lang %q is none of en, ja", lang)
+	}
+	return lang == "ja", nil
 }
 
 // of returns how to draw a run on w. The error is of a flag.
@@ -84,10 +97,8 @@ func (o *drawOptions) of(w io.Writer) (report.Options, error) {
 	if err != nil {
 		return report.Options{}, err
 	}
-	if !slices.Contains([]string{"", "en", "ja"}, o.lang) {
-		return report.Options{}, usagef("--lang %q is none of en, ja", o.lang)
-	}
-	return report.Options{Color: color, Width: columns(w), Verbose: o.verbose, Japanese: o.lang == "ja"}, nil
+	quotes, err := japanese(o.lang)
+	return report.Options{Color: color, Width: columns(w), Verbose: o.verbose, Japanese: quotes}, err
 }
 
 // columns is how many w has: those of COLUMNS, which decides as for ls and man, or the terminal's. It is 0
