@@ -89,9 +89,9 @@ func (a *adviser) enough() (advice run.Advice) {
 		}
 		return advice
 	}
-	enough := fmt.Sprintf(" at %s writes/s (%s): %s is enough (%s).", units.Number(a.Rate), a.Asks, a.base.Called, stepWords(a.proof))
+	enough := fmt.Sprintf(" at %s writes/s (%s): %s is enough (%s, met in %d of %s).", units.Number(a.Rate), a.Asks, a.base.Called, stepWords(a.proof), a.proof.LoadsMet, units.Plural(a.proof.Loads, "load"))
 	if a.Rate == 0 {
-		enough = fmt.Sprintf(" (%s): %s is enough up to at least %s (%s).", a.Asks, a.base.Called, perSecond(a.proof.Rate), stepWords(a.proof))
+		enough = fmt.Sprintf(" (%s): %s is enough up to at least %s (%s, met in %d of %s).", a.Asks, a.base.Called, perSecond(a.proof.Rate), stepWords(a.proof), a.proof.LoadsMet, units.Plural(a.proof.Loads, "load"))
 	}
 	also(&advice, "On this machine, with your "+units.Plural(a.Nodes, "node")+enough, stepLine(a.base, a.proof), "target: "+a.Expect)
 	return advice

@@ -96,7 +96,7 @@ func whole() *run.Comparison {
 // The whole of it, as people read it.
 func TestAdvise(t *testing.T) {
 	want := []string{
-		"On this machine, with your 4 nodes at 200 writes/s (counter): BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms).",
+		"On this machine, with your 4 nodes at 200 writes/s (counter): BEGIN IMMEDIATE is enough (0 of 400 refused, 0 lost, p99 41 ms, met in 5 of 5 loads).",
 		"Do not stop at busy_timeout or WAL: of 4,100 requests that were answered ok, 1,999 changes were lost without an error (WAL, counter, 64 clients). " +
 			"PostgreSQL alone does not help where the application reads, then writes: of 2,460 requests that were answered ok, 876 changes were lost without an error (PostgreSQL: naive, counter, 64 clients).",
 		"Above about 880/s (counter): queue, which met the target up to at least 2,800/s; BEGIN IMMEDIATE missed it at 1,100/s.",
@@ -160,11 +160,11 @@ func TestAdviseChanges(t *testing.T) {
 		{"too few for a p99", func(c *run.Comparison) {
 			s := c.Rungs[immediate].Asked
 			s.Sent, s.OK = 40, 40
-		}, []string{"is enough (0 of 40 refused, 0 lost, too few for a p99)"}, nil},
+		}, []string{"is enough (0 of 40 refused, 0 lost, too few for a p99, met in 5 of 5 loads)"}, nil},
 		{"dropped arrivals", func(c *run.Comparison) {
 			s := c.Rungs[immediate].Asked
 			s.OK, s.Errors = 399, 0.0025
-		}, []string{"is enough (0 of 400 refused, 0.25 % not ok, 0 lost, p99 41 ms)"}, nil},
+		}, []string{"is enough (0 of 400 refused, 0.25 % not ok, 0 lost, p99 41 ms, met in 5 of 5 loads)"}, nil},
 		{"none on SQLite is enough", func(c *run.Comparison) {
 			for _, i := range []int{immediate, queue, single} {
 				c.Rungs[i].Asked.Met = false

@@ -227,12 +227,12 @@ func (l *ladder) atOneRate(t *run.TrialEvidence) *run.RateStep {
 	}
 	c := l.count(t)
 	step := &run.RateStep{Rate: t.Setup.Load.Rate, Trial: t.Name, Loads: c.loads, LoadsMet: c.met, Met: c.leans(), Sure: c.sure()}
-	var ops []history.Op
+	var waits []measure.Summary
 	lost, known := int64(0), true
 	for _, r := range t.Recordings {
 		n := r.Counts()
 		step.Sent, step.OK, step.Refused, step.Unreached = step.Sent+n.Total+r.Dropped, step.OK+n.OK, step.Refused+n.Refused(), step.Unreached+n.Unreached
-		ops = append(ops, r.ReachedOps()...)
+		waits = append(waits, measure.Latency(r.ReachedOps()))
 		if least, _ := deficit(r); least != nil {
 			lost += *least
 		} else {
@@ -242,7 +242,9 @@ func (l *ladder) atOneRate(t *run.TrialEvidence) *run.RateStep {
 	if known {
 		step.Lost = &lost
 	}
-	step.Errors, step.Latency = notOK(step.Sent-step.Unreached, step.OK), measure.Latency(ops)
+	// All waits together would have the p99 of the worst load, and the target is met load by load.
+	slices.SortFunc(waits, func(a, b measure.Summary) int { return cmp.Compare(a.P99, b.P99) })
+	step.Errors, step.Latency = notOK(step.Sent-step.Unreached, step.OK), waits[len(waits)/2]
 	return step
 }
 

@@ -116,7 +116,7 @@ type RateStep struct {
 	Refused   int             `json:"refused"`
 	Unreached int             `json:"unreached,omitempty"` // reached no node; see [OpCounts]
 	Errors    float64         `json:"errors"`              // the share of the others that is not ok, from 0 to 1
-	Latency   measure.Summary `json:"latency_ms"`          // of all that were answered, from the moment they were due
+	Latency   measure.Summary `json:"latency_ms"`          // in the load whose p99 is in the middle, of all that were answered, from the moment they were due
 	Lost      *int64          `json:"lost"`
 	Loads     int             `json:"loads"`     // how often it was sent
 	LoadsMet  int             `json:"loads_met"` // in how many of them the target of Comparison.Expect was met
