@@ -12,6 +12,7 @@ package watch
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/contend/internal/lockstate"
@@ -42,8 +43,12 @@ type Process struct {
 	Container string `json:"container,omitempty"` // name or id of its container
 }
 
-// String is the process for a person: "python3 worker.py (4242 in api-1)".
+// String is the process for a person: "python3 worker.py (4242 in api-1)". A long command line is cut off.
 func (p Process) String() string {
+	const most = 60
+	if len(p.Command) > most {
+		p.Command = strings.ToValidUTF8(p.Command[:most-len("…")], "") + "…"
+	}
 	switch {
 	case p.PID == 0:
 		return "a process that cannot be seen"
