@@ -211,6 +211,7 @@ func prove(ctx context.Context, s streams, r *lint.Report) error {
 
 // lintSources reads the files that the arguments name: of a directory, the YAML files in it.
 func lintSources(ctx context.Context, s streams, args []string) (all []lint.Source, err error) {
+	total := 0
 	for _, arg := range args {
 		names := []string{arg}
 		if info, err := os.Stat(arg); arg != "-" && err == nil && info.IsDir() {
@@ -229,6 +230,9 @@ func lintSources(ctx context.Context, s streams, args []string) (all []lint.Sour
 			text, err := lintSource(ctx, s, name)
 			if err != nil {
 				return nil, err
+			}
+			if total += len(text); total > lint.MaxBytes {
+				return nil, fmt.Errorf("lint %s: the files are longer than %d MiB together: name fewer", name, lint.MaxBytes>>20)
 			}
 			all = append(all, lint.Source{Name: filepath.ToSlash(filepath.Clean(name)), Text: text})
 		}
@@ -254,9 +258,9 @@ func lintSource(ctx context.Context, s streams, name string) ([]byte, error) {
 }
 
 func readAtMost(in io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(in, lint.MaxFile+1))
-	if err == nil && len(text) > lint.MaxFile {
-		err = fmt.Errorf("it is longer than %d MiB", lint.MaxFile>>20)
+	text, err := io.ReadAll(io.LimitReader(in, lint.MaxBytes+1))
+	if err == nil && len(text) > lint.MaxBytes {
+		err = fmt.Errorf("it is longer than %d MiB", lint.MaxBytes>>20)
 	}
 	return text, err
 }

@@ -138,6 +138,8 @@ func TestRules(t *testing.T) {
 		{"an autoscaler", pod("Deployment", recreate, mount, claim) + "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {scaleTargetRef: {kind: Deployment, name: app}, minReplicas: 1, maxReplicas: 4}\n", []string{"replicas-one-file error Deployment/app"}},
 		{"StatefulSet, one claim", pod("StatefulSet", "replicas: 2", mount, claim), []string{"replicas-one-file error StatefulSet/app"}},
 		{"StatefulSet of one", pod("StatefulSet", "replicas: 1", mount, claim), nil},
+		{"VACUUM INTO", "services:\n  app:\n    image: example/app\n    environment: {DB: /data/a.sqlite}\n    volumes: ['d:/data']\n  backup:\n    image: alpine\n    command: [sh, -c, 'set -eu; f=/backup/$$(date +%F).db; sqlite3 /data/a.sqlite \"VACUUM INTO $$f\"; gzip $$f; find /backup -mtime +14 -delete']\n    volumes: ['d:/data', './backup:/backup']\nvolumes: {d: {}}\n", nil},
+		{"a line for cron", "services:\n  app:\n    image: example/app\n    environment: {DB: /data/a.sqlite}\n    volumes: ['d:/data']\n  backup:\n    image: alpine\n    command: sh -c \"echo '0 3 * * * cp -r /data /backup/' > /etc/crontabs/root; crond -f\"\n    volumes: ['d:/data:ro', './backup:/backup']\nvolumes: {d: {}}\n", []string{"copy-of-live-file error backup"}},
 		{"PostgreSQL", "services:\n  web:\n    image: grafana/grafana\n    deploy: {replicas: 3}\n    environment: {GF_DATABASE_TYPE: postgres, GF_DATABASE_HOST: db}\n    volumes: ['g:/var/lib/grafana']\nvolumes: {g: {}}\n", nil},
 
 		{"emptyDir for each", pod("Deployment", "replicas: 2", mount, "{name: d, emptyDir: {}}"), []string{"own-file-per-replica error Deployment/app", "volatile-storage error Deployment/app:/data/app.sqlite"}},

@@ -153,7 +153,7 @@ var dsn = regexp.MustCompile(`(?i)(?:^|[\s"'=(,])((?:jdbc:|db\+|django-)?(?:sqli
 var keyword = regexp.MustCompile(`(?i)(?:data ?source|filename)\s*=\s*([^;"']+)`)
 
 var (
-	walWord     = regexp.MustCompile(`(?i)journal_?mode\W{0,3}wal\b|\bwal_mode\b`)
+	walWord     = regexp.MustCompile(`(?i)journal(?:_?mode)?\W{0,3}wal\b|\bwal_mode\b`)
 	noLockWord  = regexp.MustCompile(`(?i)\b(nolock=1|nolock=true|vfs=unix-none|vfs=win32-none|immutable=1)\b`)
 	timeoutWord = regexp.MustCompile(`(?i)busy_?timeout`)
 	memoryWord  = regexp.MustCompile(`(?i):memory:|mode=memory`)

@@ -28,7 +28,7 @@ var (
 )
 
 // maxScript is how many bytes of a command are looked at.
-const maxScript = 64 << 10
+const maxScript = 32 << 10
 
 // commandsOf splits a shell script into simple commands, without quotes, shells
 // and words of control. It is no parser: what it cannot split it leaves whole.
@@ -49,7 +49,9 @@ func commandsOf(script string) [][]string {
 			}
 		}
 		if len(words) > 0 {
-			words[0] = path.Base(words[0])
+			if !strings.Contains(words[0], "=") {
+				words[0] = path.Base(words[0])
+			}
 			all = append(all, words)
 		}
 	}

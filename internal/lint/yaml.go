@@ -10,7 +10,7 @@ import (
 
 // Bounds on what is read.
 const (
-	MaxFile     = 64 << 20 // bytes of a file
+	MaxBytes    = 24 << 20 // of all files together: what is made of them takes up to 90 times as much memory
 	maxDocument = 4 << 20  // bytes of one YAML document; the API server takes 1.5 MiB
 	maxSteps    = 8 << 20  // keys and items looked at in one document, so that aliases cannot multiply it
 	maxDepth    = 32       // of merges, extends and includes in each other
