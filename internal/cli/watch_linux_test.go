@@ -129,13 +129,6 @@ func (w *watching) stop(t *testing.T) (s seen) {
 	return s
 }
 
-func (s *seen) rules() (all []string) {
-	for _, f := range s.Report.Findings {
-		all = append(all, f.Rule)
-	}
-	return all
-}
-
 // A shell is Debian's sqlite3, which reads statements from us: while it has none it waits for its input.
 type shell struct {
 	t   *testing.T
