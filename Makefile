@@ -83,7 +83,7 @@ test: tools check build images
 	sh scripts/lab-test.sh --again $(BIN) bin/lab-again
 
 # Without vet, which check has run, and without symbol tables, which half of a link is spent on.
-race = CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 3 -timeout 20m
+race = CONTEND_BIN=$(CURDIR)/$(BIN) $(GO) test -race -vet=off -ldflags=-s -p 2 -timeout 20m
 docker_packages = ./internal/cluster/compose ./internal/cli ./internal/docker ./internal/clean
 
 test-docker:

@@ -107,8 +107,9 @@ holds "green refuses nobody" \
 
 claims() { jq -r '[.experiments[] | .name as $x | .arms[].findings[] | "\($x) \(.claim)"] | unique[]' "$1"; }
 claims "$runs/out.json" >"$runs/asked"
-claims "$runs/quick.json" | cmp - "$runs/asked"
-say "--quick asks the same $(wc -l <"$runs/asked") claims"
+# A quick run holds the lock for 2.5 s, where nobody waits for more than 5 s: it does not ask whether somebody does.
+{ claims "$runs/quick.json" && echo "lock-wait max-over-5s"; } | LC_ALL=C sort | cmp - "$runs/asked"
+say "--quick asks the same claims but one of $(wc -l <"$runs/asked")"
 
 jq -r '.experiments[] | select(.name == "busy").arms[] | [.recordings[0], .final] | @tsv' "$runs/out.json" | sort -u >"$runs/finals"
 while read -r recording final; do

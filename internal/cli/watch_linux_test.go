@@ -322,11 +322,18 @@ func TestWatchFinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := database(t, c.journal)
-			w := traced(t, db, "--slow", slow)
-			pid, says := c.do(t, db)
-			s := w.stop(t)
-			at := slices.IndexFunc(s.Report.Findings, func(f watch.Finding) bool { return f.Rule == c.rule && f.Process.PID == pid })
+			var s seen
+			var pid int
+			var says string
+			at := -1
+			// A watch that gets no processor while somebody holds the lock cannot see what it does: it is done again.
+			for try := 0; try < 3 && at < 0; try++ {
+				db := database(t, c.journal)
+				w := traced(t, db, "--slow", slow)
+				pid, says = c.do(t, db)
+				s = w.stop(t)
+				at = slices.IndexFunc(s.Report.Findings, func(f watch.Finding) bool { return f.Rule == c.rule && f.Process.PID == pid })
+			}
 			if at < 0 || s.Code != exitSurprise {
 				t.Fatalf("exit code %d; no %s of process %d in %+v", s.Code, c.rule, pid, s.Report)
 			}
