@@ -52,7 +52,7 @@ var calls = map[int64]call{
 
 // look returns what a process is doing now. tid is the thread that took the lock: it is asked first, but where another thread
 // of the process works, that one may be working for it (as in Go, whose goroutines change threads).
-func look(pid, tid int) Doing {
+func look(pid, tid int, peers map[string]string) Doing {
 	dir := fmt.Sprintf("/proc/%d/task/", pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) == 0 {
@@ -62,19 +62,19 @@ func look(pid, tid int) Doing {
 	if !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == main }) {
 		main = strconv.Itoa(pid)
 	}
-	does := lookThread(pid, dir+main)
+	does := lookThread(pid, dir+main, peers)
 	if !does.Kind.idle() {
 		return does
 	}
 	for _, e := range entries {
-		if other := lookThread(pid, dir+e.Name()); e.Name() != main && (other.Kind == OnCPU || other.Kind == OnDisk) {
+		if other := lookThread(pid, dir+e.Name(), peers); e.Name() != main && (other.Kind == OnCPU || other.Kind == OnDisk) {
 			return Doing{other.Kind, other.What + " in another thread"}
 		}
 	}
 	return does
 }
 
-func lookThread(pid int, dir string) Doing {
+func lookThread(pid int, dir string, peers map[string]string) Doing {
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
 		return Doing{Unknown, "ended"}
@@ -109,7 +109,7 @@ func lookThread(pid int, dir string) Doing {
 	}
 	switch c.by {
 	case byFD:
-		return descriptor(pid, int(int32(first)), c.doing)
+		return descriptor(pid, int(int32(first)), c.doing, peers)
 	case bySelect:
 		if first == 0 {
 			return Doing{Asleep, "asleep (select)"}
@@ -123,21 +123,24 @@ func lookThread(pid int, dir string) Doing {
 			return Doing{Asleep, "asleep (poll)"}
 		}
 		if n, err := unix.ProcessVMReadv(pid, local, remote, 0); err == nil && n == len(polled) {
-			return descriptor(pid, int(int32(binary.NativeEndian.Uint32(polled[:]))), c.doing)
+			return descriptor(pid, int(int32(binary.NativeEndian.Uint32(polled[:]))), c.doing, peers)
 		}
 	}
 	return c.doing
 }
 
 // descriptor says what it is that a process waits for.
-func descriptor(pid, fd int, otherwise Doing) Doing {
+func descriptor(pid, fd int, otherwise Doing, peers map[string]string) Doing {
 	name, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd))
 	if err != nil {
 		return otherwise
 	}
 	switch {
 	case strings.HasPrefix(name, "socket:["):
-		return Doing{OnSocket, "waiting for " + socket(pid, strings.TrimSuffix(name[len("socket:["):], "]"))}
+		if _, known := peers[name]; !known {
+			peers[name] = socket(pid, strings.TrimSuffix(name[len("socket:["):], "]"))
+		}
+		return Doing{OnSocket, "waiting for " + peers[name]}
 	case strings.HasPrefix(name, "pipe:["):
 		return Doing{OnPipe, "waiting for a pipe"}
 	case strings.HasPrefix(name, "/dev/pts/"), strings.HasPrefix(name, "/dev/tty"), name == "/dev/console":

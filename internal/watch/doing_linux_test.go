@@ -56,7 +56,7 @@ func TestLook(t *testing.T) {
 			}
 			var got Doing
 			for range 200 { // it takes a while until the shell is where it stays
-				if got = look(cmd.Process.Pid, cmd.Process.Pid); got.Kind == c.want && strings.Contains(got.What, c.says) {
+				if got = look(cmd.Process.Pid, cmd.Process.Pid, map[string]string{}); got.Kind == c.want && strings.Contains(got.What, c.says) {
 					return
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -64,7 +64,7 @@ func TestLook(t *testing.T) {
 			t.Errorf("%+v, want %d and %q", got, c.want, c.says)
 		})
 	}
-	if got := look(1<<22+1, 0); got.Kind != Unknown {
+	if got := look(1<<22+1, 0, nil); got.Kind != Unknown {
 		t.Errorf("a process that is not there: %+v", got)
 	}
 }

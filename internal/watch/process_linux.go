@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"example.com/contend/internal/display"
 )
 
@@ -53,18 +55,25 @@ func startOf(pid int) string {
 	return fields[starttime]
 }
 
-// hasIndex reports whether a process has a wal-index of that name open, whatever its directory is called in
-// the process's mount namespace, or has ended, so that nobody can tell.
-func hasIndex(pid int, name string) bool {
+// hasIndex reports whether a file that a process locks, of that inode, is a wal-index of that name, whatever its directory
+// is called in the process's mount namespace. The error says that nobody can tell, because the process has closed it
+// since, or ended.
+func hasIndex(pid int, inode uint64, name string) (bool, error) {
 	dir := fmt.Sprintf("/proc/%d/fd/", pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return true
+		return false, err
 	}
+	err = os.ErrClosed
 	for _, e := range entries {
-		if link, err := os.Readlink(dir + e.Name()); err == nil && filepath.Base(strings.TrimSuffix(link, " (deleted)")) == name {
-			return true
+		link, _ := os.Readlink(dir + e.Name())
+		if filepath.Base(strings.TrimSuffix(link, " (deleted)")) == name {
+			return true, nil
+		}
+		var is unix.Stat_t
+		if unix.Stat(dir+e.Name(), &is) == nil && is.Ino == inode {
+			err = nil // another file
 		}
 	}
-	return false
+	return false, err
 }

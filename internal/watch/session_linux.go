@@ -44,6 +44,7 @@ type Session struct {
 	files  map[uint64]lockstate.File // its files, by inode; of the wal-index also those that were deleted
 	index  os.FileInfo               // the wal-index that is there now; nil: none
 	alien  map[uint64]bool           // inodes that are none of the database's
+	peers  map[string]string         // of sockets, by inode: a long table is read once
 	space  bool                      // the kernel's process numbers are those of this PID namespace
 
 	tracker  *lockstate.Tracker
@@ -96,7 +97,7 @@ func Open(o Options) (s *Session, err error) {
 		return nil, err
 	}
 	o.Database = path
-	s = &Session{o: o, files: map[uint64]lockstate.File{}, alien: map[uint64]bool{}, space: true, tracker: lockstate.NewTracker(), names: map[int]named{},
+	s = &Session{o: o, files: map[uint64]lockstate.File{}, alien: map[uint64]bool{}, peers: map[string]string{}, space: true, tracker: lockstate.NewTracker(), names: map[int]named{},
 		usage: map[Process]*Usage{}, samples: map[*lockstate.Hold]*sample{}, findings: newDiagnosis(max(o.Slow, leastSlow)),
 		steps: lockstate.NewSteps(), tids: map[int]int{}, probed: map[string]bool{}, inodes: map[[2]uint64]bool{}, mute: map[int]bool{}}
 	s.start = Start{Type: "start", Schema: Schema, Database: path, SQL: o.SQL, Unseen: []string{}, Began: time.Now()}
@@ -230,6 +231,7 @@ func (s *Session) Run(ctx context.Context, emit func(any)) (Report, error) {
 		case <-tidy.C:
 			s.clock()
 			clear(s.alien)
+			clear(s.peers)
 			s.checkClosed()
 			for pid, p := range s.names {
 				if start := startOf(pid); start != "" && start != p.start {
@@ -288,12 +290,18 @@ func (s *Session) apply(e locktap.Event) {
 		return
 	}
 	file, ours := s.files[e.Inode]
-	if !ours {
+	uses := ours && file == lockstate.Main || s.tracker.Uses(e.PID)
+	if !ours || !uses && e.Op != lockstate.Unlock {
 		if s.alien[e.Inode] || e.First < lockstate.FirstIndexByte || e.Last > lockstate.LastIndexByte {
 			return
 		}
-		if s.findIndex(); s.files[e.Inode] != lockstate.Index && !(s.tracker.Uses(e.PID) && hasIndex(e.PID, filepath.Base(s.o.Database)+"-shm")) {
-			s.alien[e.Inode] = true
+		// A connection in WAL mode has SHARED on the database before it locks the wal-index. Who has not lost it by
+		// a close(), or is of another database, whose file got the number of a wal-index that was deleted.
+		s.findIndex()
+		known := s.files[e.Inode] == lockstate.Index
+		has, err := hasIndex(e.PID, e.Inode, filepath.Base(s.o.Database)+"-shm")
+		if !(known && (uses || has)) && !(uses && (has || err != nil)) {
+			s.alien[e.Inode] = !known
 			return
 		}
 		s.know(e.Inode)
@@ -409,7 +417,7 @@ func (s *Session) sample() {
 		}
 		does, known := seen[h.PID]
 		if !known {
-			does = look(h.PID, h.TID)
+			does = look(h.PID, h.TID, s.peers)
 			if w := s.tracker.Waiting(h.PID); w != nil && does.Kind == Asleep && now-w.Last < int64(lockstate.GiveUp) {
 				does = Doing{OnLock, "waiting for " + w.Kind.String() + " itself"}
 			}
