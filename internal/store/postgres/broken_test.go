@@ -114,6 +114,7 @@ func (c *cutter) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.conns {
+		_ = conn.(*net.TCPConn).CloseWrite() // at once; Close waits until nobody reads any more
 		_ = conn.Close()
 	}
 	clear(c.conns)
