@@ -114,7 +114,10 @@ func (c *cutter) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.conns {
-		_ = conn.(*net.TCPConn).CloseWrite() // at once; Close waits until nobody reads any more
+		_ = conn.(*net.TCPConn).CloseWrite()
+		for !toldOfEnd(conn.(*net.TCPConn)) {
+			time.Sleep(time.Millisecond)
+		}
 		_ = conn.Close()
 	}
 	clear(c.conns)
