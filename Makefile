@@ -114,7 +114,7 @@ validate:
 	cd deploy/validate && $(GO) vet ./... && $(GO) test ./...
 
 tools:
-	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl gcc:gcc nginx:nginx-light pg_lsclusters:postgresql "chromium:chromium fonts-liberation"
+	sh scripts/need.sh jq:jq sqlite3:sqlite3 curl:curl gcc:gcc strace:strace nginx:nginx-light pg_lsclusters:postgresql "chromium:chromium fonts-liberation"
 
 bench-tools:
 	sh scripts/need.sh jq:jq strace:strace wrk:wrk hey:hey nginx:nginx-light

@@ -16,7 +16,7 @@ func TestDoctorOnlyReads(t *testing.T) {
 	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not here, and the bench alone needs it")
+		testproc.Lacks(t, "strace")
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "app.db")
@@ -25,7 +25,7 @@ func TestDoctorOnlyReads(t *testing.T) {
 	out, err := exec.Command(strace, "-f", "-qq", "-o", calls, binary, "doctor", path).CombinedOutput()
 	if err != nil {
 		if strings.Contains(string(out), "ptrace") {
-			t.Skipf("nothing may be traced here: %s", out)
+			testproc.Lacks(t, "what ptrace takes: %s", out)
 		}
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -49,3 +49,11 @@ func Redact(text string) string {
 	}
 	return text
 }
+
+// Cut returns text if it has at most so many bytes, else what fits of it before "…".
+func Cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-len("…")], "") + "…"
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/procfs"
+
+	"example.com/contend/internal/dbfile"
 )
 
 // What a search for SQLite in the files of programs may read, in bytes: of one file, and of all files together.
@@ -86,7 +88,7 @@ func sqliteIn(r io.Reader) (versions []string) {
 	for {
 		n, err := io.ReadFull(r, buffer[kept:])
 		text := buffer[:kept+n]
-		is = is || bytes.Contains(text, []byte("SQLite format 3\x00"))
+		is = is || bytes.Contains(text, []byte(dbfile.Magic))
 		for at := 0; ; {
 			i := bytes.Index(text[at:], []byte("3."))
 			if i < 0 {

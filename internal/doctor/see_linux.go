@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +19,8 @@ import (
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
+	"example.com/contend/internal/display"
+	"example.com/contend/internal/proc"
 	"example.com/contend/internal/units"
 )
 
@@ -256,11 +257,8 @@ func (v *viewer) processes(ctx context.Context) error {
 	if v.hidden > 0 {
 		v.facts.Unseen = append(v.facts.Unseen, fmt.Sprintf("The open files of %s: only root sees them all.", units.PluralOf(v.hidden, "process of another user", "processes of other users")))
 	}
-	if own, err := os.Readlink("/proc/self/ns/pid"); err == nil {
-		// The first PID namespace of a machine has this number (linux/proc_ns.h, PROC_PID_INIT_INO).
-		if own != "pid:[4026531836]" {
-			v.facts.Unseen = append(v.facts.Unseen, "Processes outside this container's PID namespace: run doctor on the host.")
-		}
+	if !proc.SeesAll() {
+		v.facts.Unseen = append(v.facts.Unseen, "Processes outside this container's PID namespace: run doctor on the host.")
 	}
 	return nil
 }
@@ -366,8 +364,8 @@ func (v *viewer) shares(pid int) bool {
 	return err == nil && errOurs == nil && theirs == ours
 }
 
-// container finds the id of a container in a control group's name, as Docker, containerd and Podman write it.
-var container = regexp.MustCompile(`[0-9a-f]{64}`)
+// mostCommand bounds a command line, in bytes.
+const mostCommand = 200
 
 // describe fills in what else is known of a holder.
 func (v *viewer) describe(h *Holder) {
@@ -375,8 +373,7 @@ func (v *viewer) describe(h *Holder) {
 	dir := "/proc/" + process
 	comm, _ := os.ReadFile(dir + "/comm")
 	h.Program = strings.TrimSpace(string(comm))
-	command, _ := os.ReadFile(dir + "/cmdline")
-	h.Command = shorten(string(bytes.ReplaceAll(bytes.TrimRight(command, "\x00"), []byte{0}, []byte{' '})))
+	h.Command = display.Cut(proc.Command(h.PID), mostCommand)
 	status, _ := os.ReadFile(dir + "/status")
 	for line := range strings.Lines(string(status)) {
 		name, value, _ := strings.Cut(line, ":")
@@ -397,8 +394,7 @@ func (v *viewer) describe(h *Holder) {
 	if u, err := user.LookupId(strconv.Itoa(int(h.UID))); err == nil {
 		h.User = u.Username
 	}
-	cgroup, _ := os.ReadFile(dir + "/cgroup")
-	h.Container = string(container.Find(cgroup))
+	h.Container = proc.Container(h.PID)
 	namespace, _ := os.Readlink(dir + "/ns/mnt")
 	table, known := v.mounts[namespace]
 	if !known {
@@ -418,15 +414,6 @@ func (v *viewer) describe(h *Holder) {
 func number(s string) uint32 {
 	n, _ := strconv.ParseUint(s, 10, 32)
 	return uint32(n)
-}
-
-// shorten bounds a command line.
-func shorten(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }
 
 // foreign finds locks of those whose descriptors were not seen: in /proc/locks, which names processes of this PID

@@ -408,7 +408,7 @@ for line in open("/proc/self/maps"):
 	out, err := exec.Command(python, "-c", find, path).Output()
 	version, library, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil || library == "" {
-		t.Skipf("this Python has no shared library of SQLite: %v", err)
+		testproc.Lacks(t, "a Python with a shared library of SQLite: %v", err)
 	}
 	text, err := os.ReadFile(library)
 	if err != nil {

@@ -3,6 +3,8 @@ package lint
 import (
 	"path"
 	"strings"
+
+	"example.com/contend/internal/display"
 )
 
 // An analysis is a system with what its containers do with SQLite files.
@@ -124,15 +126,7 @@ func (a *analysis) find(severity Severity, how sureness, at Place, subject, mess
 	if how == guess {
 		severity = Notice
 	}
-	a.findings = append(a.findings, Finding{Place: at, Severity: severity, Rule: a.rule.ID, At: cut(subject, 400), Message: cut(message, 1000)})
-}
-
-// cut shortens what names in a file may have made long.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	a.findings = append(a.findings, Finding{Place: at, Severity: severity, Rule: a.rule.ID, At: display.Cut(subject, 400), Message: display.Cut(message, 1000)})
 }
 
 // where returns how a finding names a container, with its pod where that has several.

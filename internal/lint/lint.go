@@ -165,6 +165,8 @@ func (r *Report) Answer() string {
 		return fmt.Sprintf("%s in %s: %s", strings.Join(counts, ", "), files, r.worst().Headline)
 	case r.Workloads == 0 && len(r.Strange) == r.Files:
 		return fmt.Sprintf("cannot tell: no Compose file and no Kubernetes manifest in %s", files)
+	case slices.ContainsFunc(r.Unread, func(u Unread) bool { return !u.Included }):
+		return fmt.Sprintf("cannot tell: nothing found in what could be read of %s", files)
 	}
 	return "nothing found in " + files
 }

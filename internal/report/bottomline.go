@@ -194,7 +194,7 @@ func lostWithSetting(_ *run.Run, all []sample) run.Sentence {
 	text := fmt.Sprintf("Lost: %s, with %s and busy_timeout %d (%s).", most.ofAcknowledged(), way(d.Transaction), d.BusyTimeout, most.called())
 	others := once(which(all, func(s *sample) bool { return s.Setup.Discipline.Transaction != d.Transaction }))
 	if len(others) > 0 && !slices.ContainsFunc(others, func(s sample) bool { return s.loses() }) {
-		text += fmt.Sprintf(" No other way lost any (%s).", units.Plural(len(others), "setup"))
+		text += fmt.Sprintf(" No other kind of transaction lost any (%s).", units.Plural(len(others), "setup"))
 	}
 	return run.Sentence{About: run.AboutLost, Text: text, Link: most.link()}
 }

@@ -81,7 +81,7 @@ func TestSentencesOfTheBottomLine(t *testing.T) {
 		{"a scene", of("scene", sceneResult().Arms...), nil},
 		{"lost, and what does not lose", of("lost-update", lossyWAL, lossyDelete, refusing, hasty, starving, goodWAL, goodDelete), []string{
 			"lost #lost-update Lost: 96 of 100 acknowledged increments, with read and write in two transactions and busy_timeout 5000 " +
-				"(separate/5000/WAL/burst). No other way lost any (5 setups).",
+				"(separate/5000/WAL/burst). No other kind of transaction lost any (5 setups).",
 			`refused #lost-update Refused with SQLITE_BUSY, "database is locked": 96 of 100 requests with BEGIN DEFERRED and busy_timeout 5000.`,
 			"cure #lost-update Cured by BEGIN IMMEDIATE, with busy_timeout 5000: of 100 requests at once none lost, none refused. " +
 				"Price: the slowest took 976 ms to 4.41 s (388 ms where 96 were lost).",
@@ -115,7 +115,7 @@ func TestSentencesOfTheBottomLine(t *testing.T) {
 		}},
 		{"a sold-out stock serves its buyers", of("inventory", sells, soldOut), []string{
 			"lost #inventory Lost: 96 of 100 acknowledged purchases, with read and write in two transactions and busy_timeout 5000 " +
-				"(separate/5000/WAL/burst). No other way lost any (1 setup).",
+				"(separate/5000/WAL/burst). No other kind of transaction lost any (1 setup).",
 			`kept #inventory None of 200 requests was refused with SQLITE_BUSY, "database is locked".`,
 			"cure #inventory Cured by BEGIN IMMEDIATE, with busy_timeout 5000: of 100 requests at once none lost, none refused. " +
 				"Price: the slowest took 976 ms (388 ms where 96 were lost).",

@@ -5,37 +5,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/contend/internal/display"
+	"example.com/contend/internal/proc"
 )
 
 // maxCommand bounds a command line, in bytes.
 const maxCommand = 200
 
-// containerID finds the id of a container in the names of a process's control groups, as Docker, containerd, CRI-O and Podman
-// write them.
-var containerID = regexp.MustCompile(`[0-9a-f]{64}`)
-
-// lookUp returns the process with that number; without a command where it has ended. Passwords of URLs in its command line are left out.
+// lookUp returns the process with that number; without a command where it has ended.
 func lookUp(pid int, container func(id string) string) Process {
 	p := Process{PID: pid}
-	dir := fmt.Sprintf("/proc/%d/", pid)
-	args, _ := os.ReadFile(dir + "cmdline")
-	program, rest, _ := strings.Cut(string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '})), " ")
-	if p.Command = strings.TrimSpace(filepath.Base(program) + " " + rest); program == "" {
-		comm, _ := os.ReadFile(dir + "comm") // of a zombie
-		p.Command = strings.TrimSpace(string(comm))
+	if program, rest, _ := strings.Cut(proc.Command(pid), " "); program != "" {
+		p.Command = display.Cut(strings.TrimSpace(filepath.Base(program)+" "+rest), maxCommand)
 	}
-	p.Command = display.Redact(strings.Join(strings.Fields(p.Command), " "))
-	if len(p.Command) > maxCommand {
-		p.Command = strings.ToValidUTF8(p.Command[:maxCommand-len("…")], "") + "…"
-	}
-	groups, _ := os.ReadFile(dir + "cgroup")
-	if id := string(containerID.Find(groups)); id != "" && container != nil {
+	if id := proc.Container(pid); id != "" && container != nil {
 		p.Container = container(id)
 	}
 	return p

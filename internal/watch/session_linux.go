@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/contend/internal/dbfile"
 	"example.com/contend/internal/lockstate"
 	"example.com/contend/internal/locktap"
 	"example.com/contend/internal/proc"
@@ -128,14 +129,11 @@ func Open(o Options) (s *Session, err error) {
 	for pid := range proc.Users(path) { // to see their next statement
 		s.process(pid)
 	}
-	if own, err := os.Readlink("/proc/self/ns/pid"); s.tap == nil && err == nil && own != firstNamespace {
+	if s.tap == nil && !proc.SeesAll() {
 		s.unseen("Processes outside this container's PID namespace: run contend on the host.")
 	}
 	return s, nil
 }
-
-// firstNamespace is the PID namespace that a machine starts with (include/linux/proc_ns.h, PROC_PID_INIT_INO).
-const firstNamespace = "pid:[4026531836]"
 
 func (s *Session) unseen(format string, args ...any) {
 	s.start.Unseen = append(s.start.Unseen, fmt.Sprintf(format, args...))
@@ -155,10 +153,9 @@ func looksLikeDatabase(path string) error {
 		return err
 	}
 	defer f.Close()
-	const magic = "SQLite format 3\x00" // https://sqlite.org/fileformat.html#the_database_header
-	head := make([]byte, len(magic))
-	if n, err := io.ReadFull(f, head); n > 0 && (err != nil || string(head) != magic) {
-		return fmt.Errorf("%s is no SQLite database: it does not begin with %q", path, magic[:len(magic)-1])
+	head := make([]byte, len(dbfile.Magic))
+	if n, err := io.ReadFull(f, head); n > 0 && (err != nil || string(head) != dbfile.Magic) {
+		return fmt.Errorf("%s is no SQLite database: it does not begin with %q", path, dbfile.Magic[:len(dbfile.Magic)-1])
 	}
 	return nil
 }

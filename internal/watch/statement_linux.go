@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/lockstate"
 	"example.com/contend/internal/locktap"
 )
@@ -122,8 +123,5 @@ func (s *Session) text(sql string) string {
 		sql = lockstate.Fingerprint(sql)
 	}
 	sql = strings.TrimRight(strings.Join(strings.Fields(sql), " "), "; ")
-	if len(sql) > maxCommand {
-		sql = strings.ToValidUTF8(sql[:maxCommand-len("…")], "") + "…"
-	}
-	return sql
+	return display.Cut(sql, maxCommand)
 }

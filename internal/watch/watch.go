@@ -12,9 +12,9 @@ package watch
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"example.com/contend/internal/display"
 	"example.com/contend/internal/lockstate"
 	"example.com/contend/internal/units"
 )
@@ -45,10 +45,7 @@ type Process struct {
 
 // String is the process for a person: "python3 worker.py (4242 in api-1)". A long command line is cut off.
 func (p Process) String() string {
-	const most = 60
-	if len(p.Command) > most {
-		p.Command = strings.ToValidUTF8(p.Command[:most-len("…")], "") + "…"
-	}
+	p.Command = display.Cut(p.Command, 60)
 	switch {
 	case p.PID == 0:
 		return "a process that cannot be seen"
