@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/contend/internal/docker"
 	"example.com/contend/internal/units"
 	"example.com/contend/internal/watch"
 )
@@ -116,9 +115,7 @@ func containerName(ctx context.Context) func(id string) string {
 	names := map[string]string{}
 	return func(id string) string {
 		if names[id] == "" {
-			ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-			defer cancel()
-			names[id] = cmp.Or(new(docker.Docker).Names(ctx, []string{id})[id], id[:min(len(id), 12)])
+			names[id] = cmp.Or(containerNames(ctx, []string{id})[id], id[:min(len(id), 12)])
 		}
 		return names[id]
 	}
